@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-only */
+/*
+ * The one place where the two worlds differ: everything in bpf/wire compiles with clang for BPF and with g++ for the
+ * agent, its tests and the fuzzers.
+ *
+ * wire_loop(n, step, arg) calls step(i, arg) for i = 0 … n-1 until it returns non-zero. In the kernel this is bpf_loop
+ * (Linux 5.17): the verifier looks at the body once, whatever n is.
+ */
+#ifndef WEFT_WIRE_PORT_H
+#define WEFT_WIRE_PORT_H
+
+#ifdef __bpf__
+
+#include "lib/kernel_types.h"
+#include <bpf/bpf_helpers.h>
+
+#define WIRE_INLINE static __always_inline
+#define WIRE_STEP static long
+#define WIRE_GLOBAL __attribute__((noinline))
+#define WIRE_ASSERT(condition, text) _Static_assert(condition, text)
+#define wire_loop(n, step, arg) bpf_loop((n), (step), (arg), 0)
+/* Hides a value from the optimiser, so that a mask the verifier needs is not folded away. */
+#define WIRE_OPAQUE(x) __asm__ volatile("" : "+r"(x))
+
+#else
+
+#include <linux/types.h>
+#ifndef __cplusplus
+#include <stdbool.h>
+#endif
+
+#define WIRE_INLINE static inline
+#define WIRE_STEP static inline long
+#define WIRE_GLOBAL static inline
+#ifdef __cplusplus
+#define WIRE_ASSERT(condition, text) static_assert(condition, text)
+#else
+#define WIRE_ASSERT(condition, text) _Static_assert(condition, text)
+#endif
+#define WIRE_OPAQUE(x) __asm__ volatile("" : "+r"(x))
+
+WIRE_INLINE long wire_loop(__u32 n, long (*step)(__u32, void *), void *arg)
+{
+	for (__u32 i = 0; i < n; i++)
+		if (step(i, arg))
+			return (long)i + 1;
+	return n;
+}
+
+#endif
+#endif

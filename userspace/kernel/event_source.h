@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: Apache-2.0
+// Where raw events come from: the ring buffer of a live kernel, or a recording.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <span>
+
+namespace weft {
+
+// One record of bpf/wire/events.h, header included. Valid only during the call.
+using EventBytes = std::span<const std::byte>;
+using EventHandler = std::function<void(EventBytes)>;
+
+class EventSource {
+ public:
+  virtual ~EventSource() = default;
+  // Hands over everything that is there now, in order, and returns how many records that was. Never waits.
+  virtual std::size_t drain(const EventHandler& handler) = 0;
+  virtual bool finished() const { return false; }       // a recording that has been read to its end
+};
+
+}  // namespace weft
