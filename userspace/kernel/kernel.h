@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: Apache-2.0
+// The kernel side as one object: programs loaded and attached, maps as typed calls. Sole user of libbpf.
+// Everything it created is gone when it is destroyed, and also when the process dies: no pins, links held by fds only.
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "kernel/event_source.h"
+
+namespace weft {
+
+// One entry of propagation.destinations, merged: the longest matching prefix decides.
+struct DestinationRule {
+  std::uint8_t address[16];       // network order, IPv4 as v4-mapped IPv6
+  unsigned prefix_bits = 0;       // of 128
+  bool context = true;
+  bool baggage = true;
+};
+
+struct KernelOptions {
+  std::uint32_t ring_bytes = 4u << 20;        // power of two
+  std::uint32_t max_connections = 65536;
+  std::uint32_t header_bytes = 4096;          // head text sent up per request, at most
+  bool response_text = false;                 // send response heads up too (capture.headers is not empty)
+  bool inject_context = true;                 // propagation.inject has tracecontext and protocols has http
+  bool inject_baggage = true;
+  bool extract_context = true;
+  bool extract_baggage = true;
+  bool trust_incoming = true;
+  bool enrol = true;                          // false: observe only, no sk_msg at all
+  std::uint64_t idle_timeout_ns = 60'000'000'000;
+  std::uint64_t bulk_bytes = 8u << 20;        // body bytes after which a bulk sender is let go
+  std::vector<DestinationRule> destinations;  // empty = any
+  std::string cgroup;                         // cgroup v2 mount; empty = found in /proc/mounts
+  bool stats = false;                         // kernel.bpf_stats_enabled while this object lives
+};
+
+enum class TaskRule : std::uint8_t { automatic = 0, thread = 1, none = 2 };
+
+// What discovery decided for one process.
+struct ProcessSettings {
+  TaskRule task = TaskRule::automatic;
+  bool never_enrol = false;     // observed, never changed (FIONREAD, propagation.never_enrol)
+  bool instrumented = false;    // has an SDK of its own: metrics only, nothing injected
+  bool orphans_root = true;
+  bool blocking_known = false;  // automatic: a known thread-per-request server, O_NONBLOCK is no evidence of a loop
+};
+
+// What the kernel learned about one process (weft ps).
+struct ProcessFindings {
+  bool event_loop = false;          // some thread was found to run an event loop
+  bool nonblocking_server = false;  // … because its server sockets do not block
+  bool overlapping = false;         // … because one thread held two requests at once
+  bool inherits = false;            // thread start site learned
+  bool inherit_off = false;         // … switched off for good
+  std::uint64_t live_exchanges = 0;
+  std::uint64_t connections = 0;
+};
+
+struct KernelCounters {
+  std::map<std::string, std::uint64_t> events;          // by type: weft_bpf_events_total
+  std::uint64_t events_lost = 0;
+  struct Key { std::string program, reason; auto operator<=>(const Key&) const = default; };
+  std::map<Key, std::uint64_t> errors;                  // weft_bpf_errors_total
+  std::map<std::string, std::uint64_t> injections;      // by result, protocol http: weft_injections_total
+  struct MapFill { std::uint64_t entries = 0, capacity = 0; };
+  std::map<std::string, MapFill> maps;
+  struct Run { std::uint64_t runs = 0, ns = 0, recursion_misses = 0, verified_instructions = 0; };
+  std::map<std::string, Run> programs;
+};
+
+// One mechanism of this kernel, tried for real (weft doctor).
+struct Probe {
+  std::string name;       // "BTF", "lockdown", "cgroup v2", "sk_msg", "FIONREAD" …
+  enum class State { works, limited, missing } state = State::missing;
+  std::string finding;    // what was found
+  std::string effect;     // what weft will therefore use or not do
+  std::string remedy;     // how to get more; may be empty
+};
+struct KernelReport {
+  std::string release;
+  std::vector<Probe> probes;
+  bool usable = false;          // weftd can run here
+  bool fionread_broken = false; // membership breaks FIONREAD (upstream 929e30f93125): known programs are never enrolled
+  std::string reason;           // not usable: one sentence, what and what to do
+};
+KernelReport probe_kernel(const std::string& cgroup = {});
+
+class Kernel {
+ public:
+  // Errors are one line for the user. REQUIRES: root or the capabilities that probe_kernel names.
+  static Result<std::unique_ptr<Kernel>> load(const KernelOptions& options);
+  virtual ~Kernel() = default;
+
+  virtual EventSource& events() = 0;
+  virtual Result<void> trace(pid_t tgid, const ProcessSettings& settings) = 0;  // also changes settings
+  virtual void untrace(pid_t tgid) = 0;           // sockets leave the hash, open exchanges end
+  virtual std::map<pid_t, ProcessFindings> findings() = 0;
+  virtual void release_socket(std::uint64_t connection_id) = 0;
+  virtual void enrol_joined() = 0;                // runs the enrolment iterator once
+  virtual void sweep() = 0;                       // ends exchanges that have been idle for idle_timeout; call every few seconds
+  virtual KernelCounters counters() = 0;
+  virtual void stop_changing() = 0;               // first step of shutdown: no more injection, members released
+};
+
+std::string_view injection_name(unsigned result);   // enum injection_result -> "done", "no_budget", …
+std::string_view park_name(unsigned reason);        // enum park_reason -> "bad_framing", …
+
+}  // namespace weft
