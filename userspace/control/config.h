@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: Apache-2.0
+// The configuration as plain values: every key of weft.yaml with its default. Reading it is control/config_load.h.
+// What a later version will bring has no field here; the loader refuses it (docs/configuration.md).
+#pragma once
+
+#include <sys/types.h>
+
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "kernel/kernel.h"
+
+namespace weft {
+
+struct PortRange {
+  std::uint16_t first = 0;
+  std::uint16_t last = 0;  // inclusive
+  bool operator==(const PortRange&) const = default;
+};
+
+// One entry of discovery.instrument or discovery.exclude: all given keys must match. Empty = key not given.
+struct ProcessSelector {
+  std::string exe_path;                // glob on the resolved executable
+  std::string cmd_args;                // glob on the command line joined by spaces
+  std::vector<PortRange> open_ports;   // a listening port of the process lies in one of them
+  std::vector<std::string> languages;  // lower case
+  std::vector<pid_t> target_pids;
+  bool containers_only = false;
+  std::string service_name;       // key `name`
+  std::string service_namespace;  // key `namespace`
+  std::string environment;
+  TaskRule task = TaskRule::automatic;
+  bool operator==(const ProcessSelector&) const = default;
+};
+
+struct DiscoveryConfig {
+  std::vector<ProcessSelector> instrument;
+  std::vector<ProcessSelector> exclude;
+  bool exclude_otel_instrumented = true;
+  std::chrono::nanoseconds poll_interval = std::chrono::seconds(1);
+};
+
+enum class Propagator : std::uint8_t { tracecontext, baggage };
+enum class Protocol : std::uint8_t { http, grpc, kafka, amqp };
+
+// Where something may be sent. `cidrs` counts only with Kind::list.
+struct DestinationSet {
+  enum class Kind : std::uint8_t { any, private_only, none, list };
+  Kind kind = Kind::any;
+  struct Cidr {
+    std::uint8_t address[16] = {};  // network order, IPv4 as v4-mapped IPv6, host bits zero
+    unsigned prefix_bits = 0;       // of 128
+  };
+  std::vector<Cidr> cidrs;
+};
+
+struct PropagationConfig {
+  std::vector<Propagator> extract = {Propagator::tracecontext, Propagator::baggage};
+  std::vector<Propagator> inject = {Propagator::tracecontext, Propagator::baggage};
+  // Only http acts in this version; the others are accepted because they stand in the default.
+  std::vector<Protocol> protocols = {Protocol::http, Protocol::grpc, Protocol::kafka, Protocol::amqp};
+  bool orphans_root = true;
+  DestinationSet context_destinations;
+  DestinationSet baggage_destinations = {DestinationSet::Kind::private_only, {}};
+  std::vector<std::string> never_enrol;  // executable globs
+  bool trust_incoming = true;
+};
+
+struct BaggageConfig {
+  std::uint32_t max_members = 64;
+  std::uint32_t max_bytes = 8192;
+};
+
+// Only ratio 1 exists in this version, so all that is left of a sampler is whether an unsampled parent is honoured.
+struct SamplingConfig {
+  std::string sampler = "parentbased_traceidratio";
+  double arg = 1.0;
+  bool parent_based = true;
+};
+
+struct RoutesConfig {
+  enum class Unmatched : std::uint8_t { heuristic, path, wildcard };
+  std::vector<std::string> patterns;
+  Unmatched unmatched = Unmatched::heuristic;
+  std::vector<std::string> ignored;  // no spans, metrics only
+};
+
+struct SpansConfig {
+  std::vector<std::string> baggage_attributes;  // baggage keys shown as span attributes
+};
+
+struct CaptureConfig {
+  std::vector<std::string> headers;  // lower case; values of these are kept
+  std::uint32_t header_bytes = 4096;
+  std::uint32_t ring_bytes = 4u << 20;  // power of two
+  std::uint32_t max_connections = 65536;
+  std::chrono::nanoseconds idle_timeout = std::chrono::seconds(60);
+};
+
+struct TlsConfig {
+  std::string ca, cert, key;  // PEM files; empty = system CAs, no client certificate
+};
+
+struct OtlpConfig {
+  std::string endpoint;         // base URL; "/v1/traces" is added. Empty = off (unless traces_endpoint is set)
+  std::string traces_endpoint;  // taken whole (OTEL_EXPORTER_OTLP_TRACES_ENDPOINT); wins
+  std::map<std::string, std::string> headers;
+  bool gzip = true;
+  TlsConfig tls;
+  std::size_t queue = 2048;
+  std::size_t batch = 512;
+  std::chrono::nanoseconds delay = std::chrono::seconds(1);
+  std::chrono::nanoseconds timeout = std::chrono::seconds(10);
+
+  bool enabled() const { return !endpoint.empty() || !traces_endpoint.empty(); }
+  std::string traces_url() const;  // REQUIRES: enabled()
+};
+
+struct ZipkinConfig {
+  std::string endpoint;  // whole URL; empty = off
+  bool enabled() const { return !endpoint.empty(); }
+};
+
+enum class ConsoleFormat : std::uint8_t { off, tree, json };
+
+struct PrometheusConfig {
+  std::string listen = "127.0.0.1:9464";  // "off" = no scrape endpoint
+  std::string path = "/metrics";
+  bool enabled() const { return listen != "off"; }
+};
+
+struct ExportersConfig {
+  std::vector<OtlpConfig> otlp;
+  std::vector<ZipkinConfig> zipkin;
+  ConsoleFormat console = ConsoleFormat::off;
+  PrometheusConfig prometheus;
+};
+
+struct StoreConfig {
+  std::size_t traces = 1000;
+  std::size_t bytes = 8u << 20;
+};
+
+enum class LogLevel : std::uint8_t { trace, debug, info, warn, error };
+enum class LogFormat : std::uint8_t { text, json };
+
+inline constexpr const char* kDefaultConfigFile = "/etc/weft/weft.yaml";
+inline constexpr const char* kDefaultSocket = "/run/weft/weft.sock";
+
+struct Config {
+  DiscoveryConfig discovery;
+  PropagationConfig propagation;
+  BaggageConfig baggage;
+  SamplingConfig sampling;
+  RoutesConfig routes;
+  SpansConfig spans;
+  CaptureConfig capture;
+  ExportersConfig exporters;
+  StoreConfig store;
+  struct {
+    std::string socket = kDefaultSocket;
+  } control;
+  struct {
+    LogLevel level = LogLevel::info;
+    LogFormat format = LogFormat::text;
+  } log;
+  std::chrono::nanoseconds shutdown_timeout = std::chrono::seconds(5);
+  // OTEL_RESOURCE_ATTRIBUTES of the agent itself, for every span's resource where the process does not say otherwise;
+  // service.name and service.instance.id describe the agent there and are left out.
+  std::map<std::string, std::string> resource_attributes;
+};
+
+// For KernelOptions::destinations: both sets merged into prefixes of which the longest match decides. Empty = any, any.
+std::vector<DestinationRule> destination_rules(const DestinationSet& context, const DestinationSet& baggage);
+
+}  // namespace weft
