@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the control API asks of the agent. Called from the API's threads: implementations are thread-safe.
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "exporter/exporter.h"
+#include "kernel/event_source.h"
+#include "kernel/kernel.h"
+
+namespace weft {
+
+// traced: spans are made. seen: known, not selected. refused: selected, but not possible (`reason`).
+// instrumented: has an SDK of its own; metrics only.
+enum class ProcessState : std::uint8_t { traced, seen, refused, instrumented };
+
+struct ProcessRow {
+  pid_t pid = 0;
+  std::string service;
+  std::string executable;  // resolved path
+  std::string language;
+  ProcessState state = ProcessState::seen;
+  std::string reason;                  // why seen, refused or instrumented; empty when traced
+  std::string task_rule;               // "thread", "none", … what ties requests to work in this process
+  std::string task_why;                // … and the evidence for it
+  std::vector<std::string> protocols;  // seen so far: "http"
+  std::uint64_t connections = 0;
+  std::uint64_t live_exchanges = 0;
+  std::vector<std::string> probes;  // attached for this process; empty: none needed
+};
+
+struct StatusReport {
+  std::string version;
+  pid_t pid = 0;
+  std::uint64_t started_unix_ns = 0;
+  std::uint64_t uptime_ns = 0;
+  bool healthy = true;
+  std::vector<std::string> problems;  // one line each; why not healthy, or what needs a look
+  std::string kernel_release;
+  std::vector<Probe> mechanisms;                    // what this kernel allows, as probe_kernel() found it
+  std::map<std::string, std::uint64_t> processes;   // by state name
+  std::uint64_t spans_total = 0;                    // finished since start
+  double spans_per_second = 0;                      // over the last seconds
+  std::map<std::string, std::uint64_t> losses;      // spans or events lost, by reason
+  std::map<std::string, std::uint64_t> injections;  // by result
+  std::vector<ExportCounters> exporters;
+  std::string policy_version;  // empty: no policy (this version)
+};
+
+// Lives as long as the events are wanted. After the destructor returns the handler is not called any more.
+class EventSubscription {
+ public:
+  virtual ~EventSubscription() = default;
+};
+
+class AgentControl {
+ public:
+  virtual ~AgentControl() = default;
+  virtual StatusReport status() = 0;
+  virtual std::vector<ProcessRow> processes() = 0;
+  // Until the agent ends. Errors: no such process, refused and why; one line.
+  virtual Result<void> attach(pid_t pid) = 0;
+  virtual Result<void> detach(pid_t pid) = 0;
+  // Every kernel event after masking, from the agent's event thread. The handler never blocks and copies what it keeps.
+  virtual std::unique_ptr<EventSubscription> subscribe_events(EventHandler handler) = 0;
+};
+
+std::string_view to_string(ProcessState state);  // "traced"
+
+}  // namespace weft

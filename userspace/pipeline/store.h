@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: Apache-2.0
+// Recent traces in memory, for the command line and the page. Bounded by number of traces and by bytes: the oldest
+// trace goes first. Thread-safe.
+#pragma once
+
+#include <chrono>
+#include <condition_variable>
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "exporter/exporter.h"
+#include "span/span.h"
+
+namespace weft {
+
+// All given conditions must hold.
+struct SpanFilter {
+  std::string service;
+  std::optional<TraceId> trace_id;
+  std::optional<SpanKind> kind;
+  bool error = false;  // true: only spans with status error
+  bool matches(const Span& span) const;
+};
+
+struct TraceFilter {
+  std::string service;                // some span of the trace is of this service
+  std::uint64_t min_duration_ns = 0;  // of the whole trace
+  bool error = false;                 // true: some span has status error
+};
+
+struct TraceSummary {
+  TraceId trace_id;
+  std::string root_name;  // of the root, or of the earliest span when the root is not here
+  std::string root_service;
+  std::uint64_t start_unix_ns = 0;
+  std::uint64_t duration_ns = 0;  // from the first start to the last end
+  std::size_t spans = 0;
+  std::size_t errors = 0;
+  std::vector<std::string> services;  // sorted, each once
+};
+
+// The live end of a subscription. Destroying it ends the subscription.
+class SpanFollower {
+ public:
+  // Waits up to `patience` for spans and returns all that are queued; empty after a time-out or close().
+  std::vector<SpanPtr> take(std::chrono::milliseconds patience);
+  std::uint64_t lost() const;  // spans dropped because the queue was full
+  void close();                // wakes take(); nothing more arrives
+
+ private:
+  friend class TraceStore;
+  SpanFollower(SpanFilter filter, std::size_t limit) : filter_(std::move(filter)), limit_(limit) {}
+  bool offer(const SpanPtr& span);  // false: lost
+
+  const SpanFilter filter_;
+  const std::size_t limit_;
+  mutable std::mutex mutex_;
+  std::condition_variable arrived_;
+  std::deque<SpanPtr> queue_;
+  std::uint64_t lost_ = 0;
+  bool closed_ = false;
+};
+
+struct StoreCounters {
+  std::size_t traces = 0;
+  std::size_t spans = 0;
+  std::size_t bytes = 0;  // estimate of what the spans take
+  std::uint64_t evicted_traces = 0;
+  std::uint64_t refused_spans = 0;  // of traces that alone would fill a quarter of the store
+  std::uint64_t follower_lost_spans = 0;
+};
+
+class TraceStore final : public SpanSink {
+ public:
+  TraceStore(std::size_t max_traces, std::size_t max_bytes);
+
+  void offer(const SpanPtr& span) override;
+
+  std::vector<SpanPtr> trace(const TraceId& id) const;  // by start time; empty: not here
+  std::vector<TraceSummary> traces(const TraceFilter& filter, std::size_t limit) const;  // newest first
+  std::vector<SpanPtr> spans(const SpanFilter& filter, std::size_t limit) const;  // the last `limit`, oldest first
+  std::shared_ptr<SpanFollower> follow(SpanFilter filter, std::size_t queue_limit);
+  StoreCounters counters() const;
+
+ private:
+  struct Stored {
+    std::uint64_t sequence;  // order of arrival over all traces
+    SpanPtr span;
+  };
+  struct Trace {
+    std::vector<Stored> spans;
+    std::size_t bytes = 0;
+    bool refusing = false;  // its share is used up
+  };
+  struct IdHash {
+    std::size_t operator()(const TraceId& id) const noexcept;
+  };
+
+  void evict_oldest();
+  void publish(const SpanPtr& span);
+
+  const std::size_t max_traces_;
+  const std::size_t max_bytes_;
+  mutable std::mutex mutex_;
+  std::unordered_map<TraceId, Trace, IdHash> traces_;
+  std::deque<TraceId> order_;  // by first span, oldest first
+  std::vector<std::weak_ptr<SpanFollower>> followers_;
+  std::uint64_t next_sequence_ = 0;
+  StoreCounters counters_;
+};
+
+// Heap and object bytes of a span, without its shared resource.
+std::size_t approximate_bytes(const Span& span);
+
+}  // namespace weft
