@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "decode/events.h"
+
+#include <cstring>
+#include <numeric>
+
+namespace weft {
+namespace {
+
+using Bytes = std::span<const std::byte>;
+
+template <class T>
+bool copy_fields(Bytes record, T& fields) {
+  if (record.size() < sizeof(T)) return false;
+  std::memcpy(&fields, record.data(), sizeof(T));
+  return true;
+}
+
+bool valid(const request_event& event) {
+  return event.exchange_id != 0 && (event.role == ROLE_SERVER || event.role == ROLE_CLIENT) &&
+         event.protocol > PROTOCOL_UNKNOWN && event.protocol < PROTOCOL_COUNT &&
+         event.attribution <= ATTRIBUTION_CARRIED && event.injection < INJECTION_COUNT;
+}
+
+bool valid(const response_event& event) { return event.exchange_id != 0 && event.end <= END_UPGRADED; }
+
+// REQUIRES: record.size() == header.size
+template <class T>
+std::expected<Event, Refusal> decode_exchange_event(Bytes record) {
+  T event;
+  if (!copy_fields(record, event.fields)) return std::unexpected(Refusal::too_short);
+  const Bytes text = record.subspan(sizeof(event.fields));
+  if (event.fields.text_bytes > text.size()) return std::unexpected(Refusal::bad_text);
+  if (!valid(event.fields)) return std::unexpected(Refusal::bad_field);
+  event.head = std::string_view(reinterpret_cast<const char*>(text.data()), event.fields.text_bytes);
+  return event;
+}
+
+std::expected<Event, Refusal> decode_process_event(Bytes record) {
+  ProcessEvent event;
+  if (!copy_fields(record, event.fields)) return std::unexpected(Refusal::too_short);
+  if (event.fields.change < PROCESS_FORK || event.fields.change > PROCESS_TASK_RULE)
+    return std::unexpected(Refusal::bad_field);
+  return event;
+}
+
+std::expected<Event, Refusal> decode_socket_event(Bytes record) {
+  SocketEvent event;
+  if (!copy_fields(record, event.fields)) return std::unexpected(Refusal::too_short);
+  if (event.fields.request < SOCKET_RELEASE || event.fields.request > SOCKET_ENROL)
+    return std::unexpected(Refusal::bad_field);
+  return event;
+}
+
+}  // namespace
+
+std::string_view to_string(Refusal refusal) {
+  switch (refusal) {
+    case Refusal::too_short: return "too_short";
+    case Refusal::bad_size: return "bad_size";
+    case Refusal::bad_text: return "bad_text";
+    case Refusal::unknown_type: return "unknown_type";
+    case Refusal::bad_field: return "bad_field";
+    case Refusal::count: break;
+  }
+  return "unknown";
+}
+
+std::expected<Event, Refusal> decode_event(Bytes record) {
+  event_header header;
+  if (!copy_fields(record, header)) return std::unexpected(Refusal::too_short);
+  if (header.size < sizeof(header) || header.size > record.size()) return std::unexpected(Refusal::bad_size);
+  record = record.first(header.size);
+  switch (header.type) {
+    case EVENT_REQUEST: return decode_exchange_event<RequestEvent>(record);
+    case EVENT_RESPONSE: return decode_exchange_event<ResponseEvent>(record);
+    case EVENT_PROCESS: return decode_process_event(record);
+    case EVENT_SOCKET: return decode_socket_event(record);
+    default: return std::unexpected(Refusal::unknown_type);
+  }
+}
+
+std::uint64_t DecodeCounters::refused_total() const {
+  return std::accumulate(refused.begin(), refused.end(), std::uint64_t{0});
+}
+
+}  // namespace weft
