@@ -22,7 +22,12 @@ namespace weft {
 using SpanBatch = std::vector<SpanPtr>;
 
 struct ExportResult {
-  enum class Outcome { accepted, retry, refused };
+  enum class Outcome {
+    accepted,
+    retry,        // may work later: connection trouble, 429, 503 …
+    refused,      // will never work; the batch is given up
+    too_large,    // the queue halves the batch and sends the halves; one span alone is given up
+  };
   Outcome outcome = Outcome::accepted;
   std::size_t rejected_spans = 0;                       // partial success: taken, but this many were not stored
   std::optional<std::chrono::milliseconds> retry_after; // from Retry-After
@@ -35,6 +40,14 @@ class Exporter {
   virtual std::string_view name() const = 0;            // "otlp", "zipkin", "console"; label in metrics
   // One attempt, bounded by its own time-out. Called from the queue's thread only; REQUIRES: batch not empty.
   virtual ExportResult send(const SpanBatch& batch) = 0;
+  // From any thread: a send() that is running now, and any later one, returns soon with Outcome::retry.
+  virtual void cancel() {}
+  // For exporters that keep something back (the console tree). Called on the queue's thread when there is nothing to
+  // send, and with last = true once, at the end. Returns when to be called again; nothing = after the next send().
+  virtual std::optional<std::chrono::milliseconds> idle(bool last) {
+    static_cast<void>(last);
+    return std::nullopt;
+  }
 };
 
 // A place finished spans go to. `offer` never blocks and never throws; what cannot be taken is counted by the sink.

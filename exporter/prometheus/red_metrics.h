@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+// Request rate, errors and duration from finished spans, trace health and baggage keys: what a scrape shows of traffic.
+#pragma once
+
+#include <prometheus/collectable.h>
+
+#include <cstddef>
+#include <map>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "exporter/exporter.h"
+#include "exporter/prometheus/histogram_table.h"
+
+namespace weft {
+
+struct RedOptions {
+  std::size_t max_series = 2000;         // of each metric; what comes later counts as `~other`
+  std::size_t max_baggage_keys = 200;
+  std::size_t max_services = 500;        // in trace health
+};
+
+// Thread-safe. observe() takes one short lock and, for a known label set, allocates nothing.
+class RedMetrics final : public SpanSink, public prometheus::Collectable {
+ public:
+  explicit RedMetrics(RedOptions options = {});
+
+  void offer(const SpanPtr& span) override { observe(*span); }
+  // Also for spans that are not exported (unsampled, ignored routes).
+  void observe(const Span& span);
+  // A span that did not reach an exporter's peer or never came to be. Trace health counts entry spans (server, consumer,
+  // or without a parent), so that a trace counts once for each service it passes.
+  void dropped(const Span& span, std::string_view reason);
+  void dropped(std::string_view service, std::string_view reason, std::uint64_t traces);
+
+  std::vector<prometheus::MetricFamily> Collect() const override;
+
+ private:
+  struct Health {
+    std::uint64_t received = 0;
+    std::map<std::string, std::uint64_t, std::less<>> dropped;   // reasons are ours: few
+  };
+  Health& health_of(std::string_view service);   // REQUIRES: mutex_
+  void observe_request(const Span& span, HistogramTable& table, bool client);
+  void count_baggage(const Span& span);
+
+  const RedOptions options_;
+  mutable std::mutex mutex_;
+  std::string key_;                      // reused: the label values of the span at hand
+  HistogramTable server_;
+  HistogramTable client_;
+  std::map<std::string, Health, std::less<>> health_;
+  std::map<std::string, std::uint64_t, std::less<>> baggage_keys_;
+};
+
+}  // namespace weft
