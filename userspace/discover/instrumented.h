@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+// Finds processes that make spans of their own (an OpenTelemetry, Zipkin or Jaeger library inside): by what they send,
+// never by their settings.
+#pragma once
+
+#include <sys/types.h>
+
+#include <array>
+#include <cstdint>
+#include <map>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/clock.h"
+#include "span/span.h"
+
+namespace weft {
+
+struct SeenRequest {
+  pid_t pid = 0;
+  bool outgoing = false;
+  std::string_view method;
+  std::string_view target;      // as in the request line
+  SpanId parent;                // the parent id that the message carried; not valid() = none
+  bool foreign_parent = false;  // outgoing: REQUEST_FOREIGN_PARENT of the kernel
+};
+
+// A request that hands spans to a back end: OTLP/HTTP, Zipkin v1 and v2, Jaeger over HTTP.
+bool sends_spans(std::string_view method, std::string_view target);
+
+// Thread-safe, bounded.
+class InstrumentedDetector {
+ public:
+  explicit InstrumentedDetector(const Clock& clock);
+
+  // Not empty: with this request it is clear that the process makes its own spans; says why in one clause.
+  std::string saw(const SeenRequest& request);
+  void forget(pid_t pid);  // it ended or executed another program
+
+ private:
+  struct Evidence {
+    bool forwards_spans = false;      // it serves such requests: a gateway, whose spans are others'
+    std::array<SpanId, 3> parents{};  // different foreign parents seen
+    unsigned count = 0;
+    std::uint64_t last_ns = 0;
+  };
+  // Remembers recent (process, span id) pairs in fixed room; forgets the oldest of a bucket.
+  class RecentIds {
+   public:
+    RecentIds() : slots_(kBuckets * kWays) {}
+    void add(pid_t pid, const SpanId& id);
+    bool contains(pid_t pid, const SpanId& id) const;
+
+   private:
+    static constexpr std::size_t kBuckets = 4096, kWays = 4;
+    std::vector<std::uint64_t> slots_;
+  };
+
+  Evidence* evidence_of(pid_t pid);
+
+  const Clock& clock_;
+  std::mutex mutex_;
+  RecentIds received_;
+  std::map<pid_t, Evidence> evidence_;
+};
+
+}  // namespace weft

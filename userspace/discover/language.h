@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <map>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <tuple>
+
+#include "discover/rules.h"
+
+namespace weft {
+
+// By the name of the executable: interpreters and runtimes. Unknown for everything else.
+Language language_of_name(std::string_view executable);
+
+// Native programs are told apart by their sections (.go.buildinfo), once per file. Thread-safe, bounded.
+class LanguageGuesser {
+ public:
+  // `file` is a path by which the executable can be opened (/proc/PID/exe), `executable` its name.
+  Language guess(const std::string& file, std::string_view executable);
+
+ private:
+  using FileId = std::tuple<std::uint64_t, std::uint64_t, std::int64_t>;  // device, inode, mtime in ns
+  std::mutex mutex_;
+  std::map<FileId, Language> known_;
+};
+
+}  // namespace weft

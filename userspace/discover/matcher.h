@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+// Rules against one process.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "discover/process_info.h"
+#include "discover/rules.h"
+
+namespace weft {
+
+struct Verdict {
+  std::shared_ptr<const InstrumentRule> rule;  // null: no instrument entry matches
+  std::string rule_reason;                     // "exe_path /usr/bin/python3* (instrument entry 1)"
+  std::string excluded;                        // why it must not be traced, whoever asks for it; empty: nothing does
+};
+
+// Listening ports within the ranges; asked only when everything else of an entry matches.
+using PortLookup = std::function<std::vector<std::uint16_t>(const std::vector<PortRange>& wanted)>;
+
+class Matcher {
+ public:
+  // `host_pid_namespace`: of the machine's init; 0 = unknown. A process elsewhere is in a container.
+  Matcher(const DiscoveryRules& rules, std::uint64_t host_pid_namespace);
+
+  Verdict judge(const ProcessInfo& process, const PortLookup& ports) const;
+  bool asks_for_ports() const { return asks_for_ports_; }
+  bool empty() const { return instrument_.empty(); }
+
+  // An entry equal to this one, or null: an inherited decision lives on when the rules are read again.
+  std::shared_ptr<const InstrumentRule> same_rule(const InstrumentRule& rule) const;
+
+ private:
+  bool matches(const InstrumentRule& rule, const ProcessInfo& process, const PortLookup& ports) const;
+
+  std::vector<std::shared_ptr<const InstrumentRule>> instrument_;
+  std::vector<InstrumentRule> exclude_;
+  std::uint64_t host_pid_namespace_;
+  bool asks_for_ports_ = false;
+};
+
+// The conditions of an entry in the words of the configuration.
+std::string describe(const InstrumentRule& rule);
+
+}  // namespace weft

@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+// What weft wants to know of a process, read from /proc in two steps: what every process needs for the decision
+// whether it is traced, and what only traced ones need.
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "discover/proc_files.h"
+#include "discover/rules.h"
+
+namespace weft {
+
+// Of the environment nothing else is ever kept: it holds secrets.
+struct EnvironmentHints {
+  std::string otel_service_name;            // OTEL_SERVICE_NAME
+  std::string otel_resource_attributes;     // OTEL_RESOURCE_ATTRIBUTES, still percent-encoded
+  std::vector<std::string> exporter_names;  // names, without values, of OTEL_… exporter settings: a hint, no proof
+  bool gunicorn_cmd_args = false;           // GUNICORN_CMD_ARGS is set
+};
+
+struct ProcessInfo {
+  pid_t pid = 0;
+  pid_t parent = 0;
+  std::uint64_t start_ticks = 0;  // since boot, in clock ticks; with the pid it names one process for good
+  std::string comm;
+  std::string executable;  // resolved, without the " (deleted)" of a replaced file
+  bool executable_deleted = false;
+  std::vector<std::string> args;    // argv, cut at 64 KiB in all
+  std::string container_id;         // 64 hex digits, or empty
+  std::uint64_t net_namespace = 0;  // inode; 0: unreadable
+  std::uint64_t pid_namespace = 0;
+  Language language = Language::unknown;
+  EnvironmentHints environment;  // only after read_environment
+
+  std::string command_line() const;  // args joined by one space
+};
+
+std::string_view base_name(std::string_view path);
+
+// Thread-safe when its Language guesser is (it caches by file identity).
+class LanguageGuesser;
+class ProcessReader {
+ public:
+  // `languages` may be null (language stays unknown); both must outlive the reader.
+  ProcessReader(const ProcFiles& files, LanguageGuesser* languages) : files_(files), languages_(languages) {}
+
+  // Everything but the environment. Nothing: gone, not readable, a zombie or a kernel thread.
+  std::optional<ProcessInfo> read(pid_t pid) const;
+  void read_environment(ProcessInfo& info) const;
+
+  // The thread group that `id` belongs to; nothing when there is no such process.
+  std::optional<pid_t> thread_group(pid_t id) const;
+
+  const ProcFiles& files() const { return files_; }
+
+ private:
+  const ProcFiles& files_;
+  LanguageGuesser* languages_;
+};
+
+}  // namespace weft
