@@ -135,7 +135,7 @@ struct request_event {
 	__u32 head_bytes;	/* whole head as the application sent it */
 	__u32 text_bytes;	/* head text that follows this struct */
 };
-WIRE_ASSERT(sizeof(struct request_event) == 144, "request_event layout");
+WIRE_ASSERT(sizeof(struct request_event) == 136, "request_event layout");
 
 /*
  * An exchange is over. time_ns = its last byte (or the close). For a server exchange the status line and headers are
