@@ -22,9 +22,29 @@
 /* Hides a value from the optimiser, so that a mask the verifier needs is not folded away. */
 #define WIRE_OPAQUE(x) __asm__ volatile("" : "+r"(x))
 
+/*
+ * Eight bytes at any address, in host (little-endian) order. A plain access, because clang would make a copy of unknown
+ * alignment out of single bytes; map memory may be read unaligned, stack memory may not.
+ */
+typedef __u64 __attribute__((may_alias)) wire_u64;
+WIRE_INLINE __u64 wire_load64(const __u8 *from)
+{
+	return *(const wire_u64 *)from;
+}
+WIRE_INLINE void wire_store64(__u8 *to, __u64 value)
+{
+	*(wire_u64 *)to = value;
+}
+/* Copies `bytes` from kernel memory; the verifier has to know bounds of `bytes` at the call. */
+WIRE_INLINE void wire_copy(void *to, const void *from, __u64 bytes)
+{
+	bpf_probe_read_kernel(to, bytes, from);
+}
+
 #else
 
 #include <linux/types.h>
+#include <string.h>
 #ifndef __cplusplus
 #include <stdbool.h>
 #endif
@@ -38,6 +58,21 @@
 #define WIRE_ASSERT(condition, text) _Static_assert(condition, text)
 #endif
 #define WIRE_OPAQUE(x) __asm__ volatile("" : "+r"(x))
+
+WIRE_INLINE __u64 wire_load64(const __u8 *from)
+{
+	__u64 value;
+	memcpy(&value, from, sizeof value);
+	return value;
+}
+WIRE_INLINE void wire_store64(__u8 *to, __u64 value)
+{
+	memcpy(to, &value, sizeof value);
+}
+WIRE_INLINE void wire_copy(void *to, const void *from, __u64 bytes)
+{
+	memcpy(to, from, bytes);
+}
 
 WIRE_INLINE long wire_loop(__u32 n, long (*step)(__u32, void *), void *arg)
 {
