@@ -45,4 +45,72 @@ WIRE_INLINE __u8 head_text_at(const struct head_text *t, __u32 offset)
 	return t->bytes[head_text_index(offset)];
 }
 
+WIRE_INLINE bool text_is_space(__u8 c)
+{
+	return c == ' ' || c == '\t';
+}
+
+struct text_trim_run {
+	const struct head_text *text;
+	__u32 start, end;
+};
+
+WIRE_STEP text_trim_start_step(__u32 i, void *arg)
+{
+	struct text_trim_run *run = (struct text_trim_run *)arg;
+
+	if (run->start >= run->end || !text_is_space(head_text_at(run->text, run->start)))
+		return 1;
+	run->start++;
+	return 0;
+}
+
+WIRE_STEP text_trim_end_step(__u32 i, void *arg)
+{
+	struct text_trim_run *run = (struct text_trim_run *)arg;
+
+	if (run->start >= run->end || !text_is_space(head_text_at(run->text, run->end - 1)))
+		return 1;
+	run->end--;
+	return 0;
+}
+
+/* The end of [start, end) without the spaces and tabs that stand there. */
+WIRE_GLOBAL __u32 text_trim_end(const struct head_text *t, __u32 start, __u32 end)
+{
+	struct text_trim_run run;
+
+	if (!t || end > HEAD_TEXT_CAP)
+		return start;
+	run.text = t;
+	run.start = start;
+	run.end = end;
+	wire_loop(HEAD_TEXT_CAP, text_trim_end_step, &run);
+	return run.end;
+}
+
+WIRE_GLOBAL __u32 text_trim_start(const struct head_text *t, __u32 start, __u32 end)
+{
+	struct text_trim_run run;
+
+	if (!t || end > HEAD_TEXT_CAP)
+		return end;
+	run.text = t;
+	run.start = start;
+	run.end = end;
+	wire_loop(HEAD_TEXT_CAP, text_trim_start_step, &run);
+	return run.start;
+}
+
+/* Takes spaces and tabs off both sides (OWS of RFC 9110, section 5.6.3). Nearly always there are none: no loop then. */
+WIRE_INLINE void text_trim(const struct head_text *t, __u32 *start, __u32 *end)
+{
+	if (*start >= *end)
+		return;
+	if (text_is_space(head_text_at(t, *start)))
+		*start = text_trim_start(t, *start, *end);
+	if (*start < *end && text_is_space(head_text_at(t, *end - 1)))
+		*end = text_trim_end(t, *start, *end);
+}
+
 #endif
