@@ -17,16 +17,14 @@
 
 namespace weft {
 
-// traced: spans are made. seen: known, not selected. refused: selected, but not possible (`reason`).
-// instrumented: has an SDK of its own; metrics only.
-enum class ProcessState : std::uint8_t { traced, seen, refused, instrumented };
-
 struct ProcessRow {
   pid_t pid = 0;
   std::string service;
   std::string executable;  // resolved path
   std::string language;
-  ProcessState state = ProcessState::seen;
+  // traced: spans are made. seen: known, not selected. refused: selected, but not possible. instrumented: has an SDK of
+  // its own, metrics only.
+  std::string state;
   std::string reason;                  // why seen, refused or instrumented; empty when traced
   std::string task_rule;               // "thread", "none", … what ties requests to work in this process
   std::string task_why;                // … and the evidence for it
@@ -71,7 +69,5 @@ class AgentControl {
   // Every kernel event after masking, from the agent's event thread. The handler never blocks and copies what it keeps.
   virtual std::unique_ptr<EventSubscription> subscribe_events(EventHandler handler) = 0;
 };
-
-std::string_view to_string(ProcessState state);  // "traced"
 
 }  // namespace weft

@@ -11,37 +11,10 @@
 #include <string>
 #include <vector>
 
+#include "discover/rules.h"
 #include "kernel/kernel.h"
 
 namespace weft {
-
-struct PortRange {
-  std::uint16_t first = 0;
-  std::uint16_t last = 0;  // inclusive
-  bool operator==(const PortRange&) const = default;
-};
-
-// One entry of discovery.instrument or discovery.exclude: all given keys must match. Empty = key not given.
-struct ProcessSelector {
-  std::string exe_path;                // glob on the resolved executable
-  std::string cmd_args;                // glob on the command line joined by spaces
-  std::vector<PortRange> open_ports;   // a listening port of the process lies in one of them
-  std::vector<std::string> languages;  // lower case
-  std::vector<pid_t> target_pids;
-  bool containers_only = false;
-  std::string service_name;       // key `name`
-  std::string service_namespace;  // key `namespace`
-  std::string environment;
-  TaskRule task = TaskRule::automatic;
-  bool operator==(const ProcessSelector&) const = default;
-};
-
-struct DiscoveryConfig {
-  std::vector<ProcessSelector> instrument;
-  std::vector<ProcessSelector> exclude;
-  bool exclude_otel_instrumented = true;
-  std::chrono::nanoseconds poll_interval = std::chrono::seconds(1);
-};
 
 enum class Propagator : std::uint8_t { tracecontext, baggage };
 enum class Protocol : std::uint8_t { http, grpc, kafka, amqp };
@@ -62,10 +35,8 @@ struct PropagationConfig {
   std::vector<Propagator> inject = {Propagator::tracecontext, Propagator::baggage};
   // Only http acts in this version; the others are accepted because they stand in the default.
   std::vector<Protocol> protocols = {Protocol::http, Protocol::grpc, Protocol::kafka, Protocol::amqp};
-  bool orphans_root = true;
   DestinationSet context_destinations;
   DestinationSet baggage_destinations = {DestinationSet::Kind::private_only, {}};
-  std::vector<std::string> never_enrol;  // executable globs
   bool trust_incoming = true;
 };
 
@@ -151,7 +122,7 @@ inline constexpr const char* kDefaultConfigFile = "/etc/weft/weft.yaml";
 inline constexpr const char* kDefaultSocket = "/run/weft/weft.sock";
 
 struct Config {
-  DiscoveryConfig discovery;
+  DiscoveryRules discovery;  // with propagation.orphans and propagation.never_enrol, which are decided per process
   PropagationConfig propagation;
   BaggageConfig baggage;
   SamplingConfig sampling;

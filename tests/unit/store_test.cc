@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "pipeline/store.h"
+
+#include <doctest/doctest.h>
+
+#include <atomic>
+#include <thread>
+
+#include "unit/store_spans.h"
+
+using namespace weft;
+using namespace std::chrono_literals;
+
+TEST_CASE("store: a trace is found by its id, by start time") {
+  TraceStore store(10, 1 << 20);
+  store.offer(make_span({.trace = 1, .span = 2, .parent = 1, .start_ms = 20, .name = "child"}));
+  store.offer(make_span({.trace = 1, .span = 1, .start_ms = 10, .name = "root"}));
+  store.offer(make_span({.trace = 2, .span = 1}));
+  const auto spans = store.trace(trace_id(1));
+  REQUIRE(spans.size() == 2);
+  CHECK(spans[0]->name == "root");
+  CHECK(spans[1]->name == "child");
+  CHECK(store.trace(trace_id(9)).empty());
+}
+
+TEST_CASE("store: the number of traces is bounded, the oldest goes first") {
+  TraceStore store(3, 1 << 20);
+  for (int i = 1; i <= 5; ++i) store.offer(make_span({.trace = i}));
+  CHECK(store.counters().traces == 3);
+  CHECK(store.counters().spans == 3);
+  CHECK(store.counters().evicted_traces == 2);
+  CHECK(store.trace(trace_id(2)).empty());
+  CHECK(store.trace(trace_id(3)).size() == 1);
+  CHECK(store.trace(trace_id(5)).size() == 1);
+}
+
+TEST_CASE("store: bytes are bounded and given back on eviction") {
+  const auto one = make_span({.trace = 1, .name = std::string(1000, 'x')});
+  const std::size_t each = approximate_bytes(*one);
+  CHECK(each > 1000);
+  TraceStore store(1000, 10 * each);
+  for (int i = 1; i <= 50; ++i) store.offer(make_span({.trace = i, .name = std::string(1000, 'x')}));
+  CHECK(store.counters().bytes == 10 * each);
+  CHECK(store.counters().traces == 10);
+  CHECK(store.trace(trace_id(50)).size() == 1);
+}
+
+TEST_CASE("store: one endless trace cannot push out the others") {
+  const std::size_t each = approximate_bytes(*make_span({.trace = 1}));
+  TraceStore store(1000, 40 * each);
+  store.offer(make_span({.trace = 7}));
+  for (int i = 1; i <= 1000; ++i) store.offer(make_span({.trace = 1, .span = i}));
+  CHECK(store.trace(trace_id(7)).size() == 1);
+  CHECK(store.trace(trace_id(1)).size() == 10);
+  CHECK(store.counters().refused_spans == 990);
+  CHECK(store.counters().evicted_traces == 0);
+}
+
+TEST_CASE("store: spans are the last N that match, oldest first") {
+  TraceStore store(100, 1 << 20);
+  for (int i = 1; i <= 20; ++i) {
+    store.offer(make_span({.trace = i % 4 + 1,
+                           .span = i,
+                           .service = i % 2 ? "odd" : "even",
+                           .kind = i % 5 ? SpanKind::server : SpanKind::client,
+                           .error = i == 13,
+                           .name = std::to_string(i)}));
+  }
+  const auto names = [&](const SpanFilter& filter, std::size_t limit) {
+    std::string text;
+    for (const auto& span : store.spans(filter, limit)) text += span->name + " ";
+    return text;
+  };
+  CHECK(names({}, 3) == "18 19 20 ");
+  CHECK(names({.service = "odd"}, 2) == "17 19 ");
+  CHECK(names({.kind = SpanKind::client}, 100) == "5 10 15 20 ");
+  CHECK(names({.error = true}, 100) == "13 ");
+  CHECK(names({.trace_id = trace_id(1)}, 100) == "4 8 12 16 20 ");
+  CHECK(names({.service = "odd", .kind = SpanKind::client}, 100) == "5 15 ");
+  CHECK(names({.service = "none"}, 100).empty());
+}
+
+TEST_CASE("store: trace summaries, newest first, with filters") {
+  TraceStore store(100, 1 << 20);
+  store.offer(make_span({.trace = 1, .span = 2, .parent = 1, .start_ms = 105, .length_ms = 50, .service = "back"}));
+  store.offer(
+      make_span({.trace = 1, .span = 1, .start_ms = 100, .length_ms = 200, .service = "front", .name = "GET /a"}));
+  store.offer(make_span({.trace = 2,
+                         .span = 3,
+                         .parent = 9,
+                         .start_ms = 400,
+                         .length_ms = 5,
+                         .service = "back",
+                         .error = true,
+                         .name = "GET /b"}));
+  const auto all = store.traces({}, 10);
+  REQUIRE(all.size() == 2);
+  CHECK(all[0].trace_id == trace_id(2));
+  CHECK(all[0].root_name == "GET /b");  // its parent is elsewhere: the earliest stands for the root
+  CHECK(all[0].errors == 1);
+  CHECK(all[1].root_name == "GET /a");
+  CHECK(all[1].root_service == "front");
+  CHECK(all[1].spans == 2);
+  CHECK(all[1].duration_ns == 200'000'000);
+  CHECK(all[1].services == std::vector<std::string>{"back", "front"});
+  CHECK(store.traces({}, 1).size() == 1);
+  CHECK(store.traces({.service = "front"}, 10).size() == 1);
+  CHECK(store.traces({.service = "back"}, 10).size() == 2);
+  CHECK(store.traces({.min_duration_ns = 100'000'000}, 10).at(0).trace_id == trace_id(1));
+  CHECK(store.traces({.error = true}, 10).at(0).trace_id == trace_id(2));
+}
+
+TEST_CASE("follow: matching spans arrive in order; a slow follower loses, counted; the others do not notice") {
+  TraceStore store(100, 1 << 20);
+  store.offer(make_span({.trace = 1, .name = "before"}));
+  const auto slow = store.follow({}, 3);
+  const auto quick = store.follow({.service = "b"}, 100);
+  for (int i = 1; i <= 10; ++i) {
+    store.offer(make_span({.trace = 2, .span = i, .service = i % 2 ? "a" : "b", .name = std::to_string(i)}));
+  }
+  const auto seen = quick->take(0ms);
+  REQUIRE(seen.size() == 5);
+  CHECK(seen[0]->name == "2");
+  CHECK(seen[4]->name == "10");
+  CHECK(quick->lost() == 0);
+  CHECK(slow->take(0ms).size() == 3);
+  CHECK(slow->lost() == 7);
+  CHECK(store.counters().follower_lost_spans == 7);
+  store.offer(make_span({.trace = 3, .name = "again"}));
+  CHECK(slow->take(0ms).at(0)->name == "again");
+}
+
+TEST_CASE("follow: close wakes a waiting follower, and a follower that is gone costs nothing more") {
+  TraceStore store(100, 1 << 20);
+  auto follower = store.follow({}, 1);
+  std::thread waiter([&] { CHECK(follower->take(1h).empty()); });
+  follower->close();
+  waiter.join();
+  store.offer(make_span({.trace = 1}));
+  store.offer(make_span({.trace = 1, .span = 2}));
+  CHECK(follower->take(0ms).empty());
+  follower.reset();
+  store.offer(make_span({.trace = 2}));
+  CHECK(store.counters().follower_lost_spans == 0);
+}
+
+TEST_CASE("store: offers and queries from several threads") {
+  TraceStore store(50, 1 << 20);
+  std::atomic<bool> done = false;
+  std::thread reader([&] {
+    while (!done) {
+      (void)store.traces({}, 10);
+      (void)store.spans({.service = "a"}, 10);
+    }
+  });
+  const auto follower = store.follow({}, 100000);
+  std::vector<std::thread> writers;
+  for (int w = 0; w < 2; ++w) {
+    writers.emplace_back([&store, w] {
+      for (int i = 1; i <= 2000; ++i) store.offer(make_span({.trace = w * 10000 + i / 4 + 1, .span = i}));
+    });
+  }
+  for (auto& writer : writers) writer.join();
+  done = true;
+  reader.join();
+  CHECK(store.counters().traces == 50);
+  CHECK(follower->take(0ms).size() == 4000);
+}

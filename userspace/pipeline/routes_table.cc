@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "pipeline/routes_table.h"
+
+#include <algorithm>
+
+namespace weft {
+namespace {
+constexpr const char* kOther = "~other";
+}
+
+RoutesTable::RoutesTable(const Clock& clock, std::size_t max_routes)
+    : clock_(clock), max_routes_(max_routes), started_ns_(clock.monotonic_ns()) {}
+
+RoutesTable::Route& RoutesTable::route_of(const Span& span) {
+  std::string route = span.attributes.text("http.route");
+  if (route.empty()) route = span.name;
+  Key key{span.resource->service_name, std::string(to_string(span.kind)), span.attributes.text("http.request.method"),
+          std::move(route)};
+  const auto found = routes_.find(key);
+  if (found != routes_.end()) return found->second;
+  if (routes_.size() < max_routes_) return routes_[std::move(key)];
+  return routes_[Key{kOther, "", "", kOther}];
+}
+
+void RoutesTable::offer(const SpanPtr& span) {
+  if (span->kind != SpanKind::server && span->kind != SpanKind::consumer) return;
+  const std::uint64_t number = clock_.monotonic_ns() / kSlotNs;
+  std::lock_guard lock(mutex_);
+  Route& route = route_of(*span);
+  ++route.total;
+  auto& slot = route.slots[number % kSlots];
+  if (!slot || slot->number != number) {
+    slot = std::make_unique<Slot>();
+    slot->number = number;
+  }
+  slot->latency.add(span->end_unix_ns - span->start_unix_ns);
+  if (span->status == StatusCode::error) ++slot->errors;
+}
+
+RouteRow RoutesTable::row(const Key& key, const Route& route, std::uint64_t now_ns) const {
+  RouteRow row;
+  std::tie(row.service, row.kind, row.method, row.route) = key;
+  row.total = route.total;
+  const std::uint64_t number = now_ns / kSlotNs;
+  LatencyHistogram latency;
+  for (const auto& slot : route.slots) {
+    if (!slot || slot->number + kSlots <= number) continue;
+    latency.add(slot->latency);
+    row.errors += slot->errors;
+  }
+  row.requests = latency.count();
+  // A young table has not seen a whole window: the rate is over what it has seen, at least one second of it.
+  const std::uint64_t window_start_ns = (number >= kSlots - 1 ? number - (kSlots - 1) : 0) * kSlotNs;
+  const std::uint64_t seen_ns = std::max<std::uint64_t>(now_ns - std::max(window_start_ns, started_ns_), 1'000'000'000);
+  row.rate_per_second = static_cast<double>(row.requests) * 1e9 / static_cast<double>(seen_ns);
+  if (row.requests > 0) row.error_ratio = static_cast<double>(row.errors) / static_cast<double>(row.requests);
+  row.p50_ns = latency.quantile_ns(0.5);
+  row.p99_ns = latency.quantile_ns(0.99);
+  return row;
+}
+
+std::vector<RouteRow> RoutesTable::rows() const {
+  std::vector<RouteRow> rows;
+  {
+    std::lock_guard lock(mutex_);
+    const std::uint64_t now_ns = clock_.monotonic_ns();
+    rows.reserve(routes_.size());
+    for (const auto& [key, route] : routes_) rows.push_back(row(key, route, now_ns));
+  }
+  std::stable_sort(rows.begin(), rows.end(), [](const RouteRow& a, const RouteRow& b) {
+    return a.requests != b.requests ? a.requests > b.requests : a.total > b.total;
+  });
+  return rows;
+}
+
+}  // namespace weft
