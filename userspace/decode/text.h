@@ -13,10 +13,19 @@ constexpr bool is_digit(char c) { return c >= '0' && c <= '9'; }
 constexpr bool is_hex(char c) { return is_digit(c) || (ascii_lower(c) >= 'a' && ascii_lower(c) <= 'f'); }
 constexpr bool is_alpha(char c) { return ascii_lower(c) >= 'a' && ascii_lower(c) <= 'z'; }
 
+namespace text_detail {
+struct TokenTable {
+  bool is[256] = {};
+  constexpr TokenTable() {
+    for (int c = 0; c < 256; c++) is[c] = is_digit(static_cast<char>(c)) || (c < 128 && is_alpha(static_cast<char>(c)));
+    for (const char c : std::string_view("!#$%&'*+-.^_`|~")) is[static_cast<unsigned char>(c)] = true;
+  }
+};
+inline constexpr TokenTable token_table;
+}  // namespace text_detail
+
 // RFC 9110 section 5.6.2
-constexpr bool is_token_char(char c) {
-  return is_digit(c) || is_alpha(c) || std::string_view("!#$%&'*+-.^_`|~").find(c) != std::string_view::npos;
-}
+constexpr bool is_token_char(char c) { return text_detail::token_table.is[static_cast<unsigned char>(c)]; }
 
 // REQUIRES: `lower` is lower case already.
 constexpr bool equals_lower(std::string_view text, std::string_view lower) {

@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "decode/mask.h"
+
+#include <algorithm>
+#include <cstring>
+#include <type_traits>
+#include <utility>
+
+#include "decode/events.h"
+#include "decode/http_head.h"
+#include "decode/text.h"
+#include "decode/url.h"
+
+namespace weft {
+namespace {
+
+constexpr std::size_t max_baggage_members = 64;       // W3C Baggage, limits
+constexpr std::size_t max_method_bytes = 64;
+constexpr std::size_t max_baggage_key_bytes = 256;
+
+bool is_token(std::string_view text) { return std::all_of(text.begin(), text.end(), is_token_char); }
+
+// What the span needs. Content-Type and the lengths say what kind of message it was, never what was in it.
+bool always_kept(std::string_view name) {
+  switch (name.size()) {
+    case 4: return equals_lower(name, "host");
+    case 10: return equals_lower(name, "user-agent") || equals_lower(name, "tracestate");
+    case 11: return equals_lower(name, "traceparent");
+    case 12: return equals_lower(name, "content-type");
+    case 14: return equals_lower(name, "content-length");
+    default: return false;
+  }
+}
+
+// "k1=v1;p, k2=v2" -> "k1=,k2=". A member that is none, or whose key is no token, could be anything: it goes.
+void append_masked_baggage(std::string_view value, const MaskRules& rules, std::string& out) {
+  bool first = true;
+  for (std::size_t members = 0; !value.empty() && members < max_baggage_members; members++) {
+    std::string_view member = take_until(value, ',');
+    if (member.find('=') == std::string_view::npos) continue;
+    const std::string_view key = trim(take_until(member, '='));
+    if (key.empty() || key.size() > max_baggage_key_bytes || !is_token(key)) continue;
+    if (!std::exchange(first, false)) out.push_back(',');
+    out.append(key).push_back('=');
+    if (rules.keeps_baggage_value(key)) out.append(trim(take_until(member, ';')));
+  }
+}
+
+void append_masked_headers(std::string_view text, const MaskRules& rules, std::string& out) {
+  while (!text.empty()) {
+    bool complete = false;
+    const std::string_view line = take_line(text, complete);
+    if (!complete) return;   // cut inside a line: the value may be half of one
+    if (line.empty()) {
+      out.append("\r\n");
+      return;
+    }
+    const std::size_t colon = line.find(':');
+    if (colon == std::string_view::npos || colon == 0) continue;
+    const std::string_view name = line.substr(0, colon), value = trim(line.substr(colon + 1));
+    if (!is_token(name)) continue;
+    out.append(name).append(": ");
+    switch (rules.header(name)) {
+      case MaskRules::Keep::name: out.append(value.empty() ? "" : "-"); break;
+      case MaskRules::Keep::value: out.append(value); break;
+      case MaskRules::Keep::baggage: append_masked_baggage(value, rules, out); break;
+    }
+    out.append("\r\n");
+  }
+}
+
+template <class Fields>
+void replace_text(std::vector<std::byte>& record, Fields fields, const std::string& text) {
+  fields.text_bytes = static_cast<__u32>(text.size());
+  fields.header.size = static_cast<__u32>(sizeof(fields) + text.size());
+  record.resize(fields.header.size);
+  std::memcpy(record.data(), &fields, sizeof(fields));
+  std::memcpy(record.data() + sizeof(fields), text.data(), text.size());
+}
+
+std::string lower(std::string text) {
+  std::transform(text.begin(), text.end(), text.begin(), ascii_lower);
+  return text;
+}
+
+}  // namespace
+
+MaskRules::MaskRules(std::vector<std::string> captured_headers, std::vector<std::string> baggage_values)
+    : captured_(std::move(captured_headers)), baggage_values_(std::move(baggage_values)) {
+  std::transform(captured_.begin(), captured_.end(), captured_.begin(), lower);
+}
+
+MaskRules::Keep MaskRules::header(std::string_view name) const {
+  if (always_kept(name)) return Keep::value;
+  if (name.size() == 7 && equals_lower(name, "baggage")) return Keep::baggage;   // capturing it would undo the masking
+  for (const std::string& captured : captured_)
+    if (equals_lower(name, captured)) return Keep::value;
+  return Keep::name;
+}
+
+bool MaskRules::keeps_baggage_value(std::string_view key) const {
+  return std::find(baggage_values_.begin(), baggage_values_.end(), key) != baggage_values_.end();
+}
+
+void mask_request_head(std::string_view text, const MaskRules& rules, std::string& out) {
+  if (text.empty()) return;
+  std::string_view rest = text;
+  bool complete = false;
+  (void)take_line(rest, complete);
+  const RequestHead head = parse_request_head(text);
+  const bool sane_method = head.method.size() <= max_method_bytes && is_token(head.method);
+  out.append(sane_method ? head.method : "-").push_back(' ');
+  append_masked_target(head.method, head.target, out);
+  if (!head.version.empty()) out.append(" ").append(head.version);
+  if (!complete) return;
+  out.append("\r\n");
+  append_masked_headers(rest, rules, out);
+}
+
+void mask_response_head(std::string_view text, const MaskRules& rules, std::string& out) {
+  if (text.empty()) return;
+  bool complete = false;
+  const ResponseHead head = parse_response_head(text);
+  (void)take_line(text, complete);
+  out.append(head.version).append(" ").append(head.status).append("\r\n");   // the reason phrase is free text
+  if (complete) append_masked_headers(text, rules, out);
+}
+
+bool mask_event(std::vector<std::byte>& record, const MaskRules& rules) {
+  const auto event = decode_event(record);
+  if (!event) {
+    record.clear();
+    return false;
+  }
+  std::string text;
+  std::visit(
+      [&](const auto& typed) {
+        using T = std::decay_t<decltype(typed)>;
+        if constexpr (std::is_same_v<T, RequestEvent>) {
+          mask_request_head(typed.head, rules, text);
+          replace_text(record, typed.fields, text);
+        } else if constexpr (std::is_same_v<T, ResponseEvent>) {
+          mask_response_head(typed.head, rules, text);
+          replace_text(record, typed.fields, text);
+        } else {
+          record.resize(typed.fields.header.size);
+        }
+      },
+      *event);
+  return true;
+}
+
+}  // namespace weft

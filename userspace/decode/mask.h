@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+// What of a message head may be kept. Applied before anything is stored, recorded, logged or exported, and only here:
+// an allow-list of header values stays, of every other header the name stays and the value becomes "-"; baggage is
+// reduced to its keys; secrets leave the request target (decode/url.h). Masking twice changes nothing, so what a
+// recording gives on replay is what the live agent saw.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace weft {
+
+class MaskRules {
+ public:
+  MaskRules() = default;
+  // capture.headers: names (any case) whose values are kept as well, in requests and responses.
+  // spans.baggage_attributes: baggage keys whose values are kept.
+  MaskRules(std::vector<std::string> captured_headers, std::vector<std::string> baggage_values);
+
+  enum class Keep : std::uint8_t { name, value, baggage };
+  Keep header(std::string_view name) const;
+  bool keeps_baggage_value(std::string_view key) const;
+  const std::vector<std::string>& captured_headers() const { return captured_; }   // lower case
+  const std::vector<std::string>& baggage_values() const { return baggage_values_; }
+
+ private:
+  std::vector<std::string> captured_;
+  std::vector<std::string> baggage_values_;
+};
+
+// Both append to `out`.
+void mask_request_head(std::string_view text, const MaskRules& rules, std::string& out);
+void mask_response_head(std::string_view text, const MaskRules& rules, std::string& out);
+
+// One whole record of bpf/wire/events.h, changed in place to one of the same layout: text masked, text_bytes and size
+// adjusted, padding behind the text cut off. False: not a valid event, not to be kept (`record` is cleared).
+bool mask_event(std::vector<std::byte>& record, const MaskRules& rules);
+
+}  // namespace weft

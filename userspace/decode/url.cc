@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "decode/url.h"
+
+#include <algorithm>
+#include <array>
+#include <cstdint>
+
+#include "decode/text.h"
+
+namespace weft {
+namespace {
+
+constexpr std::string_view redacted = "REDACTED";
+
+// In the normal form of secret_parameter(), sorted.
+constexpr std::string_view secret_names[] = {
+    "accesskey",    "accesskeyid",  "apikey",       "apisecret",   "appkey",       "assertion",    "auth",
+    "authcode",     "authorization", "awsaccesskeyid", "bearer",   "clientassertion", "code",      "codeverifier",
+    "cookie",       "credential",   "credentials",  "csrf",        "googleaccessid", "hmac",       "jsessionid",
+    "jwt",          "key",          "nonce",        "otp",         "pass",         "passphrase",   "passwd",
+    "password",     "phpsessid",    "pin",          "privatekey",  "pwd",          "samlart",      "samlrequest",
+    "samlresponse", "secret",       "secretkey",    "sess",        "session",      "sessionid",    "sessionkey",
+    "sessid",       "sid",          "sig",          "sign",        "signature",    "ticket",       "token",
+    "xsrf"};
+constexpr std::string_view secret_endings[] = {"token",     "secret",    "password", "passwd",     "apikey",
+                                               "signature", "sessionid", "accesskey", "privatekey", "credential"};
+constexpr std::string_view secret_beginnings[] = {"xamz", "xgoog"};
+
+int hex_value(char c) { return is_digit(c) ? c - '0' : ascii_lower(c) - 'a' + 10; }
+
+// Lower case, percent-decoded, letters and digits only. What does not fit is cut from the front, since endings decide.
+class NormalName {
+ public:
+  explicit NormalName(std::string_view name) {
+    if (name.size() > buffer_.size()) name.remove_prefix(name.size() - buffer_.size());
+    for (std::size_t i = 0; i < name.size(); i++) {
+      char c = name[i];
+      if (c == '%' && i + 2 < name.size() && is_hex(name[i + 1]) && is_hex(name[i + 2])) {
+        c = static_cast<char>(hex_value(name[i + 1]) << 4 | hex_value(name[i + 2]));
+        i += 2;
+      }
+      if (is_digit(c) || is_alpha(c)) buffer_[size_++] = ascii_lower(c);
+    }
+  }
+  std::string_view text() const { return {buffer_.data(), size_}; }
+
+ private:
+  std::array<char, 64> buffer_;
+  std::size_t size_ = 0;
+};
+
+// name=value pieces parted by any of `separators`; values of secret names are replaced.
+void append_masked_parameters(std::string_view text, std::string_view separators, std::string& out) {
+  while (!text.empty()) {
+    const std::size_t end = std::min(text.find_first_of(separators), text.size());
+    const std::string_view piece = text.substr(0, end);
+    const std::size_t equals = piece.find('=');
+    if (equals != std::string_view::npos && equals + 1 < piece.size() && secret_parameter(piece.substr(0, equals)))
+      out.append(piece.substr(0, equals + 1)).append(redacted);
+    else
+      out.append(piece);
+    if (end < text.size()) out.push_back(text[end]);
+    text.remove_prefix(std::min(end + 1, text.size()));
+  }
+}
+
+// Matrix parameters only (";jsessionid=…"); the path itself is kept.
+void append_masked_path(std::string_view path, std::string& out) {
+  const std::size_t parameters = path.find(';');
+  out.append(path.substr(0, parameters));
+  if (parameters != std::string_view::npos) append_masked_parameters(path.substr(parameters), ";/", out);
+}
+
+}  // namespace
+
+bool secret_parameter(std::string_view name) {
+  const NormalName normal(name);
+  const std::string_view text = normal.text();
+  if (text.size() < 3) return false;
+  return std::find(std::begin(secret_names), std::end(secret_names), text) != std::end(secret_names) ||
+         std::any_of(std::begin(secret_endings), std::end(secret_endings),
+                     [&](std::string_view ending) { return text.ends_with(ending); }) ||
+         std::any_of(std::begin(secret_beginnings), std::end(secret_beginnings),
+                     [&](std::string_view beginning) { return text.starts_with(beginning); });
+}
+
+Target split_target(std::string_view method, std::string_view target) {
+  Target parts;
+  if (method == "CONNECT") {
+    parts.authority = target.substr(target.rfind('@') + 1);
+    return parts;
+  }
+  target = target.substr(0, target.find('#'));
+  if (!target.starts_with('/')) {
+    const std::size_t scheme = target.find("://");
+    if (scheme != std::string_view::npos && target.find_first_of("/?") > scheme) {
+      parts.scheme = target.substr(0, scheme);
+      target.remove_prefix(scheme + 3);
+      const std::string_view authority = target.substr(0, target.find_first_of("/?"));
+      target.remove_prefix(authority.size());
+      parts.authority = authority.substr(authority.rfind('@') + 1);
+    }
+  }
+  const std::size_t question = target.find('?');
+  parts.path = target.substr(0, question);
+  if (question != std::string_view::npos) parts.query = target.substr(question + 1);
+  return parts;
+}
+
+void append_masked_target(std::string_view method, std::string_view target, std::string& out) {
+  const Target parts = split_target(method, target);
+  if (!parts.scheme.empty()) out.append(parts.scheme).append("://");
+  out.append(parts.authority);
+  append_masked_path(parts.path, out);
+  if (parts.query.empty()) return;
+  out.push_back('?');
+  append_masked_parameters(parts.query, "&;", out);
+}
+
+}  // namespace weft
