@@ -24,7 +24,7 @@ bool is_token(std::string_view text) { return std::all_of(text.begin(), text.end
 bool always_kept(std::string_view name) {
   switch (name.size()) {
     case 4: return equals_lower(name, "host");
-    case 10: return equals_lower(name, "user-agent") || equals_lower(name, "tracestate");
+    case 10: return equals_lower(name, "user-agent");
     case 11: return equals_lower(name, "traceparent");
     case 12: return equals_lower(name, "content-type");
     case 14: return equals_lower(name, "content-length");
@@ -46,27 +46,32 @@ void append_masked_baggage(std::string_view value, const MaskRules& rules, std::
   }
 }
 
-void append_masked_headers(std::string_view text, const MaskRules& rules, std::string& out) {
+bool append_masked_headers(std::string_view text, const MaskRules& rules, std::string& out) {
+  bool has_context = false;
   while (!text.empty()) {
     bool complete = false;
     const std::string_view line = take_line(text, complete);
-    if (!complete) return;   // cut inside a line: the value may be half of one
+    if (!complete) break;   // cut inside a line: the value may be half of one
     if (line.empty()) {
       out.append("\r\n");
-      return;
+      break;
     }
     const std::size_t colon = line.find(':');
     if (colon == std::string_view::npos || colon == 0) continue;
     const std::string_view name = line.substr(0, colon), value = trim(line.substr(colon + 1));
     if (!is_token(name)) continue;
     out.append(name).append(": ");
-    switch (rules.header(name)) {
+    const MaskRules::Keep keep = rules.header(name);
+    has_context |= keep == MaskRules::Keep::tracestate || keep == MaskRules::Keep::baggage;
+    switch (keep) {
       case MaskRules::Keep::name: out.append(value.empty() ? "" : "-"); break;
+      case MaskRules::Keep::tracestate:
       case MaskRules::Keep::value: out.append(value); break;
       case MaskRules::Keep::baggage: append_masked_baggage(value, rules, out); break;
     }
     out.append("\r\n");
   }
+  return has_context;
 }
 
 template <class Fields>
@@ -92,7 +97,8 @@ MaskRules::MaskRules(std::vector<std::string> captured_headers, std::vector<std:
 
 MaskRules::Keep MaskRules::header(std::string_view name) const {
   if (always_kept(name)) return Keep::value;
-  if (name.size() == 7 && equals_lower(name, "baggage")) return Keep::baggage;   // capturing it would undo the masking
+  if (equals_lower(name, "tracestate")) return Keep::tracestate;
+  if (equals_lower(name, "baggage")) return Keep::baggage;   // capturing it would undo the masking
   for (const std::string& captured : captured_)
     if (equals_lower(name, captured)) return Keep::value;
   return Keep::name;
@@ -102,8 +108,8 @@ bool MaskRules::keeps_baggage_value(std::string_view key) const {
   return std::find(baggage_values_.begin(), baggage_values_.end(), key) != baggage_values_.end();
 }
 
-void mask_request_head(std::string_view text, const MaskRules& rules, std::string& out) {
-  if (text.empty()) return;
+bool mask_request_head(std::string_view text, const MaskRules& rules, std::string& out) {
+  if (text.empty()) return false;
   std::string_view rest = text;
   bool complete = false;
   (void)take_line(rest, complete);
@@ -112,9 +118,9 @@ void mask_request_head(std::string_view text, const MaskRules& rules, std::strin
   out.append(sane_method ? head.method : "-").push_back(' ');
   append_masked_target(head.method, head.target, out);
   if (!head.version.empty()) out.append(" ").append(head.version);
-  if (!complete) return;
+  if (!complete) return false;
   out.append("\r\n");
-  append_masked_headers(rest, rules, out);
+  return append_masked_headers(rest, rules, out);
 }
 
 void mask_response_head(std::string_view text, const MaskRules& rules, std::string& out) {

@@ -20,7 +20,7 @@ class MaskRules {
   // spans.baggage_attributes: baggage keys whose values are kept.
   MaskRules(std::vector<std::string> captured_headers, std::vector<std::string> baggage_values);
 
-  enum class Keep : std::uint8_t { name, value, baggage };
+  enum class Keep : std::uint8_t { name, value, tracestate, baggage };
   Keep header(std::string_view name) const;
   bool keeps_baggage_value(std::string_view key) const;
   const std::vector<std::string>& captured_headers() const { return captured_; }   // lower case
@@ -31,8 +31,8 @@ class MaskRules {
   std::vector<std::string> baggage_values_;
 };
 
-// Both append to `out`.
-void mask_request_head(std::string_view text, const MaskRules& rules, std::string& out);
+// Both append to `out`. The first returns whether the head has a tracestate or baggage header.
+bool mask_request_head(std::string_view text, const MaskRules& rules, std::string& out);
 void mask_response_head(std::string_view text, const MaskRules& rules, std::string& out);
 
 // One whole record of bpf/wire/events.h, changed in place to one of the same layout: text masked, text_bytes and size
