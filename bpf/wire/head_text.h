@@ -59,6 +59,7 @@ WIRE_STEP text_trim_start_step(__u32 i, void *arg)
 {
 	struct text_trim_run *run = (struct text_trim_run *)arg;
 
+	(void)i;
 	if (run->start >= run->end || !text_is_space(head_text_at(run->text, run->start)))
 		return 1;
 	run->start++;
@@ -69,6 +70,7 @@ WIRE_STEP text_trim_end_step(__u32 i, void *arg)
 {
 	struct text_trim_run *run = (struct text_trim_run *)arg;
 
+	(void)i;
 	if (run->start >= run->end || !text_is_space(head_text_at(run->text, run->end - 1)))
 		return 1;
 	run->end--;

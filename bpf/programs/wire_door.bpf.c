@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-only */
+/*
+ * For tests only, never loaded by the agent: the parsers of bpf/wire behind BPF_PROG_TEST_RUN, so that the kernel's
+ * build of them gets the same inputs as the user-space build.
+ */
+#include "programs/wire_door.h"
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__type(key, __u32);
+	__type(value, struct wire_door);
+} door SEC(".maps");
+
+static __always_inline struct wire_door *opened(void)
+{
+	__u32 zero = 0;
+
+	return bpf_map_lookup_elem(&door, &zero);
+}
+
+SEC("syscall")
+int on_traceparent(void *ctx)
+{
+	struct wire_door *d = opened();
+
+	if (!d)
+		return 1;
+	d->result = traceparent_parse(&d->text, d->range, &d->ids);
+	return 0;
+}
+
+SEC("syscall")
+int on_traceparent_format(void *ctx)
+{
+	struct wire_door *d = opened();
+
+	if (!d)
+		return 1;
+	traceparent_format(d->formatted, d->ids.trace_id, d->ids.parent_id, d->ids.flags);
+	return 0;
+}
+
+SEC("syscall")
+int on_tracestate(void *ctx)
+{
+	struct wire_door *d = opened();
+
+	if (!d)
+		return 1;
+	d->result = tracestate_join(&d->text, &d->lines, &d->work, &d->tracestate);
+	return 0;
+}
+
+SEC("syscall")
+int on_baggage(void *ctx)
+{
+	struct wire_door *d = opened();
+
+	if (!d)
+		return 1;
+	d->result = baggage_join(&d->text, &d->lines, &d->baggage);
+	return 0;
+}
+
+SEC("syscall")
+int on_http1(void *ctx)
+{
+	struct wire_door *d = opened();
+
+	if (!d)
+		return 1;
+	d->result = http1_scan(&d->http, &d->text, d->from, d->to);
+	return 0;
+}

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-only */
+/* What the test doors take and give: one map value, written and read by the test through mmap. */
+#ifndef WEFT_PROGRAMS_WIRE_DOOR_H
+#define WEFT_PROGRAMS_WIRE_DOOR_H
+
+#include "wire/baggage.h"
+#include "wire/http1.h"
+#include "wire/traceparent.h"
+#include "wire/tracestate.h"
+
+struct wire_door {
+	struct head_text text;
+	struct text_lines lines; /* in: tracestate, baggage */
+	struct text_range range; /* in: traceparent */
+	__u32 result;		 /* out: what the function returned */
+	__u32 from, to;		 /* in: http1_scan */
+	__u32 reserved;
+	struct http1 http;	 /* in and out */
+	struct traceparent ids;	 /* out: traceparent_parse; in: traceparent_format */
+	__u8 formatted[64];	 /* out: traceparent_format */
+	struct tracestate_work work;
+	struct tracestate_text tracestate;
+	struct baggage_text baggage;
+};
+
+#endif

@@ -1,0 +1,365 @@
+/* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-only */
+/*
+ * The tracestate header of W3C Trace Context Level 2, section 3.3: lines are joined in order, the whole list is checked,
+ * one wrong member discards it all, and what is longer than TRACESTATE_BYTES_MAX loses whole members.
+ *
+ *   list  = member 0*31( OWS "," OWS member )       a member may be empty
+ *   key   = ( lcalpha / DIGIT ) 0*255( lcalpha / DIGIT / "_" / "-" / "*" / "/" / "@" )
+ *   value = 0*255( %x20 / nblk ) nblk               nblk = %x21-7E without "," and "="
+ */
+#ifndef WEFT_WIRE_TRACESTATE_H
+#define WEFT_WIRE_TRACESTATE_H
+
+#include "wire/head_text.h"
+#include "wire/words.h"
+
+#define TRACESTATE_BYTES_MAX 512u /* what must be propagated at least is also what is propagated at most */
+#define TRACESTATE_MEMBERS_MAX 32u
+#define TRACESTATE_LONG_MEMBER 128u /* longer members go first */
+#define TRACESTATE_KEY_MAX 256u
+#define TRACESTATE_VALUE_MAX 256u
+#define TRACESTATE_CHUNK 32u /* bytes copied at once */
+
+enum tracestate_result {
+	TRACESTATE_VALID = 0,	  /* `out` holds the list, which may be empty */
+	TRACESTATE_DISCARDED = 1, /* `out` is empty */
+};
+
+/* Bytes behind `length` are undefined. */
+struct tracestate_text {
+	__u32 length;
+	__u32 dropped; /* whole members left out because of the length */
+	__u8 bytes[TRACESTATE_BYTES_MAX + TRACESTATE_CHUNK];
+};
+WIRE_ASSERT(sizeof(struct tracestate_text) == 552, "tracestate_text layout");
+
+/* Working memory of one call, too large for a BPF stack. Nothing in it outlives the call. */
+struct tracestate_work {
+	__u64 key_hash[TRACESTATE_MEMBERS_MAX];
+	__u64 seen; /* bit (hash & 63) of every key so far: clear = certainly no duplicate */
+	struct text_range member[TRACESTATE_MEMBERS_MAX];
+	__u32 count;
+	__u32 total; /* bytes of all members, each with a comma: one more than the list has */
+	__u32 dropped;
+	/* Where the scan stands. Here and not in a local variable, so that the verifier does not track the values. */
+	__u32 pos, end; /* in the current line */
+	__u32 line;	/* next line */
+	__u32 start, value;
+	__u64 hash;
+	__u8 state; /* enum tracestate_state */
+	__u8 tab;   /* a tab stood in this value: only white space may follow */
+	__u8 invalid;
+	__u8 done;
+	__u32 slot, from, to, left; /* the copy: next member, place in the text, place in `out`, bytes of the member */
+};
+
+enum tracestate_state { TRACESTATE_BETWEEN, TRACESTATE_IN_KEY, TRACESTATE_IN_VALUE };
+
+struct tracestate_run {
+	const struct head_text *text;
+	const struct text_lines *lines;
+	struct tracestate_work *work;
+};
+
+WIRE_INLINE __u64 tracestate_key_bytes(__u64 word)
+{
+	return word_between(word, 'a', 'z') | word_between(word, '0', '9') | word_equal(word, '_') |
+	       word_equal(word, '-') | word_equal(word, '*') | word_equal(word, '/') | word_equal(word, '@');
+}
+
+WIRE_INLINE __u64 tracestate_mix(__u64 hash, __u64 word)
+{
+	hash = (hash ^ word) * 0x9e3779b97f4a7c15ull;
+	return hash ^ (hash >> 29);
+}
+
+struct tracestate_search {
+	const struct tracestate_work *work;
+	__u64 hash;
+	__u32 found;
+};
+
+WIRE_STEP tracestate_search_step(__u32 i, void *arg)
+{
+	struct tracestate_search *search = (struct tracestate_search *)arg;
+
+	if (i >= search->work->count)
+		return 1;
+	if (search->work->key_hash[i & (TRACESTATE_MEMBERS_MAX - 1)] != search->hash)
+		return 0;
+	search->found = 1;
+	return 1;
+}
+
+/* Is there a key of this hash already? 64 bits are taken for the key itself. */
+WIRE_INLINE bool tracestate_known(const struct tracestate_work *work, __u64 hash)
+{
+	struct tracestate_search search = {};
+
+	if (!(work->seen >> (hash & 63) & 1))
+		return false;
+	search.work = work;
+	search.hash = hash;
+	wire_loop(TRACESTATE_MEMBERS_MAX, tracestate_search_step, &search);
+	return search.found;
+}
+
+/* The member that began at run->work->start ends at run->work->pos. Returns whether the list is still valid. */
+WIRE_INLINE bool tracestate_close(struct tracestate_run *run)
+{
+	struct tracestate_work *work = run->work;
+	__u32 end = run->work->pos, slot = work->count;
+
+	if (end > run->work->value && text_is_space(head_text_at(run->text, end - 1)))
+		end = text_trim_end(run->text, run->work->value, end);
+	if (end <= run->work->value || end - run->work->value > TRACESTATE_VALUE_MAX)
+		return false;
+	if (slot >= TRACESTATE_MEMBERS_MAX || tracestate_known(work, run->work->hash))
+		return false;
+	WIRE_OPAQUE(slot);
+	slot &= TRACESTATE_MEMBERS_MAX - 1;
+	work->member[slot].start = (__u16)run->work->start;
+	work->member[slot].end = (__u16)end;
+	work->key_hash[slot] = run->work->hash;
+	work->seen |= 1ull << (run->work->hash & 63);
+	work->total += end - run->work->start + 1;
+	work->count++;
+	run->work->state = TRACESTATE_BETWEEN;
+	return true;
+}
+
+WIRE_INLINE bool tracestate_between(struct tracestate_run *run, __u64 word, __u64 sentinel)
+{
+	__u64 stop = (~(word_spaces(word) | word_equal(word, ',')) & WORD_HIGH) | sentinel;
+	__u8 c;
+
+	if (!stop) {
+		run->work->pos += 8;
+		return true;
+	}
+	run->work->pos += word_first(stop);
+	if (run->work->pos >= run->work->end)
+		return true;
+	c = head_text_at(run->text, run->work->pos);
+	run->work->start = run->work->pos;
+	run->work->hash = 0;
+	run->work->state = TRACESTATE_IN_KEY;
+	return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
+}
+
+WIRE_INLINE bool tracestate_key(struct tracestate_run *run, __u64 word, __u64 sentinel)
+{
+	__u64 stop = word_equal(word, '=') | sentinel, before = word_before(stop);
+
+	if (~tracestate_key_bytes(word) & WORD_HIGH & before)
+		return false;
+	run->work->hash = tracestate_mix(run->work->hash, word & before);
+	if (!stop) {
+		run->work->pos += 8;
+		return true;
+	}
+	run->work->pos += word_first(stop);
+	if (run->work->pos >= run->work->end || run->work->pos - run->work->start > TRACESTATE_KEY_MAX)
+		return false;
+	run->work->pos++;
+	run->work->value = run->work->pos;
+	run->work->tab = 0;
+	run->work->state = TRACESTATE_IN_VALUE;
+	return true;
+}
+
+WIRE_INLINE bool tracestate_value(struct tracestate_run *run, __u64 word, __u64 sentinel)
+{
+	__u64 stop = word_equal(word, ',') | sentinel, before = word_before(stop);
+	__u64 tabs = word_equal(word, '\t') & before, solid = ~word_spaces(word) & WORD_HIGH & before;
+
+	if ((word_equal(word, '=') | word_controls(word) | (word & WORD_HIGH)) & before)
+		return false;
+	/* A tab may only belong to the white space behind the value. */
+	if (run->work->tab ? solid : solid & ~word_before(tabs))
+		return false;
+	run->work->tab |= tabs != 0;
+	if (!stop) {
+		run->work->pos += 8;
+		return true;
+	}
+	run->work->pos += word_first(stop);
+	return tracestate_close(run);
+}
+
+/* At the end of a line: closes what is open there and goes on with the next. Returns whether there is one. */
+WIRE_INLINE bool tracestate_next_line(struct tracestate_run *run)
+{
+	__u32 line = run->work->line;
+
+	if (run->work->state == TRACESTATE_IN_KEY || (run->work->state == TRACESTATE_IN_VALUE && !tracestate_close(run))) {
+		run->work->invalid = 1;
+		return false;
+	}
+	if (line >= run->lines->count || line >= TEXT_LINES_MAX) {
+		run->work->done = 1;
+		return false;
+	}
+	WIRE_OPAQUE(line);
+	line &= TEXT_LINES_MAX - 1;
+	run->work->pos = run->lines->line[line].start;
+	run->work->end = run->lines->line[line].end;
+	run->work->line++;
+	return true;
+}
+
+/* Eight bytes at most of one member, or of what lies between two. */
+WIRE_STEP tracestate_step(__u32 i, void *arg)
+{
+	struct tracestate_run *run = (struct tracestate_run *)arg;
+	__u64 word, sentinel;
+	bool valid;
+
+	(void)i;
+	if (run->work->pos >= run->work->end)
+		return !tracestate_next_line(run);
+	word = wire_load64(run->text->bytes + head_text_index(run->work->pos));
+	sentinel = word_end(run->work->end - run->work->pos);
+	if (run->work->state == TRACESTATE_BETWEEN)
+		valid = tracestate_between(run, word, sentinel);
+	else if (run->work->state == TRACESTATE_IN_KEY)
+		valid = tracestate_key(run, word, sentinel);
+	else
+		valid = tracestate_value(run, word, sentinel);
+	run->work->invalid = !valid;
+	WIRE_OPAQUE(valid);
+	return !valid;
+}
+
+struct tracestate_shrink_run {
+	struct tracestate_work *work;
+	__u32 longer_than; /* this pass drops members of more bytes than this */
+};
+
+/* From the right: drops whole members while the list is too long. A dropped member becomes empty. */
+WIRE_STEP tracestate_shrink_step(__u32 i, void *arg)
+{
+	struct tracestate_shrink_run *run = (struct tracestate_shrink_run *)arg;
+	__u32 slot = TRACESTATE_MEMBERS_MAX - 1 - i, bytes;
+
+	if (run->work->total <= TRACESTATE_BYTES_MAX + 1)
+		return 1;
+	if (slot >= run->work->count)
+		return 0;
+	WIRE_OPAQUE(slot);
+	slot &= TRACESTATE_MEMBERS_MAX - 1;
+	bytes = run->work->member[slot].end - run->work->member[slot].start;
+	if (bytes <= run->longer_than)
+		return 0;
+	run->work->member[slot].end = run->work->member[slot].start;
+	run->work->total -= bytes + 1;
+	run->work->dropped++;
+	return 0;
+}
+
+WIRE_INLINE void tracestate_shrink(struct tracestate_work *work)
+{
+	struct tracestate_shrink_run run = {};
+
+	run.work = work;
+	run.longer_than = TRACESTATE_LONG_MEMBER;
+	wire_loop(TRACESTATE_MEMBERS_MAX, tracestate_shrink_step, &run);
+	run.longer_than = 0;
+	wire_loop(TRACESTATE_MEMBERS_MAX, tracestate_shrink_step, &run);
+}
+
+struct tracestate_copy_run {
+	const struct head_text *text;
+	struct tracestate_work *work;
+	struct tracestate_text *out;
+};
+
+/* The next member that was not dropped, and the comma before it. Returns whether there is one. */
+WIRE_INLINE bool tracestate_copy_next(struct tracestate_work *work, struct tracestate_text *out)
+{
+	__u32 slot = work->slot++, to = work->to;
+
+	if (slot >= work->count)
+		return false;
+	WIRE_OPAQUE(slot);
+	slot &= TRACESTATE_MEMBERS_MAX - 1;
+	work->from = work->member[slot].start;
+	work->left = work->member[slot].end - work->member[slot].start;
+	if (work->left && to > 0 && to < TRACESTATE_BYTES_MAX) {
+		out->bytes[to] = ',';
+		work->to = to + 1;
+	}
+	return true;
+}
+
+WIRE_STEP tracestate_copy_step(__u32 i, void *arg)
+{
+	struct tracestate_copy_run *run = (struct tracestate_copy_run *)arg;
+	struct tracestate_work *work = run->work;
+	__u32 to = work->to, bytes = work->left;
+	const __u8 *source;
+
+	(void)i;
+	if (!bytes)
+		return !tracestate_copy_next(work, run->out);
+	if (to > TRACESTATE_BYTES_MAX)
+		return 1;
+	source = run->text->bytes + head_text_index(work->from);
+	wire_store64(run->out->bytes + to, wire_load64(source));
+	wire_store64(run->out->bytes + to + 8, wire_load64(source + 8));
+	wire_store64(run->out->bytes + to + 16, wire_load64(source + 16));
+	wire_store64(run->out->bytes + to + 24, wire_load64(source + 24));
+	if (bytes > TRACESTATE_CHUNK)
+		bytes = TRACESTATE_CHUNK;
+	work->from += bytes;
+	work->left -= bytes;
+	work->to = to + bytes;
+	return 0;
+}
+
+WIRE_INLINE __u32 tracestate_copy(const struct head_text *t, struct tracestate_work *work, struct tracestate_text *out)
+{
+	struct tracestate_copy_run run = {};
+
+	run.text = t;
+	run.work = work;
+	run.out = out;
+	work->slot = work->to = work->left = 0;
+	/* A callback for each member and each chunk: a member has one chunk more than its length in whole chunks. */
+	wire_loop(2 * TRACESTATE_MEMBERS_MAX + TRACESTATE_BYTES_MAX / TRACESTATE_CHUNK + 1, tracestate_copy_step, &run);
+	return work->to;
+}
+
+/*
+ * Joins and checks `lines` of `t`. More lines than text_lines can hold discard the list: it cannot be judged.
+ * The caller decides about traceparent first: without a valid one tracestate does not count.
+ */
+WIRE_GLOBAL int tracestate_join(const struct head_text *t, const struct text_lines *lines, struct tracestate_work *work,
+				struct tracestate_text *out)
+{
+	struct tracestate_run run = {};
+
+	if (!t || !lines || !work || !out)
+		return TRACESTATE_DISCARDED;
+	work->seen = 0;
+	work->count = work->total = work->dropped = 0;
+	work->pos = work->end = work->line = 0;
+	work->state = TRACESTATE_BETWEEN;
+	work->tab = work->invalid = work->done = 0;
+	out->length = out->dropped = 0;
+	if (lines->more)
+		return TRACESTATE_DISCARDED;
+	run.text = t;
+	run.lines = lines;
+	run.work = work;
+	wire_loop(HEAD_TEXT_CAP, tracestate_step, &run);
+	if (work->invalid || !work->done)
+		return TRACESTATE_DISCARDED;
+	if (work->total > TRACESTATE_BYTES_MAX + 1)
+		tracestate_shrink(work);
+	out->dropped = work->dropped;
+	out->length = tracestate_copy(t, work, out);
+	return TRACESTATE_VALID;
+}
+
+#endif
