@@ -35,6 +35,10 @@ class VerifierReport(unittest.TestCase):
     def test_the_ceiling_holds_whatever_was_accepted(self):
         self.assertEqual(self.failures({"a/x": report.CEILING + 1}, {"a/x": report.CEILING + 1}), 1)
 
+    def test_on_an_unknown_kernel_only_the_ceiling_holds(self):
+        self.assertEqual(self.failures({"a/x": 5, "a/y": report.REFUSED}, {"a/x": report.UNKNOWN, "a/y": report.UNKNOWN}), 0)
+        self.assertEqual(self.failures({"a/x": report.CEILING + 1}, {"a/x": report.UNKNOWN}), 1)
+
     def test_the_reason_of_a_refusal_is_shown(self):
         lines = []
         report.report({"a/x": report.REFUSED}, {"a/x": "R1 invalid mem access"}, {"a/x": 1}, out=lines.append)
