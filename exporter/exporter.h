@@ -32,6 +32,7 @@ struct ExportResult {
   std::size_t rejected_spans = 0;                       // partial success: taken, but this many were not stored
   std::optional<std::chrono::milliseconds> retry_after; // from Retry-After
   std::string reason;                                   // for the log and for counters ("timeout", "http_503", "connect", …)
+  std::string detail;                                   // for the log only: what the peer or the library said
 };
 
 class Exporter {
@@ -42,8 +43,8 @@ class Exporter {
   virtual ExportResult send(const SpanBatch& batch) = 0;
   // From any thread: a send() that is running now, and any later one, returns soon with Outcome::retry.
   virtual void cancel() {}
-  // For exporters that keep something back (the console tree). Called on the queue's thread when there is nothing to
-  // send, and with last = true once, at the end. Returns when to be called again; nothing = after the next send().
+  // For exporters that keep something back (the console tree). Called on the queue's thread between sends, and with
+  // last = true once, at the end. Returns when to be called again; nothing = after the next send().
   virtual std::optional<std::chrono::milliseconds> idle(bool last) {
     static_cast<void>(last);
     return std::nullopt;

@@ -67,6 +67,8 @@ class BatchQueue final : public SpanSink {
   // Sends what waits, without delay, for at most `time`; then cancels what is running and counts the rest as dropped.
   // Spans offered afterwards are dropped. May be called again.
   void shutdown(std::chrono::milliseconds time);
+  // The first half of it, for several queues that share one bound: starts the flush and returns at once.
+  void start_shutdown(std::chrono::milliseconds time);
 
   ExportCounters counters() const;
 
@@ -74,35 +76,40 @@ class BatchQueue final : public SpanSink {
   struct Counts {
     std::uint64_t sent = 0, rejected = 0, failed = 0, queue_full = 0, retry = 0, too_large = 0, shutdown = 0;
   };
+  using Count = std::uint64_t Counts::*;
+  using Lock = std::unique_lock<std::mutex>;
 
   void run();
-  void wait_for_spans(std::unique_lock<std::mutex>& lock);
-  void fill_batch(std::unique_lock<std::mutex>& lock);
+  void wait_for_spans(Lock& lock);
+  void fill_batch(Lock& lock);
+  SpanBatch take_batch();                          // REQUIRES: mutex_
   void deliver(SpanBatch batch);
-  bool deliver_part(const SpanBatch& part, std::vector<SpanBatch>& parts);
-  bool wait_until(std::uint64_t monotonic_ns);
-  void drop(const SpanBatch& batch, std::uint64_t Counts::*count, std::string_view reason);
-  void note(const ExportResult& result);
-  bool out_of_time() const;                // REQUIRES: mutex_
-  void take(SpanBatch& batch);             // REQUIRES: mutex_
+  void deliver_part(SpanBatch part, std::vector<SpanBatch>& parts);
+  bool settle(const ExportResult& result, SpanBatch& part, std::vector<SpanBatch>& parts);
+  bool wait_until(std::uint64_t monotonic_ns);     // false: there is no time left for that
+  void add(Count count, std::size_t spans);
+  void lose(const SpanBatch& batch, Count count, std::string_view reason);
+  bool out_of_time() const;                        // REQUIRES: mutex_
+  std::uint64_t now_ns() const { return tools_.clock->monotonic_ns(); }
 
   std::unique_ptr<Exporter> exporter_;
   const BatchQueueOptions options_;
   SystemClock system_clock_;
   std::unique_ptr<Waiter> own_waiter_;
   Tools tools_;
+  std::uint64_t not_before_ns_ = 0;                // worker only. Retry-After holds for the peer, not for one batch
 
   mutable std::mutex mutex_;
-  std::condition_variable wake_;           // worker: spans, a full batch, shutdown
-  std::condition_variable ended_;          // shutdown(): the worker is through
-  std::vector<SpanPtr> ring_;              // fixed size
+  std::condition_variable wake_;                   // worker: spans, a full batch, shutdown
+  std::condition_variable ended_;                  // shutdown(): the worker is through
+  std::vector<SpanPtr> ring_;                      // fixed size
   std::size_t head_ = 0, size_ = 0;
-  std::uint64_t oldest_ns_ = 0;            // monotonic, arrival of the first span of the next batch
-  std::uint64_t not_before_ns_ = 0;        // Retry-After holds for the peer, not only for one batch
+  std::uint64_t oldest_ns_ = 0;                    // arrival of the first span of the next batch
+  std::uint64_t deadline_ns_ = 0;                  // counts when stopping_
   bool stopping_ = false, cancelled_ = false, done_ = false;
   Counts counts_;
   std::string last_error_;
-  std::thread worker_;                     // last: starts when all else is there
+  std::thread worker_;                             // last: starts when all else is there
 };
 
 }  // namespace weft

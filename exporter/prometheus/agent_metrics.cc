@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "exporter/prometheus/agent_metrics.h"
+
+#include "exporter/prometheus/metric_builder.h"
+
+namespace weft {
+namespace {
+
+using Families = std::vector<prometheus::MetricFamily>;
+
+double number(std::uint64_t value) { return static_cast<double>(value); }
+
+void add_pairs(Families& out, std::string name, std::string help, const std::map<AgentSnapshot::Pair, std::uint64_t>& map,
+               std::string_view first, std::string_view second) {
+  auto family = counter_family(std::move(name), std::move(help));
+  for (const auto& [key, count] : map) add_counter(family, {{first, key.first}, {second, key.second}}, number(count));
+  out.push_back(std::move(family));
+}
+
+void add_kernel(Families& out, const AgentSnapshot& snapshot) {
+  auto events = counter_family("weft_bpf_events_total", "Events that came from the kernel, by type.");
+  for (const auto& [type, count] : snapshot.events) add_counter(events, {{"type", type}}, number(count));
+  out.push_back(std::move(events));
+  auto lost = counter_family("weft_bpf_events_lost_total", "Events for which the ring buffer had no room.");
+  add_counter(lost, {}, number(snapshot.events_lost));
+  out.push_back(std::move(lost));
+  add_pairs(out, "weft_bpf_errors_total", "Failures counted by the kernel programs.", snapshot.errors, "program",
+            "reason");
+  auto entries = gauge_family("weft_bpf_map_entries", "Entries in use of a kernel map.");
+  auto capacity = gauge_family("weft_bpf_map_capacity", "Entries that a kernel map can hold.");
+  for (const auto& [map, fill] : snapshot.maps) {
+    add_gauge(entries, {{"map", map}}, number(fill.entries));
+    add_gauge(capacity, {{"map", map}}, number(fill.capacity));
+  }
+  out.push_back(std::move(entries));
+  out.push_back(std::move(capacity));
+  auto seconds = counter_family("weft_bpf_program_seconds_total", "Run time of a kernel program.");
+  auto runs = counter_family("weft_bpf_program_runs_total", "Runs of a kernel program.");
+  for (const auto& [program, run] : snapshot.programs) {
+    add_counter(seconds, {{"program", program}}, run.seconds);
+    add_counter(runs, {{"program", program}}, number(run.runs));
+  }
+  out.push_back(std::move(seconds));
+  out.push_back(std::move(runs));
+}
+
+void add_exporters(Families& out, const AgentSnapshot& snapshot) {
+  auto spans = counter_family("weft_export_spans_total", "What became of the spans given to an exporter.");
+  auto queue = gauge_family("weft_export_queue_spans", "Spans that wait for an exporter.");
+  auto limit = gauge_family("weft_export_queue_limit_spans", "Spans that may wait for an exporter.");
+  for (const ExportCounters& exporter : snapshot.exporters) {
+    for (const auto& [result, count] : exporter.by_result)
+      add_counter(spans, {{"exporter", exporter.exporter}, {"result", result}}, number(count));
+    add_gauge(queue, {{"exporter", exporter.exporter}}, number(exporter.queued));
+    add_gauge(limit, {{"exporter", exporter.exporter}}, number(exporter.queue_limit));
+  }
+  out.push_back(std::move(spans));
+  out.push_back(std::move(queue));
+  out.push_back(std::move(limit));
+}
+
+}  // namespace
+
+std::vector<prometheus::MetricFamily> AgentMetrics::Collect() const {
+  const AgentSnapshot snapshot = snapshot_();
+  Families out;
+  auto build = gauge_family("weft_build_info", "The version that runs; always 1.");
+  add_gauge(build, {{"version", snapshot.version}, {"revision", snapshot.revision}}, 1);
+  out.push_back(std::move(build));
+  add_kernel(out, snapshot);
+  add_pairs(out, "weft_injections_total", "Outgoing messages that could carry context, by what became of it.",
+            snapshot.injections, "protocol", "result");
+  add_pairs(out, "weft_baggage_members_total", "Baggage members judged, by action and rule.", snapshot.baggage_members,
+            "action", "rule");
+  add_exporters(out, snapshot);
+  auto processes = gauge_family("weft_processes", "Processes the agent knows, by state.");
+  for (const auto& [state, count] : snapshot.processes) add_gauge(processes, {{"state", state}}, number(count));
+  out.push_back(std::move(processes));
+  add_pairs(out, "weft_losses_total", "What the agent gave up in user space, by stage and reason.", snapshot.losses,
+            "stage", "reason");
+  auto probes = gauge_family("weft_attached_probes", "Kernel programs attached.");
+  add_gauge(probes, {}, number(snapshot.attached_probes));
+  out.push_back(std::move(probes));
+  std::erase_if(out, [](const prometheus::MetricFamily& family) { return family.metric.empty(); });
+  return out;
+}
+
+}  // namespace weft

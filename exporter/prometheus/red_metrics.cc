@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "exporter/prometheus/red_metrics.h"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+
+#include "exporter/prometheus/metric_builder.h"
+
+namespace weft {
+namespace {
+
+constexpr std::string_view other = "~other";
+constexpr std::size_t resource_labels = 2;   // service_name, service_namespace
+
+// Attributes that become labels, in the order of the labels; the last two count only for clients.
+constexpr std::array<std::string_view, 7> label_attributes{
+    "http.request.method",      "http.response.status_code", "http.route",  "network.protocol.version",
+    "error.type",               "server.address",            "server.port"};
+constexpr std::size_t server_attributes = 5;
+
+std::vector<std::string> label_names(std::size_t attributes) {
+  std::vector<std::string> names{"service_name", "service_namespace"};
+  for (std::size_t i = 0; i < attributes; i++) {
+    std::string name(label_attributes[i]);
+    std::replace(name.begin(), name.end(), '.', '_');
+    names.push_back(std::move(name));
+  }
+  return names;
+}
+
+// A 0 byte separates the values of a key, so it may not be in one.
+void append_text(std::string& key, std::string_view text) {
+  if (const std::size_t zero = text.find('\0'); zero != text.npos) text = text.substr(0, zero);
+  key += text;
+}
+
+void append_value(std::string& key, const AttributeValue* value) {
+  if (value == nullptr) {
+  } else if (const auto* text = std::get_if<std::string>(value)) {
+    append_text(key, *text);
+  } else if (const auto* number = std::get_if<std::int64_t>(value)) {
+    char buffer[24];
+    key.append(buffer, std::to_chars(buffer, buffer + sizeof(buffer), *number).ptr);
+  } else {
+    key += to_text(*value);
+  }
+  key += '\0';
+}
+
+bool is_entry(const Span& span) {
+  return span.kind == SpanKind::server || span.kind == SpanKind::consumer || !span.parent_span_id.valid();
+}
+
+std::string_view service_of(const Span& span) {
+  return span.resource ? std::string_view(span.resource->service_name) : std::string_view("unknown_service");
+}
+
+double seconds_of(const Span& span) {
+  return static_cast<double>(span.end_unix_ns - std::min(span.start_unix_ns, span.end_unix_ns)) / 1e9;
+}
+
+double health_ratio(std::uint64_t received, std::uint64_t dropped) {
+  if (dropped == 0) return 1;
+  return dropped >= received ? 0 : 1 - static_cast<double>(dropped) / static_cast<double>(received);
+}
+
+}  // namespace
+
+RedMetrics::RedMetrics(RedOptions options)
+    : options_(options),
+      server_("http_server_request_duration_seconds", "Duration of HTTP server requests.",
+              label_names(server_attributes), resource_labels, options.max_series),
+      client_("http_client_request_duration_seconds", "Duration of HTTP client requests.",
+              label_names(label_attributes.size()), resource_labels, options.max_series) {}
+
+void RedMetrics::observe(const Span& span) {
+  const std::lock_guard lock(mutex_);
+  if (span.kind == SpanKind::server) observe_request(span, server_, false);
+  if (span.kind == SpanKind::client) observe_request(span, client_, true);
+  if (!is_entry(span)) return;
+  health_of(service_of(span)).received++;
+  if (!span.baggage.empty()) count_baggage(span);
+}
+
+void RedMetrics::observe_request(const Span& span, HistogramTable& table, bool client) {
+  const std::size_t count = client ? label_attributes.size() : server_attributes;
+  std::array<const AttributeValue*, label_attributes.size()> values{};
+  for (const auto& [name, value] : span.attributes.items)
+    for (std::size_t i = 0; i < count; i++)
+      if (name == label_attributes[i]) {
+        values[i] = &value;
+        break;
+      }
+  if (values[0] == nullptr) return;   // not HTTP
+  key_.clear();
+  append_text(key_, service_of(span));
+  key_ += '\0';
+  append_value(key_, span.resource ? span.resource->attributes.find("service.namespace") : nullptr);
+  for (std::size_t i = 0; i < count; i++) append_value(key_, values[i]);
+  table.observe(key_, seconds_of(span));
+}
+
+RedMetrics::Health& RedMetrics::health_of(std::string_view service) {
+  if (const auto known = health_.find(service); known != health_.end()) return known->second;
+  if (health_.size() >= options_.max_services) service = other;
+  return health_[std::string(service)];
+}
+
+void RedMetrics::count_baggage(const Span& span) {
+  for (const auto& [key, value] : span.baggage) {
+    if (const auto known = baggage_keys_.find(key); known != baggage_keys_.end())
+      known->second++;
+    else
+      baggage_keys_[baggage_keys_.size() < options_.max_baggage_keys ? key : std::string(other)]++;
+  }
+}
+
+void RedMetrics::dropped(const Span& span, std::string_view reason) {
+  if (is_entry(span)) dropped(service_of(span), reason, 1);
+}
+
+void RedMetrics::dropped(std::string_view service, std::string_view reason, std::uint64_t traces) {
+  const std::lock_guard lock(mutex_);
+  auto& reasons = health_of(service).dropped;
+  if (const auto known = reasons.find(reason); known != reasons.end())
+    known->second += traces;
+  else
+    reasons.emplace(reason, traces);
+}
+
+std::vector<prometheus::MetricFamily> RedMetrics::Collect() const {
+  std::unique_lock lock(mutex_);
+  const auto server = server_.snapshot();
+  const auto client = client_.snapshot();
+  const auto health = health_;
+  const auto keys = baggage_keys_;
+  lock.unlock();
+
+  auto received = counter_family("otel_traces_received_total", "Traces that entered a service.");
+  auto dropped = counter_family("otel_traces_dropped_total", "Traces of a service that were lost, by reason.");
+  auto ratio = gauge_family("otel_traces_health_ratio", "Share of a service's traces that were not lost.");
+  for (const auto& [service, numbers] : health) {
+    std::uint64_t lost = 0;
+    for (const auto& [reason, count] : numbers.dropped) {
+      lost += count;
+      add_counter(dropped, {{"service", service}, {"reason", reason}}, static_cast<double>(count));
+    }
+    add_counter(received, {{"service", service}}, static_cast<double>(numbers.received));
+    add_gauge(ratio, {{"service", service}}, health_ratio(numbers.received, lost));
+  }
+  auto baggage = counter_family("baggage_key_distribution_count", "Requests that carried a baggage key.");
+  for (const auto& [key, count] : keys) add_counter(baggage, {{"key", key}}, static_cast<double>(count));
+  auto overflow = counter_family("weft_metric_series_overflow_total", "Requests counted as ~other for want of series.");
+  add_counter(overflow, {{"metric", server_.name()}}, static_cast<double>(server.overflowed));
+  add_counter(overflow, {{"metric", client_.name()}}, static_cast<double>(client.overflowed));
+  return {server_.family(server), client_.family(client), received, dropped, ratio, baggage, overflow};
+}
+
+}  // namespace weft
