@@ -31,6 +31,7 @@ struct ClockPoint {
 struct RecordedResource {
   std::uint32_t tgid = 0;
   bool instrumented = false;
+  std::uint64_t revision = 0;   // given by the reader: another number is another record
   std::string service_name;
   std::vector<std::pair<std::string, std::variant<std::string, std::int64_t, double, bool>>> attributes;
 };

@@ -130,6 +130,7 @@ bool RecordingReader::take_own_record(EventBytes record, unsigned type) {
   RecordedResource resource;
   if (!decode_resource(record, resource)) return false;
   if (resources_.size() >= recording::max_resources && !resources_.contains(resource.tgid)) return false;
+  resource.revision = records_ + 1;
   resources_[resource.tgid] = std::move(resource);
   return true;
 }

@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "assemble/assembler.h"
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <utility>
+
+#include "assemble/address.h"
+#include "assemble/attributes.h"
+#include "assemble/trace_state.h"
+#include "assemble/utf8.h"
+#include "decode/names.h"
+#include "decode/text.h"
+
+namespace weft {
+namespace {
+
+constexpr std::size_t usual_attributes = 20;
+
+std::shared_ptr<const Resource> make_unknown_resource() {
+  auto resource = std::make_shared<Resource>();
+  resource->service_name = "unknown_service";
+  resource->attributes.set("service.name", resource->service_name);
+  resource->attributes.set("telemetry.sdk.name", std::string("weft"));
+  return resource;
+}
+
+// The table "What an outgoing message already carries": these messages are untouched and get no client span.
+bool may_claim_parent(const request_event& request) {
+  if (request.attribution == ATTRIBUTION_NONE) return false;
+  return request.injection != INJECTION_OWN_HEADER && request.injection != INJECTION_AMBIGUOUS &&
+         request.injection != INJECTION_INSTRUMENTED;
+}
+
+bool was_injected(const request_event& request) {
+  return request.injection == INJECTION_DONE || request.injection == INJECTION_OVERWRITTEN;
+}
+
+// A new trace was started here although the message had a valid context of its own (trust_incoming: false).
+std::optional<SpanLink> link_to_untrusted(const request_event& request, std::string_view traceparent) {
+  const __u32 context = request.facts & (REQUEST_HAS_CONTEXT | REQUEST_INVALID_CONTEXT);
+  if (request.attribution != ATTRIBUTION_ROOT || context != REQUEST_HAS_CONTEXT || traceparent.size() < 55)
+    return std::nullopt;
+  const auto trace_id = TraceId::parse(traceparent.substr(3, 32));
+  const auto span_id = SpanId::parse(traceparent.substr(36, 16));
+  if (!trace_id || !span_id || !trace_id->valid() || !span_id->valid()) return std::nullopt;
+  return SpanLink{*trace_id, *span_id};
+}
+
+// url.full of a client: what a browser would show. Absolute-form targets say it themselves.
+std::string full_url(const HttpFacts& facts, std::string_view path, std::string_view peer_address, int peer_port) {
+  std::string url;
+  url.reserve(facts.authority.size() + path.size() + facts.target.query.size() + 16);
+  if (facts.target.scheme.empty())
+    url.append("http://");
+  else
+    append_utf8(facts.target.scheme, url), url.append("://");
+  if (!facts.authority.empty()) {
+    append_utf8(facts.authority, url);
+  } else {
+    const bool v6 = peer_address.find(':') != std::string_view::npos;
+    url.append(v6 ? "[" : "").append(peer_address).append(v6 ? "]" : "");
+    if (peer_port != default_http_port) url.append(":").append(std::to_string(peer_port));
+  }
+  if (path != "*") url.append(path);
+  if (!facts.target.query.empty()) url.push_back('?'), append_utf8(facts.target.query, url);
+  return url;
+}
+
+}  // namespace
+
+Assembler::Assembler(const MaskRules& rules, RouteOptions routes, ResourceSource& resources, const WallClock& clock)
+    : rules_(rules),
+      routes_(std::move(routes)),
+      resources_(resources),
+      clock_(clock),
+      unknown_resource_(make_unknown_resource()) {}
+
+// Counts why an exchange gives no span; the first reason is the one.
+bool Assembler::decide_record(const Exchange& exchange) {
+  const request_event& request = exchange.request;
+  if (resources_.instrumented(static_cast<pid_t>(request.tgid))) return counters_.instrumented++, false;
+  if (!exchange.is_server() && !may_claim_parent(request)) return counters_.unattributed++, false;
+  if (!(request.facts & REQUEST_SAMPLED)) return counters_.unsampled++, false;
+  if (routes_.ignored(path_)) return counters_.ignored++, false;
+  return counters_.spans++, true;
+}
+
+void Assembler::set_context(const Exchange& exchange, Span& span) {
+  const request_event& request = exchange.request;
+  std::memcpy(span.trace_id.bytes.data(), request.ids.trace_id, sizeof(request.ids.trace_id));
+  std::memcpy(span.span_id.bytes.data(), request.ids.span_id, sizeof(request.ids.span_id));
+  std::memcpy(span.parent_span_id.bytes.data(), request.ids.parent_span_id, sizeof(request.ids.parent_span_id));
+  span.flags = request.trace_flags;
+  span.parent_is_remote = request.attribution == ATTRIBUTION_INCOMING;
+  if (auto link = link_to_untrusted(request, facts_.traceparent)) span.links.push_back(*link);
+
+  lines_.clear();
+  const auto join = [&](std::string_view value) { lines_.append(lines_.empty() ? "" : ",").append(value); };
+  if (request.attribution == ATTRIBUTION_INCOMING) {
+    std::for_each(facts_.trace_state.begin(), facts_.trace_state.end(), join);
+  } else if (!exchange.parent_context.empty()) {
+    HeaderLines lines(exchange.parent_context);
+    for (HeaderLine line; lines.next(line);)
+      if (equals_lower(line.name, "tracestate")) join(line.value);
+  }
+  if (!lines_.empty()) span.trace_state = clean_trace_state(lines_);
+}
+
+// The application's own baggage header wins over what was added for it, as on the wire.
+void Assembler::set_baggage(const Exchange& exchange, Span& span) {
+  const auto take = [&](std::string_view value) {
+    while (!value.empty()) {
+      std::string_view member = trim(take_until(value, ','));
+      const std::string_view key = trim(take_until(member, '='));
+      if (key.empty()) continue;
+      span.baggage.emplace_back(to_utf8(key), percent_decoded_utf8(trim(take_until(member, ';'))));
+    }
+  };
+  std::for_each(facts_.baggage.begin(), facts_.baggage.end(), take);
+  if (facts_.baggage.empty() && was_injected(exchange.request) && !exchange.parent_context.empty()) {
+    HeaderLines lines(exchange.parent_context);
+    for (HeaderLine line; lines.next(line);)
+      if (equals_lower(line.name, "baggage")) take(line.value);
+  }
+  for (const std::string& key : rules_.baggage_values())
+    for (const auto& [name, value] : span.baggage)
+      if (name == key && !value.empty() && !span.attributes.find(name)) add(span.attributes, name, value);
+}
+
+void Assembler::set_server_attributes(const Exchange& exchange, Span& span) {
+  Attributes& attributes = span.attributes;
+  const std::string_view method = facts_.known_method ? facts_.method : std::string_view("HTTP");
+  const int status = exchange.response.status;
+  const bool led_somewhere = status != 400 && status != 404 && status != 405 && status != 414;
+  const std::string_view route = facts_.target.path.starts_with('/')
+                                     ? routes_.route(span.resource->service_name, path_, led_somewhere)
+                                     : std::string_view{};
+  span.name.reserve(method.size() + 1 + route.size());
+  span.name.append(method);
+  if (!route.empty()) span.name.append(" ").append(route);
+  add_method(facts_, attributes);
+  if (!path_.empty()) add(attributes, "url.path", path_);
+  add(attributes, "url.scheme", "http");
+  if (!facts_.target.query.empty()) add(attributes, "url.query", to_utf8(facts_.target.query));
+  if (!route.empty()) add(attributes, "http.route", std::string(route));
+  add_server_address(facts_, facts_.host.host.empty() ? address_text(exchange.request.local_address) : std::string(),
+                     exchange.request.local_port, attributes);
+  std::string peer = address_text(exchange.request.peer_address);
+  add(attributes, "client.address", peer);
+  if (!facts_.user_agent.empty()) add(attributes, "user_agent.original", to_utf8(facts_.user_agent));
+  add_message_attributes(exchange, facts_, std::move(peer), attributes);
+}
+
+void Assembler::set_client_attributes(const Exchange& exchange, Span& span) {
+  Attributes& attributes = span.attributes;
+  const request_event& request = exchange.request;
+  span.name = facts_.known_method ? facts_.method : std::string_view("HTTP");
+  std::string peer = address_text(request.peer_address);
+  add_method(facts_, attributes);
+  add_server_address(facts_, peer, request.peer_port, attributes);
+  if (facts_.method != "CONNECT")   // its target is no URL
+    add(attributes, "url.full", full_url(facts_, path_, peer, request.peer_port));
+  add_message_attributes(exchange, facts_, std::move(peer), attributes);
+  if (!was_injected(request) && request.injection != INJECTION_NOT_TRIED)
+    add(attributes, "weft.injection", std::string(injection_reason(request.injection)));
+}
+
+Assembled Assembler::assemble(const Exchange& exchange) {
+  auto span = std::make_shared<Span>();
+  const request_event& request = exchange.request;
+  facts_.read(exchange, rules_);
+  path_.clear();
+  append_utf8(facts_.target.path, path_);
+  if (path_.empty() && !facts_.target.scheme.empty()) path_ = "/";   // RFC 9110 section 4.2.3
+  span->resource = resources_.of(static_cast<pid_t>(request.tgid));
+  if (!span->resource) span->resource = unknown_resource_;
+  span->kind = exchange.is_server() ? SpanKind::server : SpanKind::client;
+  span->start_unix_ns = clock_.to_unix_ns(request.header.time_ns);
+  span->end_unix_ns = clock_.to_unix_ns(std::max(request.header.time_ns, exchange.response.header.time_ns));
+  span->attributes.items.reserve(usual_attributes);
+  if (exchange.is_server())
+    set_server_attributes(exchange, *span);
+  else
+    set_client_attributes(exchange, *span);
+  set_outcome(exchange, *span);
+  const bool record = decide_record(exchange);
+  if (exchange.is_server() || may_claim_parent(request)) set_context(exchange, *span);
+  set_baggage(exchange, *span);
+  return {std::move(span), record};
+}
+
+}  // namespace weft

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+// A finished exchange -> a span by OpenTelemetry's semantic conventions for HTTP. Not thread-safe.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "assemble/http_facts.h"
+#include "assemble/resource_source.h"
+#include "assemble/route.h"
+#include "assemble/wall_clock.h"
+#include "correlate/exchange.h"
+#include "decode/mask.h"
+#include "span/span.h"
+
+namespace weft {
+
+// record = false: for metrics only, never to be exported, stored or shown. That is: not sampled, an ignored route, a
+// process that makes its own spans, or a client exchange of which no parent may be claimed (it then has no ids).
+struct Assembled {
+  SpanPtr span;
+  bool record = true;
+};
+
+struct AssembleCounters {
+  std::uint64_t spans = 0;             // record = true
+  std::uint64_t unsampled = 0;
+  std::uint64_t ignored = 0;
+  std::uint64_t instrumented = 0;
+  std::uint64_t unattributed = 0;      // client exchanges without a parent that may be claimed
+};
+
+class Assembler {
+ public:
+  // All references must outlive the object.
+  Assembler(const MaskRules& rules, RouteOptions routes, ResourceSource& resources, const WallClock& clock);
+
+  Assembled assemble(const Exchange& exchange);
+  void set_routes(RouteOptions routes) { routes_ = Routes(std::move(routes)); }
+  const AssembleCounters& counters() const { return counters_; }
+  std::uint64_t route_overflows() const { return routes_.overflows(); }
+
+ private:
+  bool decide_record(const Exchange& exchange);
+  void set_context(const Exchange& exchange, Span& span);
+  void set_baggage(const Exchange& exchange, Span& span);
+  void set_server_attributes(const Exchange& exchange, Span& span);
+  void set_client_attributes(const Exchange& exchange, Span& span);
+
+  const MaskRules& rules_;
+  Routes routes_;
+  ResourceSource& resources_;
+  const WallClock& clock_;
+  std::shared_ptr<const Resource> unknown_resource_;
+  HttpFacts facts_;          // of the exchange at hand; kept for its memory
+  std::string path_;         // … its path as UTF-8
+  std::string lines_;
+  AssembleCounters counters_;
+};
+
+}  // namespace weft

@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+// The attributes that HTTP server and client spans share.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "assemble/http_facts.h"
+#include "correlate/exchange.h"
+#include "span/span.h"
+
+namespace weft {
+
+inline constexpr int default_http_port = 80;
+
+// Appends without looking for the key: REQUIRES that it is not there yet.
+inline void add(Attributes& attributes, std::string_view key, std::string value) {
+  attributes.items.emplace_back(std::piecewise_construct, std::forward_as_tuple(key),
+                                std::forward_as_tuple(std::in_place_type<std::string>, std::move(value)));
+}
+inline void add(Attributes& attributes, std::string_view key, std::int64_t value) {
+  attributes.items.emplace_back(std::piecewise_construct, std::forward_as_tuple(key),
+                                std::forward_as_tuple(std::in_place_type<std::int64_t>, value));
+}
+
+void add_method(const HttpFacts& facts, Attributes& attributes);
+void add_server_address(const HttpFacts& facts, std::string_view fallback_address, int fallback_port,
+                        Attributes& attributes);
+// Status code, sizes, captured headers, peer, protocol version.
+void add_message_attributes(const Exchange& exchange, const HttpFacts& facts, std::string peer_address,
+                            Attributes& attributes);
+// Status of the span, error.type, weft.end.
+void set_outcome(const Exchange& exchange, Span& span);
+
+}  // namespace weft

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "assemble/http_facts.h"
+
+#include <algorithm>
+#include <iterator>
+
+#include "decode/text.h"
+
+namespace weft {
+namespace {
+
+using Captured = std::vector<std::pair<const std::string*, std::string_view>>;
+
+// The conventions' list of known methods (RFC 9110, RFC 5789); case matters.
+bool is_known_method(std::string_view method) {
+  static constexpr std::string_view known[] = {"GET",     "POST",    "PUT",   "DELETE", "HEAD",
+                                               "OPTIONS", "CONNECT", "PATCH", "TRACE"};
+  return std::find(std::begin(known), std::end(known), method) != std::end(known);
+}
+
+void capture(const HeaderLine& line, const MaskRules& rules, Captured& captured) {
+  for (const std::string& name : rules.captured_headers())
+    if (equals_lower(line.name, name)) captured.emplace_back(&name, line.value);
+}
+
+void read_header(const HeaderLine& line, HttpFacts& facts) {
+  switch (line.name.size()) {
+    case 4:
+      if (facts.authority.empty() && equals_lower(line.name, "host")) facts.authority = line.value;
+      break;
+    case 7:
+      if (equals_lower(line.name, "baggage")) facts.baggage.push_back(line.value);
+      break;
+    case 10:
+      if (equals_lower(line.name, "user-agent")) facts.user_agent = line.value;
+      if (equals_lower(line.name, "tracestate")) facts.trace_state.push_back(line.value);
+      break;
+    case 11:
+      if (equals_lower(line.name, "traceparent")) facts.traceparent = line.value;
+      break;
+    default: break;
+  }
+}
+
+}  // namespace
+
+void HttpFacts::read(const Exchange& exchange, const MaskRules& rules) {
+  const RequestHead head = parse_request_head(exchange.request_head);
+  method = head.method;
+  known_method = is_known_method(method);
+  target = split_target(method, head.target);
+  authority = target.authority;
+  user_agent = traceparent = {};
+  trace_state.clear();
+  baggage.clear();
+  captured_request.clear();
+  captured_response.clear();
+  const bool captures = !rules.captured_headers().empty();
+  HeaderLines lines = head.headers;
+  for (HeaderLine line; lines.next(line);) {
+    read_header(line, *this);
+    if (captures) capture(line, rules, captured_request);
+  }
+  host = split_host_port(authority);
+  if (!captures || exchange.response_head.empty()) return;
+  lines = parse_response_head(exchange.response_head).headers;
+  for (HeaderLine line; lines.next(line);) capture(line, rules, captured_response);
+}
+
+}  // namespace weft

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+// decode -> correlate -> assemble as one object: fed with the records of a live kernel or of a recording, it calls back
+// with finished spans. The agent, `weft replay` and the golden tests use this and nothing else.
+//
+// Belongs to one thread. Nothing of an event outlives feed() unmasked.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <span>
+
+#include "assemble/assembler.h"
+#include "assemble/resource_source.h"
+#include "assemble/route.h"
+#include "assemble/wall_clock.h"
+#include "base/clock.h"
+#include "correlate/exchange_table.h"
+#include "decode/events.h"
+#include "decode/mask.h"
+
+namespace weft {
+
+struct PipelineOptions {
+  MaskRules mask;                // capture.headers, spans.baggage_attributes
+  RouteOptions routes;           // routes.*
+  ExchangeLimits limits;
+};
+
+struct PipelineCounters {
+  DecodeCounters decode;
+  ExchangeCounters exchanges;
+  AssembleCounters assemble;
+  std::size_t open_exchanges = 0;
+  std::uint64_t clock_jumps = 0;
+  std::uint64_t route_overflows = 0;
+};
+
+class SpanPipeline {
+ public:
+  using Output = std::function<void(Assembled)>;
+
+  // `clock` and `resources` must outlive the object. `output` must not call back into it.
+  SpanPipeline(PipelineOptions options, const Clock& clock, ResourceSource& resources, Output output);
+  SpanPipeline(const SpanPipeline&) = delete;
+  SpanPipeline& operator=(const SpanPipeline&) = delete;
+
+  void feed(std::span<const std::byte> record);
+  void sweep();    // every second or so: time-outs, exited processes, the wall clock
+  void flush();    // at shutdown: what is open ends as lost
+
+  // For events that are no part of an exchange. Called from feed(); may be empty.
+  std::function<void(const ProcessEvent&)> on_process;
+  std::function<void(const SocketEvent&)> on_socket;
+
+  void set_routes(RouteOptions routes) { assembler_.set_routes(std::move(routes)); }
+  PipelineCounters counters() const;
+
+ private:
+  void take(const Event& event);
+
+  const MaskRules mask_;
+  const Clock& clock_;
+  WallClock wall_clock_;
+  Output output_;
+  Assembler assembler_;
+  ExchangeTable table_;
+  DecodeCounters decode_;
+};
+
+}  // namespace weft
