@@ -3,8 +3,8 @@
 //
 // A process is traced when an `instrument` entry matches it or when it was born of a traced process, and nothing
 // excludes it. Decisions by hand (attach, detach) win over rules; they belong to the process, so they outlive an
-// exec and end with it. What attach says holds for children born later too; what detach says does not: a child that
-// an entry matches by itself is traced.
+// exec and end with it. Attach speaks for the process's children too, detach for the process alone (and takes back an
+// attach with its children): a worker that an entry matches stays traced when its master is detached.
 //
 // Thread-safe: the event loop and the control API call it at the same time. ProcessTarget and ResourceTable are
 // called with its lock held and must not call back.
@@ -36,13 +36,13 @@ namespace weft {
 
 enum class ProcessChange : std::uint8_t { fork, exec, exit, listen };
 
-enum class ProcessState : std::uint8_t {
+enum class DiscoveryState : std::uint8_t {
   traced,
   instrumented,  // traced for metrics only: it makes its own spans
   refused,       // a rule would trace it, something says no
   seen,          // nothing asks for it
 };
-std::string_view process_state_name(ProcessState state);
+std::string_view discovery_state_name(DiscoveryState state);
 
 // One row of `weft ps`.
 struct DiscoveredProcess {
@@ -50,7 +50,7 @@ struct DiscoveredProcess {
   std::string service;
   std::string executable;
   std::string language;  // "" when unknown
-  ProcessState state = ProcessState::seen;
+  DiscoveryState state = DiscoveryState::seen;
   std::string reason;        // one sentence
   ProcessSettings settings;  // of traced and instrumented ones
 };
@@ -61,8 +61,8 @@ class Discoverer {
   Discoverer(DiscoveryRules rules, ProcessTarget& target, ResourceTable& resources, const Clock& clock,
              std::string proc_root = "/proc");
 
-  // One look at every process: new ones are judged, vanished ones dropped, another program under a known pid is
-  // judged anew. Call it once at the start, then through poll().
+  // One look at every process: new ones are judged, vanished ones dropped, those that execute another file judged
+  // anew. Call it once at the start, then through poll(). An exec of the same file is known by its event only.
   void scan();
   void poll();  // scans when poll_interval has passed since the last scan
 
@@ -82,38 +82,50 @@ class Discoverer {
   void set_rules(DiscoveryRules rules);
 
   std::vector<DiscoveredProcess> processes() const;  // by pid
-  std::array<std::size_t, 4> counts() const;         // by ProcessState
+  std::array<std::size_t, 4> counts() const;         // by DiscoveryState
 
  private:
   enum class ByHand : std::uint8_t { nothing, attach, detach };
   struct Process {
-    ProcessInfo info;         // args are dropped once judged, unless traced
-    std::uint64_t inode = 0;  // of its /proc directory; 0: not seen by a scan yet
+    ProcessInfo info;         // without arguments and environment once it has been judged
+    std::uint64_t inode = 0;  // of its /proc directory; 0: no scan has seen it yet
     std::string service;
     std::shared_ptr<const InstrumentRule> rule;  // the entry that asks for it; null: none
-    bool inherited = false;                      // … because it asks for an ancestor
-    std::vector<std::uint16_t> ports;            // told by listen events
+    std::string rule_reason;
+    bool inherited = false;            // … because it asks for an ancestor
+    std::string excluded;              // why not, or empty
+    std::vector<std::uint16_t> ports;  // told by listen events
     ByHand by_hand = ByHand::nothing;
-    bool by_hand_inherited = false;
-    bool fionread = false;
+    bool by_hand_inherited = false;  // an ancestor was attached by hand
+    bool never_enrol = false;
+    std::string never_enrol_reason;
+    bool blocking_known = false;
     std::string instrumented;  // why, or empty
-    ProcessState state = ProcessState::seen;
+    DiscoveryState state = DiscoveryState::seen;
     std::string reason;
-    bool handed_over = false;     // target.trace succeeded
-    std::uint64_t failed_ns = 0;  // last refusal by the target, monotonic
+    bool handed_over = false;     // the target traces it
+    std::uint64_t failed_ns = 0;  // when the target refused, monotonic; 0: it did not
     ProcessSettings settings;
   };
 
-  // All below: REQUIRES mutex_ held.
+  // All below: REQUIRES mutex_ held. discoverer.cc: what happened; decide.cc: what follows from it.
   Process* admit(pid_t pid, std::uint64_t inode);
-  void judge(Process& process);
-  void inherit(Process& child, const Process& parent);
-  void apply(Process& process);
+  bool refresh(Process& process);        // reads it again and judges; false: it is gone
+  void settle(std::vector<pid_t> pids);  // refreshed processes, parents before children: inherit, apply
+  void settle_one(Process& process);
+  void inherit(Process& child, const Process& parent) const;
+  bool asked_for(const Process& process) const;
+  void apply(Process& process, bool fresh);
+  void hand_over(Process& process, bool fresh);
+  void learn_program(Process& process);
+  void take_back(Process& process);
   void drop(pid_t pid);
-  void settle_newcomers(std::vector<pid_t> newcomers);
-  ProcessSettings settings_for(const Process& process) const;
-  bool check_known(Process& process, std::uint64_t inode);
+  void executed(Process& process);
+  void forked(pid_t pid, pid_t parent);
   void scan_locked();
+  bool still_the_same(Process& process, std::uint64_t inode);
+  void recheck_known(std::vector<pid_t>& again);
+  void attach_descendants(pid_t ancestor, bool attached);
 
   mutable std::mutex mutex_;
   DiscoveryRules rules_;

@@ -58,7 +58,9 @@ class InstrumentedDetector {
     std::vector<std::uint64_t> slots_;
   };
 
-  Evidence* evidence_of(pid_t pid);
+  // REQUIRES mutex_ held.
+  Evidence& evidence_of(pid_t pid);
+  std::string saw_foreign_parent(const SeenRequest& request);
 
   const Clock& clock_;
   std::mutex mutex_;

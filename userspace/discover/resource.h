@@ -45,8 +45,10 @@ class ResourceTable final : public ResourceSource {
 
   ResourceTable(HostIdentity host, const Clock& clock);
 
-  void add(const ProcessInfo& process, const InstrumentRule* rule, bool instrumented);  // also replaces
-  void ended(pid_t pid);
+  // Also replaces: the process executes another program, or the pid is used again.
+  std::shared_ptr<const Resource> add(const ProcessInfo& process, const InstrumentRule* rule);
+  void set_instrumented(pid_t pid, bool instrumented);
+  void ended(pid_t pid);  // also: it is traced no more
 
   std::shared_ptr<const Resource> of(pid_t tgid) override;
   bool instrumented(pid_t tgid) override;
@@ -55,10 +57,9 @@ class ResourceTable final : public ResourceSource {
   struct Entry {
     std::shared_ptr<const Resource> resource;
     bool instrumented = false;
-    std::uint64_t ended_ns = 0;  // monotonic; 0: alive
+    bool alive = true;
+    std::uint64_t ended_ns = 0;  // monotonic
   };
-  void expire();
-
   HostIdentity host_;
   const Clock& clock_;
   std::mutex mutex_;

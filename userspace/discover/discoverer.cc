@@ -1,0 +1,273 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "discover/discoverer.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <set>
+#include <utility>
+
+#include "discover/utf8.h"
+
+namespace weft {
+namespace {
+
+constexpr std::uint64_t kRetryRefused_ns = 30'000'000'000;
+constexpr std::string_view kDeleted = " (deleted)";
+
+}  // namespace
+
+std::string_view discovery_state_name(DiscoveryState state) {
+  switch (state) {
+    case DiscoveryState::traced:
+      return "traced";
+    case DiscoveryState::instrumented:
+      return "instrumented";
+    case DiscoveryState::refused:
+      return "refused";
+    case DiscoveryState::seen:
+      break;
+  }
+  return "seen";
+}
+
+Discoverer::Discoverer(DiscoveryRules rules, ProcessTarget& target, ResourceTable& resources, const Clock& clock,
+                       std::string proc_root)
+    : rules_(std::move(rules)),
+      target_(target),
+      resources_(resources),
+      clock_(clock),
+      files_(std::move(proc_root)),
+      reader_(files_, &languages_),
+      ports_(files_),
+      matcher_(rules_, files_.namespace_id(1, "pid")),
+      detector_(clock) {}
+
+void Discoverer::scan() {
+  const std::scoped_lock lock(mutex_);
+  scan_locked();
+}
+
+void Discoverer::poll() {
+  const std::scoped_lock lock(mutex_);
+  if (clock_.monotonic_ns() - last_scan_ns_ >= rules_.poll_interval_ns) scan_locked();
+}
+
+void Discoverer::scan_locked() {
+  last_scan_ns_ = clock_.monotonic_ns();
+  ports_.renew();
+  std::set<pid_t> present;
+  std::vector<pid_t> changed;
+  const bool readable = files_.each_process([&](pid_t pid, std::uint64_t inode) {
+    const auto known = processes_.find(pid);
+    if (known != processes_.end() && !still_the_same(known->second, inode)) drop(pid);
+    if (known == processes_.end() || !processes_.contains(pid)) {
+      if (admit(pid, inode) == nullptr) return;
+      changed.push_back(pid);
+    }
+    present.insert(pid);
+  });
+  if (!readable) return;  // an unreadable /proc is no proof that everything has ended
+  std::vector<pid_t> gone;
+  for (const auto& [pid, process] : processes_) {
+    if (!present.contains(pid)) gone.push_back(pid);
+  }
+  for (const pid_t pid : gone) drop(pid);
+  recheck_known(changed);
+  settle(std::move(changed));
+}
+
+// The directory's inode tells it for nothing; only when that has changed (or is new to us) the start time is read.
+bool Discoverer::still_the_same(Process& process, std::uint64_t inode) {
+  if (process.inode == inode) return true;
+  const auto now = reader_.read(process.info.pid);
+  if (!now || now->start_ticks != process.info.start_ticks) return false;
+  process.inode = inode;
+  return true;
+}
+
+// Known processes that have to be looked at again: their file is another one, a port may have been opened, or the
+// target had no room for them.
+void Discoverer::recheck_known(std::vector<pid_t>& again) {
+  const std::set<pid_t> fresh(again.begin(), again.end());
+  for (auto& [pid, process] : processes_) {
+    if (fresh.contains(pid)) continue;
+    auto executable = files_.link(pid, "exe");
+    if (!executable) continue;
+    if (executable->ends_with(kDeleted)) executable->resize(executable->size() - kDeleted.size());
+    const bool executed_another = *executable != process.info.executable;
+    const bool may_listen = matcher_.asks_for_ports() && process.state == DiscoveryState::seen &&
+                            ports_.changed(pid, process.info.net_namespace);
+    const bool retry = process.failed_ns != 0 && last_scan_ns_ - process.failed_ns >= kRetryRefused_ns;
+    if (executed_another) executed(process);
+    if (executed_another || ((may_listen || retry) && refresh(process))) again.push_back(pid);
+  }
+}
+
+Discoverer::Process* Discoverer::admit(pid_t pid, std::uint64_t inode) {
+  if (pid == getpid()) return nullptr;  // weft never looks at itself
+  Process process;
+  process.info.pid = pid;
+  process.inode = inode;
+  if (!refresh(process)) return nullptr;
+  return &processes_.insert_or_assign(pid, std::move(process)).first->second;
+}
+
+void Discoverer::drop(pid_t pid) {
+  const auto process = processes_.find(pid);
+  if (process == processes_.end()) return;
+  take_back(process->second);
+  detector_.forget(pid);
+  processes_.erase(process);
+}
+
+void Discoverer::on_change(pid_t pid, ProcessChange change, pid_t parent, std::uint16_t port) {
+  const std::scoped_lock lock(mutex_);
+  if (change == ProcessChange::exit) return drop(pid);
+  if (change == ProcessChange::fork) return forked(pid, parent);
+  const auto known = processes_.find(pid);
+  Process* process = known == processes_.end() ? admit(pid, 0) : &known->second;
+  if (process == nullptr) return;
+  if (change == ProcessChange::exec && known != processes_.end()) {
+    executed(*process);
+  } else if (change == ProcessChange::listen && port != 0) {
+    if (std::find(process->ports.begin(), process->ports.end(), port) == process->ports.end()) {
+      process->ports.push_back(port);
+    }
+    if (process->handed_over || !matcher_.asks_for_ports()) {
+      if (known == processes_.end()) settle({pid});
+      return;
+    }
+    if (!refresh(*process)) return drop(pid);
+  }
+  settle({pid});
+}
+
+// Another program in the same process: what was learned of the old one is worth nothing, what the user or an ancestor
+// asked for still holds.
+void Discoverer::executed(Process& process) {
+  detector_.forget(process.info.pid);
+  process.ports.clear();
+  process.instrumented.clear();
+  process.never_enrol = false;
+  process.never_enrol_reason.clear();
+  process.failed_ns = 0;
+  if (!refresh(process)) process.info.args.clear();  // gone already; its exit will be told
+}
+
+// The child runs the parent's program until it executes another: what is known of that program is true of it too.
+void Discoverer::forked(pid_t pid, pid_t parent) {
+  drop(pid);  // whoever had this pid before
+  Process* child = admit(pid, 0);
+  if (child == nullptr) return;
+  const auto known = processes_.find(parent != 0 ? parent : child->info.parent);
+  if (known != processes_.end() && known->second.info.executable == child->info.executable) {
+    child->instrumented = known->second.instrumented;
+    child->never_enrol = known->second.never_enrol;
+    child->never_enrol_reason = known->second.never_enrol_reason;
+  }
+  settle({pid});
+}
+
+void Discoverer::saw_request(const SeenRequest& request) {
+  const std::string why = detector_.saw(request);
+  if (why.empty()) return;
+  const std::scoped_lock lock(mutex_);
+  const auto known = processes_.find(request.pid);
+  if (!rules_.exclude_otel_instrumented || known == processes_.end() || !known->second.instrumented.empty()) return;
+  known->second.instrumented = why;
+  apply(known->second, false);
+}
+
+void Discoverer::saw_fionread(pid_t pid) {
+  const std::scoped_lock lock(mutex_);
+  const auto known = processes_.find(pid);
+  if (known == processes_.end() || known->second.never_enrol) return;
+  known->second.never_enrol = true;
+  known->second.never_enrol_reason =
+      "it asked FIONREAD, which this kernel answers wrongly on sockets that weft changes";
+  apply(known->second, false);
+}
+
+Result<void> Discoverer::attach(pid_t pid) {
+  const std::scoped_lock lock(mutex_);
+  const std::string name = "process " + std::to_string(pid);
+  const auto group = pid > 0 ? reader_.thread_group(pid) : std::nullopt;
+  if (!group) return fail("there is no " + name);
+  if (pid == getpid()) return fail(name + " is weftd itself");
+  if (*group != pid) {
+    return fail(std::to_string(pid) + " is a thread: attach to its process " + std::to_string(*group));
+  }
+  const auto known = processes_.find(pid);
+  Process* process = known == processes_.end() ? admit(pid, 0) : &known->second;
+  if (process == nullptr || !refresh(*process)) {
+    return fail(name + " cannot be traced: a kernel thread, a zombie, or weftd may not read it (CAP_SYS_PTRACE)");
+  }
+  process->by_hand = ByHand::attach;
+  process->failed_ns = 0;
+  settle({pid});
+  if (process->state == DiscoveryState::refused) return fail(name + ": " + process->reason);
+  attach_descendants(pid, true);
+  return {};
+}
+
+Result<void> Discoverer::detach(pid_t pid) {
+  const std::scoped_lock lock(mutex_);
+  const auto known = processes_.find(pid);
+  if (known == processes_.end()) return fail("process " + std::to_string(pid) + " is not known: see weft ps");
+  const bool was_attached = known->second.by_hand == ByHand::attach;
+  known->second.by_hand = ByHand::detach;
+  apply(known->second, false);
+  if (was_attached) attach_descendants(pid, false);
+  return {};
+}
+
+void Discoverer::attach_descendants(pid_t ancestor, bool attached) {
+  std::vector<pid_t> family{ancestor};
+  for (std::size_t i = 0; i < family.size(); ++i) {
+    for (auto& [pid, process] : processes_) {
+      if (process.info.parent != family[i] || process.by_hand != ByHand::nothing) continue;
+      if (pid != family[i] && refresh(process)) family.push_back(pid);
+      process.by_hand_inherited = attached;
+    }
+  }
+  family.erase(family.begin());
+  settle(std::move(family));
+}
+
+void Discoverer::set_rules(DiscoveryRules rules) {
+  const std::scoped_lock lock(mutex_);
+  rules_ = std::move(rules);
+  matcher_ = Matcher(rules_, files_.namespace_id(1, "pid"));
+  ports_.renew();
+  std::vector<pid_t> all;
+  for (auto& [pid, process] : processes_) {
+    // A child of a process that has ended since keeps its entry, if the new rules still have it.
+    if (process.inherited) process.rule = matcher_.same_rule(*process.rule);
+    if (process.rule == nullptr) process.inherited = false;
+    if (!rules_.exclude_otel_instrumented) process.instrumented.clear();
+    if (refresh(process)) all.push_back(pid);
+  }
+  settle(std::move(all));
+}
+
+std::vector<DiscoveredProcess> Discoverer::processes() const {
+  const std::scoped_lock lock(mutex_);
+  std::vector<DiscoveredProcess> rows;
+  rows.reserve(processes_.size());
+  for (const auto& [pid, process] : processes_) {
+    rows.push_back({pid, process.service, utf8_text(process.info.executable),
+                    std::string(language_name(process.info.language)), process.state, process.reason,
+                    process.settings});
+  }
+  return rows;
+}
+
+std::array<std::size_t, 4> Discoverer::counts() const {
+  const std::scoped_lock lock(mutex_);
+  std::array<std::size_t, 4> counts{};
+  for (const auto& [pid, process] : processes_) ++counts[static_cast<std::size_t>(process.state)];
+  return counts;
+}
+
+}  // namespace weft

@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "discover/process_info.h"
+
+#include <array>
+#include <charconv>
+#include <cstring>
+
+#include "discover/container_id.h"
+#include "discover/language.h"
+
+namespace weft {
+namespace {
+
+constexpr std::size_t kMaxArgs_bytes = 64 * 1024;
+constexpr std::size_t kMaxEnvironment_bytes = 1024 * 1024;
+constexpr std::size_t kMaxCgroup_bytes = 16 * 1024;
+constexpr std::string_view kDeleted = " (deleted)";
+
+template <class Number>
+Number number_of(std::string_view text) {
+  Number value{};
+  std::from_chars(text.data(), text.data() + text.size(), value);
+  return value;
+}
+
+// /proc/PID/stat: the name in parentheses may hold anything, so the fields are counted from its last ')'.
+bool parse_stat(std::string_view text, ProcessInfo& info) {
+  const std::size_t open = text.find('(');
+  const std::size_t close = text.rfind(')');
+  if (open == std::string_view::npos || close == std::string_view::npos || close < open) return false;
+  info.comm = text.substr(open + 1, close - open - 1);
+  std::string_view rest = text.substr(close + 1);
+  for (int field = 3; field <= 22; ++field) {  // numbered as in proc(5)
+    const std::size_t begin = rest.find_first_not_of(' ');
+    if (begin == std::string_view::npos) return false;
+    rest.remove_prefix(begin);
+    const std::string_view value = rest.substr(0, rest.find_first_of(" \n"));
+    if (field == 4) info.parent = number_of<pid_t>(value);
+    if (field == 22) info.start_ticks = number_of<std::uint64_t>(value);
+    rest.remove_prefix(value.size());
+  }
+  return true;
+}
+
+std::vector<std::string> split_args(std::string_view text) {
+  std::vector<std::string> args;
+  // A process that rewrote its title leaves a run of NULs behind it.
+  while (!text.empty() && text.back() == '\0') text.remove_suffix(1);
+  while (!text.empty()) {
+    const std::size_t end = text.find('\0');
+    args.emplace_back(text.substr(0, end));
+    if (end == std::string_view::npos) break;
+    text.remove_prefix(end + 1);
+  }
+  return args;
+}
+
+// Settings of an SDK's exporter whose presence is worth a hint. Values may be credentials and are not looked at.
+bool is_exporter_setting(std::string_view name) {
+  return name.starts_with("OTEL_EXPORTER_") || name == "OTEL_TRACES_EXPORTER" || name == "OTEL_SDK_DISABLED";
+}
+
+void take_variable(std::string_view entry, EnvironmentHints& hints) {
+  const std::size_t equals = entry.find('=');
+  if (equals == std::string_view::npos) return;
+  const std::string_view name = entry.substr(0, equals);
+  if (name == "GUNICORN_CMD_ARGS") hints.gunicorn_cmd_args = true;
+  if (!name.starts_with("OTEL_")) return;
+  if (name == "OTEL_SERVICE_NAME") hints.otel_service_name = entry.substr(equals + 1);
+  if (name == "OTEL_RESOURCE_ATTRIBUTES") hints.otel_resource_attributes = entry.substr(equals + 1);
+  if (is_exporter_setting(name)) hints.exporter_names.emplace_back(name);
+}
+
+}  // namespace
+
+std::string_view base_name(std::string_view path) {
+  const std::size_t slash = path.rfind('/');
+  return slash == std::string_view::npos ? path : path.substr(slash + 1);
+}
+
+std::string ProcessInfo::command_line() const {
+  std::string line;
+  for (const std::string& arg : args) {
+    if (!line.empty()) line += ' ';
+    line += arg;
+  }
+  return line;
+}
+
+std::optional<ProcessInfo> ProcessReader::read(pid_t pid) const {
+  ProcessInfo info;
+  info.pid = pid;
+  // First, because it also dismisses kernel threads and zombies, and most processes that are already gone.
+  auto executable = files_.link(pid, "exe");
+  if (!executable || executable->empty()) return std::nullopt;
+  if (executable->ends_with(kDeleted)) {
+    executable->resize(executable->size() - kDeleted.size());
+    info.executable_deleted = true;
+  }
+  info.executable = std::move(*executable);
+
+  const auto stat = files_.read(pid, "stat", 4096);
+  if (!stat || !parse_stat(*stat, info)) return std::nullopt;
+  if (const auto args = files_.read(pid, "cmdline", kMaxArgs_bytes)) info.args = split_args(*args);
+  if (const auto cgroup = files_.read(pid, "cgroup", kMaxCgroup_bytes)) {
+    info.container_id = container_id_of_cgroup(*cgroup);
+  }
+  info.net_namespace = files_.namespace_id(pid, "net");
+  info.pid_namespace = files_.namespace_id(pid, "pid");
+  if (languages_ != nullptr) info.language = languages_->guess(files_.path(pid, "exe"), info.executable);
+  return info;
+}
+
+void ProcessReader::read_environment(ProcessInfo& info) const {
+  info.environment = {};
+  auto text = files_.read(info.pid, "environ", kMaxEnvironment_bytes);
+  if (!text) return;
+  std::string_view rest = *text;
+  while (!rest.empty()) {
+    const std::size_t end = rest.find('\0');
+    take_variable(rest.substr(0, end), info.environment);
+    if (end == std::string_view::npos) break;
+    rest.remove_prefix(end + 1);
+  }
+  explicit_bzero(text->data(), text->size());  // the rest of it is nobody's business
+}
+
+std::optional<pid_t> ProcessReader::thread_group(pid_t id) const {
+  const auto status = files_.read(id, "status", 4096);
+  if (!status) return std::nullopt;
+  const std::size_t at = status->find("\nTgid:\t");
+  if (at == std::string::npos) return std::nullopt;
+  return number_of<pid_t>(std::string_view(*status).substr(at + 7));
+}
+
+}  // namespace weft

@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/elf_file.h"
+
+#include <fcntl.h>
+#include <gelf.h>
+#include <libelf.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+namespace weft {
+
+Result<ElfFile> ElfFile::open(const std::string& path) {
+  if (elf_version(EV_CURRENT) == EV_NONE) return fail("libelf is older than the headers it was built with");
+  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return fail(path + ": " + std::strerror(errno));
+  Elf* elf = elf_begin(fd, ELF_C_READ, nullptr);  // reads what is asked for; mapping would count as ours
+  if (elf == nullptr || elf_kind(elf) != ELF_K_ELF) {
+    elf_end(elf);
+    close(fd);
+    return fail(path + ": not an ELF file");
+  }
+  return ElfFile(fd, elf);
+}
+
+ElfFile::ElfFile(ElfFile&& other) noexcept
+    : fd_(std::exchange(other.fd_, -1)), elf_(std::exchange(other.elf_, nullptr)) {}
+
+ElfFile& ElfFile::operator=(ElfFile&& other) noexcept {
+  std::swap(fd_, other.fd_);
+  std::swap(elf_, other.elf_);
+  return *this;
+}
+
+ElfFile::~ElfFile() {
+  elf_end(elf_);
+  if (fd_ >= 0) close(fd_);
+}
+
+bool ElfFile::has_section(std::string_view name) const {
+  std::size_t names = 0;
+  if (elf_getshdrstrndx(elf_, &names) != 0) return false;
+  for (Elf_Scn* section = elf_nextscn(elf_, nullptr); section != nullptr; section = elf_nextscn(elf_, section)) {
+    GElf_Shdr header;
+    if (gelf_getshdr(section, &header) == nullptr) continue;
+    const char* section_name = elf_strptr(elf_, names, header.sh_name);
+    if (section_name != nullptr && section_name == name) return true;
+  }
+  return false;
+}
+
+std::optional<std::uint64_t> ElfFile::file_offset(std::uint64_t address) const {
+  std::size_t count = 0;
+  if (elf_getphdrnum(elf_, &count) != 0) return std::nullopt;
+  for (std::size_t i = 0; i < count; ++i) {
+    GElf_Phdr segment;
+    if (gelf_getphdr(elf_, static_cast<int>(i), &segment) == nullptr || segment.p_type != PT_LOAD) continue;
+    if (address >= segment.p_vaddr && address - segment.p_vaddr < segment.p_filesz) {
+      return address - segment.p_vaddr + segment.p_offset;
+    }
+  }
+  return std::nullopt;
+}
+
+namespace {
+
+// Bit 15 of a version index marks a version that is not the default (name@VERSION instead of name@@VERSION).
+bool hidden_version(Elf_Data* versions, int index) {
+  constexpr GElf_Versym kHidden = 0x8000;
+  GElf_Versym version = 0;
+  return versions != nullptr && gelf_getversym(versions, index, &version) != nullptr && (version & kHidden) != 0;
+}
+
+struct DynamicSymbols {
+  Elf_Data* symbols = nullptr;
+  Elf_Data* versions = nullptr;
+  std::size_t strings = 0;
+  std::size_t count = 0;
+};
+
+DynamicSymbols find_dynamic_symbols(Elf* elf) {
+  DynamicSymbols found;
+  for (Elf_Scn* section = elf_nextscn(elf, nullptr); section != nullptr; section = elf_nextscn(elf, section)) {
+    GElf_Shdr header;
+    if (gelf_getshdr(section, &header) == nullptr) continue;
+    if (header.sh_type == SHT_GNU_versym) found.versions = elf_getdata(section, nullptr);
+    if (header.sh_type != SHT_DYNSYM || header.sh_entsize == 0) continue;
+    found.symbols = elf_getdata(section, nullptr);
+    found.strings = header.sh_link;
+    found.count = header.sh_size / header.sh_entsize;
+  }
+  return found;
+}
+
+}  // namespace
+
+std::optional<std::uint64_t> ElfFile::dynamic_function_offset(std::string_view name) const {
+  const DynamicSymbols table = find_dynamic_symbols(elf_);
+  if (table.symbols == nullptr) return std::nullopt;
+  std::optional<std::uint64_t> offset;
+  for (std::size_t i = 1; i < table.count; ++i) {
+    GElf_Sym symbol;
+    if (gelf_getsym(table.symbols, static_cast<int>(i), &symbol) == nullptr) break;
+    if (GELF_ST_TYPE(symbol.st_info) != STT_FUNC || symbol.st_shndx == SHN_UNDEF) continue;
+    const char* text = elf_strptr(elf_, table.strings, symbol.st_name);
+    if (text == nullptr || text != name) continue;
+    const bool hidden = hidden_version(table.versions, static_cast<int>(i));
+    if (!offset || !hidden) offset = file_offset(symbol.st_value);
+    if (!hidden) break;
+  }
+  return offset;
+}
+
+}  // namespace weft
