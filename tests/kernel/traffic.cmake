@@ -16,3 +16,35 @@ target_link_libraries(weft_test_traffic PUBLIC fmt::fmt Threads::Threads)
 add_executable(roundtrip ${CMAKE_CURRENT_LIST_DIR}/traffic/plan.cc ${CMAKE_CURRENT_LIST_DIR}/traffic/receiver.cc
   ${CMAKE_CURRENT_LIST_DIR}/traffic/roundtrip.cc)
 target_link_libraries(roundtrip PRIVATE weft_test_traffic)
+
+# The agent's kernel side inside a test; where the kernel library is not built, loading fails with a clear line.
+add_library(weft_test_agent STATIC
+  ${CMAKE_SOURCE_DIR}/tests/support/traffic/agent.cc
+  ${CMAKE_SOURCE_DIR}/tests/support/traffic/process.cc)
+if(TARGET weft_kernel)
+  target_link_libraries(weft_test_agent PUBLIC weft_test_traffic weft_kernel)
+else()
+  target_sources(weft_test_agent PRIVATE ${CMAKE_SOURCE_DIR}/tests/support/traffic/agent_none.cc)
+  target_link_libraries(weft_test_agent PUBLIC weft_test_traffic)
+endif()
+
+add_executable(kernel_holder ${CMAKE_CURRENT_LIST_DIR}/traffic/kernel_holder.cc)
+target_link_libraries(kernel_holder PRIVATE weft_test_agent)
+
+weft_test(compare_test LABELS unit core SOURCES ${CMAKE_CURRENT_LIST_DIR}/compare_test.cc DEPENDS weft_test_traffic)
+
+# traffic_test(NAME): a test under the kernel programs, and NAME_control, the same without them: what the tests assert of
+# the peer's bytes must hold on the plain kernel too.
+function(traffic_test name)
+  weft_test(${name} LABELS kernel core TIMEOUT 600 SOURCES ${CMAKE_CURRENT_FUNCTION_LIST_DIR}/${name}.cc
+    DEPENDS weft_test_agent)
+  add_dependencies(${name} roundtrip kernel_holder)
+  set_tests_properties(${name} PROPERTIES RESOURCE_LOCK weft_kernel)
+  add_test(NAME ${name}_control COMMAND ${name})
+  set_tests_properties(${name}_control PROPERTIES LABELS "kernel;core" TIMEOUT 300 ENVIRONMENT WEFT_TEST_AGENT=none)
+endfunction()
+
+traffic_test(roundtrip_test)
+add_test(NAME roundtrip_soak COMMAND roundtrip_test)
+set_tests_properties(roundtrip_soak PROPERTIES LABELS "kernel;soak" TIMEOUT 7200 RESOURCE_LOCK weft_kernel
+  ENVIRONMENT "WEFT_ROUNDTRIP_BYTES=1073741824;WEFT_ROUNDTRIP_SEED=1000")

@@ -22,8 +22,9 @@ struct RunOptions {
   std::uint64_t connection_bytes = 3u << 20;
   std::uint64_t connection_requests = 400;
   unsigned timeout_s = 120;
-  bool wait = false;   // print "ready PID", go on at a line on stdin
-  bool early = false;  // … with one connection open and two exchanges done (needs answers)
+  bool wait = false;           // print "ready PID", go on at a line on stdin
+  bool early = false;          // … with one connection open and two exchanges done (needs answers)
+  bool stop_on_input = false;  // a line on stdin ends the run at the next connection
   std::string mix_text;
 
   SendMix send;

@@ -3,6 +3,7 @@
 // was sent. Everything follows from --seed. Prints one JSON line; exit code 1 on any difference, with a line that
 // repeats the connection that showed it.
 #include <fmt/format.h>
+#include <poll.h>
 #include <signal.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -44,7 +45,8 @@ class Client {
   Totals run() {
     if (options_.wait && !options_.early) wait_for_go();
     const std::uint64_t last = options_.first_connection + options_.connections;
-    for (std::uint64_t k = options_.first_connection; k < last && totals_.tally.bytes < options_.bytes; k++) {
+    for (std::uint64_t k = options_.first_connection; k < last && totals_.tally.bytes < options_.bytes && !stop_asked();
+         k++) {
       alarm(options_.timeout_s);
       run_connection(k);
       totals_.connections++;
@@ -61,6 +63,10 @@ class Client {
     std::cout << "ready " << getpid() << std::endl;
     std::string line;
     std::getline(std::cin, line);
+  }
+
+  bool stop_asked() const {
+    return options_.stop_on_input && totals_.connections > 0 && wait_for(STDIN_FILENO, POLLIN, 0);
   }
 
   void run_connection(std::uint64_t k) {
@@ -180,6 +186,7 @@ int main(int argc, char** argv) {
   app.add_option("--timeout", options.timeout_s, "seconds that one connection may take");
   app.add_flag("--wait", options.wait, "print 'ready PID' and wait for a line on stdin");
   app.add_flag("--early", options.early, "… with a connection open and two exchanges done");
+  app.add_flag("--stop-on-input", options.stop_on_input, "a line on stdin ends the run at the next connection");
   CLI11_PARSE(app, argc, argv);
   if (const auto parsed = parse_mix(mix, options); !parsed) {
     std::cerr << parsed.error() << '\n';

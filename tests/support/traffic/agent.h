@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+// The agent's kernel side in a test program: loaded, and its events drained by a thread of its own, as weftd does.
+#pragma once
+
+#include <sys/types.h>
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "kernel/kernel.h"
+
+namespace weft::test {
+
+// What a request_event said, kept for tests.
+struct SeenRequest {
+  pid_t tgid = 0, tid = 0;
+  unsigned role = 0, attribution = 0, injection = 0;
+  std::uint64_t exchange_id = 0, parent_exchange_id = 0, connection_id = 0;
+  std::string target;  // of the request line
+};
+
+class TestAgent {
+ public:
+  // Without an agent (WEFT_TEST_AGENT=none) every call does nothing: what the tests then see is the plain kernel.
+  static Result<std::unique_ptr<TestAgent>> start(const KernelOptions& options = {}, bool keep_requests = false);
+  ~TestAgent();
+
+  Result<void> trace(pid_t pid, const ProcessSettings& settings = {});
+  void untrace(pid_t pid);
+  bool real() const { return kernel_ != nullptr; }
+  KernelCounters counters();
+  std::vector<SeenRequest> requests();
+  // Injections by result, for a message of a failed test.
+  std::string summary();
+
+ private:
+  explicit TestAgent(std::unique_ptr<Kernel> kernel, bool keep_requests);
+  void drain();
+  void on_event(EventBytes event);
+
+  std::unique_ptr<Kernel> kernel_;
+  const bool keep_requests_;
+  std::mutex mutex_;  // the kernel object and what was seen
+  std::vector<SeenRequest> requests_;
+  std::atomic<bool> stop_{false};
+  std::thread drainer_;
+};
+
+// The environment asks for runs without an agent.
+bool without_agent();
+// Programs of the build lie beside the running test.
+std::string beside_me(const std::string& name);
+
+}  // namespace weft::test
