@@ -40,11 +40,6 @@ struct PropagationConfig {
   bool trust_incoming = true;
 };
 
-struct BaggageConfig {
-  std::uint32_t max_members = 64;
-  std::uint32_t max_bytes = 8192;
-};
-
 // Only ratio 1 exists in this version, so all that is left of a sampler is whether an unsampled parent is honoured.
 struct SamplingConfig {
   std::string sampler = "parentbased_traceidratio";
@@ -124,7 +119,6 @@ inline constexpr const char* kDefaultSocket = "/run/weft/weft.sock";
 struct Config {
   DiscoveryRules discovery;  // with propagation.orphans and propagation.never_enrol, which are decided per process
   PropagationConfig propagation;
-  BaggageConfig baggage;
   SamplingConfig sampling;
   RoutesConfig routes;
   SpansConfig spans;

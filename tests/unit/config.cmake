@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
+weft_test(unit_config LABELS unit core SOURCES config_test.cc config_sources_test.cc DEPENDS weft_config)

@@ -1,0 +1,246 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "control/config_keys.h"
+
+#include <fmt/format.h>
+
+#include <bit>
+
+#include "control/config_values.h"
+
+namespace weft::config {
+namespace {
+
+using namespace std::chrono_literals;
+
+template <class T>
+Key<T> scalar(std::string path, std::function<void(T&, const std::string&)> set) {
+  return {.path = std::move(path), .set = std::move(set)};
+}
+
+template <class T>
+Key<T> list(std::string path, std::function<void(T&)> clear, std::function<void(T&, const std::string&)> add) {
+  return {.path = std::move(path), .clear = std::move(clear), .add = std::move(add)};
+}
+
+// Specified, but a later version brings it: only its default is accepted.
+Key<Config> later(std::string path, std::string default_text) {
+  return scalar<Config>(std::move(path), [default_text](Config&, const std::string& text) {
+    if (text == default_text) return;
+    throw BadValue{fmt::format("'{}' is not in this version (only {})", text,
+                               default_text.empty() ? "the empty string" : default_text)};
+  });
+}
+
+Key<Config> later_list(std::string path) {
+  return list<Config>(
+      std::move(path), [](Config&) {},
+      [](Config&, const std::string&) { throw BadValue{"not in this version: the list must be empty"}; });
+}
+
+Propagator parse_propagator(const std::string& text) {
+  if (text == "tracecontext") return Propagator::tracecontext;
+  if (text == "baggage") return Propagator::baggage;
+  for (const char* name : {"b3", "b3multi", "jaeger", "xtraceid"}) {
+    if (text == name) throw BadValue{fmt::format("'{}' is not in this version (only tracecontext, baggage)", text)};
+  }
+  refuse_choice(text, {"tracecontext", "baggage"});
+}
+
+// A set of few values in the order given; a value that is there twice is a slip.
+template <class Value>
+void add_once(std::vector<Value>& values, Value value, const std::string& text) {
+  for (const Value& known : values) {
+    if (known == value) throw BadValue{fmt::format("'{}' is listed twice", text)};
+  }
+  values.push_back(std::move(value));
+}
+
+void set_destinations(DestinationSet& set, const std::string& text) {
+  using Kind = DestinationSet::Kind;
+  set = {choose<Kind>(text, {{"any", Kind::any}, {"private", Kind::private_only}, {"none", Kind::none}}), {}};
+}
+
+Key<Config> destinations(std::string path, DestinationSet PropagationConfig::* set) {
+  Key<Config> key;
+  key.path = std::move(path);
+  key.set = [set](Config& c, const std::string& text) { set_destinations(c.propagation.*set, text); };
+  key.clear = [set](Config& c) { c.propagation.*set = {DestinationSet::Kind::list, {}}; };
+  key.add = [set](Config& c, const std::string& text) { (c.propagation.*set).cidrs.push_back(parse_cidr(text)); };
+  return key;
+}
+
+Key<Config> propagators(std::string path, std::vector<Propagator> PropagationConfig::* which) {
+  return list<Config>(
+      std::move(path), [which](Config& c) { (c.propagation.*which).clear(); },
+      [which](Config& c, const std::string& text) { add_once(c.propagation.*which, parse_propagator(text), text); });
+}
+
+void append(KeyTable<Config>& table, KeyTable<Config> more) {
+  for (auto& key : more) table.push_back(std::move(key));
+}
+
+KeyTable<Config> process_side_keys() {
+  KeyTable<Config> keys = {
+      scalar<Config>("discovery.exclude_otel_instrumented",
+                     [](Config& c, const std::string& v) { c.discovery.exclude_otel_instrumented = parse_bool(v); }),
+      scalar<Config>("discovery.poll_interval",
+                     [](Config& c, const std::string& v) {
+                       c.discovery.poll_interval_ns = static_cast<std::uint64_t>(parse_duration(v, 100ms, 1h).count());
+                     }),
+      propagators("propagation.extract", &PropagationConfig::extract),
+      propagators("propagation.inject", &PropagationConfig::inject),
+      list<Config>(
+          "propagation.protocols", [](Config& c) { c.propagation.protocols.clear(); },
+          [](Config& c, const std::string& v) {
+            using enum Protocol;
+            const auto protocol =
+                choose<Protocol>(v, {{"http", http}, {"grpc", grpc}, {"kafka", kafka}, {"amqp", amqp}});
+            add_once(c.propagation.protocols, protocol, v);
+          }),
+      scalar<Config>("propagation.orphans",
+                     [](Config& c, const std::string& v) {
+                       c.discovery.orphans_root = choose<bool>(v, {{"root", true}, {"none", false}});
+                     }),
+      destinations("propagation.destinations.context", &PropagationConfig::context_destinations),
+      destinations("propagation.destinations.baggage", &PropagationConfig::baggage_destinations),
+      list<Config>(
+          "propagation.never_enrol", [](Config& c) { c.discovery.never_enrol.clear(); },
+          [](Config& c, const std::string& v) { c.discovery.never_enrol.push_back(v); }),
+      later("propagation.response_header", "off"),
+      scalar<Config>("propagation.trust_incoming",
+                     [](Config& c, const std::string& v) { c.propagation.trust_incoming = parse_bool(v); }),
+  };
+  return keys;
+}
+
+void set_sampler(Config& c, const std::string& text) {
+  for (const char* name : {"always_off", "parentbased_always_off", "jaeger_remote", "parentbased_jaeger_remote"}) {
+    if (text == name) throw BadValue{fmt::format("'{}' is not in this version", text)};
+  }
+  c.sampling.parent_based = choose<bool>(text, {{"parentbased_traceidratio", true},
+                                                {"parentbased_always_on", true},
+                                                {"traceidratio", false},
+                                                {"always_on", false}});
+  c.sampling.sampler = text;
+}
+
+KeyTable<Config> policy_keys() {
+  return {
+      {.path = "baggage.policy", .later = true},
+      later("baggage.max_members", "64"),
+      later("baggage.max_bytes", "8192"),
+      scalar<Config>("sampling.sampler", set_sampler),
+      scalar<Config>("sampling.arg",
+                     [](Config&, const std::string& v) {
+                       if (parse_ratio(v) != 1)
+                         throw BadValue{fmt::format("{}: a ratio below 1 is not in this version", v)};
+                     }),
+      later_list("sampling.rules"),
+      later_list("sampling.keep.services"),
+      later("sampling.keep.errors", "false"),
+      later("sampling.keep.slower_than", "0"),
+      later("sampling.keep.slower_than_p99", "false"),
+      later_list("sampling.keep.status"),
+      later("sampling.keep.max_per_second", "0"),
+      later("sampling.jaeger_remote.endpoint", ""),
+      later("sampling.jaeger_remote.interval", "60s"),
+      later_list("kafka.topics"),
+      later("kafka.per_key_headers", "false"),
+      later("kafka.trace_id_header", ""),
+      later_list("kafka.baggage_headers"),
+      later("kafka.span_per", "record"),
+      later("kafka.record_limit", "100"),
+  };
+}
+
+KeyTable<Config> span_keys() {
+  return {
+      list<Config>(
+          "routes.patterns", [](Config& c) { c.routes.patterns.clear(); },
+          [](Config& c, const std::string& v) { c.routes.patterns.push_back(parse_absolute_path(v)); }),
+      scalar<Config>("routes.unmatched",
+                     [](Config& c, const std::string& v) {
+                       using enum RoutesConfig::Unmatched;
+                       c.routes.unmatched = choose<RoutesConfig::Unmatched>(
+                           v, {{"heuristic", heuristic}, {"path", path}, {"wildcard", wildcard}});
+                     }),
+      list<Config>(
+          "routes.ignored", [](Config& c) { c.routes.ignored.clear(); },
+          [](Config& c, const std::string& v) { c.routes.ignored.push_back(parse_absolute_path(v)); }),
+      list<Config>(
+          "spans.baggage_attributes", [](Config& c) { c.spans.baggage_attributes.clear(); },
+          [](Config& c, const std::string& v) { add_once(c.spans.baggage_attributes, v, v); }),
+      list<Config>(
+          "capture.headers", [](Config& c) { c.capture.headers.clear(); },
+          [](Config& c, const std::string& v) { c.capture.headers.push_back(parse_header_name(v)); }),
+      scalar<Config>("capture.header_bytes",
+                     [](Config& c, const std::string& v) {
+                       c.capture.header_bytes = static_cast<std::uint32_t>(parse_size(v, 256, 16384));
+                     }),
+      scalar<Config>("capture.ring_bytes",
+                     [](Config& c, const std::string& v) {
+                       const auto bytes = parse_size(v, 64u << 10, 1u << 30);
+                       if (!std::has_single_bit(bytes)) throw BadValue{fmt::format("{} is no power of two", v)};
+                       c.capture.ring_bytes = static_cast<std::uint32_t>(bytes);
+                     }),
+      scalar<Config>("capture.max_connections",
+                     [](Config& c, const std::string& v) {
+                       c.capture.max_connections = static_cast<std::uint32_t>(parse_integer(v, 64, 4u << 20));
+                     }),
+      scalar<Config>("capture.idle_timeout",
+                     [](Config& c, const std::string& v) { c.capture.idle_timeout = parse_duration(v, 1s, 24h); }),
+  };
+}
+
+KeyTable<Config> agent_keys() {
+  return {
+      scalar<Config>("exporters.console.format",
+                     [](Config& c, const std::string& v) {
+                       using enum ConsoleFormat;
+                       c.exporters.console = choose<ConsoleFormat>(v, {{"off", off}, {"tree", tree}, {"json", json}});
+                     }),
+      scalar<Config>("exporters.prometheus.listen",
+                     [](Config& c, const std::string& v) { c.exporters.prometheus.listen = parse_listen(v); }),
+      scalar<Config>("exporters.prometheus.path",
+                     [](Config& c, const std::string& v) { c.exporters.prometheus.path = parse_absolute_path(v); }),
+      later("exporters.prometheus.remote_write", ""),
+      scalar<Config>("store.traces",
+                     [](Config& c, const std::string& v) { c.store.traces = parse_integer(v, 1, 1'000'000); }),
+      scalar<Config>("store.bytes",
+                     [](Config& c, const std::string& v) { c.store.bytes = parse_size(v, 64u << 10, 4ull << 30); }),
+      scalar<Config>("control.socket",
+                     [](Config& c, const std::string& v) {
+                       constexpr std::size_t kMost = 90;  // sun_path has 108, the socket is made under a longer name
+                       c.control.socket = parse_absolute_path(v);
+                       if (v.size() > kMost) throw BadValue{fmt::format("the path is longer than {} bytes", kMost)};
+                     }),
+      later("page.listen", "off"),
+      scalar<Config>("log.level",
+                     [](Config& c, const std::string& v) {
+                       using enum LogLevel;
+                       c.log.level = choose<LogLevel>(
+                           v, {{"trace", trace}, {"debug", debug}, {"info", info}, {"warn", warn}, {"error", error}});
+                     }),
+      scalar<Config>("log.format",
+                     [](Config& c, const std::string& v) {
+                       c.log.format = choose<LogFormat>(v, {{"text", LogFormat::text}, {"json", LogFormat::json}});
+                     }),
+      scalar<Config>("shutdown_timeout",
+                     [](Config& c, const std::string& v) { c.shutdown_timeout = parse_duration(v, 0ms, 10min); }),
+  };
+}
+
+}  // namespace
+
+const KeyTable<Config>& config_keys() {
+  static const KeyTable<Config> keys = [] {
+    KeyTable<Config> all = process_side_keys();
+    append(all, policy_keys());
+    append(all, span_keys());
+    append(all, agent_keys());
+    return all;
+  }();
+  return keys;
+}
+
+}  // namespace weft::config

@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "control/config_load.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <memory>
+
+#include "control/config_environment.h"
+#include "control/config_keys.h"
+#include "control/config_values.h"
+#include "control/config_yaml.h"
+
+namespace weft {
+namespace {
+
+using config::BadValue;
+
+void set_key(Config& config, std::string_view path, const std::string& text) {
+  const auto& keys = config::config_keys();
+  std::find_if(keys.begin(), keys.end(), [&](const auto& key) { return key.path == path; })->set(config, text);
+}
+
+template <class Use>
+void flag(const char* name, Use use) {
+  try {
+    use();
+  } catch (const BadValue& bad) {
+    throw BadValue{fmt::format("{}: {}", name, bad.reason)};
+  }
+}
+
+void read_flags(const ConfigFlags& flags, Config& config) {
+  std::vector<InstrumentRule> rules;
+  for (const pid_t pid : flags.pids) {
+    if (pid <= 0) throw BadValue{fmt::format("--pid: {} is no process id", pid)};
+    rules.emplace_back().target_pids = {pid};
+  }
+  for (const auto& glob : flags.executables) {
+    if (glob.empty()) throw BadValue{"--exe: the pattern is empty"};
+    rules.emplace_back().exe_path = glob;
+  }
+  for (const auto& ports : flags.ports) {
+    flag("--port", [&] { rules.emplace_back().open_ports = config::parse_ports(ports); });
+  }
+  if (!rules.empty()) config.discovery.instrument = std::move(rules);
+  if (flags.console) {
+    flag("--console",
+         [&] { set_key(config, "exporters.console.format", flags.console->empty() ? "tree" : *flags.console); });
+  }
+  if (flags.log_level) flag("--log-level", [&] { set_key(config, "log.level", *flags.log_level); });
+  if (flags.log_format) flag("--log-format", [&] { set_key(config, "log.format", *flags.log_format); });
+}
+
+// What no single key can say.
+void check_whole(Config& config) {
+  for (const auto& otlp : config.exporters.otlp) {
+    if (otlp.batch > otlp.queue) {
+      throw BadValue{fmt::format("exporters.otlp: batch ({}) is larger than queue ({})", otlp.batch, otlp.queue)};
+    }
+    if (otlp.tls.cert.empty() != otlp.tls.key.empty())
+      throw BadValue{"exporters.otlp: tls.cert and tls.key go together"};
+  }
+  std::erase_if(config.exporters.otlp, [](const OtlpConfig& otlp) { return !otlp.enabled(); });
+  std::erase_if(config.exporters.zipkin, [](const ZipkinConfig& zipkin) { return !zipkin.enabled(); });
+}
+
+Result<std::string> read_whole(const std::string& path) {
+  const auto refuse = [&] { return fail(fmt::format("{}: cannot be read: {}", path, std::strerror(errno))); };
+  const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen(path.c_str(), "re"), std::fclose);
+  if (!file) return refuse();
+  std::string text;
+  char block[4096];
+  while (const std::size_t got = std::fread(block, 1, sizeof block, file.get())) text.append(block, got);
+  if (std::ferror(file.get())) return refuse();
+  return text;
+}
+
+}  // namespace
+
+std::string OtlpConfig::traces_url() const {
+  if (!traces_endpoint.empty()) return traces_endpoint;
+  return endpoint + (endpoint.ends_with('/') ? "v1/traces" : "/v1/traces");
+}
+
+Environment process_environment() {
+  return [](std::string_view name) -> std::optional<std::string> {
+    const char* value = std::getenv(std::string(name).c_str());
+    return value ? std::optional<std::string>(value) : std::nullopt;
+  };
+}
+
+Result<Config> parse_config(std::string_view text, const std::string& name, const ConfigSources& sources) {
+  Config config;
+  try {
+    config::read_yaml(text, sources.environment, config);
+    config::read_environment(sources.environment, config);
+    read_flags(sources.flags, config);
+    check_whole(config);
+  } catch (const config::Misplaced& bad) {
+    return fail(fmt::format("{}:{}:{}: {}", name, bad.line, bad.column, bad.reason));
+  } catch (const BadValue& bad) {
+    return fail(bad.reason);
+  }
+  return config;
+}
+
+Result<Config> load_config(const ConfigSources& sources) {
+  if (!sources.default_policy_file.empty() && access(sources.default_policy_file.c_str(), F_OK) == 0) {
+    return fail(
+        fmt::format("{}: baggage policies are not in this version: move the file away", sources.default_policy_file));
+  }
+  const bool use_default = !sources.file && access(sources.default_file.c_str(), F_OK) == 0;
+  if (!sources.file && !use_default) return parse_config("", sources.default_file, sources);
+  const std::string path = sources.file.value_or(sources.default_file);
+  const auto text = read_whole(path);
+  if (!text) return std::unexpected(text.error());
+  return parse_config(*text, path, sources);
+}
+
+}  // namespace weft
