@@ -106,13 +106,19 @@ struct pt_regs {
 	unsigned long cs;
 };
 
-struct signal_struct;
+typedef struct {
+	int counter;
+} atomic_t;
+
+struct signal_struct {
+	atomic_t live; /* threads not yet dead */
+};
 
 struct task_struct {
 	int pid;
 	int tgid;
-	struct task_struct *group_leader;
 	struct task_struct *real_parent;
+	struct signal_struct *signal;
 };
 
 struct sk_msg_sg {
@@ -150,6 +156,7 @@ enum sock_flags {
 #pragma clang attribute pop
 
 enum {
+	IPPROTO_TCP = 6,
 	AF_INET = 2,
 	AF_INET6 = 10,
 	O_NONBLOCK = 04000,
@@ -159,12 +166,15 @@ enum {
 	MSG_ERRQUEUE = 0x2000,
 	MSG_ZEROCOPY = 0x4000000,
 	RCV_SHUTDOWN = 1,
+	SHUTDOWN_MASK = 3,
 };
 
 /* linux/tcp_states.h */
 enum {
 	TCP_ESTABLISHED = 1,
+	TCP_FIN_WAIT1 = 4,
 	TCP_CLOSE = 7,
+	TCP_LAST_ACK = 9,
 	TCP_LISTEN = 10,
 };
 

@@ -57,6 +57,7 @@ enum injection_result {
 	INJECTION_BULK,		   /* let go: sustained bulk sender */
 	INJECTION_DESTINATION,	   /* propagation.destinations does not allow it */
 	INJECTION_JOINING,	   /* connection joined in mid-life, first exchange is left alone */
+	INJECTION_SPLIT_HEAD,	   /* the value to be overwritten went out with an earlier send */
 	INJECTION_COUNT,
 };
 
@@ -157,9 +158,11 @@ struct response_event {
 };
 WIRE_ASSERT(sizeof(struct response_event) == 72, "response_event layout");
 
-enum process_change { PROCESS_FORK = 1, PROCESS_EXEC = 2, PROCESS_EXIT = 3, PROCESS_LISTEN = 4, PROCESS_TASK_RULE = 5 };
+enum process_change { PROCESS_FORK = 1, PROCESS_EXEC = 2, PROCESS_EXIT = 3, PROCESS_LISTEN = 4, PROCESS_TASK_RULE = 5,
+		      PROCESS_EXPORTS = 6, PROCESS_FIONREAD = 7 };
 
-/* FORK: of a traced process only. EXEC: of every process (discovery looks at it). EXIT: of a traced process. LISTEN: a TCP socket began to listen. */
+/* FORK: of a traced process only. EXEC: of every process (discovery looks at it). EXIT: of a traced process. LISTEN: a TCP socket
+ * began to listen. EXPORTS: a traced process sends telemetry of its own. FIONREAD: it asked for FIONREAD. */
 struct process_event {
 	struct event_header header;
 	__u32 tgid;

@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-only */
+/*
+ * The one handler that every flavour of the receive and send hooks calls, after the call, in process context: whose
+ * bytes are they, are they where they should be, then on to the protocol.
+ */
+#ifndef WEFT_LIB_CAPTURE_H
+#define WEFT_LIB_CAPTURE_H
+
+#include "protocols/table.h"
+
+static __always_inline bool is_tcp(const struct sock *sk)
+{
+	__u16 family = sk->__sk_common.skc_family;
+
+	return (family == AF_INET || family == AF_INET6) && sk->sk_protocol == IPPROTO_TCP;
+}
+
+/* Nothing has been sent and nothing but this call received (or the other way round): the stream begins here. */
+static __always_inline bool stream_begins(const struct tcp_sock *tp, bool outgoing, __u32 bytes)
+{
+	__u64 received = tp->bytes_received - (__u32)(tp->rcv_nxt - tp->copied_seq);
+	__u64 sent = tp->bytes_acked + (__u32)(tp->write_seq - tp->snd_una);
+
+	if (outgoing)
+		return received == 0 && sent <= bytes + 1ULL && sent >= bytes;
+	return received == bytes && sent <= 1;
+}
+
+static __always_inline bool is_nonblocking(const struct sock *sk, int flags)
+{
+	return (flags & MSG_DONTWAIT) || (sk->sk_socket && (sk->sk_socket->file->f_flags & O_NONBLOCK));
+}
+
+/* First sight of a socket by a traced process, or of one known from an earlier tracing. */
+static __always_inline bool connection_seen(struct connection *c, struct sock *sk, const struct tcp_sock *tp,
+					    struct scratch *s, struct process_entry *p)
+{
+	if (!c->id) {
+		connection_init(c, sk, bpf_get_socket_cookie(sk), s->pid_tgid >> 32, p);
+		c->joining = !stream_begins(tp, s->outgoing, s->total);
+		if (!c->joining) {
+			c->send.known = c->receive.known = 1;
+			c->send.next_seq = tp->write_seq - (s->outgoing ? s->total : 0);
+			c->receive.next_seq = tp->copied_seq - (s->outgoing ? 0 : s->total);
+			if (c->membership == MEMBER_WANTED)
+				c->membership = MEMBER_NO; /* accepted, or never enrolled at connect */
+		}
+	}
+	if (c->owner_tgid != s->pid_tgid >> 32)
+		c->owner_tgid = s->pid_tgid >> 32; /* passed on, or inherited by a child */
+	if (c->generation != p->generation)
+		connection_restart(c, p);
+	return true;
+}
+
+static __always_inline bool half_claim(struct half *half)
+{
+	return !__sync_val_compare_and_swap(&half->claimed, 0, 1);
+}
+
+static __always_inline void half_release(struct half *half)
+{
+	__sync_lock_test_and_set(&half->claimed, 0);
+}
+
+/* `bytes` > 0 have gone through the socket. With `hidden` they are not where the system call says. */
+static __always_inline int capture_bytes(struct sock *sk, struct connection *c, struct process_entry *p, __u32 bytes, int flags,
+					 bool outgoing, bool hidden)
+{
+	struct tcp_sock *tp = bpf_skc_to_tcp_sock(sk);
+	struct half *half = outgoing ? &c->send : &c->receive;
+	struct scratch *s;
+	__u32 end;
+	bool idle;
+
+	if (!tp)
+		return 0;
+	if (!half_claim(half)) {
+		half->parked = PARK_CONCURRENT;
+		count_parked(outgoing ? PROGRAM_SEND : PROGRAM_RECEIVE, PARK_CONCURRENT);
+		return 0;
+	}
+	s = scratch_claim(outgoing ? PROGRAM_SEND : PROGRAM_RECEIVE, settings.scratch_slots);
+	if (!s) {
+		half->parked = PARK_NO_SCRATCH;
+		count_parked(outgoing ? PROGRAM_SEND : PROGRAM_RECEIVE, PARK_NO_SCRATCH);
+		half_release(half);
+		return 0;
+	}
+	s->now_ns = bpf_ktime_get_ns();
+	s->pid_tgid = bpf_get_current_pid_tgid();
+	s->total = bytes;
+	s->offset = 0;
+	s->outgoing = outgoing;
+	s->text_loaded = 0;
+	s->nonblocking = is_nonblocking(sk, flags);
+	connection_seen(c, sk, tp, s, p);
+	c->last_ns = s->now_ns;
+	if (half->parked || (outgoing && c->membership == MEMBER_YES))
+		goto out;
+	end = outgoing ? tp->write_seq : tp->copied_seq;
+	/* The end of the stream counts as one, and may be taken along with the last bytes. */
+	if (!outgoing && (sk->sk_shutdown & RCV_SHUTDOWN) && half->known && end == half->next_seq + bytes + 1)
+		end--;
+	idle = outgoing ? tp->rcv_nxt == tp->copied_seq : tp->write_seq == tp->snd_una;
+	if (position(c, half, s, end, idle)) {
+		s->source.count = 0;
+		if (!hidden)
+			source_of_syscall(&s->source, bytes);
+		protocol_observe(c, s, p);
+	}
+out:
+	scratch_release(s);
+	half_release(half);
+	return 0;
+}
+
+/* The peer has closed: a response that lasts until then is complete. */
+static __always_inline int capture_end_of_stream(struct connection *c)
+{
+	struct scratch *s;
+
+	if (c->role != ROLE_CLIENT || c->receive.http1.state != HTTP1_BODY_UNTIL_CLOSE || !half_claim(&c->receive))
+		return 0;
+	s = scratch_claim(PROGRAM_RECEIVE, settings.scratch_slots);
+	if (s) {
+		s->now_ns = bpf_ktime_get_ns();
+		c->receive.http1.state = HTTP1_START;
+		pending_finish(c, s, END_COMPLETE, 0);
+		scratch_release(s);
+	}
+	half_release(&c->receive);
+	return 0;
+}
+
+static __always_inline int capture(struct sock *sk, int result, int flags, bool outgoing)
+{
+	struct process_entry *p = process_get(bpf_get_current_pid_tgid() >> 32);
+	struct connection *c;
+
+	if (!p || result < 0 || (flags & (MSG_PEEK | MSG_ERRQUEUE)) || !is_tcp(sk))
+		return 0;
+	if (result == 0) {
+		c = outgoing ? NULL : connection_get(sk);
+		return c ? capture_end_of_stream(c) : 0;
+	}
+	c = connection_create(sk);
+	if (!c) {
+		count_fault(outgoing ? PROGRAM_SEND : PROGRAM_RECEIVE, FAULT_STORAGE);
+		return 0;
+	}
+	return capture_bytes(sk, c, p, result, flags, outgoing, !outgoing && (flags & MSG_TRUNC));
+}
+
+#endif

@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-only */
+/* Life of a connection's state: first sight, position in the stream, parking, the end. */
+#ifndef WEFT_LIB_CONNECTION_H
+#define WEFT_LIB_CONNECTION_H
+
+#include "lib/exchange.h"
+#include "maps/destinations.h"
+
+#define JOIN_FAILURES_MAX 32u
+
+static __always_inline void join_failed(struct connection *c, struct scratch *s)
+{
+	count_fault(s->program, FAULT_JOIN);
+	c->receive.known = c->send.known = 0;
+	c->receive.http1.state = c->send.http1.state = HTTP1_START;
+	c->pending_begin = c->pending_end;
+	c->role = c->membership == MEMBER_JOINED ? c->role : ROLE_UNKNOWN;
+	if (++c->join_failures > JOIN_FAILURES_MAX)
+		c->receive.parked = c->send.parked = PARK_POSITION_LOST;
+}
+
+/*
+ * This direction is no longer followed, for good. What waits for a response that can no longer be recognised ends here;
+ * requests that are framed with certainty go on being followed without their responses.
+ */
+static __always_inline void park(struct connection *c, struct half *half, struct scratch *s, __u32 reason)
+{
+	bool answers;
+
+	if (half->parked)
+		return;
+	if (c->joining && reason != PARK_UPGRADE) {
+		join_failed(c, s);
+		return;
+	}
+	half->parked = reason;
+	count_parked(s->program, reason);
+	answers = half == &c->send ? c->role == ROLE_SERVER : c->role == ROLE_CLIENT;
+	if (answers) {
+		c->answers_lost = 1;
+		pending_finish_all(c, s, END_LOST);
+	}
+}
+
+static __always_inline void address_of(const struct sock *sk, __u8 *local, __u8 *peer)
+{
+	if (sk->__sk_common.skc_family == AF_INET6) {
+		BPF_CORE_READ_INTO((struct in6_addr *)local, sk, __sk_common.skc_v6_rcv_saddr);
+		BPF_CORE_READ_INTO((struct in6_addr *)peer, sk, __sk_common.skc_v6_daddr);
+		return;
+	}
+	__builtin_memset(local, 0, 10);
+	__builtin_memset(peer, 0, 10);
+	local[10] = local[11] = peer[10] = peer[11] = 0xff;
+	*(__be32 *)(local + 12) = sk->__sk_common.skc_rcv_saddr;
+	*(__be32 *)(peer + 12) = sk->__sk_common.skc_daddr;
+}
+
+/* Fresh storage becomes the state of this socket. */
+static __always_inline void connection_init(struct connection *c, const struct sock *sk, __u64 id, __u32 tgid,
+					    struct process_entry *p)
+{
+	c->id = id;
+	c->owner_tgid = tgid;
+	c->generation = p->generation;
+	address_of(sk, c->local_address, c->peer_address);
+	c->local_port = sk->__sk_common.skc_num;
+	c->peer_port = __builtin_bswap16(sk->__sk_common.skc_dport);
+	c->destination = destination_allows(c->peer_address);
+	c->membership = setting(SETTING_ENROL) && !(p->flags & PROCESS_NEVER_ENROL) ? MEMBER_WANTED : MEMBER_NO;
+	__sync_fetch_and_add(&p->connections, 1);
+}
+
+/* Known from an earlier tracing of the process: nothing about its position is certain any more. */
+static __always_inline void connection_restart(struct connection *c, struct process_entry *p)
+{
+	c->generation = p->generation;
+	c->role = ROLE_UNKNOWN;
+	c->joining = 1;
+	c->join_failures = 0;
+	c->answers_lost = c->answer_begun = 0;
+	c->pending_begin = c->pending_end;
+	c->bulk_score = 0;
+	c->receive.known = c->send.known = 0;
+	c->receive.parked = c->send.parked = 0;
+	c->receive.http1.state = c->send.http1.state = HTTP1_START;
+	c->membership = setting(SETTING_ENROL) && !(p->flags & PROCESS_NEVER_ENROL) ? MEMBER_WANTED : MEMBER_NO;
+}
+
+/*
+ * A call moved the bytes that end at sequence number `end` through this half. False: nothing to parse. Otherwise
+ * s->offset says how many of them were parsed before (by sk_msg).
+ */
+static __always_inline bool position(struct connection *c, struct half *half, struct scratch *s, __u32 end, bool other_idle)
+{
+	struct half *other = half == &c->send ? &c->receive : &c->send;
+	__u32 start = end - s->total;
+	__s32 ahead = (__s32)(half->next_seq - start);
+
+	if (!half->known) {
+		/* Mid-life: a request may begin only while the other direction rests; a response, once one waits. */
+		bool begins = other->known ? pending_count(c) > 0 && other->http1.state == HTTP1_START : other_idle;
+
+		if (!c->joining || !begins)
+			return false;
+		half->known = 1;
+		half->http1.state = HTTP1_START;
+		ahead = 0;
+	}
+	half->next_seq = end;
+	if (ahead == 0)
+		return true;
+	if (ahead > 0) { /* parsed before: by sk_msg, when the socket was a member */
+		if (!s->outgoing) {
+			park(c, half, s, PARK_CONCURRENT);
+			return false;
+		}
+		if ((__u32)ahead >= s->total) {
+			half->next_seq = start + ahead;
+			return false;
+		}
+		s->offset = ahead;
+		return true;
+	}
+	if (half->http1.state == HTTP1_BODY_UNTIL_CLOSE ||
+	    (http1_in_data(&half->http1) && (__u64)-(__s64)ahead <= half->http1.left)) {
+		enum http1_event event;
+
+		/* Bytes of a body that no hook saw. The message may not end in them: its end has to be noticed. */
+		if (half->http1.state == HTTP1_BODY_UNTIL_CLOSE || (__u64)-(__s64)ahead < half->http1.left) {
+			half->body_bytes += http1_skip_data(&half->http1, -(__s64)ahead, &event);
+			count_fault(s->program, FAULT_BODY_GAP);
+			return true;
+		}
+	}
+	park(c, half, s, PARK_POSITION_LOST);
+	return false;
+}
+
+#endif

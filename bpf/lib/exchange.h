@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-only */
+/* Beginning and end of exchanges, whatever the protocol: ids, maps, events. */
+#ifndef WEFT_LIB_EXCHANGE_H
+#define WEFT_LIB_EXCHANGE_H
+
+#include "lib/attribute.h"
+#include "lib/ids.h"
+#include "maps/partial_heads.h"
+#include "maps/ring.h"
+
+/* Takes note of a request that waits for its response. False: too many; their ends will not be seen. */
+static __always_inline bool pending_push(struct connection *c, struct scratch *s, __u64 exchange_id, __u8 method, bool ends_protocol)
+{
+	struct pending *pending;
+
+	if (c->answers_lost)
+		return false;
+	if (pending_count(c) >= PENDING_MAX) {
+		c->answers_lost = 1;
+		count_fault(s->program, FAULT_PIPELINE);
+		return false;
+	}
+	pending = pending_at(c, c->pending_end);
+	pending->exchange_id = exchange_id;
+	pending->request_bytes = 0;
+	pending->tid = (__u32)s->pid_tgid;
+	pending->method = method;
+	pending->ends_protocol = ends_protocol;
+	__sync_fetch_and_add(&c->pending_end, 1); /* only now may the response side see it */
+	return true;
+}
+
+/* The request event of s->text. ids, flags, parent and outcome are in s->event.request already. */
+static __always_inline void emit_request(const struct connection *c, struct scratch *s, __u64 exchange_id, __u32 head_bytes)
+{
+	struct request_event *e = &s->event.request;
+	__u64 text = head_bytes;
+	__u32 most = settings.header_bytes;
+
+	e->header.type = EVENT_REQUEST;
+	e->header.flags = 0;
+	e->header.time_ns = s->now_ns;
+	e->exchange_id = exchange_id;
+	e->connection_id = c->id;
+	e->tgid = s->pid_tgid >> 32;
+	e->tid = (__u32)s->pid_tgid;
+	__builtin_memcpy(e->local_address, c->local_address, 16);
+	__builtin_memcpy(e->peer_address, c->peer_address, 16);
+	e->local_port = c->local_port;
+	e->peer_port = c->peer_port;
+	e->role = c->role;
+	e->protocol = c->protocol;
+	e->reserved[0] = e->reserved[1] = e->reserved[2] = 0;
+	if (text > most) {
+		text = most;
+		s->facts |= REQUEST_HEAD_CUT;
+	}
+	WIRE_OPAQUE(text);
+	if (text > 4096)
+		text = 4096;
+	e->facts = s->facts | (e->trace_flags & TRACE_FLAG_SAMPLED ? REQUEST_SAMPLED : 0);
+	e->head_bytes = head_bytes;
+	e->text_bytes = text;
+	ring_put(&e->header, sizeof(*e) + text);
+}
+
+static __always_inline void carried_key_of(struct carried_key *key, __u32 tgid, __u32 kind)
+{
+	__builtin_memset(key, 0, sizeof(*key));
+	key->tgid = tgid;
+	key->kind = kind;
+}
+
+/* s->key becomes the key of the value in `range`. False: too long to be remembered. */
+static __always_inline bool carried_key_of_value(struct scratch *s, struct text_range range)
+{
+	__u64 bytes = (__u32)range.end - range.start;
+	__u32 start = range.start;
+
+	carried_key_of(&s->key, s->pid_tgid >> 32, CARRIED_VALUE);
+	WIRE_OPAQUE(bytes);
+	if (bytes == 0 || bytes > CARRIED_VALUE_MAX)
+		return false;
+	s->key.length = bytes;
+	return !bpf_probe_read_kernel(s->key.value, bytes, s->text.bytes + head_text_index(start));
+}
+
+static __always_inline void carried_key_of_trace(struct scratch *s, const __u8 *trace_id)
+{
+	carried_key_of(&s->key, s->pid_tgid >> 32, CARRIED_TRACE);
+	s->key.length = 16;
+	__builtin_memcpy(s->key.value, trace_id, 16);
+}
+
+/*
+ * The server exchange of s->exchange (ids, flags, texts filled in) begins; s->key holds the received value when
+ * `received` says so. The entry is complete before anybody can find it.
+ */
+WIRE_GLOBAL int exchange_begin(struct connection *c, struct scratch *s, struct process_entry *p, __u32 received)
+{
+	struct exchange *e;
+
+	if (!c || !s || !p)
+		return 0;
+	e = &s->exchange;
+	e->tgid = s->pid_tgid >> 32;
+	e->tid = (__u32)s->pid_tgid;
+	e->connection_id = c->id;
+	e->id_again = e->id;
+	e->indexed = 0;
+	if (received) {
+		__builtin_memcpy(&e->received, &s->key, sizeof(e->received));
+		if (carried_add(&e->received, e->id))
+			e->indexed |= INDEXED_VALUE;
+		if (!(s->facts & REQUEST_INVALID_CONTEXT)) {
+			carried_key_of_trace(s, e->ids.trace_id);
+			if (carried_add(&s->key, e->id))
+				e->indexed |= INDEXED_TRACE;
+		}
+	}
+	if (exchange_add(e)) {
+		count_fault(s->program, FAULT_MAP_FULL);
+		if (e->indexed & INDEXED_VALUE)
+			carried_remove(&e->received, e->id);
+		if (e->indexed & INDEXED_TRACE)
+			carried_remove(&s->key, e->id);
+		return 0;
+	}
+	__sync_fetch_and_add(&p->live, 1);
+	return attribute_begin(c, s, p);
+}
+
+/* A server exchange is over: nothing can be attributed to it any more. */
+static __always_inline void exchange_end(struct scratch *s, __u64 id, __u64 next, __u32 next_tid)
+{
+	struct exchange *e = &s->exchange;
+
+	if (!exchange_copy(id, e))
+		return;
+	if (e->indexed & INDEXED_VALUE)
+		carried_remove(&e->received, id);
+	if (e->indexed & INDEXED_TRACE) {
+		carried_key_of(&s->key, e->tgid, CARRIED_TRACE);
+		s->key.length = 16;
+		__builtin_memcpy(s->key.value, e->ids.trace_id, 16);
+		carried_remove(&s->key, id);
+	}
+	exchange_remove(e);
+	process_live(e->tgid, -1);
+	attribute_end(e, next, next_tid);
+}
+
+/*
+ * The oldest pending exchange of c ends as `end` says. Response bytes are what the response half has counted so far.
+ * Its head text (`text_bytes` of s->text) goes along when asked for.
+ */
+WIRE_GLOBAL int pending_finish(struct connection *c, struct scratch *s, __u32 end, __u32 text_bytes)
+{
+	struct response_event *e;
+	struct pending *pending;
+	__u64 id, next = 0, text = text_bytes;
+	__u32 next_tid = 0;
+
+	if (!c || !s || !pending_count(c))
+		return 0;
+	pending = pending_at(c, c->pending_begin);
+	id = pending->exchange_id;
+	if (pending_count(c) > 1) {
+		struct pending *after = pending_at(c, c->pending_begin + 1);
+		next = after->exchange_id;
+		next_tid = after->tid;
+	}
+	if (id && c->role == ROLE_SERVER)
+		exchange_end(s, id, next, next_tid);
+	if (id) {
+		e = &s->event.response;
+		e->header.type = EVENT_RESPONSE;
+		e->header.flags = 0;
+		e->header.time_ns = s->now_ns;
+		e->exchange_id = id;
+		e->connection_id = c->id;
+		e->first_byte_ns = c->answer_begun ? c->first_byte_ns : 0;
+		e->request_body_bytes = pending->request_bytes;
+		e->response_body_bytes = c->role == ROLE_SERVER ? c->send.body_bytes : c->receive.body_bytes;
+		e->tgid = c->owner_tgid;
+		e->status = c->answer_begun ? c->status : 0;
+		e->end = end;
+		e->role = c->role;
+		e->head_bytes = c->answer_begun ? c->answer_head_bytes : 0;
+		WIRE_OPAQUE(text);
+		if (text > 4096)
+			text = 4096;
+		e->text_bytes = text;
+		ring_put(&e->header, sizeof(*e) + text);
+	}
+	c->answer_begun = 0;
+	c->status = 0;
+	c->pending_begin++;
+	return 1;
+}
+
+struct finish_run {
+	struct connection *connection;
+	struct scratch *scratch;
+	__u32 end;
+};
+
+static long pending_finish_step(__u32 i, void *arg)
+{
+	struct finish_run *run = arg;
+	unsigned long more = pending_finish(run->connection, run->scratch, run->end, 0);
+
+	WIRE_OPAQUE(more); /* clang knows its range across the call, the verifier does not */
+	return more ? 0 : 1;
+}
+
+/* Everything that waits on c ends. */
+static __always_inline void pending_finish_all(struct connection *c, struct scratch *s, __u32 end)
+{
+	struct finish_run run = { .connection = c, .scratch = s, .end = end };
+
+	if (pending_count(c))
+		bpf_loop(PENDING_MAX, pending_finish_step, &run, 0);
+}
+
+static __always_inline void emit_socket(struct connection *c, struct scratch *s, __u32 request, __u32 reason)
+{
+	struct socket_event e = {};
+
+	e.header.type = EVENT_SOCKET;
+	e.header.time_ns = s->now_ns;
+	e.connection_id = c->id;
+	e.tgid = c->owner_tgid;
+	e.request = request;
+	e.reason = reason;
+	ring_put(&e.header, sizeof(e));
+}
+
+#endif

@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-only */
+/*
+ * Changing what a member socket is about to send (sk_msg), with the rules without which bytes are lost or doubled. This
+ * is the one place that changes bytes; a protocol says what and where.
+ *
+ *  - Budget before push: if the send buffer fills after a push, the kernel counts the pushed bytes as the
+ *    application's. message_need() is what surely goes through.
+ *  - A push must hit the first scatter element or an element's start (before f72eed9b84fb the middle of a later element
+ *    shifts the tail, CVE-2026-63926): the head is pulled into the first element before.
+ *  - With more than 14 scatter elements a push at the end corrupts: 12 at most.
+ *  - Pages that are not private (sg.copy) are never touched; MSG_ZEROCOPY sends are never changed or cut.
+ *  - A verdict sticks for apply_bytes after EAGAIN, hence message_portion().
+ */
+#ifndef WEFT_LIB_MESSAGE_H
+#define WEFT_LIB_MESSAGE_H
+
+#include "lib/source.h"
+#include "maps/connections.h"
+#include "maps/counters.h"
+#include "maps/scratch.h"
+
+#define SCATTER_RING 18u     /* entries of the kernel's ring, MAX_MSG_FRAGS + 1 */
+#define SCATTER_MAX 12u
+#define MESSAGE_FIRST_MAX 32000u /* a head has to end within this to be brought into the first element */
+#define MESSAGE_LINEAR_MAX 16384u
+#define MESSAGE_FOREVER 0x7fffffffu
+
+static __always_inline __u32 message_scatter(struct sk_msg_md *m)
+{
+	struct sk_msg *msg = (struct sk_msg *)m;
+	__u32 start = 0, end = 0;
+
+	bpf_core_read(&start, sizeof(start), &msg->sg.start);
+	bpf_core_read(&end, sizeof(end), &msg->sg.end);
+	return end >= start ? end - start : end + SCATTER_RING - start;
+}
+
+static __always_inline bool message_shared(struct sk_msg_md *m)
+{
+	struct sk_msg *msg = (struct sk_msg *)m;
+	unsigned long copy = 0;
+
+	bpf_core_read(&copy, sizeof(copy), &msg->sg.copy);
+	return copy != 0;
+}
+
+/* Free send buffer with which n bytes in that many elements surely go out: each may become an skb of its own. */
+static __always_inline __u32 message_need(__u32 n, __u32 scatter)
+{
+	return n * 3 + 4096 + scatter * 2304;
+}
+
+static __always_inline __u32 message_space(const struct tcp_sock *tp)
+{
+	const struct sock *sk = &tp->inet_conn.icsk_inet.sk;
+	int queued = sk->sk_wmem_queued, buffer = sk->sk_sndbuf;
+	__u32 space = buffer > queued ? buffer - queued : 0;
+	__u32 low = tp->notsent_lowat;
+
+	if (!low)
+		low = sk->__sk_common.skc_net.net->ipv4.sysctl_tcp_notsent_lowat;
+	if (low) {
+		__u32 unsent = tp->write_seq - tp->snd_nxt;
+		__u32 room = unsent < low ? low - unsent : 0;
+
+		if (room < space)
+			space = room;
+	}
+	return space;
+}
+
+/* Does this very call ask for zero copy? */
+static __always_inline bool message_zerocopy(const struct tcp_sock *tp)
+{
+	const struct sock *sk = &tp->inet_conn.icsk_inet.sk;
+	struct pt_regs *regs;
+	unsigned long flags;
+
+	if (!(sk->__sk_common.skc_flags >> bpf_core_enum_value(enum sock_flags, SOCK_ZEROCOPY) & 1))
+		return false;
+	regs = (struct pt_regs *)bpf_task_pt_regs(bpf_get_current_task_btf());
+	switch (regs->orig_ax) {
+	case SYSCALL_WRITE:
+	case SYSCALL_WRITEV:
+	case SYSCALL_SENDFILE:
+	case SYSCALL_SPLICE:
+		return false;
+	case SYSCALL_SENDTO:
+		flags = regs->r10;
+		break;
+	case SYSCALL_SENDMSG:
+		flags = regs->dx;
+		break;
+	default:
+		return true; /* sendmmsg, io_uring: unknown */
+	}
+	return (flags & MSG_ZEROCOPY) != 0;
+}
+
+/* Of n parsed bytes that may not all fit, how many to let go at once. */
+static __always_inline __u32 message_portion(__u32 n, __u32 space, __u32 scatter)
+{
+	__u32 fixed = 4096 + scatter * 2304, portion = n / 8;
+
+	if (space > fixed + 3) {
+		portion = (space - fixed) / 3;
+		if (portion > n)
+			portion = n;
+	}
+	return portion ? portion : 1;
+}
+
+struct message_write {
+	struct sk_msg_md *message;
+	struct scratch *scratch;
+	__u32 bytes, pad;
+};
+
+/* Eight bytes of s->staging to the pulled area; the last ones one by one. */
+static long message_write_step(__u32 i, void *arg)
+{
+	struct message_write *w = arg;
+	__u8 *data = (void *)(long)w->message->data, *end = (void *)(long)w->message->data_end;
+	__u32 words = w->bytes >> 3, at;
+
+	at = i < words ? i << 3 : (words << 3) + (i - words);
+	if (at >= w->bytes)
+		return 1;
+	WIRE_OPAQUE(at);
+	at &= HEAD_TEXT_CAP - 1;
+	if (i < words) {
+		if ((void *)(data + at + 8) > (void *)end)
+			return 1;
+		*(__u64 *)(data + at) = wire_load64(w->scratch->staging.bytes + at);
+	} else {
+		if ((void *)(data + at + 1) > (void *)end)
+			return 1;
+		data[at] = w->scratch->staging.bytes[at];
+	}
+	return 0;
+}
+
+/*
+ * Inserts the first `bytes` of s->staging before offset `at`, which lies in the first element or at its end. 0 = done;
+ * otherwise the message is as it was.
+ */
+WIRE_GLOBAL int message_insert(struct sk_msg_md *m, struct scratch *s, __u32 at, __u32 bytes)
+{
+	struct message_write w = { .message = m, .scratch = s, .bytes = bytes };
+
+	if (!s || bytes == 0 || bytes > EXCHANGE_TEXT_LARGE)
+		return -1;
+	if (bpf_msg_push_data(m, at, bytes, 0)) {
+		count_fault(PROGRAM_MESSAGE, FAULT_PUSH);
+		return -1;
+	}
+	/* The new bytes are an element of their own: this only moves the window there. */
+	if (bpf_msg_pull_data(m, at, at + bytes, 0) || (__u64)m->data_end - (__u64)m->data < bytes) {
+		count_fault(PROGRAM_MESSAGE, FAULT_PULL);
+		if (bpf_msg_pop_data(m, at, bytes, 0))
+			count_fault(PROGRAM_MESSAGE, FAULT_UNDO);
+		return -1;
+	}
+	bpf_loop((bytes >> 3) + 8, message_write_step, &w, 0);
+	return 0;
+}
+
+/* Puts spaces over [at, at + pad) and traceparent text from s->staging over the 55 bytes behind. 0 = done. */
+struct message_over {
+	struct sk_msg_md *message;
+	struct scratch *scratch;
+	__u32 bytes, pad;
+};
+
+static long message_over_step(__u32 i, void *arg)
+{
+	struct message_over *w = arg;
+	__u8 *data = (void *)(long)w->message->data, *end = (void *)(long)w->message->data_end;
+	__u32 from = i - w->pad, at = i;
+
+	WIRE_OPAQUE(at);
+	at &= 255;
+	if ((void *)(data + at + 1) > (void *)end)
+		return 1;
+	data[at] = i < w->pad ? ' ' : w->scratch->staging.bytes[from & 127];
+	return 0;
+}
+
+/*
+ * Writes the first `bytes` of s->staging over [at, end), which lies in one element; spaces fill up in front, where every
+ * reader skips them. REQUIRES: bytes <= end - at <= 255, bytes <= 128.
+ */
+WIRE_GLOBAL int message_overwrite(struct sk_msg_md *m, struct scratch *s, __u32 at, __u32 end, __u32 bytes)
+{
+	struct message_over w = { .message = m, .scratch = s, .bytes = bytes };
+	__u32 room = end - at;
+
+	if (!s || room > 255 || bytes > room)
+		return -1;
+	if (bpf_msg_pull_data(m, at, end, 0) || (__u64)m->data_end - (__u64)m->data < room) {
+		count_fault(PROGRAM_MESSAGE, FAULT_PULL);
+		return -1;
+	}
+	w.pad = room - bytes;
+	bpf_loop(room, message_over_step, &w, 0);
+	return 0;
+}
+
+#endif

@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-only */
+/*
+ * Finds the user memory that the current system call sends from or has received into, from the registers it was
+ * entered with (x86-64). What is not in this list (splice, sendfile, io_uring, a second message of sendmmsg) has no
+ * readable bytes: bodies go on by their length, a head cannot.
+ */
+#ifndef WEFT_LIB_SOURCE_H
+#define WEFT_LIB_SOURCE_H
+
+#include "maps/scratch.h"
+#include <bpf/bpf_core_read.h>
+#include <bpf/bpf_tracing.h>
+
+enum {
+	SYSCALL_READ = 0,
+	SYSCALL_WRITE = 1,
+	SYSCALL_READV = 19,
+	SYSCALL_WRITEV = 20,
+	SYSCALL_SENDTO = 44,
+	SYSCALL_RECVFROM = 45,
+	SYSCALL_SENDMSG = 46,
+	SYSCALL_SENDFILE = 40,
+	SYSCALL_RECVMSG = 47,
+	SYSCALL_SPLICE = 275,
+	USER_CODE_SEGMENT = 0x33, /* 64-bit code */
+};
+
+struct user_iovec {
+	__u64 base, bytes;
+};
+
+/* linux/socket.h, struct user_msghdr */
+struct user_message_header {
+	__u64 name;
+	__u64 name_bytes;
+	__u64 iovec;
+	__u64 iovec_count;
+};
+
+static __always_inline void source_buffer(struct source *source, __u64 base, __u64 bytes)
+{
+	source->count = 1;
+	source->segments[0].base = base;
+	source->segments[0].bytes = bytes;
+}
+
+static __always_inline void source_iovec(struct source *source, __u64 iovec, __u64 count)
+{
+	if (count > SOURCE_SEGMENTS)
+		count = SOURCE_SEGMENTS;
+	WIRE_OPAQUE(count);
+	if (count > SOURCE_SEGMENTS)
+		return;
+	if (bpf_probe_read_user(source->segments, count * sizeof(struct user_iovec), (void *)iovec))
+		return;
+	source->count = count;
+}
+
+static __always_inline void source_of_syscall(struct source *source, __u64 bytes)
+{
+	struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(bpf_get_current_task_btf());
+	struct user_message_header header;
+
+	source->count = source->segment = source->segment_start = 0;
+	if (regs->cs != USER_CODE_SEGMENT)
+		return;
+	switch (regs->orig_ax) {
+	case SYSCALL_READ:
+	case SYSCALL_WRITE:
+	case SYSCALL_SENDTO:
+	case SYSCALL_RECVFROM:
+		source_buffer(source, regs->si, bytes);
+		return;
+	case SYSCALL_READV:
+	case SYSCALL_WRITEV:
+		source_iovec(source, regs->si, regs->dx);
+		return;
+	case SYSCALL_SENDMSG:
+	case SYSCALL_RECVMSG:
+		if (!bpf_probe_read_user(&header, sizeof(header), (void *)regs->si))
+			source_iovec(source, header.iovec, header.iovec_count);
+		return;
+	}
+}
+
+/*
+ * Reads up to `most` bytes at stream offset `offset` into the text at index `to`. Offsets only grow within one call.
+ * Returns how many: less at the end of a segment, 0 when nothing can be read.
+ */
+static __always_inline __u32 source_read(struct source *source, __u32 offset, struct head_text *text, __u32 to, __u32 most)
+{
+	__u32 segment = source->segment, start = source->segment_start;
+	__u64 left, n;
+
+	for (__u32 i = 0; i < SOURCE_SEGMENTS; i++) {
+		__u32 at = segment;
+
+		if (segment >= source->count)
+			return 0;
+		WIRE_OPAQUE(at);
+		at &= SOURCE_SEGMENTS - 1;
+		if (offset - start < source->segments[at].bytes)
+			break;
+		start += source->segments[at].bytes;
+		segment++;
+	}
+	source->segment = segment;
+	source->segment_start = start;
+	WIRE_OPAQUE(segment);
+	segment &= SOURCE_SEGMENTS - 1;
+	if (offset - start >= source->segments[segment].bytes)
+		return 0;
+	left = source->segments[segment].bytes - (offset - start);
+	n = left < most ? left : most;
+	WIRE_OPAQUE(n);
+	if (n == 0 || n > 4096)
+		return 0;
+	WIRE_OPAQUE(to);
+	if (to > HEAD_TEXT_CAP - 4096)
+		return 0;
+	if (bpf_probe_read_user(text->bytes + to, n, (void *)(source->segments[segment].base + (offset - start))))
+		return 0;
+	return n;
+}
+
+#endif

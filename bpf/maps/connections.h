@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-only */
+/*
+ * State of a connection, in socket storage: created for traced processes only, dies with the socket. Each half is
+ * written by one side only: `receive` by the receive hook, `send` by sk_msg for members and by the send hook otherwise.
+ */
+#ifndef WEFT_MAPS_CONNECTIONS_H
+#define WEFT_MAPS_CONNECTIONS_H
+
+#include "wire/events.h"
+#include "wire/http1.h"
+
+struct half {
+	__u32 next_seq; /* sequence number of the first byte not parsed yet; valid when `known` */
+	__u8 known;
+	__u8 parked;	/* enum park_reason; 0 = followed */
+	__u8 reserved[2];
+	__u32 claimed;	/* a run is at work in this half */
+	__u32 reserved2;
+	__u64 body_bytes; /* of the message being read, framing excluded */
+	struct http1 http1;
+};
+
+/* A request that has no complete response yet. */
+struct pending {
+	__u64 exchange_id; /* 0: seen but not reported (first exchange after joining in mid-life, back-end traffic) */
+	__u64 request_bytes;
+	__u32 tid;
+	__u8 method;	   /* enum http1_method */
+	__u8 ends_protocol;/* Upgrade or CONNECT */
+	__u8 reserved[2];
+};
+
+#define PENDING_MAX 8u /* a power of two */
+
+enum membership {
+	MEMBER_NO = 0,	  /* observed only */
+	MEMBER_WANTED,	  /* to be enrolled when the handshake is done */
+	MEMBER_YES,
+	MEMBER_RELEASED,  /* let go; the agent takes it out of the hash */
+	MEMBER_JOINED,	  /* certain after joining in mid-life: the iterator may enrol it */
+};
+
+struct connection {
+	__u64 id;	  /* socket cookie, key in `members`; 0 = fresh storage */
+	__u64 last_ns;	  /* last byte either way */
+	__u64 first_byte_ns; /* response head complete */
+	__u64 bulk_score;
+	__u32 owner_tgid;
+	__u32 generation;
+	__u8 role;	  /* enum exchange_role */
+	__u8 protocol;	  /* enum wire_protocol */
+	__u8 membership;
+	__u8 joining;	  /* joined in mid-life, no strict exchange seen yet */
+	__u8 join_failures;
+	__u8 destination; /* DESTINATION_* bits */
+	__u8 answers_lost;/* more requests in flight than PENDING_MAX: responses are no longer matched */
+	__u8 answer_begun;/* head of the final response seen for the oldest pending */
+	__u16 status;	  /* of that response */
+	__u16 answer_head_bytes;
+	__u8 answer_kept; /* that head waits in partial_heads, to go along with the response event */
+	__u8 reserved[3];
+	__u32 pending_begin; /* written by the response side */
+	__u32 pending_end;   /* written by the request side */
+	__u16 local_port;
+	__u16 peer_port;
+	__u8 local_address[16];
+	__u8 peer_address[16];
+	struct half receive;
+	struct half send;
+	struct pending pending[PENDING_MAX];
+};
+WIRE_ASSERT(sizeof(struct connection) <= 960, "connection fits a 1 KB allocation with its storage header");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, int);
+	__type(value, struct connection);
+} connections SEC(".maps");
+
+/* The socket argument differs in type by program (struct sock *, struct bpf_sock *): hence macros. */
+#define connection_get(sk) ((struct connection *)bpf_sk_storage_get(&connections, (sk), NULL, 0))
+#define connection_create(sk) \
+	((struct connection *)bpf_sk_storage_get(&connections, (sk), NULL, BPF_SK_STORAGE_GET_F_CREATE))
+
+static __always_inline __u32 pending_count(const struct connection *c)
+{
+	return c->pending_end - c->pending_begin;
+}
+
+static __always_inline struct pending *pending_at(struct connection *c, __u32 position)
+{
+	WIRE_OPAQUE(position);
+	return &c->pending[position & (PENDING_MAX - 1)];
+}
+
+#endif

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-only */
+/* Events to the agent. Never wakes it: the agent looks every few milliseconds (a wake-up costs more than the event). */
+#ifndef WEFT_MAPS_RING_H
+#define WEFT_MAPS_RING_H
+
+#include "maps/counters.h"
+#include "maps/settings.h"
+
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 4 << 20);
+} ring SEC(".maps");
+
+static __always_inline void ring_put(struct event_header *event, __u64 bytes)
+{
+	event->size = bytes;
+	if (setting(SETTING_DISCARD_EVENTS)) {
+		count_event(event->type, false);
+		return;
+	}
+	count_event(event->type, bpf_ringbuf_output(&ring, event, bytes, BPF_RB_NO_WAKEUP) != 0);
+}
+
+#endif

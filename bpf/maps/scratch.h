@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-only */
+/*
+ * Working memory of one run. Programs can be preempted by others on the same CPU, so a slot is claimed with an atomic
+ * owner and given back at the end, never taken by CPU number alone. No free slot: the bytes pass and it is counted.
+ */
+#ifndef WEFT_MAPS_SCRATCH_H
+#define WEFT_MAPS_SCRATCH_H
+
+#include "maps/exchanges.h"
+#include "wire/baggage.h"
+#include "wire/settings.h"
+#include "wire/traceparent.h"
+#include "wire/tracestate.h"
+
+#define SOURCE_SEGMENTS 16u
+
+/* Where the bytes of one system call lie in user memory. count == 0: they cannot be read. */
+struct source {
+	__u32 count;
+	__u32 segment;	     /* cursor: the segment in which the last read was … */
+	__u32 segment_start; /* … and the stream offset of its first byte */
+	__u32 reserved;
+	struct {
+		__u64 base, bytes;
+	} segments[SOURCE_SEGMENTS];
+};
+
+/* The context an outgoing message is to continue. */
+struct parent {
+	__u64 exchange_id; /* 0: none */
+	__u8 trace_id[16];
+	__u8 span_id[8];
+	__u8 flags;
+	__u8 reserved;
+	__u16 tracestate_bytes;
+	__u16 baggage_bytes;
+	__u16 reserved2;
+};
+
+/* What is to be done to an outgoing head; see protocols/http1/decide.h. */
+struct decision {
+	__u32 result;	   /* enum injection_result when all goes well */
+	__u32 attribution; /* enum attribution */
+	__u32 writes;	   /* WRITE_* */
+	__u32 reserved;
+	__u8 span_id[8];   /* of the client exchange */
+};
+#define WRITE_TRACEPARENT (1u << 0)
+#define WRITE_TRACESTATE (1u << 1)
+#define WRITE_BAGGAGE (1u << 2)
+#define WRITE_OVER (1u << 3) /* the carried traceparent, in place */
+
+/* The offsets of one sk_msg run; -1: not in this message. */
+struct message {
+	__u32 size, space; /* bytes in the message; free send buffer */
+	__u32 offset;	   /* next byte to parse */
+	__u32 cut;	   /* let this many bytes go first, then look again */
+	__s32 head_at;	   /* start of the head being read */
+	__u32 zerocopy;
+	__u32 changed;
+	__u32 rolled_back; /* the head at head_at is to be looked at again */
+	__u32 failed;	   /* enum park_reason */
+	__u32 reserved;
+};
+
+struct scratch {
+	__u32 claimed;
+	__u32 program; /* enum kernel_program */
+	__u64 now_ns;
+	__u64 pid_tgid;
+	__u32 total;   /* bytes of this call … */
+	__u32 offset;  /* … and how many of them are dealt with */
+	__u32 outgoing;
+	__u32 nonblocking;
+	__u32 facts;   /* REQUEST_* of the head at hand */
+	__u8 text_loaded; /* the text holds the beginning of the head being read */
+	__u8 reserved[3];
+	struct source source;
+	struct message message;
+	struct half half; /* sk_msg works on a copy, so that a head can be looked at again */
+	struct traceparent incoming __attribute__((aligned(8)));
+	struct carried_key key;
+	struct exchange exchange;
+	struct parent parent;
+	struct decision decision;
+	struct tracestate_work tracestate_work;
+	struct tracestate_text tracestate;
+	struct baggage_work baggage_work;
+	struct baggage_text baggage;
+	struct head_text staging; /* text on its way into a map or a message */
+	union {
+		struct request_event request;
+		struct {
+			__u8 reserved[sizeof(struct request_event) - sizeof(struct response_event)];
+			struct response_event response;
+		};
+	} event; /* directly before the text: both go out as one record */
+	struct head_text text;
+};
+WIRE_ASSERT(__builtin_offsetof(struct scratch, event) + sizeof(struct request_event) ==
+		    __builtin_offsetof(struct scratch, text), "event and text are one record");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 8); /* set before load: four a CPU */
+	__type(key, __u32);
+	__type(value, struct scratch);
+} scratch_slots SEC(".maps");
+
+static __always_inline struct scratch *scratch_claim(__u32 program, __u32 slots)
+{
+	__u32 first = bpf_get_smp_processor_id() * 4;
+
+	for (__u32 i = 0; i < 8; i++) {
+		__u32 slot = slots ? (first + i) % slots : 0;
+		struct scratch *s = bpf_map_lookup_elem(&scratch_slots, &slot);
+
+		if (s && !s->claimed && !__sync_val_compare_and_swap(&s->claimed, 0, 1)) {
+			s->program = program;
+			return s;
+		}
+	}
+	return NULL;
+}
+
+static __always_inline void scratch_release(struct scratch *s)
+{
+	__sync_lock_test_and_set(&s->claimed, 0);
+}
+
+#endif

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-only */
+/* Calls of the agent that have to change a map value in place. */
+#ifndef WEFT_PROGRAMS_CONTROL_H
+#define WEFT_PROGRAMS_CONTROL_H
+
+#include "maps/processes.h"
+
+SEC("syscall")
+int set_process(struct process_change_args *args)
+{
+	struct process_entry *p = process_get(args->tgid), fresh = {};
+
+	args->result = 0;
+	if (p) {
+		p->flags = args->flags;
+		return 0;
+	}
+	fresh.flags = args->flags;
+	fresh.generation = args->generation;
+	args->result = process_add(args->tgid, &fresh) != 0;
+	return 0;
+}
+
+#endif

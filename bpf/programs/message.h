@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-only */
+/* sk_msg: what a member socket is about to send. Position, room and verdict here; what the bytes mean in the protocol. */
+#ifndef WEFT_PROGRAMS_MESSAGE_H
+#define WEFT_PROGRAMS_MESSAGE_H
+
+#include "lib/message.h"
+#include "protocols/table.h"
+
+/* From here on this socket's sends pass unseen. Never SK_DROP: it sticks. */
+static __always_inline int message_let_go(struct sk_msg_md *m)
+{
+	bpf_msg_apply_bytes(m, MESSAGE_FOREVER);
+	return SK_PASS;
+}
+
+static __always_inline int message_park(struct sk_msg_md *m, struct connection *c, __u32 reason)
+{
+	struct socket_event e = {};
+
+	c->send.parked = reason;
+	count_parked(PROGRAM_MESSAGE, reason);
+	c->membership = MEMBER_RELEASED;
+	e.header.type = EVENT_SOCKET;
+	e.header.time_ns = bpf_ktime_get_ns();
+	e.connection_id = c->id;
+	e.tgid = c->owner_tgid;
+	e.request = SOCKET_RELEASE;
+	ring_put(&e.header, sizeof(e));
+	return message_let_go(m);
+}
+
+/* Uploads are not to pay for membership: a sender of bodies without end is taken out of the hash. */
+static __always_inline void message_bulk(struct connection *c, struct scratch *s, __u32 body_bytes)
+{
+	c->bulk_score += body_bytes;
+	if (c->bulk_score < settings.bulk_bytes || c->membership != MEMBER_YES)
+		return;
+	c->membership = MEMBER_RELEASED;
+	emit_socket(c, s, SOCKET_RELEASE, INJECTION_BULK);
+}
+
+static __always_inline int message_parse(struct sk_msg_md *m, struct connection *c, struct process_entry *p, struct tcp_sock *tp,
+					 struct scratch *s)
+{
+	__u32 position = tp->write_seq, size = m->size, scatter = message_scatter(m), take;
+	__s32 ahead = (__s32)(c->send.next_seq - position);
+	struct message *message = &s->message;
+	/* Each piece of a zero-copy send is a notification of its own: those are never cut. */
+	bool whole;
+
+	message->size = size;
+	message->space = message_space(tp);
+	message->zerocopy = whole = message_zerocopy(tp);
+	message->cut = message->changed = message->rolled_back = message->failed = 0;
+	message->head_at = -1;
+	if (ahead < 0) {
+		__u32 gap = -ahead;
+		if (!http1_in_data(&c->send.http1) || gap >= c->send.http1.left)
+			return message_park(m, c, PARK_POSITION_LOST);
+		c->send.http1.left -= gap;
+		count_fault(PROGRAM_MESSAGE, FAULT_BODY_GAP);
+		ahead = 0;
+	}
+	if ((__u32)ahead >= size)
+		goto fit; /* sent again after EAGAIN: parsed before */
+	if (ahead > 0 && !whole && message_need(ahead, scatter) > message->space) {
+		bpf_msg_apply_bytes(m, message_portion(ahead, message->space, scatter));
+		return SK_PASS;
+	}
+	take = size - ahead;
+	if (http1_in_data(&c->send.http1) && c->send.http1.left > take) {
+		c->send.http1.left -= take;
+		c->send.body_bytes += take;
+		c->send.next_seq = position + size;
+		http1_request_body(c, &c->send);
+		message_bulk(c, s, take);
+		goto fit;
+	}
+	message->offset = ahead;
+	__builtin_memcpy(&s->half, &c->send, sizeof(s->half));
+	protocol_message(m, c, s, p);
+	if (message->failed) {
+		if (message->failed == PARK_UPGRADE)
+			__builtin_memcpy(&c->send, &s->half, sizeof(s->half));
+		return message_park(m, c, message->failed);
+	}
+	__builtin_memcpy(&c->send, &s->half, sizeof(s->half));
+	if (c->bulk_score > 262144)
+		c->bulk_score -= 262144;
+	else
+		c->bulk_score = 0;
+	if (http1_in_data(&c->send.http1))
+		message_bulk(c, s, 0);
+	if (message->cut) {
+		take = message->cut;
+		c->send.next_seq = position + take;
+		scatter = message_scatter(m);
+		/* The part before a head that waits is untouched and may not fit either. */
+		if (message->cut != message->offset && message_need(take, scatter) > message->space)
+			take = message_portion(take, message->space, scatter);
+		bpf_msg_apply_bytes(m, take);
+		return SK_PASS;
+	}
+	size = message->size;
+	scatter = message_scatter(m);
+	c->send.next_seq = position + size;
+fit:
+	/*
+	 * A send that ends with EAGAIN leaves the verdict stuck for apply_bytes, undiminished, or for the whole next send when
+	 * that is 0. With a portion of what is parsed, all bytes that a stuck verdict can pass have been seen.
+	 */
+	if (!whole && message_need(size, scatter) > message->space)
+		bpf_msg_apply_bytes(m, message_portion(size, message->space, scatter));
+	return SK_PASS;
+}
+
+SEC("sk_msg")
+int on_message(struct sk_msg_md *m)
+{
+	struct bpf_sock *sk = m->sk;
+	struct process_entry *p;
+	struct connection *c;
+	struct tcp_sock *tp;
+	struct scratch *s;
+	int verdict;
+
+	if (!sk)
+		return SK_PASS;
+	/* Both stick from the last run. */
+	bpf_msg_apply_bytes(m, 0);
+	bpf_msg_cork_bytes(m, 0);
+	c = connection_get(sk);
+	if (!c || c->send.parked || c->membership != MEMBER_YES)
+		return message_let_go(m);
+	p = process_get(bpf_get_current_pid_tgid() >> 32);
+	if (!p || p->generation != c->generation)
+		return message_park(m, c, PARK_FOREIGN_OWNER);
+	tp = bpf_skc_to_tcp_sock(sk);
+	if (!tp)
+		return SK_PASS;
+	s = scratch_claim(PROGRAM_MESSAGE, settings.scratch_slots);
+	if (!s) {
+		count_injection(INJECTION_NO_SCRATCH);
+		return message_park(m, c, PARK_NO_SCRATCH);
+	}
+	s->now_ns = bpf_ktime_get_ns();
+	s->pid_tgid = bpf_get_current_pid_tgid();
+	s->outgoing = 1;
+	s->text_loaded = 0;
+	c->last_ns = s->now_ns;
+	verdict = message_parse(m, c, p, tp, s);
+	scratch_release(s);
+	return verdict;
+}
+
+#endif

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-only */
+/* Life of processes and threads: children of a traced process are traced, threads may inherit, the dead are forgotten. */
+#ifndef WEFT_PROGRAMS_PROCESS_H
+#define WEFT_PROGRAMS_PROCESS_H
+
+#include "lib/attribute.h"
+#include "maps/ring.h"
+
+static __always_inline void emit_process(__u32 tgid, __u32 parent, __u32 change, __u32 detail)
+{
+	struct process_event e = {};
+
+	e.header.type = EVENT_PROCESS;
+	e.header.time_ns = bpf_ktime_get_ns();
+	e.tgid = tgid;
+	e.parent_tgid = parent;
+	e.change = change;
+	e.detail = detail;
+	ring_put(&e.header, sizeof(e));
+}
+
+SEC("tp_btf/sched_process_fork")
+int BPF_PROG(on_fork, struct task_struct *parent, struct task_struct *child)
+{
+	struct process_entry *p = process_get(parent->tgid), fresh = {};
+	__u32 tgid = child->tgid;
+
+	if (!p)
+		return 0;
+	if (parent->tgid == child->tgid) {
+		attribute_birth((__u64)parent->tgid << 32 | (__u32)parent->pid, (__u64)tgid << 32 | (__u32)child->pid);
+		return 0;
+	}
+	fresh.flags = p->flags;
+	fresh.generation = p->generation;
+	if (process_add(tgid, &fresh)) {
+		count_fault(PROGRAM_PROCESS, FAULT_MAP_FULL);
+		return 0;
+	}
+	emit_process(tgid, parent->tgid, PROCESS_FORK, 0);
+	return 0;
+}
+
+/* Of every process: discovery looks at each new program. */
+SEC("tp_btf/sched_process_exec")
+int BPF_PROG(on_exec, struct task_struct *task)
+{
+	struct process_entry *p = process_get(task->tgid);
+
+	if (p) {
+		p->findings = 0;
+		p->good_births = 0;
+	}
+	emit_process(task->tgid, task->real_parent->tgid, PROCESS_EXEC, 0);
+	return 0;
+}
+
+SEC("tp_btf/sched_process_exit")
+int BPF_PROG(on_exit, struct task_struct *task)
+{
+	struct process_entry *p = process_get(task->tgid);
+	__u32 tgid = task->tgid;
+
+	if (!p)
+		return 0;
+	attribute_death((__u64)tgid << 32 | (__u32)task->pid);
+	if (task->signal->live.counter > 0)
+		return 0;
+	process_remove(tgid);
+	emit_process(tgid, 0, PROCESS_EXIT, 0);
+	return 0;
+}
+
+#endif

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-only */
+/* Connections end here, and listening begins. Runs in any context: `current` may be somebody else. */
+#ifndef WEFT_PROGRAMS_SOCKET_STATE_H
+#define WEFT_PROGRAMS_SOCKET_STATE_H
+
+#include "lib/capture.h"
+#include "programs/process.h"
+
+/* A server cannot answer any more once it has closed its side; a client waits until the connection is gone for good. */
+static __always_inline bool connection_ends(const struct connection *c, const struct sock *sk, int state)
+{
+	if (state == TCP_CLOSE)
+		return true;
+	if (state != TCP_FIN_WAIT1 && state != TCP_LAST_ACK)
+		return false;
+	return c->role == ROLE_SERVER || sk->sk_shutdown == SHUTDOWN_MASK;
+}
+
+static __always_inline void connection_end(struct connection *c, const struct sock *sk, int state)
+{
+	struct half *answers = c->role == ROLE_SERVER ? &c->send : &c->receive;
+	struct scratch *s;
+
+	if (!pending_count(c) && !http1_in_head(&c->send.http1) && !http1_in_head(&c->receive.http1))
+		return;
+	if (!half_claim(answers))
+		return; /* somebody is at work in it; the sweep will end what stays */
+	s = scratch_claim(PROGRAM_STATE, settings.scratch_slots);
+	if (s) {
+		s->now_ns = bpf_ktime_get_ns();
+		s->outgoing = c->role == ROLE_SERVER;
+		pending_finish_all(c, s, answers->http1.state == HTTP1_BODY_UNTIL_CLOSE ? END_COMPLETE : END_CLOSED);
+		scratch_release(s);
+	}
+	half_release(answers);
+	if (state == TCP_CLOSE) {
+		partial_drop(partial_key(c->id, false));
+		partial_drop(partial_key(c->id, true));
+	}
+}
+
+SEC("tp_btf/inet_sock_set_state")
+int BPF_PROG(on_state, struct sock *sk, int old, int new)
+{
+	struct connection *c;
+
+	if (new == TCP_LISTEN) {
+		emit_process(bpf_get_current_pid_tgid() >> 32, 0, PROCESS_LISTEN, sk->__sk_common.skc_num);
+		return 0;
+	}
+	if (new != TCP_CLOSE && new != TCP_FIN_WAIT1 && new != TCP_LAST_ACK)
+		return 0;
+	c = connection_get(sk);
+	if (c && c->id && connection_ends(c, sk, new))
+		connection_end(c, sk, new);
+	return 0;
+}
+
+#endif

@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-only */
+/*
+ * Client connections of traced processes. The owner is taken at connect, in process context; when the handshake is done
+ * `current` is somebody else, so the socket is enrolled by what was noted then.
+ */
+#ifndef WEFT_PROGRAMS_SOCKOPS_H
+#define WEFT_PROGRAMS_SOCKOPS_H
+
+#include "lib/capture.h"
+#include "maps/members.h"
+
+static __always_inline void client_connects(struct bpf_sock_ops *ops, struct bpf_sock *sk)
+{
+	__u32 tgid = bpf_get_current_pid_tgid() >> 32;
+	struct process_entry *p = process_get(tgid);
+	struct connection *c;
+
+	if (!p)
+		return;
+	c = connection_create(sk);
+	if (!c) {
+		count_fault(PROGRAM_SOCKOPS, FAULT_STORAGE);
+		return;
+	}
+	c->id = bpf_get_socket_cookie(ops);
+	c->owner_tgid = tgid;
+	c->generation = p->generation;
+	c->role = ROLE_CLIENT;
+	c->membership = setting(SETTING_ENROL) && !(p->flags & PROCESS_NEVER_ENROL) ? MEMBER_WANTED : MEMBER_NO;
+	__sync_fetch_and_add(&p->connections, 1);
+}
+
+static __always_inline void client_connected(struct bpf_sock_ops *ops, struct bpf_sock *sk)
+{
+	struct connection *c = connection_get(sk);
+	struct tcp_sock *tp;
+	const struct sock *plain;
+
+	if (!c || c->role != ROLE_CLIENT || c->send.known)
+		return;
+	tp = bpf_skc_to_tcp_sock(sk);
+	if (!tp)
+		return;
+	plain = &tp->inet_conn.icsk_inet.sk;
+	address_of(plain, c->local_address, c->peer_address);
+	c->local_port = plain->__sk_common.skc_num;
+	c->peer_port = __builtin_bswap16(plain->__sk_common.skc_dport);
+	c->destination = destination_allows(c->peer_address);
+	c->send.next_seq = tp->write_seq;
+	c->receive.next_seq = tp->copied_seq;
+	c->send.known = c->receive.known = 1;
+	if (c->membership != MEMBER_WANTED)
+		return;
+	c->membership = MEMBER_NO;
+	if (tp->write_seq != tp->snd_una || tp->bytes_acked > 1) {
+		count_fault(PROGRAM_SOCKOPS, FAULT_FAST_OPEN);
+		return;
+	}
+	if (tp->is_mptcp) {
+		count_fault(PROGRAM_SOCKOPS, FAULT_MPTCP);
+		return;
+	}
+	if (tp->inet_conn.icsk_ulp_ops) {
+		count_fault(PROGRAM_SOCKOPS, FAULT_ULP);
+		return;
+	}
+	c->membership = MEMBER_YES;
+	if (bpf_sock_hash_update(ops, &members, &c->id, BPF_NOEXIST)) {
+		c->membership = MEMBER_NO;
+		count_fault(PROGRAM_SOCKOPS, FAULT_ENROL);
+	}
+}
+
+SEC("sockops")
+int on_sockops(struct bpf_sock_ops *ops)
+{
+	struct bpf_sock *sk;
+
+	if (ops->op != BPF_SOCK_OPS_TCP_CONNECT_CB && ops->op != BPF_SOCK_OPS_ACTIVE_ESTABLISHED_CB)
+		return 1;
+	sk = ops->sk;
+	if (!sk)
+		return 1;
+	if (ops->op == BPF_SOCK_OPS_TCP_CONNECT_CB)
+		client_connects(ops, sk);
+	else
+		client_connected(ops, sk);
+	return 1;
+}
+
+#endif

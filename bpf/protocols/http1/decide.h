@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-only */
+/*
+ * What an outgoing request is to carry: the table "what an outgoing message already carries" (docs/attribution.md).
+ * Looks only; changes no bytes. Result in s->decision and s->parent (a new root has exchange_id 0 and a trace id).
+ */
+#ifndef WEFT_PROTOCOLS_HTTP1_DECIDE_H
+#define WEFT_PROTOCOLS_HTTP1_DECIDE_H
+
+#include "lib/exchange.h"
+
+static __always_inline int decided(struct scratch *s, __u32 result, __u32 attribution, __u32 writes)
+{
+	s->decision.result = result;
+	s->decision.attribution = attribution;
+	s->decision.writes = writes;
+	if (attribution != ATTRIBUTION_NONE)
+		new_span_id(s->decision.span_id);
+	return 0;
+}
+
+/* Headers of the inject formats that the message lacks and the parent has. */
+static __always_inline __u32 missing_texts(const struct connection *c, const struct http1 *h, const struct scratch *s)
+{
+	__u32 writes = 0;
+
+	if (s->parent.tracestate_bytes && !h->tracestate.count && setting(SETTING_INJECT_CONTEXT))
+		writes |= WRITE_TRACESTATE;
+	if (s->parent.baggage_bytes && !h->baggage.count && setting(SETTING_INJECT_BAGGAGE) &&
+	    (c->destination & DESTINATION_BAGGAGE))
+		writes |= WRITE_BAGGAGE;
+	return writes;
+}
+
+/* The message has no traceparent. */
+static __always_inline int decide_plain(struct connection *c, const struct http1 *h, struct scratch *s, struct process_entry *p)
+{
+	__u32 writes = setting(SETTING_INJECT_CONTEXT) ? WRITE_TRACEPARENT : 0;
+	__u32 attribution;
+
+	if (h->tracestate.count)
+		return decided(s, INJECTION_OWN_HEADER, ATTRIBUTION_NONE, 0);
+	attribution = attribute_task(s, p);
+	if (attribution != ATTRIBUTION_NONE)
+		return decided(s, INJECTION_DONE, attribution, writes | missing_texts(c, h, s));
+	if (p->live > 0)
+		return decided(s, INJECTION_NO_TASK, ATTRIBUTION_NONE, 0);
+	if (!(p->flags & PROCESS_ORPHANS_ROOT))
+		return decided(s, INJECTION_ORPHANS_OFF, ATTRIBUTION_NONE, 0);
+	__builtin_memset(&s->parent, 0, sizeof(s->parent));
+	new_trace_id(s->parent.trace_id);
+	s->parent.flags = TRACE_FLAG_SAMPLED | TRACE_FLAG_RANDOM;
+	return decided(s, INJECTION_DONE, ATTRIBUTION_ROOT, writes);
+}
+
+static __always_inline int decide_forwarded(struct connection *c, const struct http1 *h, struct scratch *s, __u32 bytes)
+{
+	parent_is(s, &s->exchange);
+	if (bytes < TRACEPARENT_BYTES)
+		return decided(s, INJECTION_INVALID_CARRIED, ATTRIBUTION_CARRIED, 0);
+	return decided(s, INJECTION_OVERWRITTEN, ATTRIBUTION_CARRIED, WRITE_OVER | missing_texts(c, h, s));
+}
+
+/* The message has a traceparent: whose is it? */
+static __always_inline int decide_carrying(struct connection *c, const struct http1 *h, struct scratch *s, struct process_entry *p)
+{
+	__u32 start = h->traceparent.start, end = h->traceparent.end;
+	struct text_range range;
+	__u64 sum = 0;
+	int result;
+
+	s->facts |= REQUEST_HAS_CONTEXT;
+	if (h->traceparent_lines > 1 || (h->flags & HTTP1_TEXT_LOST))
+		return decided(s, INJECTION_INVALID_CARRIED, ATTRIBUTION_NONE, 0);
+	text_trim(&s->text, &start, &end);
+	range.start = start;
+	range.end = end;
+	if (p->live > 0 && carried_key_of_value(s, range))
+		sum = carried_get(&s->key);
+	if (CARRIED_COUNT(sum) == 1) {
+		if (exchange_copy(CARRIED_ID(sum), &s->exchange) && s->exchange.tgid == s->pid_tgid >> 32)
+			return decide_forwarded(c, h, s, end - start);
+		sum = 0; /* it has just ended */
+	}
+	if (CARRIED_COUNT(sum) > 1) {
+		/* Several live requests came with this value: only the thread can tell which. attribute_task leaves the
+		 * candidate in s->exchange. */
+		if (attribute_task(s, p) != ATTRIBUTION_NONE && s->exchange.received.length == s->key.length &&
+		    !__builtin_memcmp(s->exchange.received.value, s->key.value, CARRIED_VALUE_MAX))
+			return decide_forwarded(c, h, s, end - start);
+		return decided(s, INJECTION_AMBIGUOUS, ATTRIBUTION_NONE, 0);
+	}
+	result = traceparent_parse(&s->text, range, &s->incoming);
+	if (result != TRACEPARENT_OK) {
+		s->facts |= REQUEST_INVALID_CONTEXT;
+		return decided(s, INJECTION_INVALID_CARRIED, ATTRIBUTION_NONE, 0);
+	}
+	if (p->live > 0) {
+		carried_key_of_trace(s, s->incoming.trace_id);
+		if (carried_get(&s->key)) {
+			s->facts |= REQUEST_FOREIGN_PARENT;
+			return decided(s, INJECTION_INSTRUMENTED, ATTRIBUTION_NONE, 0);
+		}
+	}
+	return decided(s, INJECTION_OWN_HEADER, ATTRIBUTION_NONE, 0);
+}
+
+/* h is the complete head in s->text. */
+WIRE_GLOBAL int http1_decide(struct connection *c, struct http1 *h, struct scratch *s, struct process_entry *p)
+{
+	if (!c || !h || !s || !p)
+		return 0;
+	s->facts = h->flags & HTTP1_IS_10 ? REQUEST_HTTP10 : 0;
+	s->parent.exchange_id = 0;
+	if (p->flags & PROCESS_INSTRUMENTED) {
+		if (h->traceparent_lines)
+			s->facts |= REQUEST_HAS_CONTEXT;
+		return decided(s, INJECTION_INSTRUMENTED, ATTRIBUTION_NONE, 0);
+	}
+	if (h->traceparent_lines)
+		decide_carrying(c, h, s, p);
+	else
+		decide_plain(c, h, s, p);
+	if (s->decision.writes && !(c->destination & DESTINATION_CONTEXT)) {
+		s->decision.result = INJECTION_DESTINATION;
+		s->decision.writes = 0;
+	}
+	return 0;
+}
+
+#endif

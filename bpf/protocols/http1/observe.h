@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-only */
+/*
+ * Follows the HTTP/1.1 bytes of one finished system call (receive and send hooks): requests of servers and of clients
+ * that are no members, responses of both. The caller has checked the position and fills in s->source, total, offset.
+ */
+#ifndef WEFT_PROTOCOLS_HTTP1_OBSERVE_H
+#define WEFT_PROTOCOLS_HTTP1_OBSERVE_H
+
+#include "lib/connection.h"
+#include "lib/source.h"
+#include "protocols/http1/client.h"
+#include "protocols/http1/half.h"
+#include "protocols/http1/server.h"
+
+/* The final response to the oldest pending request is complete. */
+static __always_inline void http1_answered(struct connection *c, struct scratch *s, struct half *half, __u32 end)
+{
+	__u32 text = 0;
+
+	if (setting(SETTING_RESPONSE_TEXT) && c->answer_begun) {
+		text = c->answer_head_bytes;
+		if (c->answer_kept) {
+			if (!partial_load(partial_key(c->id, s->outgoing), &s->text, text))
+				text = 0;
+			partial_drop(partial_key(c->id, s->outgoing));
+		}
+		if (text > settings.header_bytes)
+			text = settings.header_bytes;
+	}
+	c->answer_kept = 0;
+	pending_finish(c, s, end, text);
+	if (c->joining) {
+		c->joining = 0;
+		if (c->role == ROLE_CLIENT && c->membership == MEMBER_WANTED) {
+			c->membership = MEMBER_JOINED;
+			emit_socket(c, s, SOCKET_ENROL, 0);
+		}
+	}
+}
+
+WIRE_GLOBAL int http1_response_head(struct connection *c, struct scratch *s, struct process_entry *p)
+{
+	struct half *half, *other;
+	struct pending *pending;
+	struct http1 *h;
+	__u32 method, event;
+
+	if (!c || !s || !p)
+		return 0;
+	half = s->outgoing ? &c->send : &c->receive;
+	other = s->outgoing ? &c->receive : &c->send;
+	h = &half->http1;
+	if (!http1_is_final(h)) {
+		h->state = HTTP1_START;
+		return 0;
+	}
+	pending = pending_at(c, c->pending_begin);
+	method = pending->method;
+	c->answer_begun = 1;
+	c->first_byte_ns = s->now_ns;
+	c->status = h->status;
+	c->answer_head_bytes = h->head_bytes < 0xffff ? h->head_bytes : 0xffff;
+	c->answer_kept = 0;
+	event = http1_response_follows(h, method);
+	if (h->status == 101 || (method == HTTP1_METHOD_CONNECT && h->status < 300)) {
+		http1_answered(c, s, half, END_UPGRADED);
+		park(c, half, s, PARK_UPGRADE);
+		park(c, other, s, PARK_UPGRADE);
+		return 0;
+	}
+	if (event == HTTP1_END)
+		http1_answered(c, s, half, END_COMPLETE);
+	else if (setting(SETTING_RESPONSE_TEXT))
+		c->answer_kept = !partial_save(partial_key(c->id, s->outgoing), &s->text, h->head_bytes);
+	return 0;
+}
+
+static __always_inline int http1_request_head(struct connection *c, struct scratch *s, struct process_entry *p)
+{
+	struct half *half;
+	struct http1 *h;
+	bool ends;
+
+	if (!c || !s || !p)
+		return 0;
+	half = s->outgoing ? &c->send : &c->receive;
+	h = &half->http1;
+	if (c->role == ROLE_UNKNOWN)
+		c->role = s->outgoing ? ROLE_CLIENT : ROLE_SERVER;
+	c->protocol = PROTOCOL_HTTP1;
+	ends = h->method == HTTP1_METHOD_CONNECT || (h->flags & HTTP1_HAS_UPGRADE);
+	if (c->joining) {
+		pending_push(c, s, 0, h->method, ends);
+	} else if (c->role == ROLE_SERVER) {
+		http1_server_request(c, h, s, p);
+	} else {
+		__u32 result = c->membership == MEMBER_RELEASED ? INJECTION_BULK : INJECTION_NOT_MEMBER;
+
+		http1_decide(c, h, s, p);
+		if (s->decision.result != INJECTION_DONE && s->decision.result != INJECTION_OVERWRITTEN)
+			result = s->decision.result;
+		http1_client_request(c, h, s, result);
+	}
+	http1_request_follows(h);
+	if (ends)
+		park(c, half, s, PARK_UPGRADE);
+	return 0;
+}
+
+/* A message begins: whose turn is it? False: nothing is expected on this side. */
+static __always_inline bool http1_message_begins(struct connection *c, struct scratch *s, struct half *half)
+{
+	bool response = s->outgoing ? c->role == ROLE_SERVER : c->role == ROLE_CLIENT;
+
+	if (response && !pending_count(c)) {
+		/* A response to a request that was not followed, or a protocol where the server speaks first. */
+		park(c, half, s, c->protocol == PROTOCOL_UNKNOWN ? PARK_NOT_HTTP : PARK_BAD_FRAMING);
+		return false;
+	}
+	half->http1.is_response = response;
+	half->body_bytes = 0;
+	s->text_loaded = 1;
+	return true;
+}
+
+/* One step through the bytes of the call. 1 = stop. */
+WIRE_GLOBAL int http1_observe_step(struct connection *c, struct scratch *s, struct process_entry *p)
+{
+	enum http1_event event = HTTP1_MORE;
+	__u32 rest, to, most, got, stop;
+	struct half *half;
+	struct http1 *h;
+
+	if (!c || !s || !p)
+		return 1;
+	half = s->outgoing ? &c->send : &c->receive;
+	h = &half->http1;
+	rest = s->total - s->offset;
+	if (!rest || rest > 0x7fffffff || half->parked)
+		return 1;
+	if (http1_in_data(h)) {
+		got = http1_skip_data(h, rest, &event);
+		s->offset += got;
+		half->body_bytes += got;
+	} else {
+		if (h->state == HTTP1_START && !http1_message_begins(c, s, half))
+			return 1;
+		if (!http1_text_resume(c, s, half)) {
+			count_fault(s->program, FAULT_HEAD_LOST);
+			park(c, half, s, PARK_HELPER_FAILED);
+			return 1;
+		}
+		to = http1_text_position(h);
+		most = h->state > HTTP1_BLANK_LF ? 64 : h->state == HTTP1_START ? 1024 : HTTP1_WINDOW;
+		got = source_read(&s->source, s->offset, &s->text, to, rest < most ? rest : most);
+		if (!got) {
+			park(c, half, s, PARK_UNSEEN_BYTES);
+			return 1;
+		}
+		stop = http1_scan(h, &s->text, to, to + got);
+		event = stop & 7;
+		s->offset += (stop >> 3) - to;
+	}
+	if (event == HTTP1_BAD) {
+		park(c, half, s, c->protocol == PROTOCOL_UNKNOWN ? PARK_NOT_HTTP : PARK_BAD_FRAMING);
+		return 1;
+	}
+	if (event == HTTP1_HEAD) {
+		if (h->is_response)
+			http1_response_head(c, s, p);
+		else
+			http1_request_head(c, s, p);
+	} else if (h->is_response) {
+		if (event == HTTP1_END)
+			http1_answered(c, s, half, END_COMPLETE);
+	} else {
+		http1_request_body(c, half);
+	}
+	return 0;
+}
+
+struct observe_run {
+	struct connection *connection;
+	struct scratch *scratch;
+	struct process_entry *process;
+};
+
+static long http1_observe_loop(__u32 i, void *arg)
+{
+	struct observe_run *run = arg;
+	unsigned long stop = http1_observe_step(run->connection, run->scratch, run->process);
+
+	WIRE_OPAQUE(stop);
+	return stop ? 1 : 0;
+}
+
+static __always_inline void http1_observe(struct connection *c, struct scratch *s, struct process_entry *p)
+{
+	struct observe_run run = { .connection = c, .scratch = s, .process = p };
+	struct half *half = s->outgoing ? &c->send : &c->receive;
+	__u32 bytes;
+
+	bpf_loop(1 << 20, http1_observe_loop, &run, 0);
+	if (half->parked)
+		return;
+	if (s->offset < s->total) {
+		park(c, half, s, PARK_LIMIT);
+		return;
+	}
+	if (!http1_in_head(&half->http1))
+		return;
+	bytes = half->http1.head_bytes < HEAD_TEXT_CAP ? half->http1.head_bytes : HEAD_TEXT_CAP;
+	if (partial_save(partial_key(c->id, s->outgoing), &s->text, bytes)) {
+		count_fault(s->program, FAULT_HEAD_LOST);
+		park(c, half, s, PARK_HELPER_FAILED);
+	}
+}
+
+#endif

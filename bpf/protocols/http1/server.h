@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-only */
+/* An incoming HTTP/1.1 request becomes a server exchange: its context is read, checked and kept for what it causes. */
+#ifndef WEFT_PROTOCOLS_HTTP1_SERVER_H
+#define WEFT_PROTOCOLS_HTTP1_SERVER_H
+
+#include "lib/exchange.h"
+
+/* Ids of s->exchange from the head, or a new root. Returns whether s->key holds the received value. */
+static __always_inline bool server_context(const struct http1 *h, struct scratch *s)
+{
+	__u32 start = h->traceparent.start, end = h->traceparent.end;
+	struct exchange *e = &s->exchange;
+	struct request_event *out = &s->event.request;
+	struct text_range range;
+	bool received = false;
+
+	out->attribution = ATTRIBUTION_ROOT;
+	if (h->traceparent_lines && setting(SETTING_EXTRACT_CONTEXT)) {
+		s->facts |= REQUEST_HAS_CONTEXT;
+		if (h->traceparent_lines == 1 && !(h->flags & HTTP1_TEXT_LOST)) {
+			text_trim(&s->text, &start, &end);
+			range.start = start;
+			range.end = end;
+			received = carried_key_of_value(s, range);
+			if (traceparent_parse(&s->text, range, &s->incoming) == TRACEPARENT_OK)
+				out->attribution = ATTRIBUTION_INCOMING;
+		}
+		if (out->attribution != ATTRIBUTION_INCOMING)
+			s->facts |= REQUEST_INVALID_CONTEXT;
+		else if (!setting(SETTING_TRUST_INCOMING))
+			out->attribution = ATTRIBUTION_ROOT;
+	}
+	if (out->attribution == ATTRIBUTION_INCOMING) {
+		__builtin_memcpy(e->ids.trace_id, s->incoming.trace_id, 16);
+		__builtin_memcpy(e->ids.parent_span_id, s->incoming.parent_id, 8);
+		e->flags = s->incoming.flags & TRACE_FLAGS_KNOWN;
+	} else {
+		new_trace_id(e->ids.trace_id);
+		__builtin_memset(e->ids.parent_span_id, 0, 8);
+		e->flags = TRACE_FLAG_SAMPLED | TRACE_FLAG_RANDOM;
+	}
+	return received;
+}
+
+/* tracestate and baggage of the head go, checked, behind each other into s->staging; lengths into s->exchange. */
+static __always_inline void server_texts(const struct http1 *h, struct scratch *s)
+{
+	struct exchange *e = &s->exchange;
+	__u64 bytes;
+
+	e->tracestate_bytes = e->baggage_bytes = 0;
+	if (h->tracestate.count && s->event.request.attribution == ATTRIBUTION_INCOMING &&
+	    tracestate_join(&s->text, &h->tracestate, &s->tracestate_work, &s->tracestate) == TRACESTATE_VALID) {
+		bytes = s->tracestate.length;
+		WIRE_OPAQUE(bytes);
+		if (bytes && bytes <= TRACESTATE_BYTES_MAX) {
+			wire_copy(s->staging.bytes, s->tracestate.bytes, bytes);
+			e->tracestate_bytes = bytes;
+		}
+	}
+	if (h->baggage.count && setting(SETTING_EXTRACT_BAGGAGE)) {
+		__u32 to = e->tracestate_bytes;
+
+		baggage_run_all(&s->text, &h->baggage, &s->baggage_work, &s->baggage);
+		bytes = s->baggage.length;
+		WIRE_OPAQUE(bytes);
+		WIRE_OPAQUE(to);
+		if (bytes && bytes <= BAGGAGE_BYTES_MAX && to <= TRACESTATE_BYTES_MAX) {
+			wire_copy(s->staging.bytes + to, s->baggage.bytes, bytes);
+			e->baggage_bytes = bytes;
+		}
+	}
+}
+
+static __always_inline int http1_server_keep_texts(struct http1 *h, struct scratch *s)
+{
+	if (!h || !s)
+		return 0;
+	server_texts(h, s);
+	if (s->exchange.tracestate_bytes + s->exchange.baggage_bytes == 0)
+		return 0;
+	if (exchange_text_add(s->exchange.id, (__u32)s->exchange.tracestate_bytes + s->exchange.baggage_bytes, &s->staging)) {
+		count_fault(s->program, FAULT_MAP_FULL);
+		s->exchange.tracestate_bytes = s->exchange.baggage_bytes = 0;
+	}
+	return 0;
+}
+
+/* h is the complete head in s->text. */
+WIRE_GLOBAL int http1_server_request(struct connection *c, struct http1 *h, struct scratch *s, struct process_entry *p)
+{
+	struct exchange *e;
+	bool received;
+
+	if (!c || !h || !s || !p)
+		return 0;
+	e = &s->exchange;
+	s->facts = h->flags & HTTP1_IS_10 ? REQUEST_HTTP10 : 0;
+	e->id = new_exchange_id();
+	new_span_id(e->ids.span_id);
+	received = server_context(h, s);
+	e->tracestate_bytes = e->baggage_bytes = 0;
+	if (!pending_push(c, s, e->id, h->method,
+			  h->method == HTTP1_METHOD_CONNECT || (h->flags & HTTP1_HAS_UPGRADE)))
+		return 0;
+	if (h->tracestate.count || h->baggage.count)
+		http1_server_keep_texts(h, s);
+	s->event.request.ids = e->ids;
+	s->event.request.trace_flags = e->flags;
+	s->event.request.parent_exchange_id = 0;
+	s->event.request.injection = INJECTION_NOT_TRIED;
+	emit_request(c, s, e->id, h->head_bytes);
+	exchange_begin(c, s, p, received);
+	return 0;
+}
+
+#endif

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-only */
+/*
+ * The protocols, one line each: X(name, enum wire_protocol). A connection begins as unknown; the first protocol whose
+ * parser takes its first message whole is it. Each protocol offers
+ *   NAME_observe(connection, scratch, process)            bytes that have gone through the receive or send hook
+ *   NAME_message(context, connection, scratch, process)   bytes that a member is about to send (lib/message.h)
+ */
+#ifndef WEFT_PROTOCOLS_TABLE_H
+#define WEFT_PROTOCOLS_TABLE_H
+
+#include "protocols/http1/inject.h"
+#include "protocols/http1/observe.h"
+
+#define PROTOCOL_FIRST http1
+#define PROTOCOLS(X) X(http1, PROTOCOL_HTTP1)
+
+#define PROTOCOL_OBSERVE(name, id)          \
+	case id:                            \
+		name##_observe(c, s, p);    \
+		return;
+
+static __always_inline void protocol_observe(struct connection *c, struct scratch *s, struct process_entry *p)
+{
+	switch (c->protocol) {
+		PROTOCOLS(PROTOCOL_OBSERVE)
+	case PROTOCOL_UNKNOWN: /* one candidate so far */
+		http1_observe(c, s, p);
+	}
+}
+
+#define PROTOCOL_MESSAGE(name, id) \
+	case id:                   \
+		return name##_message(m, c, s, p);
+
+static __always_inline int protocol_message(struct sk_msg_md *m, struct connection *c, struct scratch *s, struct process_entry *p)
+{
+	switch (c->protocol) {
+		PROTOCOLS(PROTOCOL_MESSAGE)
+	case PROTOCOL_UNKNOWN:
+		return http1_message(m, c, s, p);
+	}
+	return 0;
+}
+
+#endif
