@@ -161,7 +161,7 @@ void ExchangeTable::request(const RequestEvent& event, const MaskRules& rules) {
   }
   slot.has_request = true;
   slot.exchange.request = event.fields;
-  slot.has_context = mask_request_head(event.head, rules, slot.exchange.request_head);
+  slot.has_context = mask_request_head(event.head, rules, OtherHeaders::dropped, slot.exchange.request_head);
   inherit_from_parent(slot.exchange);
   text_bytes_ += slot.exchange.request_head.size() + slot.exchange.parent_context.size();
   if (slot.has_response) finish_joined(slot.id);
@@ -175,7 +175,7 @@ void ExchangeTable::response(const ResponseEvent& event, const MaskRules& rules)
   }
   slot.has_response = true;
   slot.exchange.response = event.fields;
-  mask_response_head(event.head, rules, slot.exchange.response_head);
+  mask_response_head(event.head, rules, OtherHeaders::dropped, slot.exchange.response_head);
   text_bytes_ += slot.exchange.response_head.size();
   if (slot.has_request) finish_joined(slot.id);
 }

@@ -39,7 +39,7 @@ std::expected<Event, Refusal> decode_exchange_event(Bytes record) {
 std::expected<Event, Refusal> decode_process_event(Bytes record) {
   ProcessEvent event;
   if (!copy_fields(record, event.fields)) return std::unexpected(Refusal::too_short);
-  if (event.fields.change < PROCESS_FORK || event.fields.change > PROCESS_TASK_RULE)
+  if (event.fields.change < PROCESS_FORK || event.fields.change > PROCESS_FIONREAD)
     return std::unexpected(Refusal::bad_field);
   return event;
 }

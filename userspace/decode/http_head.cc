@@ -40,10 +40,8 @@ bool HeaderLines::next(HeaderLine& line) {
   return false;
 }
 
-RequestHead parse_request_head(std::string_view text) {
+RequestHead parse_request_line(std::string_view line) {
   RequestHead head;
-  bool complete = false;
-  std::string_view line = take_line(text, complete);
   head.method = take_until(line, ' ');
   // The version is what follows the last space; a target holds none (RFC 9112 section 3.2). What is no version belongs
   // to the target, so that it is masked with it.
@@ -53,17 +51,27 @@ RequestHead parse_request_head(std::string_view text) {
     line = line.substr(0, space);
   }
   head.target = line;
+  return head;
+}
+
+RequestHead parse_request_head(std::string_view text) {
+  bool complete = false;
+  RequestHead head = parse_request_line(take_line(text, complete));
   if (complete) head.headers = HeaderLines(text);
   return head;
 }
 
-ResponseHead parse_response_head(std::string_view text) {
+ResponseHead parse_status_line(std::string_view line) {
   ResponseHead head;
-  bool complete = false;
-  std::string_view line = take_line(text, complete);
   head.version = take_until(line, ' ');
   if (!is_version(head.version)) head.version = {};
   if (line.size() >= 3 && is_digit(line[0]) && is_digit(line[1]) && is_digit(line[2])) head.status = line.substr(0, 3);
+  return head;
+}
+
+ResponseHead parse_response_head(std::string_view text) {
+  bool complete = false;
+  ResponseHead head = parse_status_line(take_line(text, complete));
   if (complete) head.headers = HeaderLines(text);
   return head;
 }

@@ -40,6 +40,10 @@ struct ResponseHead {
 RequestHead parse_request_head(std::string_view text);
 ResponseHead parse_response_head(std::string_view text);
 
+// The first line alone; `headers` stays empty.
+RequestHead parse_request_line(std::string_view line);
+ResponseHead parse_status_line(std::string_view line);
+
 // One line off the front of `rest`, without CR LF. `complete` = it ended with a line feed.
 std::string_view take_line(std::string_view& rest, bool& complete);
 

@@ -46,7 +46,16 @@ void append_masked_baggage(std::string_view value, const MaskRules& rules, std::
   }
 }
 
-bool append_masked_headers(std::string_view text, const MaskRules& rules, std::string& out) {
+void append_masked_value(std::string_view value, MaskRules::Keep keep, const MaskRules& rules, std::string& out) {
+  switch (keep) {
+    case MaskRules::Keep::name: out.append(value.empty() ? "" : "-"); break;
+    case MaskRules::Keep::tracestate:
+    case MaskRules::Keep::value: out.append(value); break;
+    case MaskRules::Keep::baggage: append_masked_baggage(value, rules, out); break;
+  }
+}
+
+bool append_masked_headers(std::string_view text, const MaskRules& rules, OtherHeaders others, std::string& out) {
   bool has_context = false;
   while (!text.empty()) {
     bool complete = false;
@@ -58,17 +67,12 @@ bool append_masked_headers(std::string_view text, const MaskRules& rules, std::s
     }
     const std::size_t colon = line.find(':');
     if (colon == std::string_view::npos || colon == 0) continue;
-    const std::string_view name = line.substr(0, colon), value = trim(line.substr(colon + 1));
-    if (!is_token(name)) continue;
-    out.append(name).append(": ");
+    const std::string_view name = line.substr(0, colon);
     const MaskRules::Keep keep = rules.header(name);
+    if (keep == MaskRules::Keep::name && (others == OtherHeaders::dropped || !is_token(name))) continue;
     has_context |= keep == MaskRules::Keep::tracestate || keep == MaskRules::Keep::baggage;
-    switch (keep) {
-      case MaskRules::Keep::name: out.append(value.empty() ? "" : "-"); break;
-      case MaskRules::Keep::tracestate:
-      case MaskRules::Keep::value: out.append(value); break;
-      case MaskRules::Keep::baggage: append_masked_baggage(value, rules, out); break;
-    }
+    out.append(name).append(": ");
+    append_masked_value(trim(line.substr(colon + 1)), keep, rules, out);
     out.append("\r\n");
   }
   return has_context;
@@ -108,28 +112,25 @@ bool MaskRules::keeps_baggage_value(std::string_view key) const {
   return std::find(baggage_values_.begin(), baggage_values_.end(), key) != baggage_values_.end();
 }
 
-bool mask_request_head(std::string_view text, const MaskRules& rules, std::string& out) {
+bool mask_request_head(std::string_view text, const MaskRules& rules, OtherHeaders others, std::string& out) {
   if (text.empty()) return false;
-  std::string_view rest = text;
   bool complete = false;
-  (void)take_line(rest, complete);
-  const RequestHead head = parse_request_head(text);
+  const RequestHead head = parse_request_line(take_line(text, complete));
   const bool sane_method = head.method.size() <= max_method_bytes && is_token(head.method);
   out.append(sane_method ? head.method : "-").push_back(' ');
   append_masked_target(head.method, head.target, out);
   if (!head.version.empty()) out.append(" ").append(head.version);
   if (!complete) return false;
   out.append("\r\n");
-  return append_masked_headers(rest, rules, out);
+  return append_masked_headers(text, rules, others, out);
 }
 
-void mask_response_head(std::string_view text, const MaskRules& rules, std::string& out) {
+void mask_response_head(std::string_view text, const MaskRules& rules, OtherHeaders others, std::string& out) {
   if (text.empty()) return;
   bool complete = false;
-  const ResponseHead head = parse_response_head(text);
-  (void)take_line(text, complete);
+  const ResponseHead head = parse_status_line(take_line(text, complete));
   out.append(head.version).append(" ").append(head.status).append("\r\n");   // the reason phrase is free text
-  if (complete) append_masked_headers(text, rules, out);
+  if (complete) append_masked_headers(text, rules, others, out);
 }
 
 bool mask_event(std::vector<std::byte>& record, const MaskRules& rules) {
@@ -143,10 +144,10 @@ bool mask_event(std::vector<std::byte>& record, const MaskRules& rules) {
       [&](const auto& typed) {
         using T = std::decay_t<decltype(typed)>;
         if constexpr (std::is_same_v<T, RequestEvent>) {
-          mask_request_head(typed.head, rules, text);
+          mask_request_head(typed.head, rules, OtherHeaders::name_stays, text);
           replace_text(record, typed.fields, text);
         } else if constexpr (std::is_same_v<T, ResponseEvent>) {
-          mask_response_head(typed.head, rules, text);
+          mask_response_head(typed.head, rules, OtherHeaders::name_stays, text);
           replace_text(record, typed.fields, text);
         } else {
           record.resize(typed.fields.header.size);

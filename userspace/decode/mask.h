@@ -31,9 +31,12 @@ class MaskRules {
   std::vector<std::string> baggage_values_;
 };
 
+// What happens to headers whose value may not be kept: a recording shows their names, a span has no use for them.
+enum class OtherHeaders : std::uint8_t { name_stays, dropped };
+
 // Both append to `out`. The first returns whether the head has a tracestate or baggage header.
-bool mask_request_head(std::string_view text, const MaskRules& rules, std::string& out);
-void mask_response_head(std::string_view text, const MaskRules& rules, std::string& out);
+bool mask_request_head(std::string_view text, const MaskRules& rules, OtherHeaders others, std::string& out);
+void mask_response_head(std::string_view text, const MaskRules& rules, OtherHeaders others, std::string& out);
 
 // One whole record of bpf/wire/events.h, changed in place to one of the same layout: text masked, text_bytes and size
 // adjusted, padding behind the text cut off. False: not a valid event, not to be kept (`record` is cleared).

@@ -25,6 +25,7 @@ std::string_view injection_reason(unsigned result) {
     case INJECTION_NO_SCRATCH: return "no_scratch";
     case INJECTION_HELPER_FAILED: return "helper_failed";
     case INJECTION_NOT_MEMBER: return "not_member";
+    case INJECTION_SPLIT_HEAD: return "split_head";
     case INJECTION_BULK: return "bulk";
     case INJECTION_DESTINATION: return "destination";
     case INJECTION_JOINING: return "joining";
