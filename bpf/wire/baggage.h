@@ -69,20 +69,20 @@ struct baggage_run {
 	struct baggage_text *out;
 };
 
-/* The member that began at run->work->start ends at run->work->pos: keeps or drops it. */
-WIRE_INLINE void baggage_close(struct baggage_run *run)
+/* The member that began at w->start ends at w->pos: keeps or drops it. */
+WIRE_INLINE void baggage_close(const struct baggage_run *run, struct baggage_work *w)
 {
 	struct baggage_text *out = run->out;
 	struct baggage_member member;
-	__u32 end = run->work->pos, length;
+	__u32 end = w->pos, length;
 
 	if (text_is_space(head_text_at(run->text, end - 1)))
-		end = text_trim_end(run->text, run->work->start, end);
-	length = run->work->to + (end - run->work->start);
-	member.range.start = (__u16)run->work->start;
+		end = text_trim_end(run->text, w->start, end);
+	length = w->to + (end - w->start);
+	member.range.start = (__u16)w->start;
 	member.range.end = (__u16)end;
-	member.equals = run->work->equals;
-	if (run->work->state != BAGGAGE_IN_VALUE) {
+	member.equals = w->equals;
+	if (w->state != BAGGAGE_IN_VALUE) {
 		out->malformed++;
 	} else if (out->members >= BAGGAGE_MEMBERS_MAX || length > BAGGAGE_BYTES_MAX) {
 		out->over++;
@@ -92,94 +92,123 @@ WIRE_INLINE void baggage_close(struct baggage_run *run)
 		out->members++;
 		out->length = length;
 	}
-	run->work->state = BAGGAGE_BETWEEN;
+	w->state = BAGGAGE_BETWEEN;
 }
 
 /* Skips white space and commas up to the first byte of a member. Returns whether one begins within this word. */
-WIRE_INLINE bool baggage_open(struct baggage_run *run)
+WIRE_INLINE bool baggage_open(const struct baggage_run *run, struct baggage_work *w)
 {
-	__u64 word = wire_load64(run->text->bytes + head_text_index(run->work->pos));
-	__u64 stop = (~(word_spaces(word) | word_equal(word, ',')) & WORD_HIGH) | word_end(run->work->end - run->work->pos);
+	__u64 word = wire_load64(run->text->bytes + head_text_index(w->pos));
+	__u64 stop = (~(word_spaces(word) | word_equal(word, ',')) & WORD_HIGH) | word_end(w->end - w->pos);
 	__u32 length = run->out->length;
 
 	if (!stop) {
-		run->work->pos += 8;
+		w->pos += 8;
 		return false;
 	}
-	run->work->pos += word_first(stop);
-	if (run->work->pos >= run->work->end)
+	w->pos += word_first(stop);
+	if (w->pos >= w->end)
 		return false;
-	run->work->start = run->work->pos;
-	run->work->state = BAGGAGE_IN_KEY;
-	run->work->to = length;
+	w->start = w->pos;
+	w->state = BAGGAGE_IN_KEY;
+	w->to = length;
 	if (length > 0 && length < BAGGAGE_BYTES_MAX) {
 		run->out->bytes[length] = ',';
-		run->work->to = length + 1;
+		w->to = length + 1;
 	}
 	return true;
 }
 
 /* Looks for the "=" that ends the key, in the bytes `before` the member's end. */
-WIRE_INLINE void baggage_key(struct baggage_run *run, __u64 word, __u64 before)
+WIRE_INLINE void baggage_key(struct baggage_work *w, __u64 word, __u64 before)
 {
 	__u64 equals = word_equal(word, '=') & before, stop = equals | (word_equal(word, ';') & before);
 
 	if (!stop)
 		return;
-	run->work->equals = run->work->pos + word_first(stop);
-	run->work->state = (stop & -stop & equals) && run->work->equals > run->work->start ? BAGGAGE_IN_VALUE : BAGGAGE_MALFORMED;
+	w->equals = w->pos + word_first(stop);
+	w->state = (stop & -stop & equals) && w->equals > w->start ? BAGGAGE_IN_VALUE : BAGGAGE_MALFORMED;
+}
+
+/*
+ * Copies eight bytes if none of them needs a second look: no comma, no control byte (nor a tab), not the end of the
+ * line, behind the key.
+ */
+WIRE_INLINE bool baggage_plain(const struct baggage_run *run, struct baggage_work *w)
+{
+	__u64 word = wire_load64(run->text->bytes + head_text_index(w->pos));
+	__u32 to = w->to + (w->pos - w->start);
+
+	if (w->end - w->pos <= 8 || to > BAGGAGE_BYTES_MAX)
+		return false;
+	if (word_any_equal(word, ',') | word_any_below(word, 0x20) | word_any_equal(word, 0x7f))
+		return false;
+	wire_store64(run->out->bytes + to, word);
+	w->pos += 8;
+	return true;
 }
 
 /* Up to eight bytes of a member: copies them and looks for its end. Returns whether the member goes on. */
-WIRE_INLINE bool baggage_word(struct baggage_run *run)
+WIRE_INLINE bool baggage_word(const struct baggage_run *run, struct baggage_work *w)
 {
-	__u64 word = wire_load64(run->text->bytes + head_text_index(run->work->pos));
-	__u64 stop = word_equal(word, ',') | word_end(run->work->end - run->work->pos), before = word_before(stop);
-	__u32 to = run->work->to + (run->work->pos - run->work->start);
+	__u64 word = wire_load64(run->text->bytes + head_text_index(w->pos));
+	__u64 stop = word_equal(word, ',') | word_end(w->end - w->pos), before = word_before(stop);
+	__u32 to = w->to + (w->pos - w->start);
 
 	if (to <= BAGGAGE_BYTES_MAX)
 		wire_store64(run->out->bytes + to, word);
-	if (run->work->state == BAGGAGE_IN_KEY)
-		baggage_key(run, word, before);
+	if (w->state == BAGGAGE_IN_KEY)
+		baggage_key(w, word, before);
 	if (word_controls(word) & before)
-		run->work->state = BAGGAGE_MALFORMED;
+		w->state = BAGGAGE_MALFORMED;
 	if (!stop) {
-		run->work->pos += 8;
-		return true;
+		w->pos += 8;
+		return w->pos < w->end;
 	}
-	run->work->pos += word_first(stop);
-	baggage_close(run);
+	w->pos += word_first(stop);
+	baggage_close(run, w);
 	return false;
 }
 
-WIRE_INLINE bool baggage_next_line(struct baggage_run *run)
+/* Up to 40 bytes of one member. */
+WIRE_INLINE void baggage_words(const struct baggage_run *run, struct baggage_work *w)
 {
-	__u32 line = run->work->line;
+	if (w->state == BAGGAGE_IN_KEY && !baggage_word(run, w))
+		return;
+	if (w->state != BAGGAGE_IN_KEY && baggage_plain(run, w) && baggage_plain(run, w))
+		baggage_plain(run, w);
+	baggage_word(run, w);
+}
 
-	if (run->work->state != BAGGAGE_BETWEEN)
-		baggage_close(run);
+WIRE_INLINE bool baggage_next_line(const struct baggage_run *run, struct baggage_work *w)
+{
+	__u32 line = w->line;
+
+	if (w->state != BAGGAGE_BETWEEN)
+		baggage_close(run, w);
 	if (line >= run->lines->count || line >= TEXT_LINES_MAX)
 		return false;
 	WIRE_OPAQUE(line);
 	line &= TEXT_LINES_MAX - 1;
-	run->work->pos = run->lines->line[line].start;
-	run->work->end = run->lines->line[line].end;
-	run->work->line++;
+	w->pos = run->lines->line[line].start;
+	w->end = run->lines->line[line].end;
+	w->line++;
 	return true;
 }
 
-/* Up to 16 bytes of one member, the white space before it included. */
 WIRE_STEP baggage_step(__u32 i, void *arg)
 {
-	struct baggage_run *run = (struct baggage_run *)arg;
+	const struct baggage_run *run = (const struct baggage_run *)arg;
+	struct baggage_work w = *run->work; /* in registers: a store to `out` might change the original */
 
 	(void)i;
-	if (run->work->pos >= run->work->end)
-		return !baggage_next_line(run);
-	if (run->work->state == BAGGAGE_BETWEEN && !baggage_open(run))
-		return 0;
-	if (baggage_word(run) && run->work->pos < run->work->end)
-		baggage_word(run);
+	if (w.pos >= w.end) {
+		if (!baggage_next_line(run, &w))
+			return 1;
+	} else if (w.state != BAGGAGE_BETWEEN || baggage_open(run, &w)) {
+		baggage_words(run, &w);
+	}
+	*run->work = w;
 	return 0;
 }
 

@@ -33,27 +33,36 @@ struct tracestate_text {
 };
 WIRE_ASSERT(sizeof(struct tracestate_text) == 552, "tracestate_text layout");
 
-/* Working memory of one call, too large for a BPF stack. Nothing in it outlives the call. */
-struct tracestate_work {
-	__u64 key_hash[TRACESTATE_MEMBERS_MAX];
-	__u64 seen; /* bit (hash & 63) of every key so far: clear = certainly no duplicate */
-	struct text_range member[TRACESTATE_MEMBERS_MAX];
-	__u32 count;
-	__u32 total; /* bytes of all members, each with a comma: one more than the list has */
-	__u32 dropped;
-	/* Where the scan stands. Here and not in a local variable, so that the verifier does not track the values. */
+enum tracestate_state { TRACESTATE_BETWEEN, TRACESTATE_IN_KEY, TRACESTATE_IN_VALUE };
+
+/* Where the scan stands. */
+struct tracestate_place {
 	__u32 pos, end; /* in the current line */
 	__u32 line;	/* next line */
 	__u32 start, value;
-	__u64 hash;
 	__u8 state; /* enum tracestate_state */
 	__u8 tab;   /* a tab stood in this value: only white space may follow */
 	__u8 invalid;
 	__u8 done;
-	__u32 slot, from, to, left; /* the copy: next member, place in the text, place in `out`, bytes of the member */
+	__u64 hash; /* of the key */
 };
 
-enum tracestate_state { TRACESTATE_BETWEEN, TRACESTATE_IN_KEY, TRACESTATE_IN_VALUE };
+/*
+ * Working memory of one call, too large for a BPF stack; nothing in it outlives the call. The places of the loops are
+ * here and not in local variables because the verifier does not track what lies here: with values that it knows it
+ * would walk a loop's body hundreds of times.
+ */
+struct tracestate_work {
+	__u64 key_hash[TRACESTATE_MEMBERS_MAX];
+	__u64 seen; /* bit (hash & 63) of every key so far: clear = certainly no duplicate */
+	struct text_range member[TRACESTATE_MEMBERS_MAX];
+	struct tracestate_place place;
+	__u32 count;
+	__u32 total; /* bytes of all members, each with a comma: one more than the list has */
+	__u32 dropped;
+	__u32 slot, from, to, left; /* the copy: next member, place in the text, place in `out`, bytes of the member */
+	__u32 reserved;
+};
 
 struct tracestate_run {
 	const struct head_text *text;
@@ -104,131 +113,164 @@ WIRE_INLINE bool tracestate_known(const struct tracestate_work *work, __u64 hash
 	return search.found;
 }
 
-/* The member that began at run->work->start ends at run->work->pos. Returns whether the list is still valid. */
-WIRE_INLINE bool tracestate_close(struct tracestate_run *run)
+/* The member that began at p->start ends at p->pos. Returns whether the list is still valid. */
+WIRE_INLINE bool tracestate_close(const struct tracestate_run *run, struct tracestate_place *p)
 {
 	struct tracestate_work *work = run->work;
-	__u32 end = run->work->pos, slot = work->count;
+	__u32 end = p->pos, slot = work->count;
 
-	if (end > run->work->value && text_is_space(head_text_at(run->text, end - 1)))
-		end = text_trim_end(run->text, run->work->value, end);
-	if (end <= run->work->value || end - run->work->value > TRACESTATE_VALUE_MAX)
+	if (end > p->value && text_is_space(head_text_at(run->text, end - 1)))
+		end = text_trim_end(run->text, p->value, end);
+	if (end <= p->value || end - p->value > TRACESTATE_VALUE_MAX)
 		return false;
-	if (slot >= TRACESTATE_MEMBERS_MAX || tracestate_known(work, run->work->hash))
+	if (slot >= TRACESTATE_MEMBERS_MAX || tracestate_known(work, p->hash))
 		return false;
 	WIRE_OPAQUE(slot);
 	slot &= TRACESTATE_MEMBERS_MAX - 1;
-	work->member[slot].start = (__u16)run->work->start;
+	work->member[slot].start = (__u16)p->start;
 	work->member[slot].end = (__u16)end;
-	work->key_hash[slot] = run->work->hash;
-	work->seen |= 1ull << (run->work->hash & 63);
-	work->total += end - run->work->start + 1;
+	work->key_hash[slot] = p->hash;
+	work->seen |= 1ull << (p->hash & 63);
+	work->total += end - p->start + 1;
 	work->count++;
-	run->work->state = TRACESTATE_BETWEEN;
+	p->state = TRACESTATE_BETWEEN;
 	return true;
 }
 
-WIRE_INLINE bool tracestate_between(struct tracestate_run *run, __u64 word, __u64 sentinel)
+/* Skips white space and commas; leaves p->state as it is when no member begins in these eight bytes. */
+WIRE_INLINE bool tracestate_between(const struct tracestate_run *run, struct tracestate_place *p)
 {
-	__u64 stop = (~(word_spaces(word) | word_equal(word, ',')) & WORD_HIGH) | sentinel;
+	__u64 word = wire_load64(run->text->bytes + head_text_index(p->pos));
+	__u64 stop = (~(word_spaces(word) | word_equal(word, ',')) & WORD_HIGH) | word_end(p->end - p->pos);
 	__u8 c;
 
 	if (!stop) {
-		run->work->pos += 8;
+		p->pos += 8;
 		return true;
 	}
-	run->work->pos += word_first(stop);
-	if (run->work->pos >= run->work->end)
+	p->pos += word_first(stop);
+	if (p->pos >= p->end)
 		return true;
-	c = head_text_at(run->text, run->work->pos);
-	run->work->start = run->work->pos;
-	run->work->hash = 0;
-	run->work->state = TRACESTATE_IN_KEY;
+	c = head_text_at(run->text, p->pos);
+	p->start = p->pos;
+	p->hash = 0;
+	p->state = TRACESTATE_IN_KEY;
 	return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
 }
 
-WIRE_INLINE bool tracestate_key(struct tracestate_run *run, __u64 word, __u64 sentinel)
+WIRE_INLINE bool tracestate_key(const struct tracestate_run *run, struct tracestate_place *p)
 {
-	__u64 stop = word_equal(word, '=') | sentinel, before = word_before(stop);
+	__u64 word = wire_load64(run->text->bytes + head_text_index(p->pos));
+	__u64 stop = word_equal(word, '=') | word_end(p->end - p->pos), before = word_before(stop);
 
 	if (~tracestate_key_bytes(word) & WORD_HIGH & before)
 		return false;
-	run->work->hash = tracestate_mix(run->work->hash, word & before);
+	p->hash = tracestate_mix(p->hash, word & before);
 	if (!stop) {
-		run->work->pos += 8;
+		p->pos += 8;
 		return true;
 	}
-	run->work->pos += word_first(stop);
-	if (run->work->pos >= run->work->end || run->work->pos - run->work->start > TRACESTATE_KEY_MAX)
+	p->pos += word_first(stop);
+	if (p->pos >= p->end || p->pos - p->start > TRACESTATE_KEY_MAX)
 		return false;
-	run->work->pos++;
-	run->work->value = run->work->pos;
-	run->work->tab = 0;
-	run->work->state = TRACESTATE_IN_VALUE;
+	p->pos++;
+	p->value = p->pos;
+	p->tab = 0;
+	p->state = TRACESTATE_IN_VALUE;
 	return true;
 }
 
-WIRE_INLINE bool tracestate_value(struct tracestate_run *run, __u64 word, __u64 sentinel)
+/* Skips eight bytes that are a value's and not its end. */
+WIRE_INLINE bool tracestate_plain(const struct tracestate_run *run, struct tracestate_place *p)
 {
-	__u64 stop = word_equal(word, ',') | sentinel, before = word_before(stop);
+	__u64 word = wire_load64(run->text->bytes + head_text_index(p->pos));
+
+	if (p->end - p->pos <= 8 || p->tab || (word & WORD_HIGH))
+		return false;
+	if (word_any_equal(word, ',') | word_any_equal(word, '=') | word_any_below(word, 0x20) |
+	    word_any_equal(word, 0x7f))
+		return false;
+	p->pos += 8;
+	return true;
+}
+
+WIRE_INLINE bool tracestate_value(const struct tracestate_run *run, struct tracestate_place *p)
+{
+	__u64 word = wire_load64(run->text->bytes + head_text_index(p->pos));
+	__u64 stop = word_equal(word, ',') | word_end(p->end - p->pos), before = word_before(stop);
 	__u64 tabs = word_equal(word, '\t') & before, solid = ~word_spaces(word) & WORD_HIGH & before;
 
 	if ((word_equal(word, '=') | word_controls(word) | (word & WORD_HIGH)) & before)
 		return false;
 	/* A tab may only belong to the white space behind the value. */
-	if (run->work->tab ? solid : solid & ~word_before(tabs))
+	if (p->tab ? solid : solid & ~word_before(tabs))
 		return false;
-	run->work->tab |= tabs != 0;
+	p->tab |= tabs != 0;
 	if (!stop) {
-		run->work->pos += 8;
+		p->pos += 8;
 		return true;
 	}
-	run->work->pos += word_first(stop);
-	return tracestate_close(run);
+	p->pos += word_first(stop);
+	return tracestate_close(run, p);
+}
+
+/* Up to eight bytes of white space, of a key, and up to 24 of a value. Returns whether the list is still valid. */
+WIRE_INLINE bool tracestate_words(const struct tracestate_run *run, struct tracestate_place *p)
+{
+	if (p->state == TRACESTATE_BETWEEN) {
+		if (!tracestate_between(run, p))
+			return false;
+		if (p->state == TRACESTATE_BETWEEN)
+			return true;
+	}
+	if (p->state == TRACESTATE_IN_KEY) {
+		if (!tracestate_key(run, p))
+			return false;
+		if (p->state == TRACESTATE_IN_KEY)
+			return true;
+	}
+	if (p->pos < p->end && tracestate_plain(run, p))
+		tracestate_plain(run, p);
+	return p->pos >= p->end || tracestate_value(run, p);
 }
 
 /* At the end of a line: closes what is open there and goes on with the next. Returns whether there is one. */
-WIRE_INLINE bool tracestate_next_line(struct tracestate_run *run)
+WIRE_INLINE bool tracestate_next_line(const struct tracestate_run *run, struct tracestate_place *p)
 {
-	__u32 line = run->work->line;
+	__u32 line = p->line;
 
-	if (run->work->state == TRACESTATE_IN_KEY || (run->work->state == TRACESTATE_IN_VALUE && !tracestate_close(run))) {
-		run->work->invalid = 1;
+	if (p->state == TRACESTATE_IN_KEY || (p->state == TRACESTATE_IN_VALUE && !tracestate_close(run, p))) {
+		p->invalid = 1;
 		return false;
 	}
 	if (line >= run->lines->count || line >= TEXT_LINES_MAX) {
-		run->work->done = 1;
+		p->done = 1;
 		return false;
 	}
 	WIRE_OPAQUE(line);
 	line &= TEXT_LINES_MAX - 1;
-	run->work->pos = run->lines->line[line].start;
-	run->work->end = run->lines->line[line].end;
-	run->work->line++;
+	p->pos = run->lines->line[line].start;
+	p->end = run->lines->line[line].end;
+	p->line++;
 	return true;
 }
 
-/* Eight bytes at most of one member, or of what lies between two. */
 WIRE_STEP tracestate_step(__u32 i, void *arg)
 {
-	struct tracestate_run *run = (struct tracestate_run *)arg;
-	__u64 word, sentinel;
-	bool valid;
+	const struct tracestate_run *run = (const struct tracestate_run *)arg;
+	struct tracestate_place p = run->work->place; /* in registers */
+	bool go_on;
 
 	(void)i;
-	if (run->work->pos >= run->work->end)
-		return !tracestate_next_line(run);
-	word = wire_load64(run->text->bytes + head_text_index(run->work->pos));
-	sentinel = word_end(run->work->end - run->work->pos);
-	if (run->work->state == TRACESTATE_BETWEEN)
-		valid = tracestate_between(run, word, sentinel);
-	else if (run->work->state == TRACESTATE_IN_KEY)
-		valid = tracestate_key(run, word, sentinel);
-	else
-		valid = tracestate_value(run, word, sentinel);
-	run->work->invalid = !valid;
-	WIRE_OPAQUE(valid);
-	return !valid;
+	if (p.pos >= p.end) {
+		go_on = tracestate_next_line(run, &p);
+	} else {
+		go_on = tracestate_words(run, &p);
+		p.invalid = !go_on;
+	}
+	run->work->place = p;
+	WIRE_OPAQUE(go_on);
+	return !go_on;
 }
 
 struct tracestate_shrink_run {
@@ -274,7 +316,7 @@ struct tracestate_copy_run {
 	struct tracestate_text *out;
 };
 
-/* The next member that was not dropped, and the comma before it. Returns whether there is one. */
+/* The next member, and the comma before it. Returns whether there is one; a dropped one has no bytes left. */
 WIRE_INLINE bool tracestate_copy_next(struct tracestate_work *work, struct tracestate_text *out)
 {
 	__u32 slot = work->slot++, to = work->to;
@@ -292,16 +334,18 @@ WIRE_INLINE bool tracestate_copy_next(struct tracestate_work *work, struct trace
 	return true;
 }
 
+/* Up to TRACESTATE_CHUNK bytes of one member. */
 WIRE_STEP tracestate_copy_step(__u32 i, void *arg)
 {
 	struct tracestate_copy_run *run = (struct tracestate_copy_run *)arg;
 	struct tracestate_work *work = run->work;
-	__u32 to = work->to, bytes = work->left;
 	const __u8 *source;
+	__u32 to, bytes;
 
 	(void)i;
-	if (!bytes)
-		return !tracestate_copy_next(work, run->out);
+	if (!work->left && !tracestate_copy_next(work, run->out))
+		return 1;
+	to = work->to;
 	if (to > TRACESTATE_BYTES_MAX)
 		return 1;
 	source = run->text->bytes + head_text_index(work->from);
@@ -309,8 +353,7 @@ WIRE_STEP tracestate_copy_step(__u32 i, void *arg)
 	wire_store64(run->out->bytes + to + 8, wire_load64(source + 8));
 	wire_store64(run->out->bytes + to + 16, wire_load64(source + 16));
 	wire_store64(run->out->bytes + to + 24, wire_load64(source + 24));
-	if (bytes > TRACESTATE_CHUNK)
-		bytes = TRACESTATE_CHUNK;
+	bytes = work->left < TRACESTATE_CHUNK ? work->left : TRACESTATE_CHUNK;
 	work->from += bytes;
 	work->left -= bytes;
 	work->to = to + bytes;
@@ -325,8 +368,8 @@ WIRE_INLINE __u32 tracestate_copy(const struct head_text *t, struct tracestate_w
 	run.work = work;
 	run.out = out;
 	work->slot = work->to = work->left = 0;
-	/* A callback for each member and each chunk: a member has one chunk more than its length in whole chunks. */
-	wire_loop(2 * TRACESTATE_MEMBERS_MAX + TRACESTATE_BYTES_MAX / TRACESTATE_CHUNK + 1, tracestate_copy_step, &run);
+	/* A member takes one callback more than it has whole chunks, at most; the last callback finds none. */
+	wire_loop(TRACESTATE_MEMBERS_MAX + TRACESTATE_BYTES_MAX / TRACESTATE_CHUNK + 1, tracestate_copy_step, &run);
 	return work->to;
 }
 
@@ -343,9 +386,9 @@ WIRE_GLOBAL int tracestate_join(const struct head_text *t, const struct text_lin
 		return TRACESTATE_DISCARDED;
 	work->seen = 0;
 	work->count = work->total = work->dropped = 0;
-	work->pos = work->end = work->line = 0;
-	work->state = TRACESTATE_BETWEEN;
-	work->tab = work->invalid = work->done = 0;
+	work->place.pos = work->place.end = work->place.line = 0;
+	work->place.state = TRACESTATE_BETWEEN;
+	work->place.tab = work->place.invalid = work->place.done = 0;
 	out->length = out->dropped = 0;
 	if (lines->more)
 		return TRACESTATE_DISCARDED;
@@ -353,7 +396,7 @@ WIRE_GLOBAL int tracestate_join(const struct head_text *t, const struct text_lin
 	run.lines = lines;
 	run.work = work;
 	wire_loop(HEAD_TEXT_CAP, tracestate_step, &run);
-	if (work->invalid || !work->done)
+	if (work->place.invalid || !work->place.done)
 		return TRACESTATE_DISCARDED;
 	if (work->total > TRACESTATE_BYTES_MAX + 1)
 		tracestate_shrink(work);

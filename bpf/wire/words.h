@@ -45,6 +45,20 @@ WIRE_INLINE __u64 word_controls(__u64 word)
 	return ((~word_at_least(word, 0x20) & WORD_HIGH) & ~word_equal(word, '\t')) | word_equal(word, 0x7f);
 }
 
+/*
+ * Does any byte equal c? Is any byte below c (at most 0x80)? Cheaper than a class: only "none" and "some" can be told
+ * from the result.
+ */
+WIRE_INLINE __u64 word_any_equal(__u64 word, __u8 c)
+{
+	__u64 x = word ^ (WORD_ONES * c);
+	return (x - WORD_ONES) & ~x & WORD_HIGH;
+}
+WIRE_INLINE __u64 word_any_below(__u64 word, __u8 c)
+{
+	return (word - WORD_ONES * c) & ~word & WORD_HIGH;
+}
+
 /* All bits of the bytes before the first one of the class; all 64 when the class is empty. */
 WIRE_INLINE __u64 word_before(__u64 mask)
 {
