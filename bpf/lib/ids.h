@@ -3,15 +3,8 @@
 #ifndef WEFT_LIB_IDS_H
 #define WEFT_LIB_IDS_H
 
-#include "wire/port.h"
+#include "wire/settings.h"
 
-#define EXCHANGE_ID_LANES 64u
-
-/* One counter for each lane of CPUs, so that they do not share cache lines. */
-struct id_lane {
-	__u64 next;
-	__u8 reserved[56];
-};
 struct id_lane id_lanes[EXCHANGE_ID_LANES] __attribute__((aligned(64)));
 
 /* Never 0; below 2^48 for the first 4·10^12 exchanges of each lane (maps/carried.h counts on that). */

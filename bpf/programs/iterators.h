@@ -9,12 +9,7 @@
 #include "lib/capture.h"
 #include "maps/members.h"
 
-/* The order of this run, written by the agent before it starts the iterator. */
-struct sweep_order {
-	__u64 idle_before_ns; /* last byte before this: pending exchanges end with END_TIMEOUT */
-	__u32 release_tgid;   /* 0 = none, all ones = everybody: members leave the hash, pending exchanges end */
-	__u32 seen;	      /* out: connections with state */
-} sweep = {};
+struct sweep_order sweep = {};
 
 static __always_inline void sweep_finish(struct connection *c, __u32 end)
 {

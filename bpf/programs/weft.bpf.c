@@ -5,6 +5,7 @@
 #include <bpf/bpf_tracing.h>
 
 #include "programs/control.h"
+#include "programs/ioctl.h"
 #include "programs/iterators.h"
 #include "programs/message.h"
 #include "programs/process.h"

@@ -97,6 +97,20 @@ enum fault {
 	FAULT_COUNT,
 };
 
+/* Order to the sweep iterator, written by the agent before it starts it. */
+struct sweep_order {
+	__u64 idle_before_ns; /* last byte before this: pending exchanges end with END_TIMEOUT */
+	__u32 release_tgid;   /* 0 = none, all ones = everybody: members leave the hash, pending exchanges end */
+	__u32 seen;	      /* out: connections with state */
+};
+
+/* Exchange ids: one counter for each lane of CPUs, so that they do not share cache lines. */
+#define EXCHANGE_ID_LANES 64u
+struct id_lane {
+	__u64 next;
+	__u8 reserved[56];
+};
+
 struct kernel_counters {
 	__u64 events[8];	/* by enum event_type */
 	__u64 events_lost;

@@ -14,6 +14,7 @@
 
 #include "base/result.h"
 #include "kernel/event_source.h"
+#include "kernel/names.h"
 
 namespace weft {
 
@@ -41,6 +42,7 @@ struct KernelOptions {
   std::vector<DestinationRule> destinations;  // empty = any
   std::string cgroup;                         // cgroup v2 mount; empty = found in /proc/mounts
   bool stats = false;                         // kernel.bpf_stats_enabled while this object lives
+  bool discard_events = false;                // measurement: everything but the writing to the ring
 };
 
 enum class TaskRule : std::uint8_t { automatic = 0, thread = 1, none = 2 };
@@ -109,9 +111,9 @@ class Kernel {
   virtual void sweep() = 0;                       // ends exchanges that have been idle for idle_timeout; call every few seconds
   virtual KernelCounters counters() = 0;
   virtual void stop_changing() = 0;               // first step of shutdown: no more injection, members released
+  // Notice FIONREAD in this process (process event PROCESS_FIONREAD): its libc and the file offset of ioctl there.
+  virtual Result<void> watch_ioctl(pid_t tgid, const std::string& libc, std::uint64_t offset) = 0;
+  virtual void unwatch_ioctl(pid_t tgid) = 0;
 };
-
-std::string_view injection_name(unsigned result);   // enum injection_result -> "done", "no_budget", …
-std::string_view park_name(unsigned reason);        // enum park_reason -> "bad_framing", …
 
 }  // namespace weft

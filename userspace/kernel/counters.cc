@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the kernel programs count, summed over CPUs, and what the kernel says of the programs and maps themselves.
+#include <vector>
+
+#include "kernel/kernel_impl.h"
+
+namespace weft {
+namespace {
+
+kernel_counters sum_over_cpus(const bpf_map* map) {
+  kernel_counters sum{};
+  static_assert(sizeof(kernel_counters) % sizeof(__u64) == 0);
+  constexpr std::size_t words = sizeof(kernel_counters) / sizeof(__u64);
+  const int cpus = libbpf_num_possible_cpus();
+  if (cpus <= 0) return sum;
+  std::vector<__u64> all(words * static_cast<std::size_t>(cpus));
+  const __u32 zero = 0;
+  if (bpf_map__lookup_elem(map, &zero, sizeof zero, all.data(), all.size() * sizeof(__u64), 0)) return sum;
+  auto* out = reinterpret_cast<__u64*>(&sum);
+  for (std::size_t i = 0; i < all.size(); ++i) out[i % words] += all[i];
+  return sum;
+}
+
+std::uint64_t count_keys(const bpf_map* map) {
+  const std::size_t key_bytes = bpf_map__key_size(map);
+  std::vector<char> key(key_bytes), next(key_bytes);
+  std::uint64_t n = 0;
+  for (int error = bpf_map__get_next_key(map, nullptr, next.data(), key_bytes); !error && n <= bpf_map__max_entries(map);
+       error = bpf_map__get_next_key(map, key.data(), next.data(), key_bytes), ++n)
+    key = next;
+  return n;
+}
+
+}  // namespace
+
+KernelCounters KernelImpl::counters() {
+  KernelCounters out;
+  const kernel_counters sum = sum_over_cpus(skeleton_->maps.counters);
+  for (unsigned type = EVENT_REQUEST; type <= EVENT_SOCKET; ++type)
+    out.events[std::string(event_name(type))] = sum.events[type];
+  out.events_lost = sum.events_lost;
+  for (unsigned result = INJECTION_DONE; result < INJECTION_COUNT; ++result)
+    out.injections[std::string(injection_name(result))] = sum.injections[result];
+  for (unsigned program = 0; program < PROGRAM_COUNT; ++program) {
+    for (unsigned reason = PARK_NOT_HTTP; reason < PARK_COUNT; ++reason)
+      if (sum.parked[program][reason])
+        out.errors[{std::string(program_name(program)), "parked_" + std::string(park_name(reason))}] =
+            sum.parked[program][reason];
+    for (unsigned fault = 0; fault < FAULT_COUNT; ++fault)
+      if (sum.faults[program][fault])
+        out.errors[{std::string(program_name(program)), std::string(fault_name(fault))}] = sum.faults[program][fault];
+  }
+  add_program_runs(out);
+  add_map_fill(out);
+  return out;
+}
+
+void KernelImpl::add_program_runs(KernelCounters& counters) {
+  bpf_program* program = nullptr;
+  bpf_object__for_each_program(program, skeleton_->obj) {
+    const int fd = bpf_program__fd(program);
+    bpf_prog_info info{};
+    __u32 bytes = sizeof info;
+    if (fd < 0 || bpf_obj_get_info_by_fd(fd, &info, &bytes)) continue;
+    counters.programs[bpf_program__name(program)] = {info.run_cnt, info.run_time_ns, info.recursion_misses,
+                                                     info.verified_insns};
+  }
+}
+
+void KernelImpl::add_map_fill(KernelCounters& counters) {
+  auto& maps = skeleton_->maps;
+  for (const bpf_map* map : {maps.processes, maps.tasks, maps.exchanges, maps.texts_small, maps.texts_large, maps.carried,
+                             maps.partial_small, maps.partial_large, maps.members})
+    counters.maps[bpf_map__name(map)] = {count_keys(map), bpf_map__max_entries(map)};
+  counters.maps["connections"] = {connections_seen_, options_.max_connections};
+}
+
+}  // namespace weft

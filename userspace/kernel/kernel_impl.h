@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: Apache-2.0
+// The loaded programs. Private to kernel/.
+#pragma once
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+
+#include <memory>
+#include <mutex>
+#include <vector>
+
+#include "kernel/kernel.h"
+#include "kernel/unique_fd.h"
+#include "wire/settings.h"
+// after the structs it names
+#include "weft.skel.h"
+
+namespace weft {
+
+struct SkeletonDeleter {
+  void operator()(weft_bpf* skeleton) const { weft_bpf__destroy(skeleton); }
+};
+struct LinkDeleter {
+  void operator()(bpf_link* link) const { bpf_link__destroy(link); }
+};
+struct RingDeleter {
+  void operator()(ring_buffer* ring) const { ring_buffer__free(ring); }
+};
+using Skeleton = std::unique_ptr<weft_bpf, SkeletonDeleter>;   // loaded, never merely opened
+using Link = std::unique_ptr<bpf_link, LinkDeleter>;
+
+class RingSource final : public EventSource {
+ public:
+  static Result<std::unique_ptr<RingSource>> open(int map_fd);
+  std::size_t drain(const EventHandler& handler) override;
+
+ private:
+  static int on_record(void* self, void* data, std::size_t bytes);
+  std::unique_ptr<ring_buffer, RingDeleter> ring_;
+  const EventHandler* handler_ = nullptr;
+};
+
+class KernelImpl final : public Kernel {
+ public:
+  KernelImpl(Skeleton skeleton, const KernelOptions& options) : skeleton_(std::move(skeleton)), options_(options) {}
+  ~KernelImpl() override;
+
+  Result<void> attach(const std::string& cgroup);
+
+  EventSource& events() override { return *ring_; }
+  Result<void> trace(pid_t tgid, const ProcessSettings& settings) override;
+  void untrace(pid_t tgid) override;
+  std::map<pid_t, ProcessFindings> findings() override;
+  void release_socket(std::uint64_t connection_id) override;
+  void enrol_joined() override;
+  void sweep() override;
+  KernelCounters counters() override;
+  void stop_changing() override;
+  Result<void> watch_ioctl(pid_t tgid, const std::string& libc, std::uint64_t offset) override;
+  void unwatch_ioctl(pid_t tgid) override;
+
+ private:
+  void run_iterator(const Link& iterator);
+  void run_sweep(std::uint64_t idle_before_ns, std::uint32_t release_tgid);
+  void add_program_runs(KernelCounters& counters);
+  void add_map_fill(KernelCounters& counters);
+
+  Skeleton skeleton_;
+  KernelOptions options_;
+  std::unique_ptr<RingSource> ring_;
+  std::vector<Link> links_;
+  Link sweep_iterator_, enrol_iterator_;
+  std::map<pid_t, std::vector<UniqueFd>> ioctl_links_;
+  UniqueFd stats_;
+  std::mutex sweep_mutex_;              // the sweep order is one place in memory
+  std::uint32_t generation_ = 0;
+  std::uint64_t connections_seen_ = 0;
+  bool members_attached_ = false;
+};
+
+std::string errno_text(int error);      // "Operation not permitted"
+
+}  // namespace weft

@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: Apache-2.0
+// From an object file to running programs. Whatever fails half-way is undone by the owners.
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+#include <sys/resource.h>
+
+#include <algorithm>
+#include <cstdarg>
+#include <cstring>
+#include <thread>
+
+#include "kernel/cgroup.h"
+#include "kernel/kernel_impl.h"
+
+namespace weft {
+namespace {
+
+int log_libbpf(libbpf_print_level level, const char* format, va_list arguments) {
+  if (level == LIBBPF_DEBUG || !spdlog::should_log(spdlog::level::debug)) return 0;
+  char line[1024];
+  std::vsnprintf(line, sizeof line, format, arguments);
+  std::size_t end = std::strlen(line);
+  while (end > 0 && line[end - 1] == '\n') line[--end] = 0;
+  spdlog::debug("libbpf: {}", line);
+  return 0;
+}
+
+kernel_settings settings_of(const KernelOptions& options, std::uint32_t scratch_slots) {
+  kernel_settings settings{};
+  const auto set = [&settings](bool on, std::uint32_t flag) { settings.flags |= on ? flag : 0; };
+  set(options.inject_context, SETTING_INJECT_CONTEXT);
+  set(options.inject_baggage, SETTING_INJECT_BAGGAGE);
+  set(options.extract_context, SETTING_EXTRACT_CONTEXT);
+  set(options.extract_baggage, SETTING_EXTRACT_BAGGAGE);
+  set(options.trust_incoming, SETTING_TRUST_INCOMING);
+  set(options.response_text, SETTING_RESPONSE_TEXT);
+  set(options.enrol, SETTING_ENROL);
+  set(!options.destinations.empty(), SETTING_DESTINATIONS);
+  set(options.discard_events, SETTING_DISCARD_EVENTS);
+  settings.header_bytes = std::min<std::uint32_t>(options.header_bytes, 4096);
+  settings.scratch_slots = scratch_slots;
+  settings.bulk_bytes = options.bulk_bytes;
+  return settings;
+}
+
+Result<void> fill_destinations(bpf_map* map, const std::vector<DestinationRule>& rules) {
+  for (const auto& rule : rules) {
+    destination_key key{};
+    key.prefix_bits = rule.prefix_bits;
+    std::memcpy(key.address, rule.address, sizeof key.address);
+    const std::uint8_t bits =
+        (rule.context ? DESTINATION_CONTEXT : 0u) | (rule.baggage ? DESTINATION_BAGGAGE : 0u);
+    if (bpf_map__update_elem(map, &key, sizeof key, &bits, sizeof bits, BPF_ANY))
+      return fail(fmt::format("propagation.destinations: the kernel refused an entry: {}", errno_text(errno)));
+  }
+  return {};
+}
+
+}  // namespace
+
+std::string errno_text(int error) {
+  char buffer[128];
+  return strerror_r(error < 0 ? -error : error, buffer, sizeof buffer);
+}
+
+Result<std::unique_ptr<Kernel>> Kernel::load(const KernelOptions& options) {
+  libbpf_set_print(log_libbpf);
+  const std::string cgroup = options.cgroup.empty() ? find_cgroup2_mount() : options.cgroup;
+  if (cgroup.empty())
+    return fail("no cgroup v2 mount found in /proc/mounts: mount one (mount -t cgroup2 none /sys/fs/cgroup/unified)");
+
+  Skeleton skeleton(weft_bpf__open());
+  if (!skeleton) return fail(fmt::format("the kernel programs cannot be opened: {}", errno_text(errno)));
+  const std::uint32_t slots = 4 * std::max(2, libbpf_num_possible_cpus());
+  auto* settings = const_cast<kernel_settings*>(&skeleton->rodata->settings);
+  *settings = settings_of(options, slots);
+  bpf_map__set_max_entries(skeleton->maps.scratch_slots, slots);
+  bpf_map__set_max_entries(skeleton->maps.ring, options.ring_bytes);
+  bpf_map__set_max_entries(skeleton->maps.members, options.max_connections);
+  bpf_program__set_expected_attach_type(skeleton->progs.on_ioctl, static_cast<bpf_attach_type>(48));  // uprobe_multi
+  if (const int error = weft_bpf__load(skeleton.get()))
+    return fail(fmt::format("the kernel refused the programs: {} (weft doctor says what is missing)", errno_text(error)));
+
+  if (auto filled = fill_destinations(skeleton->maps.destinations, options.destinations); !filled)
+    return std::unexpected(filled.error());
+  auto kernel = std::make_unique<KernelImpl>(std::move(skeleton), options);
+  if (auto attached = kernel->attach(cgroup); !attached) return std::unexpected(attached.error());
+  return kernel;
+}
+
+Result<void> KernelImpl::attach(const std::string& cgroup) {
+  auto ring = RingSource::open(bpf_map__fd(skeleton_->maps.ring));
+  if (!ring) return std::unexpected(ring.error());
+  ring_ = std::move(*ring);
+  if (options_.stats) stats_ = UniqueFd(bpf_enable_stats(BPF_STATS_RUN_TIME));
+
+  const auto keep = [this](bpf_link* link, const char* name) -> Result<void> {
+    if (!link) return fail(fmt::format("{} cannot be attached: {}", name, errno_text(errno)));
+    links_.emplace_back(link);
+    return {};
+  };
+  auto& programs = skeleton_->progs;
+  for (auto* program : {programs.on_fork, programs.on_exec, programs.on_exit, programs.on_state, programs.on_receive,
+                        programs.on_send}) {
+    if (auto kept = keep(bpf_program__attach(program), bpf_program__name(program)); !kept) return kept;
+  }
+  sweep_iterator_.reset([&] {
+    LIBBPF_OPTS(bpf_iter_attach_opts, iterator_options);
+    bpf_iter_link_info info{};
+    info.map.map_fd = static_cast<__u32>(bpf_map__fd(skeleton_->maps.connections));
+    iterator_options.link_info = &info;
+    iterator_options.link_info_len = sizeof info;
+    return bpf_program__attach_iter(programs.on_sweep, &iterator_options);
+  }());
+  enrol_iterator_.reset(bpf_program__attach_iter(programs.on_enrol, nullptr));
+  if (!sweep_iterator_ || !enrol_iterator_) return fail(fmt::format("iterators: {}", errno_text(errno)));
+  if (!options_.enrol) return {};
+
+  // The program hangs on the map: when the agent dies, both go and the sockets are plain again.
+  if (const int error = bpf_prog_attach(bpf_program__fd(programs.on_message), bpf_map__fd(skeleton_->maps.members),
+                                        BPF_SK_MSG_VERDICT, 0))
+    return fail(fmt::format("on_message cannot be attached: {}", errno_text(error)));
+  members_attached_ = true;
+  const UniqueFd directory(::open(cgroup.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!directory) return fail(fmt::format("cgroup {}: {}", cgroup, errno_text(errno)));
+  return keep(bpf_program__attach_cgroup(programs.on_sockops, directory.get()), "on_sockops");
+}
+
+KernelImpl::~KernelImpl() {
+  links_.clear();
+  ioctl_links_.clear();
+  if (members_attached_)
+    bpf_prog_detach2(bpf_program__fd(skeleton_->progs.on_message), bpf_map__fd(skeleton_->maps.members),
+                     BPF_SK_MSG_VERDICT);
+}
+
+Result<std::unique_ptr<RingSource>> RingSource::open(int map_fd) {
+  auto source = std::make_unique<RingSource>();
+  source->ring_.reset(ring_buffer__new(map_fd, on_record, source.get(), nullptr));
+  if (!source->ring_) return fail(fmt::format("ring buffer: {}", errno_text(errno)));
+  return source;
+}
+
+int RingSource::on_record(void* self, void* data, std::size_t bytes) {
+  const auto* source = static_cast<RingSource*>(self);
+  (*source->handler_)(EventBytes(static_cast<const std::byte*>(data), bytes));
+  return 0;
+}
+
+std::size_t RingSource::drain(const EventHandler& handler) {
+  handler_ = &handler;
+  const int records = ring_buffer__consume(ring_.get());
+  handler_ = nullptr;
+  return records > 0 ? static_cast<std::size_t>(records) : 0;
+}
+
+}  // namespace weft

@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: Apache-2.0
+// Words for the numbers that the kernel programs count by; they are label values of metrics and stay as they are.
+#pragma once
+
+#include <string_view>
+
+namespace weft {
+
+std::string_view injection_name(unsigned result);   // enum injection_result
+std::string_view park_name(unsigned reason);        // enum park_reason
+std::string_view fault_name(unsigned fault);        // enum fault
+std::string_view program_name(unsigned program);    // enum kernel_program
+std::string_view event_name(unsigned type);         // enum event_type
+
+}  // namespace weft

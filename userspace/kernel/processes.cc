@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: Apache-2.0
+// Which processes are traced, which sockets are members: typed calls on the maps and iterators.
+#include <fmt/format.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <cstring>
+#include <ctime>
+
+#include "kernel/kernel_impl.h"
+
+namespace weft {
+namespace {
+
+std::uint32_t flags_of(const ProcessSettings& settings) {
+  std::uint32_t flags = 0;
+  if (settings.task == TaskRule::thread) flags |= PROCESS_TASK_THREAD;
+  if (settings.task == TaskRule::none) flags |= PROCESS_TASK_NONE;
+  if (settings.never_enrol) flags |= PROCESS_NEVER_ENROL;
+  if (settings.instrumented) flags |= PROCESS_INSTRUMENTED;
+  if (settings.orphans_root) flags |= PROCESS_ORPHANS_ROOT;
+  if (settings.blocking_known) flags |= PROCESS_BLOCKING_KNOWN;
+  return flags;
+}
+
+std::uint64_t monotonic_ns() {
+  timespec now{};
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return static_cast<std::uint64_t>(now.tv_sec) * 1'000'000'000u + static_cast<std::uint64_t>(now.tv_nsec);
+}
+
+}  // namespace
+
+Result<void> KernelImpl::trace(pid_t tgid, const ProcessSettings& settings) {
+  process_change_args change{};
+  change.tgid = static_cast<__u32>(tgid);
+  change.flags = flags_of(settings);
+  change.generation = ++generation_;
+  LIBBPF_OPTS(bpf_test_run_opts, run, .ctx_in = &change, .ctx_size_in = sizeof change);
+  if (const int error = bpf_prog_test_run_opts(bpf_program__fd(skeleton_->progs.set_process), &run))
+    return fail(fmt::format("process {} cannot be traced: {}", tgid, errno_text(error)));
+  if (change.result) return fail(fmt::format("process {} cannot be traced: too many processes", tgid));
+  return {};
+}
+
+void KernelImpl::untrace(pid_t tgid) {
+  const auto key = static_cast<__u32>(tgid);
+  bpf_map__delete_elem(skeleton_->maps.processes, &key, sizeof key, 0);
+  unwatch_ioctl(tgid);
+  run_sweep(0, key);
+}
+
+std::map<pid_t, ProcessFindings> KernelImpl::findings() {
+  std::map<pid_t, ProcessFindings> all;
+  const bpf_map* map = skeleton_->maps.processes;
+  __u32 key = 0, next = 0;
+  for (int error = bpf_map__get_next_key(map, nullptr, &next, sizeof next); !error;
+       error = bpf_map__get_next_key(map, &key, &next, sizeof next)) {
+    key = next;
+    process_entry entry{};
+    if (bpf_map__lookup_elem(map, &key, sizeof key, &entry, sizeof entry, 0)) continue;
+    auto& found = all[static_cast<pid_t>(key)];
+    found.nonblocking_server = entry.findings & FINDING_NONBLOCKING;
+    found.overlapping = entry.findings & FINDING_OVERLAPPING;
+    found.event_loop = found.nonblocking_server || found.overlapping;
+    found.inherit_off = entry.findings & FINDING_INHERIT_OFF;
+    found.inherits = !found.inherit_off && entry.good_births >= INHERIT_AFTER_BIRTHS;
+    found.live_exchanges = entry.live > 0 ? static_cast<std::uint64_t>(entry.live) : 0;
+    found.connections = entry.connections;
+  }
+  return all;
+}
+
+void KernelImpl::release_socket(std::uint64_t connection_id) {
+  bpf_map__delete_elem(skeleton_->maps.members, &connection_id, sizeof connection_id, 0);
+}
+
+void KernelImpl::run_iterator(const Link& iterator) {
+  const UniqueFd fd(bpf_iter_create(bpf_link__fd(iterator.get())));
+  if (!fd) return;
+  char nothing[256];
+  while (::read(fd.get(), nothing, sizeof nothing) > 0) {
+  }
+}
+
+void KernelImpl::run_sweep(std::uint64_t idle_before_ns, std::uint32_t release_tgid) {
+  const std::lock_guard lock(sweep_mutex_);
+  skeleton_->bss->sweep.idle_before_ns = idle_before_ns;
+  skeleton_->bss->sweep.release_tgid = release_tgid;
+  skeleton_->bss->sweep.seen = 0;
+  run_iterator(sweep_iterator_);
+  connections_seen_ = skeleton_->bss->sweep.seen;
+}
+
+void KernelImpl::enrol_joined() { run_iterator(enrol_iterator_); }
+
+void KernelImpl::sweep() {
+  const auto now = monotonic_ns();
+  run_sweep(now > options_.idle_timeout_ns ? now - options_.idle_timeout_ns : 0, 0);
+}
+
+void KernelImpl::stop_changing() {
+  run_sweep(0, ~0u);
+}
+
+Result<void> KernelImpl::watch_ioctl(pid_t tgid, const std::string& libc, std::uint64_t offset) {
+  // bpf(2) BPF_LINK_CREATE for BPF_TRACE_UPROBE_MULTI (Linux 6.6), which the installed libbpf has no wrapper for.
+  struct {
+    __u32 prog_fd, target_fd, attach_type, flags;
+    __u64 path, offsets, ref_ctr_offsets, cookies;
+    __u32 count, multi_flags, pid, reserved;
+  } attributes{};
+  attributes.prog_fd = static_cast<__u32>(bpf_program__fd(skeleton_->progs.on_ioctl));
+  attributes.attach_type = 48;
+  attributes.path = reinterpret_cast<__u64>(libc.c_str());
+  attributes.offsets = reinterpret_cast<__u64>(&offset);
+  attributes.count = 1;
+  attributes.pid = static_cast<__u32>(tgid);
+  UniqueFd link(static_cast<int>(::syscall(SYS_bpf, BPF_LINK_CREATE, &attributes, sizeof attributes - sizeof(__u32))));
+  if (!link) return fail(fmt::format("uprobe on ioctl in {} of process {}: {}", libc, tgid, errno_text(errno)));
+  ioctl_links_[tgid].push_back(std::move(link));
+  return {};
+}
+
+void KernelImpl::unwatch_ioctl(pid_t tgid) { ioctl_links_.erase(tgid); }
+
+}  // namespace weft
