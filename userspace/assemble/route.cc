@@ -15,7 +15,7 @@ constexpr std::size_t min_hex_bytes = 8;
 
 struct Shape {
   std::size_t digits = 0, letters = 0, hex = 0, others = 0;
-  bool lower = false, upper = false, at = false;
+  bool lower = false, upper = false;
 };
 
 Shape shape_of(std::string_view text) {
@@ -25,7 +25,6 @@ Shape shape_of(std::string_view text) {
     else if (is_alpha(c)) shape.letters++, (c >= 'a' ? shape.lower : shape.upper) = true;
     else shape.others++;
     shape.hex += is_hex(c);
-    shape.at |= c == '@';
   }
   return shape;
 }
@@ -59,11 +58,11 @@ bool is_id(std::string_view text) {
   if (all_digits(text) || is_uuid(text) || is_prefixed_number(text)) return true;
   const Shape shape = shape_of(text);
   if (text.size() > 1 && text.front() == '-' && all_digits(text.substr(1))) return true;
-  if (shape.at || text.size() > max_word_bytes) return true;
+  if (text.size() > max_word_bytes) return true;
   if (shape.hex == text.size() && text.size() >= min_hex_bytes && shape.digits > 0) return true;
   if (text.size() >= min_token_bytes && shape.digits >= 2 && (shape.lower && shape.upper)) return true;
   if (text.size() >= min_token_bytes && shape.digits * 4 >= text.size()) return true;
-  return shape.digits >= 3 && shape.digits > shape.letters && shape.others == 0;   // 12ab34, x1234
+  return shape.digits >= 4 && shape.digits > shape.letters && shape.others == 0;   // 12ab34, x1234; not h264
 }
 
 // The part after the last dot when it looks like a file's: one to five letters or digits with a letter first.
@@ -83,8 +82,9 @@ void append_segment(std::string_view segment, std::string& out) {
     out.append("{date}");
     return;
   }
-  const std::string_view extension = extension_of(segment);
-  if (is_id(segment.substr(0, segment.size() - extension.size())))
+  const bool mail = segment.find('@') != std::string_view::npos;
+  const std::string_view extension = mail ? std::string_view{} : extension_of(segment);
+  if (mail || is_id(segment.substr(0, segment.size() - extension.size())))
     out.append("{id}").append(extension);
   else
     out.append(segment);
