@@ -66,7 +66,9 @@ class AgentControl {
   // Until the agent ends. Errors: no such process, refused and why; one line.
   virtual Result<void> attach(pid_t pid) = 0;
   virtual Result<void> detach(pid_t pid) = 0;
-  // Every kernel event after masking, from the agent's event thread. The handler never blocks and copies what it keeps.
+  // The pieces of a new recording (docs/recording.md), from the agent's event thread: its header first, perhaps during
+  // this call, then every kernel event after masking, with resource and clock records. The handler never blocks and
+  // copies what it keeps.
   virtual std::unique_ptr<EventSubscription> subscribe_events(EventHandler handler) = 0;
 };
 

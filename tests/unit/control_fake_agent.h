@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: Apache-2.0
+// An agent that knows three processes and does what tests tell it, with a control socket in a folder of its own.
+#pragma once
+
+#include <unistd.h>
+
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "control/api_server.h"
+#include "unit/store_spans.h"
+
+namespace weft {
+
+class FakeAgent final : public AgentControl {
+ public:
+  StatusReport status() override {
+    StatusReport report;
+    report.version = "0.1.0";
+    report.pid = 42;
+    report.uptime_ns = 90'000'000'000;
+    report.healthy = healthy;
+    if (!healthy) report.problems = {"exporter otlp: connection refused"};
+    report.kernel_release = "6.18.0";
+    report.mechanisms = {{"sk_msg", Probe::State::works, "attached to a test socket", "headers are injected", ""}};
+    report.processes = {{"traced", 2}, {"seen", 1}};
+    report.spans_total = 1000;
+    report.spans_per_second = 12.5;
+    report.losses = {{"ring_full", 3}};
+    report.injections = {{"done", 500}, {"no_task", 2}};
+    report.exporters = {{"otlp", {{"sent", 990}, {"dropped_queue_full", 10}}, 5, 2048, ""}};
+    return report;
+  }
+  std::vector<ProcessRow> processes() override {
+    return {
+        {.pid = 100,
+         .service = "orders",
+         .executable = "/usr/bin/python3.11",
+         .language = "python",
+         .state = "traced",
+         .task_rule = "thread",
+         .task_why = "blocking sockets",
+         .protocols = {"http"},
+         .connections = 3},
+        {.pid = 200, .service = "web", .executable = "/usr/sbin/nginx", .state = "seen", .reason = "no entry matches"},
+        {.pid = 300, .service = "odd\x1b[31m\xff", .state = "refused", .reason = "another user namespace"}};
+  }
+  Result<void> attach(pid_t pid) override { return act("attach", pid); }
+  Result<void> detach(pid_t pid) override { return act("detach", pid); }
+
+  std::unique_ptr<EventSubscription> subscribe_events(EventHandler handler) override {
+    struct Subscription final : EventSubscription {
+      Subscription(FakeAgent& agent, int id) : agent(agent), id(id) {}
+      ~Subscription() override {
+        std::lock_guard lock(agent.mutex);
+        agent.handlers.erase(id);
+      }
+      FakeAgent& agent;
+      const int id;
+    };
+    std::lock_guard lock(mutex);
+    piece(handler, "HEADER");
+    handlers[next] = std::move(handler);
+    return std::make_unique<Subscription>(*this, next++);
+  }
+  void emit(const std::string& text) {
+    std::lock_guard lock(mutex);
+    for (auto& [id, handler] : handlers) piece(handler, text);
+  }
+  std::size_t recorders() {
+    std::lock_guard lock(mutex);
+    return handlers.size();
+  }
+
+  bool healthy = true;
+  std::mutex mutex;
+  std::vector<std::string> actions;
+
+ private:
+  static void piece(EventHandler& handler, const std::string& text) {
+    handler(EventBytes(reinterpret_cast<const std::byte*>(text.data()), text.size()));
+  }
+  Result<void> act(const char* what, pid_t pid) {
+    if (pid == 404) return fail("no process 404");
+    std::lock_guard lock(mutex);
+    actions.push_back(what + std::string(" ") + std::to_string(pid));
+    return {};
+  }
+  std::map<int, EventHandler> handlers;
+  int next = 0;
+};
+
+struct FakeDaemon {
+  explicit FakeDaemon(ApiOptions options = {}) {
+    char name[] = "/tmp/weft-control-XXXXXX";
+    folder = mkdtemp(name);
+    options.socket_path = folder + "/weft.sock";
+    socket = options.socket_path;
+    auto started = ApiServer::start(options, agent, store, routes);
+    if (started) server = std::move(*started);
+  }
+  ~FakeDaemon() {
+    server.reset();
+    std::filesystem::remove_all(folder);
+  }
+  // Two traces: orders -> back with an error, and one of web.
+  void add_spans() {
+    for (const auto& recipe : {SpanRecipe{.trace = 1,
+                                          .span = 2,
+                                          .parent = 1,
+                                          .start_ms = 1010,
+                                          .length_ms = 20,
+                                          .service = "back",
+                                          .error = true,
+                                          .name = "GET /stock",
+                                          .method = "GET",
+                                          .route = "/stock"},
+                               SpanRecipe{.trace = 1,
+                                          .span = 1,
+                                          .start_ms = 1000,
+                                          .length_ms = 100,
+                                          .service = "orders",
+                                          .name = "GET /orders/{id}",
+                                          .method = "GET",
+                                          .route = "/orders/{id}"},
+                               SpanRecipe{.trace = 2,
+                                          .span = 3,
+                                          .start_ms = 2000,
+                                          .length_ms = 5,
+                                          .service = "web",
+                                          .kind = SpanKind::client,
+                                          .name = "GET"}}) {
+      const auto span = make_span(recipe);
+      store.offer(span);
+      routes.offer(span);
+    }
+  }
+
+  std::string folder, socket;
+  ManualClock clock;
+  FakeAgent agent;
+  TraceStore store{100, 1 << 20};
+  RoutesTable routes{clock};
+  std::unique_ptr<ApiServer> server;
+};
+
+}  // namespace weft

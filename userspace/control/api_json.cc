@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "control/api_json.h"
+
+#include <nlohmann/json.hpp>
+
+#include "exporter/console/span_json.h"
+
+namespace weft {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+std::string text(const Json& json) { return json.dump(-1, ' ', false, Json::error_handler_t::replace); }
+
+std::string_view state_name(Probe::State state) {
+  switch (state) {
+    case Probe::State::works:
+      return "works";
+    case Probe::State::limited:
+      return "limited";
+    case Probe::State::missing:
+      return "missing";
+  }
+  return "missing";
+}
+
+Json mechanisms(const std::vector<Probe>& probes) {
+  Json list = Json::array();
+  for (const Probe& probe : probes) {
+    list.push_back({{"name", probe.name},
+                    {"state", state_name(probe.state)},
+                    {"finding", probe.finding},
+                    {"effect", probe.effect},
+                    {"remedy", probe.remedy}});
+  }
+  return list;
+}
+
+Json exporters(const std::vector<ExportCounters>& counters) {
+  Json list = Json::array();
+  for (const ExportCounters& one : counters) {
+    list.push_back({{"name", one.exporter},
+                    {"spans", Json(one.by_result)},
+                    {"queued", one.queued},
+                    {"queue_limit", one.queue_limit},
+                    {"last_error", one.last_error}});
+  }
+  return list;
+}
+
+Json object(const std::map<std::string, std::uint64_t>& counts) {
+  Json json = Json::object();
+  for (const auto& [key, value] : counts) json[key] = value;
+  return json;
+}
+
+}  // namespace
+
+std::string status_json(const StatusReport& status, const StoreCounters& store) {
+  Json json;
+  json["version"] = status.version;
+  json["pid"] = status.pid;
+  json["started_unix_nano"] = status.started_unix_ns;
+  json["uptime_seconds"] = static_cast<double>(status.uptime_ns) / 1e9;
+  json["healthy"] = status.healthy;
+  json["problems"] = status.problems;
+  json["kernel"] = {{"release", status.kernel_release}, {"mechanisms", mechanisms(status.mechanisms)}};
+  json["processes"] = object(status.processes);
+  json["spans"] = {{"total", status.spans_total}, {"per_second", status.spans_per_second}};
+  json["losses"] = object(status.losses);
+  json["injections"] = object(status.injections);
+  json["exporters"] = exporters(status.exporters);
+  json["store"] = {{"traces", store.traces},
+                   {"spans", store.spans},
+                   {"bytes", store.bytes},
+                   {"evicted_traces", store.evicted_traces},
+                   {"refused_spans", store.refused_spans}};
+  json["policy_version"] = status.policy_version;
+  return text(json);
+}
+
+std::string processes_json(const std::vector<ProcessRow>& processes) {
+  Json list = Json::array();
+  for (const ProcessRow& row : processes) {
+    list.push_back({{"pid", row.pid},
+                    {"service", row.service},
+                    {"executable", row.executable},
+                    {"language", row.language},
+                    {"state", row.state},
+                    {"reason", row.reason},
+                    {"task", {{"rule", row.task_rule}, {"why", row.task_why}}},
+                    {"protocols", row.protocols},
+                    {"connections", row.connections},
+                    {"live_exchanges", row.live_exchanges},
+                    {"probes", row.probes}});
+  }
+  return text({{"processes", std::move(list)}});
+}
+
+std::string traces_json(const std::vector<TraceSummary>& traces) {
+  Json list = Json::array();
+  for (const TraceSummary& trace : traces) {
+    list.push_back({{"trace_id", trace.trace_id.hex()},
+                    {"name", trace.root_name},
+                    {"service", trace.root_service},
+                    {"start_unix_nano", trace.start_unix_ns},
+                    {"duration_nano", trace.duration_ns},
+                    {"spans", trace.spans},
+                    {"errors", trace.errors},
+                    {"services", trace.services}});
+  }
+  return text({{"traces", std::move(list)}});
+}
+
+std::string trace_json(const TraceId& id, const std::vector<SpanPtr>& spans) {
+  std::string json = "{\"trace_id\":\"" + id.hex() + "\",\"spans\":[";
+  for (std::size_t i = 0; i < spans.size(); ++i) json += (i ? "," : "") + span_json(*spans[i]);
+  return json + "]}";
+}
+
+std::string routes_json(const std::vector<RouteRow>& routes) {
+  Json list = Json::array();
+  for (const RouteRow& row : routes) {
+    list.push_back({{"service", row.service},
+                    {"kind", row.kind},
+                    {"method", row.method},
+                    {"route", row.route},
+                    {"total", row.total},
+                    {"requests", row.requests},
+                    {"errors", row.errors},
+                    {"rate_per_second", row.rate_per_second},
+                    {"error_ratio", row.error_ratio},
+                    {"p50_nano", row.p50_ns},
+                    {"p99_nano", row.p99_ns}});
+  }
+  return text(
+      {{"window_seconds", RoutesTable::kSlotNs * RoutesTable::kSlots / 1'000'000'000}, {"routes", std::move(list)}});
+}
+
+std::string error_json(std::string_view message) { return text({{"error", message}}); }
+
+}  // namespace weft
