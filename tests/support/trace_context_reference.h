@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace weft::test {
+
+// The rules of docs/formats/trace-context.md once more, in the plainest form, to compare the parsers of bpf/wire with.
+
+struct ReferenceIds {
+  int version = 0;
+  std::string trace_id;   // 32 hex digits
+  std::string parent_id;  // 16 hex digits
+  int flags = 0;
+  bool zero_id = false;
+};
+// nullopt: malformed.
+std::optional<ReferenceIds> reference_traceparent(const std::string& value);
+
+struct ReferenceTracestate {
+  std::string text;
+  int dropped = 0;
+};
+// nullopt: discarded.
+std::optional<ReferenceTracestate> reference_tracestate(const std::vector<std::string>& lines);
+
+struct ReferenceBaggage {
+  std::string text;
+  int members = 0;
+  int malformed = 0;
+  int over = 0;
+};
+ReferenceBaggage reference_baggage(const std::vector<std::string>& lines);
+
+}  // namespace weft::test
