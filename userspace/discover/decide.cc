@@ -22,7 +22,10 @@ bool Discoverer::refresh(Process& process) {
   auto info = reader_.read(process.info.pid);
   if (!info) return false;
   process.info = std::move(*info);
+  if (matcher_.asks_for_containers()) reader_.read_container(process.info);
+  if (matcher_.asks_for_languages()) reader_.read_language(process.info);
   const Verdict verdict = matcher_.judge(process.info, [&](const std::vector<PortRange>& wanted) {
+    if (process.info.net_namespace == 0) reader_.read_network(process.info);
     std::vector<std::uint16_t> found = ports_.of(process.info, wanted);
     for (const std::uint16_t port : process.ports) {
       const bool asked = std::any_of(wanted.begin(), wanted.end(), [port](const PortRange& range) {
@@ -118,15 +121,17 @@ void Discoverer::apply(Process& process, bool fresh) {
 // What has to be known of a program before it is traced. REQUIRES: the process has just been read.
 void Discoverer::learn_program(Process& process) {
   reader_.read_environment(process.info);
+  reader_.read_container(process.info);
+  reader_.read_language(process.info);
   process.blocking_known = serves_thread_per_request(process.info, files_);
   const auto matches = [&process](const std::string& glob) { return glob_match(glob, process.info.executable); };
+  process.never_enrol.clear();
   if (std::any_of(rules_.never_enrol.begin(), rules_.never_enrol.end(), matches)) {
-    process.never_enrol = true;
-    process.never_enrol_reason = "propagation.never_enrol names it";
+    process.never_enrol = "propagation.never_enrol names it";
+  } else if (process.asked_fionread) {
+    process.never_enrol = kAskedFionread;
   } else if (rules_.fionread_broken && asks_fionread(process.info)) {
-    process.never_enrol = true;
-    process.never_enrol_reason =
-        "it is known to ask FIONREAD, which this kernel answers wrongly on sockets that weft changes";
+    process.never_enrol = "it is known to ask FIONREAD, which this kernel answers wrongly on sockets that weft changes";
   }
 }
 
@@ -137,7 +142,7 @@ void Discoverer::hand_over(Process& process, bool fresh) {
   }
   ProcessSettings settings;
   settings.task = process.rule != nullptr ? process.rule->task : TaskRule::automatic;
-  settings.never_enrol = process.never_enrol;
+  settings.never_enrol = !process.never_enrol.empty();
   settings.instrumented = !process.instrumented.empty();
   settings.orphans_root = rules_.orphans_root;
   settings.blocking_known = process.blocking_known;
@@ -159,7 +164,7 @@ void Discoverer::hand_over(Process& process, bool fresh) {
                    : process.by_hand_inherited       ? "an ancestor was attached by hand"
                                                      : process.rule_reason;
   if (settings.instrumented) process.reason = "it makes its own spans: " + process.instrumented;
-  if (settings.never_enrol) process.reason += "; observed only: " + process.never_enrol_reason;
+  if (settings.never_enrol) process.reason += "; observed only: " + process.never_enrol;
 }
 
 void Discoverer::take_back(Process& process) {

@@ -13,6 +13,11 @@ namespace weft {
 namespace {
 
 constexpr std::uint64_t kRetryRefused_ns = 30'000'000'000;
+// A poll looks for another executable in one process of so many: exec events tell it at once, this is for lost ones.
+constexpr unsigned kTurns = 8;
+// Likewise for listening sockets. Rare, because the kernel walks its whole hash of connections for /proc/net/tcp:
+// milliseconds, however few there are.
+constexpr unsigned kPortTurns = 32;
 constexpr std::string_view kDeleted = " (deleted)";
 
 }  // namespace
@@ -45,17 +50,18 @@ Discoverer::Discoverer(DiscoveryRules rules, ProcessTarget& target, ResourceTabl
 
 void Discoverer::scan() {
   const std::scoped_lock lock(mutex_);
-  scan_locked();
+  scan_locked(std::nullopt);
 }
 
 void Discoverer::poll() {
   const std::scoped_lock lock(mutex_);
-  if (clock_.monotonic_ns() - last_scan_ns_ >= rules_.poll_interval_ns) scan_locked();
+  if (clock_.monotonic_ns() - last_scan_ns_ >= rules_.poll_interval_ns) scan_locked(++turn_);
 }
 
-void Discoverer::scan_locked() {
+void Discoverer::scan_locked(std::optional<unsigned> turn) {
   last_scan_ns_ = clock_.monotonic_ns();
-  ports_.renew();
+  const bool ports_too = !turn || *turn % kPortTurns == 0;
+  if (ports_too) ports_.renew();
   std::set<pid_t> present;
   std::vector<pid_t> changed;
   const bool readable = files_.each_process([&](pid_t pid, std::uint64_t inode) {
@@ -73,7 +79,7 @@ void Discoverer::scan_locked() {
     if (!present.contains(pid)) gone.push_back(pid);
   }
   for (const pid_t pid : gone) drop(pid);
-  recheck_known(changed);
+  recheck_known(changed, turn, ports_too);
   settle(std::move(changed));
 }
 
@@ -88,20 +94,25 @@ bool Discoverer::still_the_same(Process& process, std::uint64_t inode) {
 
 // Known processes that have to be looked at again: their file is another one, a port may have been opened, or the
 // target had no room for them.
-void Discoverer::recheck_known(std::vector<pid_t>& again) {
+void Discoverer::recheck_known(std::vector<pid_t>& again, std::optional<unsigned> turn, bool ports_too) {
   const std::set<pid_t> fresh(again.begin(), again.end());
   for (auto& [pid, process] : processes_) {
     if (fresh.contains(pid)) continue;
-    auto executable = files_.link(pid, "exe");
-    if (!executable) continue;
-    if (executable->ends_with(kDeleted)) executable->resize(executable->size() - kDeleted.size());
-    const bool executed_another = *executable != process.info.executable;
-    const bool may_listen = matcher_.asks_for_ports() && process.state == DiscoveryState::seen &&
-                            ports_.changed(pid, process.info.net_namespace);
+    const bool its_turn = !turn || (static_cast<unsigned>(pid) + *turn) % kTurns == 0;
+    const bool executed_another = its_turn && executes_another(process);
+    const bool may_listen = ports_too && matcher_.asks_for_ports() && process.state == DiscoveryState::seen &&
+                            process.info.net_namespace != 0 && ports_.changed(pid, process.info.net_namespace);
     const bool retry = process.failed_ns != 0 && last_scan_ns_ - process.failed_ns >= kRetryRefused_ns;
     if (executed_another) executed(process);
     if (executed_another || ((may_listen || retry) && refresh(process))) again.push_back(pid);
   }
+}
+
+bool Discoverer::executes_another(const Process& process) const {
+  auto executable = files_.link(process.info.pid, "exe");
+  if (!executable) return false;
+  if (executable->ends_with(kDeleted)) executable->resize(executable->size() - kDeleted.size());
+  return *executable != process.info.executable;
 }
 
 Discoverer::Process* Discoverer::admit(pid_t pid, std::uint64_t inode) {
@@ -149,8 +160,7 @@ void Discoverer::executed(Process& process) {
   detector_.forget(process.info.pid);
   process.ports.clear();
   process.instrumented.clear();
-  process.never_enrol = false;
-  process.never_enrol_reason.clear();
+  process.asked_fionread = false;
   process.failed_ns = 0;
   if (!refresh(process)) process.info.args.clear();  // gone already; its exit will be told
 }
@@ -163,8 +173,7 @@ void Discoverer::forked(pid_t pid, pid_t parent) {
   const auto known = processes_.find(parent != 0 ? parent : child->info.parent);
   if (known != processes_.end() && known->second.info.executable == child->info.executable) {
     child->instrumented = known->second.instrumented;
-    child->never_enrol = known->second.never_enrol;
-    child->never_enrol_reason = known->second.never_enrol_reason;
+    child->asked_fionread = known->second.asked_fionread;
   }
   settle({pid});
 }
@@ -182,10 +191,8 @@ void Discoverer::saw_request(const SeenRequest& request) {
 void Discoverer::saw_fionread(pid_t pid) {
   const std::scoped_lock lock(mutex_);
   const auto known = processes_.find(pid);
-  if (known == processes_.end() || known->second.never_enrol) return;
-  known->second.never_enrol = true;
-  known->second.never_enrol_reason =
-      "it asked FIONREAD, which this kernel answers wrongly on sockets that weft changes";
+  if (known == processes_.end() || std::exchange(known->second.asked_fionread, true)) return;
+  if (known->second.never_enrol.empty()) known->second.never_enrol = kAskedFionread;
   apply(known->second, false);
 }
 
@@ -256,9 +263,10 @@ std::vector<DiscoveredProcess> Discoverer::processes() const {
   std::vector<DiscoveredProcess> rows;
   rows.reserve(processes_.size());
   for (const auto& [pid, process] : processes_) {
-    rows.push_back({pid, process.service, utf8_text(process.info.executable),
-                    std::string(language_name(process.info.language)), process.state, process.reason,
-                    process.settings});
+    Language language = process.info.language;  // of those not traced it may not have been asked yet
+    if (language == Language::unknown) language = languages_.guess(files_.path(pid, "exe"), process.info.executable);
+    rows.push_back({pid, process.service, utf8_text(process.info.executable), std::string(language_name(language)),
+                    process.state, process.reason, process.settings});
   }
   return rows;
 }

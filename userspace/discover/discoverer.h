@@ -17,6 +17,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -62,9 +63,11 @@ class Discoverer {
              std::string proc_root = "/proc");
 
   // One look at every process: new ones are judged, vanished ones dropped, those that execute another file judged
-  // anew. Call it once at the start, then through poll(). An exec of the same file is known by its event only.
+  // anew. An exec of the same file is known by its event only.
   void scan();
-  void poll();  // scans when poll_interval has passed since the last scan
+  // Call it as often as you like: when poll_interval has passed it looks for new and vanished processes, and at a part
+  // of the others.
+  void poll();
 
   // What the kernel reports. `parent` is known for fork, `port` for listen.
   void on_change(pid_t pid, ProcessChange change, pid_t parent = 0, std::uint16_t port = 0);
@@ -85,6 +88,9 @@ class Discoverer {
   std::array<std::size_t, 4> counts() const;         // by DiscoveryState
 
  private:
+  static constexpr std::string_view kAskedFionread =
+      "it asked FIONREAD, which this kernel answers wrongly on sockets that weft changes";
+
   enum class ByHand : std::uint8_t { nothing, attach, detach };
   struct Process {
     ProcessInfo info;         // without arguments and environment once it has been judged
@@ -97,8 +103,8 @@ class Discoverer {
     std::vector<std::uint16_t> ports;  // told by listen events
     ByHand by_hand = ByHand::nothing;
     bool by_hand_inherited = false;  // an ancestor was attached by hand
-    bool never_enrol = false;
-    std::string never_enrol_reason;
+    bool asked_fionread = false;
+    std::string never_enrol;  // why its sockets are never changed, or empty
     bool blocking_known = false;
     std::string instrumented;  // why, or empty
     DiscoveryState state = DiscoveryState::seen;
@@ -122,9 +128,10 @@ class Discoverer {
   void drop(pid_t pid);
   void executed(Process& process);
   void forked(pid_t pid, pid_t parent);
-  void scan_locked();
+  void scan_locked(std::optional<unsigned> turn);  // no turn: all known processes are looked at again
   bool still_the_same(Process& process, std::uint64_t inode);
-  void recheck_known(std::vector<pid_t>& again);
+  void recheck_known(std::vector<pid_t>& again, std::optional<unsigned> turn, bool ports_too);
+  bool executes_another(const Process& process) const;
   void attach_descendants(pid_t ancestor, bool attached);
 
   mutable std::mutex mutex_;
@@ -133,13 +140,14 @@ class Discoverer {
   ResourceTable& resources_;
   const Clock& clock_;
   ProcFiles files_;
-  LanguageGuesser languages_;
+  mutable LanguageGuesser languages_;  // a cache
   ProcessReader reader_;
   ListeningPorts ports_;
   Matcher matcher_;
   InstrumentedDetector detector_;
   std::map<pid_t, Process> processes_;
   std::uint64_t last_scan_ns_ = 0;
+  unsigned turn_ = 0;
 };
 
 }  // namespace weft

@@ -30,9 +30,15 @@ Matcher::Matcher(const DiscoveryRules& rules, std::uint64_t host_pid_namespace)
     : exclude_(rules.exclude), host_pid_namespace_(host_pid_namespace) {
   for (const InstrumentRule& rule : rules.instrument) {
     instrument_.push_back(std::make_shared<const InstrumentRule>(rule));
-    asks_for_ports_ |= !rule.open_ports.empty();
+    note_needs(rule);
   }
-  for (const InstrumentRule& rule : exclude_) asks_for_ports_ |= !rule.open_ports.empty();
+  for (const InstrumentRule& rule : exclude_) note_needs(rule);
+}
+
+void Matcher::note_needs(const InstrumentRule& rule) {
+  asks_for_ports_ |= !rule.open_ports.empty();
+  asks_for_containers_ |= rule.containers_only;
+  asks_for_languages_ |= !rule.languages.empty();
 }
 
 // Ports last: they cost a walk through the process's descriptors.

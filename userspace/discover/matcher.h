@@ -29,19 +29,25 @@ class Matcher {
   Matcher(const DiscoveryRules& rules, std::uint64_t host_pid_namespace);
 
   Verdict judge(const ProcessInfo& process, const PortLookup& ports) const;
+  // What has to be read of a process before judge().
   bool asks_for_ports() const { return asks_for_ports_; }
+  bool asks_for_containers() const { return asks_for_containers_; }
+  bool asks_for_languages() const { return asks_for_languages_; }
   bool empty() const { return instrument_.empty(); }
 
   // An entry equal to this one, or null: an inherited decision lives on when the rules are read again.
   std::shared_ptr<const InstrumentRule> same_rule(const InstrumentRule& rule) const;
 
  private:
+  void note_needs(const InstrumentRule& rule);
   bool matches(const InstrumentRule& rule, const ProcessInfo& process, const PortLookup& ports) const;
 
   std::vector<std::shared_ptr<const InstrumentRule>> instrument_;
   std::vector<InstrumentRule> exclude_;
   std::uint64_t host_pid_namespace_;
   bool asks_for_ports_ = false;
+  bool asks_for_containers_ = false;
+  bool asks_for_languages_ = false;
 };
 
 // The conditions of an entry in the words of the configuration.

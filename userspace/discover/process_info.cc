@@ -102,13 +102,22 @@ std::optional<ProcessInfo> ProcessReader::read(pid_t pid) const {
   const auto stat = files_.read(pid, "stat", 4096);
   if (!stat || !parse_stat(*stat, info)) return std::nullopt;
   if (const auto args = files_.read(pid, "cmdline", kMaxArgs_bytes)) info.args = split_args(*args);
-  if (const auto cgroup = files_.read(pid, "cgroup", kMaxCgroup_bytes)) {
+  info.language = language_of_name(info.executable);
+  return info;
+}
+
+void ProcessReader::read_container(ProcessInfo& info) const {
+  if (const auto cgroup = files_.read(info.pid, "cgroup", kMaxCgroup_bytes)) {
     info.container_id = container_id_of_cgroup(*cgroup);
   }
-  info.net_namespace = files_.namespace_id(pid, "net");
-  info.pid_namespace = files_.namespace_id(pid, "pid");
-  if (languages_ != nullptr) info.language = languages_->guess(files_.path(pid, "exe"), info.executable);
-  return info;
+  info.pid_namespace = files_.namespace_id(info.pid, "pid");
+}
+
+void ProcessReader::read_network(ProcessInfo& info) const { info.net_namespace = files_.namespace_id(info.pid, "net"); }
+
+void ProcessReader::read_language(ProcessInfo& info) const {
+  if (languages_ == nullptr || info.language != Language::unknown) return;
+  info.language = languages_->guess(files_.path(info.pid, "exe"), info.executable);
 }
 
 void ProcessReader::read_environment(ProcessInfo& info) const {

@@ -31,8 +31,8 @@ struct PortRange {
 // condition at all matches nothing.
 struct InstrumentRule {
   // Conditions. Globs: * any characters (also '/'), ? one character, [a-z] a class.
-  std::string exe_path;                  // on the resolved executable
-  std::string cmd_args;                  // on the command line, its arguments joined by one space
+  std::string exe_path;               // on the resolved executable
+  std::string cmd_args;               // on the command line, its arguments joined by one space
   std::vector<PortRange> open_ports;  // any of the process's listening TCP ports
   std::vector<Language> languages;
   std::vector<pid_t> target_pids;
