@@ -58,6 +58,7 @@ std::vector<std::byte> encode_recording_header(const ClockPoint& clock) {
   header.response_bytes = sizeof(response_event);
   header.process_bytes = sizeof(process_event);
   header.socket_bytes = sizeof(socket_event);
+  header.injections = INJECTION_COUNT;
   Encoder encoder;
   encoder.fixed(header);
   return std::move(encoder.out);

@@ -24,7 +24,8 @@ struct FileHeader {
   std::uint16_t response_bytes;
   std::uint16_t process_bytes;
   std::uint16_t socket_bytes;
-  std::uint8_t reserved[24];
+  std::uint16_t injections;     // INJECTION_COUNT: its numbers are those of one weft
+  std::uint8_t reserved[22];
 };
 static_assert(sizeof(FileHeader) == 64);
 

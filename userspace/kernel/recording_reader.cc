@@ -103,7 +103,8 @@ Result<void> RecordingReader::read_header() {
     return fail(path_ + ": was recorded on a machine of the other byte order; replay it on one like that");
   if (header.version != recording::version || header.header_bytes != sizeof(header) ||
       header.request_bytes != sizeof(request_event) || header.response_bytes != sizeof(response_event) ||
-      header.process_bytes != sizeof(process_event) || header.socket_bytes != sizeof(socket_event))
+      header.process_bytes != sizeof(process_event) || header.socket_bytes != sizeof(socket_event) ||
+      header.injections != INJECTION_COUNT)
     return fail(path_ + ": recording format " + std::to_string(header.version) +
                 " of another weft; replay it with the weft that recorded it");
   clock_.origin_ = {header.monotonic_ns, header.unix_ns};
