@@ -1,0 +1,13 @@
+# SPDX-License-Identifier: Apache-2.0
+# The parsers of bpf/wire as the kernel runs them, by BPF_PROG_TEST_RUN, against the user-space build.
+find_package(PkgConfig REQUIRED)
+pkg_check_modules(WIRE_DOOR_LIBBPF REQUIRED IMPORTED_TARGET libbpf)
+add_library(weft_test_wire_door STATIC
+  ${CMAKE_SOURCE_DIR}/tests/support/wire_door.cc
+  ${CMAKE_SOURCE_DIR}/tests/support/trace_context_cases.cc)
+target_include_directories(weft_test_wire_door PUBLIC ${CMAKE_SOURCE_DIR}/tests ${CMAKE_SOURCE_DIR}/bpf
+  PRIVATE ${WEFT_BPF_OUT})
+target_link_libraries(weft_test_wire_door PUBLIC PkgConfig::WIRE_DOOR_LIBBPF)
+add_dependencies(weft_test_wire_door weft_bpf_objects)
+
+weft_test(wire_door_test LABELS kernel core SOURCES wire_door_test.cc DEPENDS weft_test_wire_door)

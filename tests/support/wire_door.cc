@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "support/wire_door.h"
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+
+#include "wire_door.skel.h"
+
+namespace weft::test {
+namespace {
+
+[[noreturn]] void fail(const char* what) {
+  fprintf(stderr, "wire_door: %s: %s (BPF_PROG_TEST_RUN needs CAP_BPF and CAP_PERFMON, or root)\n", what,
+          strerror(errno));
+  exit(1);
+}
+
+size_t slot_bytes() {
+  const auto page = static_cast<size_t>(sysconf(_SC_PAGESIZE));
+  return (sizeof(wire_door) + page - 1) / page * page;
+}
+
+void run(const bpf_program* program) {
+  LIBBPF_OPTS(bpf_test_run_opts, options);
+  if (bpf_prog_test_run_opts(bpf_program__fd(program), &options) != 0) fail(bpf_program__name(program));
+  if (options.retval != 0) fail("the program did not find its map");
+}
+
+}  // namespace
+
+KernelDoor::KernelDoor() {
+  programs_ = wire_door_bpf::open_and_load();
+  if (!programs_) fail("load");
+  void* memory = mmap(nullptr, slot_bytes(), PROT_READ | PROT_WRITE, MAP_SHARED, bpf_map__fd(programs_->maps.door), 0);
+  if (memory == MAP_FAILED) fail("mmap");
+  slot_ = static_cast<wire_door*>(memory);
+}
+
+KernelDoor::~KernelDoor() {
+  munmap(slot_, slot_bytes());
+  wire_door_bpf::destroy(programs_);
+}
+
+void KernelDoor::traceparent() { run(programs_->progs.on_traceparent); }
+void KernelDoor::traceparent_format() { run(programs_->progs.on_traceparent_format); }
+void KernelDoor::tracestate() { run(programs_->progs.on_tracestate); }
+void KernelDoor::baggage() { run(programs_->progs.on_baggage); }
+void KernelDoor::http1() { run(programs_->progs.on_http1); }
+
+std::string KernelDoor::verified() const {
+  std::string report;
+  bpf_program* program = nullptr;
+  bpf_object__for_each_program(program, programs_->obj) {
+    bpf_prog_info info{};
+    __u32 bytes = sizeof info;
+    if (bpf_obj_get_info_by_fd(bpf_program__fd(program), &info, &bytes) != 0) fail("program info");
+    report += std::string(bpf_program__name(program)) + " " + std::to_string(info.verified_insns) + "\n";
+  }
+  return report;
+}
+
+}  // namespace weft::test

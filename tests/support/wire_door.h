@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+#include <string>
+
+#include "programs/wire_door.h"
+
+struct wire_door_bpf;
+
+namespace weft::test {
+
+// The kernel's build of the parsers (bpf/programs/wire_door.bpf.c): write the door, run one program, read the door.
+// A kernel that refuses anything aborts the test with the reason; nothing is skipped.
+class KernelDoor {
+ public:
+  KernelDoor();
+  ~KernelDoor();
+  KernelDoor(const KernelDoor&) = delete;
+  KernelDoor& operator=(const KernelDoor&) = delete;
+
+  wire_door& slot() { return *slot_; }
+  void traceparent();
+  void traceparent_format();
+  void tracestate();
+  void baggage();
+  void http1();
+
+  // Instructions that the verifier walked, a line for each program.
+  std::string verified() const;
+
+ private:
+  wire_door_bpf* programs_ = nullptr;
+  wire_door* slot_ = nullptr;
+};
+
+}  // namespace weft::test
