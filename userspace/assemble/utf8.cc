@@ -63,7 +63,7 @@ void append_utf8(std::string_view text, std::string& out) {
   }
 }
 
-std::string to_utf8(std::string_view text) {
+std::string utf8_text(std::string_view text) {
   std::string out;
   append_utf8(text, out);
   return out;
@@ -79,7 +79,7 @@ std::string percent_decoded_utf8(std::string_view text) {
       decoded.push_back(text[i]);
     }
   }
-  return to_utf8(decoded);
+  return utf8_text(decoded);
 }
 
 }  // namespace weft
