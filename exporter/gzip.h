@@ -17,7 +17,7 @@ class Gzip {
   Gzip(const Gzip&) = delete;
   Gzip& operator=(const Gzip&) = delete;
 
-  std::optional<std::string> compress(std::string_view text);   // nothing: zlib failed, send it plain
+  std::optional<std::string> compress(std::string_view text);  // nothing: zlib failed, send it plain
 
  private:
   z_stream stream_{};

@@ -15,7 +15,7 @@
 namespace weft {
 namespace {
 
-constexpr std::size_t max_header_bytes = 64 * 1024;   // of one answer
+constexpr std::size_t max_header_bytes = 64 * 1024;  // of one answer
 
 struct EasyDeleter {
   void operator()(CURL* easy) const { curl_easy_cleanup(easy); }
@@ -46,7 +46,8 @@ Result<void> check_url(const std::string& text) {
   if (!url || text.empty() || curl_url_set(url.get(), CURLUPART_URL, text.c_str(), 0) != CURLUE_OK)
     return hint("not a URL; write http://host:port/path or https://…");
   char* scheme = nullptr;
-  if (curl_url_get(url.get(), CURLUPART_SCHEME, &scheme, 0) != CURLUE_OK) return hint("no scheme; write http:// or https://");
+  if (curl_url_get(url.get(), CURLUPART_SCHEME, &scheme, 0) != CURLUE_OK)
+    return hint("no scheme; write http:// or https://");
   const std::string name(scheme);
   curl_free(scheme);
   if (name != "http" && name != "https") return hint("only http:// and https:// are known");
@@ -63,7 +64,8 @@ Result<void> check(const std::string& url, const HttpClientOptions& options) {
   if (auto fine = check_file(options.tls.ca, "ca"); !fine) return fine;
   if (auto fine = check_file(options.tls.cert, "cert"); !fine) return fine;
   if (auto fine = check_file(options.tls.key, "key"); !fine) return fine;
-  if (options.tls.cert.empty() != options.tls.key.empty()) return fail("exporter tls: cert and key are needed together");
+  if (options.tls.cert.empty() != options.tls.key.empty())
+    return fail("exporter tls: cert and key are needed together");
   for (const auto& [name, value] : options.headers)
     if (name.empty() || has_line_break(name) || has_line_break(value) || name.find(':') != name.npos)
       return fail("exporter headers: '" + name + "' is not a header");
@@ -73,20 +75,27 @@ Result<void> check(const std::string& url, const HttpClientOptions& options) {
 // One word for counters and log.
 std::string error_word(CURLcode code) {
   switch (code) {
-    case CURLE_COULDNT_RESOLVE_HOST: return "resolve";
-    case CURLE_COULDNT_CONNECT: return "connect";
-    case CURLE_OPERATION_TIMEDOUT: return "timeout";
-    case CURLE_PARTIAL_FILE: return "incomplete";
+    case CURLE_COULDNT_RESOLVE_HOST:
+      return "resolve";
+    case CURLE_COULDNT_CONNECT:
+      return "connect";
+    case CURLE_OPERATION_TIMEDOUT:
+      return "timeout";
+    case CURLE_PARTIAL_FILE:
+      return "incomplete";
     case CURLE_GOT_NOTHING:
     case CURLE_SEND_ERROR:
-    case CURLE_RECV_ERROR: return "reset";
+    case CURLE_RECV_ERROR:
+      return "reset";
     case CURLE_SSL_CONNECT_ERROR:
     case CURLE_SSL_CERTPROBLEM:
     case CURLE_SSL_CIPHER:
     case CURLE_SSL_CACERT_BADFILE:
     case CURLE_SSL_ISSUER_ERROR:
-    case CURLE_PEER_FAILED_VERIFICATION: return "tls";
-    default: return "protocol";
+    case CURLE_PEER_FAILED_VERIFICATION:
+      return "tls";
+    default:
+      return "protocol";
   }
 }
 
@@ -104,7 +113,7 @@ struct HttpClient::Impl {
   // Of the request at hand.
   HttpResponse response;
   std::size_t header_bytes = 0;
-  bool cut = false;                    // the body was longer than we read
+  bool cut = false;  // the body was longer than we read
   char error_text[CURL_ERROR_SIZE] = {};
 
   void set_up();
@@ -118,10 +127,10 @@ void HttpClient::Impl::set_up() {
   CURL* c = easy.get();
   curl_easy_setopt(c, CURLOPT_URL, url.c_str());
   curl_easy_setopt(c, CURLOPT_PROTOCOLS_STR, "http,https");
-  curl_easy_setopt(c, CURLOPT_PROXY, "");              // http_proxy of the agent's environment is not meant for this
+  curl_easy_setopt(c, CURLOPT_PROXY, "");  // http_proxy of the agent's environment is not meant for this
   curl_easy_setopt(c, CURLOPT_FOLLOWLOCATION, 0L);
   curl_easy_setopt(c, CURLOPT_NOSIGNAL, 1L);
-  curl_easy_setopt(c, CURLOPT_QUICK_EXIT, 1L);         // do not wait for a name look-up that hangs
+  curl_easy_setopt(c, CURLOPT_QUICK_EXIT, 1L);  // do not wait for a name look-up that hangs
   curl_easy_setopt(c, CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_1_1));
   curl_easy_setopt(c, CURLOPT_TCP_KEEPALIVE, 1L);
   curl_easy_setopt(c, CURLOPT_TIMEOUT_MS, static_cast<long>(options.timeout.count()));
@@ -130,12 +139,12 @@ void HttpClient::Impl::set_up() {
   curl_easy_setopt(c, CURLOPT_SSLVERSION, static_cast<long>(CURL_SSLVERSION_TLSv1_2));
   if (!options.tls.ca.empty()) {
     curl_easy_setopt(c, CURLOPT_CAINFO, options.tls.ca.c_str());
-    curl_easy_setopt(c, CURLOPT_CAPATH, nullptr);      // else the system's directory is trusted besides
+    curl_easy_setopt(c, CURLOPT_CAPATH, nullptr);  // else the system's directory is trusted besides
   }
   if (!options.tls.cert.empty()) {
     curl_easy_setopt(c, CURLOPT_SSLCERT, options.tls.cert.c_str());
     curl_easy_setopt(c, CURLOPT_SSLKEY, options.tls.key.c_str());
-    curl_easy_setopt(c, CURLOPT_KEYPASSWD, "");        // an encrypted key is an error, not a question at the terminal
+    curl_easy_setopt(c, CURLOPT_KEYPASSWD, "");  // an encrypted key is an error, not a question at the terminal
   }
   curl_easy_setopt(c, CURLOPT_ERRORBUFFER, error_text);
   curl_easy_setopt(c, CURLOPT_WRITEFUNCTION, &Impl::on_body);
@@ -147,10 +156,10 @@ void HttpClient::Impl::set_up() {
 HeaderList HttpClient::Impl::headers(std::string_view content_type, bool compressed) const {
   HeaderList list;
   append(list, "Content-Type: " + std::string(content_type));
-  append(list, "Expect:");             // no round trip before the body
+  append(list, "Expect:");  // no round trip before the body
   if (compressed) append(list, "Content-Encoding: gzip");
   for (const auto& [name, value] : options.headers)
-    append(list, value.empty() ? name + ";" : name + ": " + value);   // libcurl: "name;" = empty value
+    append(list, value.empty() ? name + ";" : name + ": " + value);  // libcurl: "name;" = empty value
   return list;
 }
 
@@ -232,7 +241,7 @@ HttpResponse HttpClient::post(std::string_view content_type, std::string_view bo
   impl.response.status = static_cast<int>(status);
   if (impl.cancelled) {
     impl.response.error = "cancelled";
-  } else if (code != CURLE_OK && !impl.cut) {   // a body that is merely too long is an answer
+  } else if (code != CURLE_OK && !impl.cut) {  // a body that is merely too long is an answer
     impl.response.error = status != 0 && error_word(code) == "reset" ? "incomplete" : error_word(code);
     impl.response.detail = impl.error_text[0] != '\0' ? impl.error_text : curl_easy_strerror(code);
   }
@@ -246,8 +255,7 @@ void HttpClient::cancel() {
 
 ExportResult judge(const HttpResponse& response) {
   using Outcome = ExportResult::Outcome;
-  if (!response.error.empty()) 
-    return {.outcome = Outcome::retry, .reason = response.error, .detail = response.detail};
+  if (!response.error.empty()) return {.outcome = Outcome::retry, .reason = response.error, .detail = response.detail};
   if (response.status >= 200 && response.status < 300) return {};
   ExportResult result{.outcome = Outcome::refused, .reason = "http_" + std::to_string(response.status)};
   if (response.content_type.starts_with("text/plain")) result.detail = response.body.substr(0, 200);
@@ -259,8 +267,11 @@ ExportResult judge(const HttpResponse& response) {
       result.outcome = Outcome::retry;
       result.retry_after = response.retry_after;
       break;
-    case 413: result.outcome = Outcome::too_large; break;
-    default: break;
+    case 413:
+      result.outcome = Outcome::too_large;
+      break;
+    default:
+      break;
   }
   return result;
 }

@@ -16,27 +16,27 @@
 namespace weft {
 
 struct TlsOptions {
-  std::string ca;     // PEM file; when given, only these are trusted. Empty = the system's
-  std::string cert;   // client certificate and key, PEM; both or none
+  std::string ca;    // PEM file; when given, only these are trusted. Empty = the system's
+  std::string cert;  // client certificate and key, PEM; both or none
   std::string key;
 };
 
 struct HttpClientOptions {
-  std::chrono::milliseconds timeout{10'000};           // whole request, name look-up to last byte
+  std::chrono::milliseconds timeout{10'000};  // whole request, name look-up to last byte
   std::chrono::milliseconds connect_timeout{5'000};
   bool gzip = false;
   TlsOptions tls;
-  std::map<std::string, std::string> headers;          // sent with every request
-  std::size_t max_response_bytes = 64 * 1024;          // the rest is not read
+  std::map<std::string, std::string> headers;  // sent with every request
+  std::size_t max_response_bytes = 64 * 1024;  // the rest is not read
 };
 
 struct HttpResponse {
-  int status = 0;                  // 0 = no answer
-  std::string error;               // "" = a whole answer; else one word: connect, resolve, timeout, tls, reset,
-                                   // incomplete, cancelled, protocol
-  std::string detail;              // for the log
+  int status = 0;      // 0 = no answer
+  std::string error;   // "" = a whole answer; else one word: connect, resolve, timeout, tls, reset,
+                       // incomplete, cancelled, protocol
+  std::string detail;  // for the log
   std::string content_type;
-  std::string body;                // at most max_response_bytes
+  std::string body;  // at most max_response_bytes
   std::optional<std::chrono::milliseconds> retry_after;
 };
 

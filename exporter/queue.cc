@@ -37,7 +37,7 @@ std::string describe(const ExportResult& result) {
   std::string text = result.reason;
   if (!result.detail.empty()) text += ": " + result.detail;
   for (char& c : text)
-    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = ' ';   // one line
+    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = ' ';  // one line
   return text;
 }
 
@@ -124,7 +124,7 @@ void BatchQueue::run() {
   Lock lock(mutex_);
   while (true) {
     wait_for_spans(lock);
-    if (size_ == 0) break;   // stopping and empty
+    if (size_ == 0) break;  // stopping and empty
     fill_batch(lock);
     SpanBatch batch = take_batch();
     lock.unlock();
@@ -167,7 +167,7 @@ SpanBatch BatchQueue::take_batch() {
     head_ = (head_ + 1) % ring_.size();
     size_--;
   }
-  oldest_ns_ = now_ns();   // what is left came while this batch filled
+  oldest_ns_ = now_ns();  // what is left came while this batch filled
   return batch;
 }
 

@@ -30,10 +30,10 @@ class Waiter {
 };
 
 struct BatchQueueOptions {
-  std::string name;                        // label in metrics; empty = the exporter's own name
-  std::size_t queue = 2048;                // spans that wait
-  std::size_t batch = 512;                 // spans in one request
-  std::chrono::milliseconds delay{1000};   // a span waits no longer than this for its batch to fill
+  std::string name;                       // label in metrics; empty = the exporter's own name
+  std::size_t queue = 2048;               // spans that wait
+  std::size_t batch = 512;                // spans in one request
+  std::chrono::milliseconds delay{1000};  // a span waits no longer than this for its batch to fill
   RetryOptions retry;
   // Told about each span that is lost, on whichever thread loses it; must be quick. For trace health.
   std::function<void(const Span&, std::string_view reason)> on_drop;
@@ -50,15 +50,15 @@ struct BatchQueueOptions {
 // Once shut down, their sum is the number of spans offered.
 class BatchQueue final : public SpanSink {
  public:
-  struct Tools {                           // what tests replace; each outlives the queue
+  struct Tools {  // what tests replace; each outlives the queue
     const Clock* clock = nullptr;
     Waiter* waiter = nullptr;
-    std::function<double()> random;        // in [0, 1)
+    std::function<double()> random;  // in [0, 1)
   };
 
   explicit BatchQueue(std::unique_ptr<Exporter> exporter, BatchQueueOptions options = {});
   BatchQueue(std::unique_ptr<Exporter> exporter, BatchQueueOptions options, Tools tools);
-  ~BatchQueue() override;                  // shutdown without time
+  ~BatchQueue() override;  // shutdown without time
   BatchQueue(const BatchQueue&) = delete;
   BatchQueue& operator=(const BatchQueue&) = delete;
 
@@ -82,14 +82,14 @@ class BatchQueue final : public SpanSink {
   void run();
   void wait_for_spans(Lock& lock);
   void fill_batch(Lock& lock);
-  SpanBatch take_batch();                          // REQUIRES: mutex_
+  SpanBatch take_batch();  // REQUIRES: mutex_
   void deliver(SpanBatch batch);
   void deliver_part(SpanBatch part, std::vector<SpanBatch>& parts);
   bool settle(const ExportResult& result, SpanBatch& part, std::vector<SpanBatch>& parts);
-  bool wait_until(std::uint64_t monotonic_ns);     // false: there is no time left for that
+  bool wait_until(std::uint64_t monotonic_ns);  // false: there is no time left for that
   void add(Count count, std::size_t spans);
   void lose(const SpanBatch& batch, Count count, std::string_view reason);
-  bool out_of_time() const;                        // REQUIRES: mutex_
+  bool out_of_time() const;  // REQUIRES: mutex_
   std::uint64_t now_ns() const { return tools_.clock->monotonic_ns(); }
 
   std::unique_ptr<Exporter> exporter_;
@@ -97,19 +97,19 @@ class BatchQueue final : public SpanSink {
   SystemClock system_clock_;
   std::unique_ptr<Waiter> own_waiter_;
   Tools tools_;
-  std::uint64_t not_before_ns_ = 0;                // worker only. Retry-After holds for the peer, not for one batch
+  std::uint64_t not_before_ns_ = 0;  // worker only. Retry-After holds for the peer, not for one batch
 
   mutable std::mutex mutex_;
-  std::condition_variable wake_;                   // worker: spans, a full batch, shutdown
-  std::condition_variable ended_;                  // shutdown(): the worker is through
-  std::vector<SpanPtr> ring_;                      // fixed size
+  std::condition_variable wake_;   // worker: spans, a full batch, shutdown
+  std::condition_variable ended_;  // shutdown(): the worker is through
+  std::vector<SpanPtr> ring_;      // fixed size
   std::size_t head_ = 0, size_ = 0;
-  std::uint64_t oldest_ns_ = 0;                    // arrival of the first span of the next batch
-  std::uint64_t deadline_ns_ = 0;                  // counts when stopping_
+  std::uint64_t oldest_ns_ = 0;    // arrival of the first span of the next batch
+  std::uint64_t deadline_ns_ = 0;  // counts when stopping_
   bool stopping_ = false, cancelled_ = false, done_ = false;
   Counts counts_;
   std::string last_error_;
-  std::thread worker_;                             // last: starts when all else is there
+  std::thread worker_;  // last: starts when all else is there
 };
 
 }  // namespace weft

@@ -35,13 +35,12 @@ std::optional<std::uint64_t> parse_http_date(const std::string& text, std::uint6
   std::tm time{};
   char month[4] = {};
   int year = 0;
-  const bool parsed =
-      std::sscanf(text.c_str(), "%*3[A-Za-z], %2d %3[A-Za-z] %4d %2d:%2d:%2d GMT", &time.tm_mday, month, &year,
-                  &time.tm_hour, &time.tm_min, &time.tm_sec) == 6 ||
-      std::sscanf(text.c_str(), "%*9[A-Za-z], %2d-%3[A-Za-z]-%2d %2d:%2d:%2d GMT", &time.tm_mday, month, &year,
-                  &time.tm_hour, &time.tm_min, &time.tm_sec) == 6 ||
-      std::sscanf(text.c_str(), "%*3[A-Za-z] %3[A-Za-z] %2d %2d:%2d:%2d %4d", month, &time.tm_mday, &time.tm_hour,
-                  &time.tm_min, &time.tm_sec, &year) == 6;
+  const bool parsed = std::sscanf(text.c_str(), "%*3[A-Za-z], %2d %3[A-Za-z] %4d %2d:%2d:%2d GMT", &time.tm_mday, month,
+                                  &year, &time.tm_hour, &time.tm_min, &time.tm_sec) == 6 ||
+                      std::sscanf(text.c_str(), "%*9[A-Za-z], %2d-%3[A-Za-z]-%2d %2d:%2d:%2d GMT", &time.tm_mday, month,
+                                  &year, &time.tm_hour, &time.tm_min, &time.tm_sec) == 6 ||
+                      std::sscanf(text.c_str(), "%*3[A-Za-z] %3[A-Za-z] %2d %2d:%2d:%2d %4d", month, &time.tm_mday,
+                                  &time.tm_hour, &time.tm_min, &time.tm_sec, &year) == 6;
   const auto number = month_number(month);
   if (!parsed || !number || year < 0) return std::nullopt;
   time.tm_mon = *number;

@@ -22,6 +22,6 @@ std::string to_utf8(std::string_view text);
 void append_json(std::string& out, std::string_view text);
 void append_json(std::string& out, std::int64_t number);
 void append_json(std::string& out, std::uint64_t number);
-void append_json(std::string& out, const AttributeValue& value);   // a number that is not finite becomes null
+void append_json(std::string& out, const AttributeValue& value);  // a number that is not finite becomes null
 
 }  // namespace weft

@@ -12,7 +12,7 @@ namespace {
 
 struct Character {
   char32_t code = 0;
-  std::size_t bytes = 0;   // 0: not UTF-8
+  std::size_t bytes = 0;  // 0: not UTF-8
 };
 
 Character next_character(std::string_view text) {
@@ -33,10 +33,14 @@ bool harmless(char32_t c) {
 
 // The blocks that Unicode marks as wide (UAX 11), roughly; enough to keep columns in line.
 unsigned width_of(char32_t c) {
-  static constexpr std::array<std::pair<char32_t, char32_t>, 9> wide{{{0x1100, 0x115f}, {0x2e80, 0xa4cf},
-                                                                      {0xac00, 0xd7a3}, {0xf900, 0xfaff},
-                                                                      {0xfe30, 0xfe6f}, {0xff00, 0xff60},
-                                                                      {0xffe0, 0xffe6}, {0x1f300, 0x1faff},
+  static constexpr std::array<std::pair<char32_t, char32_t>, 9> wide{{{0x1100, 0x115f},
+                                                                      {0x2e80, 0xa4cf},
+                                                                      {0xac00, 0xd7a3},
+                                                                      {0xf900, 0xfaff},
+                                                                      {0xfe30, 0xfe6f},
+                                                                      {0xff00, 0xff60},
+                                                                      {0xffe0, 0xffe6},
+                                                                      {0x1f300, 0x1faff},
                                                                       {0x20000, 0x3fffd}}};
   return std::any_of(wide.begin(), wide.end(), [c](auto range) { return c >= range.first && c <= range.second; }) ? 2
                                                                                                                   : 1;

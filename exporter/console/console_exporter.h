@@ -17,8 +17,8 @@ namespace weft {
 struct ConsoleOptions {
   enum class Format { tree, json } format = Format::tree;
   WaterfallOptions waterfall;
-  std::chrono::milliseconds quiet{500};   // a trace is printed when none of its spans came for this long
-  std::size_t max_spans = 4096;           // kept back at most; beyond that the oldest trace is printed early
+  std::chrono::milliseconds quiet{500};  // a trace is printed when none of its spans came for this long
+  std::size_t max_spans = 4096;          // kept back at most; beyond that the oldest trace is printed early
 };
 
 // Where the text goes. Returns false when it could not be written (or cancel() was called meanwhile).
@@ -40,7 +40,7 @@ class ConsoleExporter final : public Exporter {
  private:
   struct PendingTrace {
     TraceId id;
-    std::uint64_t last_span_ns = 0;       // monotonic
+    std::uint64_t last_span_ns = 0;  // monotonic
     std::vector<SpanPtr> spans;
   };
   void keep(const SpanPtr& span);
@@ -50,7 +50,7 @@ class ConsoleExporter final : public Exporter {
   const Clock& clock_;
   std::atomic<bool> cancelled_{false};
   ConsoleWriter writer_;
-  std::vector<PendingTrace> pending_;     // by arrival of the first span
+  std::vector<PendingTrace> pending_;  // by arrival of the first span
   std::size_t pending_spans_ = 0;
 };
 

@@ -8,7 +8,7 @@
 namespace weft {
 namespace {
 
-constexpr std::size_t max_indent = 16;   // levels; deeper ones stay under the last
+constexpr std::size_t max_indent = 16;  // levels; deeper ones stay under the last
 
 std::uint64_t key_of(const SpanId& id) {
   std::uint64_t key;
@@ -43,7 +43,7 @@ std::vector<Node> link_nodes(const std::vector<SpanPtr>& spans) {
 
 struct Visit {
   std::size_t node = 0;
-  std::string stem;     // of the parent
+  std::string stem;  // of the parent
   bool root = false;
   bool last = false;
 };
@@ -78,7 +78,7 @@ std::vector<TreeRow> trace_tree(const std::vector<SpanPtr>& spans) {
   rows.reserve(nodes.size());
   for (std::size_t i = 0; i < nodes.size(); i++)
     if (nodes[i].parent == nullptr) walk(nodes, i, rows);
-  for (std::size_t i = 0; i < nodes.size(); i++)   // parents in a circle
+  for (std::size_t i = 0; i < nodes.size(); i++)  // parents in a circle
     if (!nodes[i].shown) walk(nodes, i, rows);
   return rows;
 }

@@ -11,9 +11,9 @@ namespace weft {
 
 struct TreeRow {
   const Span* span = nullptr;
-  const Span* parent = nullptr;   // nullptr: a root, or the parent is not here
-  std::string branch;             // "│ └ "
-  std::string stem;               // what lines below this span's own line begin with: "│   "
+  const Span* parent = nullptr;  // nullptr: a root, or the parent is not here
+  std::string branch;            // "│ └ "
+  std::string stem;              // what lines below this span's own line begin with: "│   "
 };
 
 // Every span stands exactly once, also when parents are missing, ids are doubled or parents form a circle.

@@ -140,18 +140,20 @@ std::string render_trace(const std::vector<SpanPtr>& spans, unsigned width, Pain
   std::string out = paint(cut_cells(fmt::format("trace {}  {}  {}  {}", spans.front()->trace_id.hex(),
                                                 human_duration(window.end_ns - window.start_ns),
                                                 plural(spans.size(), "span"), plural(services.size(), "service")),
-                                    width), "1") + "\n";
+                                    width),
+                          "1") +
+                    "\n";
   for (const TreeRow& row : rows) {
     const Span& span = *row.span;
     const std::string service = service_of(span);
     const char* color = color_of_service(service, services);
     const bool error = span.status == StatusCode::error;
-    out += paint(left_cell(service, columns.service), color) + "  " +
-           left_cell(row.branch + label_of(span), columns.label) + " " +
-           right_cell(human_duration(span.end_unix_ns - std::min(span.start_unix_ns, span.end_unix_ns)),
-                      duration_cells) + " " +
-           paint(bar_of(span, window, columns.bar), error ? "31" : color) + " " +
-           paint(cut_cells(status_of(span), status_cells), error ? "31" : "0") + "\n";
+    out +=
+        paint(left_cell(service, columns.service), color) + "  " +
+        left_cell(row.branch + label_of(span), columns.label) + " " +
+        right_cell(human_duration(span.end_unix_ns - std::min(span.start_unix_ns, span.end_unix_ns)), duration_cells) +
+        " " + paint(bar_of(span, window, columns.bar), error ? "31" : color) + " " +
+        paint(cut_cells(status_of(span), status_cells), error ? "31" : "0") + "\n";
     for (const auto& [note, note_color] : notes_of(row)) {
       const std::string lead = std::string(columns.service + 2, ' ') + row.stem + "  ";
       const unsigned used = cell_width(lead);

@@ -10,8 +10,8 @@
 namespace weft {
 
 struct WaterfallOptions {
-  unsigned width = 100;    // columns; lines never get longer, except below a floor of 60
-  bool color = false;      // ANSI colours
+  unsigned width = 100;  // columns; lines never get longer, except below a floor of 60
+  bool color = false;    // ANSI colours
 };
 
 // One block per trace, in order of first start. Ends with a newline; "" for no spans. Control characters in names and

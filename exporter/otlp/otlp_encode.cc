@@ -54,7 +54,7 @@ void fill(trace::Span& out, const Span& span) {
   out.set_trace_state(to_utf8(span.trace_state));
   out.set_flags(span.flags | has_is_remote | (span.parent_span_id.valid() && span.parent_is_remote ? is_remote : 0));
   out.set_name(to_utf8(span.name));
-  out.set_kind(static_cast<trace::Span::SpanKind>(span.kind));   // SpanKind has the numbers of OTLP
+  out.set_kind(static_cast<trace::Span::SpanKind>(span.kind));  // SpanKind has the numbers of OTLP
   out.set_start_time_unix_nano(span.start_unix_ns);
   out.set_end_time_unix_nano(span.end_unix_ns);
   add_attributes(out, span.attributes);
@@ -84,7 +84,7 @@ trace::ScopeSpans& add_resource(collector::ExportTraceServiceRequest& request, c
 std::string encode_otlp(const SpanBatch& batch, const std::string& version) {
   google::protobuf::Arena arena;
   auto& request = *google::protobuf::Arena::CreateMessage<collector::ExportTraceServiceRequest>(&arena);
-  std::unordered_map<const Resource*, trace::ScopeSpans*> scopes;   // a process's spans share one Resource object
+  std::unordered_map<const Resource*, trace::ScopeSpans*> scopes;  // a process's spans share one Resource object
   for (const SpanPtr& span : batch) {
     trace::ScopeSpans*& scope = scopes[span->resource.get()];
     if (scope == nullptr) scope = &add_resource(request, span->resource.get(), version);

@@ -16,7 +16,8 @@ void read_partial_success(const HttpResponse& response, ExportResult& result) {
   if (!response.content_type.starts_with(protobuf_type)) return;
   opentelemetry::proto::collector::trace::v1::ExportTraceServiceResponse answer;
   if (!answer.ParseFromString(response.body) || !answer.has_partial_success()) return;
-  result.rejected_spans = static_cast<std::size_t>(std::max<std::int64_t>(answer.partial_success().rejected_spans(), 0));
+  result.rejected_spans =
+      static_cast<std::size_t>(std::max<std::int64_t>(answer.partial_success().rejected_spans(), 0));
   if (result.rejected_spans == 0 && answer.partial_success().error_message().empty()) return;
   result.reason = "partial_success";
   result.detail = answer.partial_success().error_message().substr(0, 200);

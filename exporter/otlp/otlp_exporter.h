@@ -13,11 +13,11 @@ namespace weft {
 
 struct OtlpOptions {
   std::string name = "otlp";
-  std::string endpoint;              // base URL; /v1/traces is added
-  std::string traces_endpoint;       // whole URL; wins (OTEL_EXPORTER_OTLP_TRACES_ENDPOINT)
-  std::string version;               // of weft: scope version
+  std::string endpoint;         // base URL; /v1/traces is added
+  std::string traces_endpoint;  // whole URL; wins (OTEL_EXPORTER_OTLP_TRACES_ENDPOINT)
+  std::string version;          // of weft: scope version
   HttpClientOptions http{.gzip = true};
-  std::size_t max_request_bytes = 4u * 1024 * 1024 - 1;   // before compression
+  std::size_t max_request_bytes = 4u * 1024 * 1024 - 1;  // before compression
 };
 
 // "http://host:4318" and "http://host:4318/" -> "http://host:4318/v1/traces"; a path prefix is kept.

@@ -10,8 +10,9 @@ using Families = std::vector<prometheus::MetricFamily>;
 
 double number(std::uint64_t value) { return static_cast<double>(value); }
 
-void add_pairs(Families& out, std::string name, std::string help, const std::map<AgentSnapshot::Pair, std::uint64_t>& map,
-               std::string_view first, std::string_view second) {
+void add_pairs(Families& out, std::string name, std::string help,
+               const std::map<AgentSnapshot::Pair, std::uint64_t>& map, std::string_view first,
+               std::string_view second) {
   auto family = counter_family(std::move(name), std::move(help));
   for (const auto& [key, count] : map) add_counter(family, {{first, key.first}, {second, key.second}}, number(count));
   out.push_back(std::move(family));

@@ -26,18 +26,18 @@ struct AgentSnapshot {
     double seconds = 0;
   };
 
-  std::string version, revision;                          // weft_build_info
-  std::map<std::string, std::uint64_t> events;            // by type
+  std::string version, revision;                // weft_build_info
+  std::map<std::string, std::uint64_t> events;  // by type
   std::uint64_t events_lost = 0;
-  std::map<Pair, std::uint64_t> errors;                   // (program, reason)
+  std::map<Pair, std::uint64_t> errors;  // (program, reason)
   std::map<std::string, MapFill> maps;
-  std::map<std::string, Run> programs;                    // run time is there only when asked for
-  std::map<Pair, std::uint64_t> injections;               // (protocol, result)
-  std::map<Pair, std::uint64_t> baggage_members;          // (action, rule)
+  std::map<std::string, Run> programs;            // run time is there only when asked for
+  std::map<Pair, std::uint64_t> injections;       // (protocol, result)
+  std::map<Pair, std::uint64_t> baggage_members;  // (action, rule)
   std::vector<ExportCounters> exporters;
-  std::map<std::string, std::uint64_t> processes;         // by state: traced, seen, refused, instrumented
-  std::map<Pair, std::uint64_t> losses;                   // (stage, reason): weft_losses_total, user-space drops
-  std::uint64_t attached_probes = 0;                      // weft_attached_probes
+  std::map<std::string, std::uint64_t> processes;  // by state: traced, seen, refused, instrumented
+  std::map<Pair, std::uint64_t> losses;            // (stage, reason): weft_losses_total, user-space drops
+  std::uint64_t attached_probes = 0;               // weft_attached_probes
 };
 
 class AgentMetrics final : public prometheus::Collectable {

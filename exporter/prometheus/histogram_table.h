@@ -21,7 +21,7 @@ inline constexpr std::array<double, 14> duration_buckets{0.005, 0.01, 0.025, 0.0
 class HistogramTable {
  public:
   struct Numbers {
-    std::array<std::uint64_t, duration_buckets.size() + 1> counts{};   // not cumulative; the last is +Inf
+    std::array<std::uint64_t, duration_buckets.size() + 1> counts{};  // not cumulative; the last is +Inf
     double sum = 0;
   };
 
@@ -57,7 +57,7 @@ class HistogramTable {
   const std::vector<std::string> labels_;
   const std::size_t kept_, max_series_;
   std::vector<std::unique_ptr<Series>> series_;
-  std::unordered_map<std::string_view, Series*> by_key_;   // views into Series::key
+  std::unordered_map<std::string_view, Series*> by_key_;  // views into Series::key
   std::uint64_t overflowed_ = 0;
 };
 

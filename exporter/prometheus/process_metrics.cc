@@ -18,7 +18,7 @@ namespace weft {
 namespace {
 
 struct ProcStat {
-  std::uint64_t start_ticks = 0;   // since boot
+  std::uint64_t start_ticks = 0;  // since boot
   std::uint64_t resident_pages = 0;
 };
 
@@ -50,7 +50,9 @@ std::uint64_t boot_time_s() {
 double cpu_seconds() {
   rusage usage{};
   getrusage(RUSAGE_SELF, &usage);
-  const auto seconds = [](const timeval& t) { return static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_usec) / 1e6; };
+  const auto seconds = [](const timeval& t) {
+    return static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_usec) / 1e6;
+  };
   return seconds(usage.ru_utime) + seconds(usage.ru_stime);
 }
 
@@ -71,8 +73,9 @@ std::vector<prometheus::MetricFamily> ProcessMetrics::Collect() const {
   auto descriptors = gauge_family("process_open_fds", "Open file descriptors of the agent.");
   add_gauge(descriptors, {}, open_descriptors());
   auto start = gauge_family("process_start_time_seconds", "Start of the agent, Unix time.");
-  add_gauge(start, {}, static_cast<double>(boot_time_s()) +
-                           static_cast<double>(stat.start_ticks) / static_cast<double>(sysconf(_SC_CLK_TCK)));
+  add_gauge(start, {},
+            static_cast<double>(boot_time_s()) +
+                static_cast<double>(stat.start_ticks) / static_cast<double>(sysconf(_SC_CLK_TCK)));
   return {cpu, memory, descriptors, start};
 }
 

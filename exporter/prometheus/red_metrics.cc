@@ -11,12 +11,13 @@ namespace weft {
 namespace {
 
 constexpr std::string_view other = "~other";
-constexpr std::size_t resource_labels = 2;   // service_name, service_namespace
+constexpr std::size_t resource_labels = 2;  // service_name, service_namespace
 
 // Attributes that become labels, in the order of the labels; the last two count only for clients.
-constexpr std::array<std::string_view, 7> label_attributes{
-    "http.request.method",      "http.response.status_code", "http.route",  "network.protocol.version",
-    "error.type",               "server.address",            "server.port"};
+constexpr std::array<std::string_view, 7> label_attributes{"http.request.method", "http.response.status_code",
+                                                           "http.route",          "network.protocol.version",
+                                                           "error.type",          "server.address",
+                                                           "server.port"};
 constexpr std::size_t server_attributes = 5;
 
 std::vector<std::string> label_names(std::size_t attributes) {
@@ -92,7 +93,7 @@ void RedMetrics::observe_request(const Span& span, HistogramTable& table, bool c
         values[i] = &value;
         break;
       }
-  if (values[0] == nullptr) return;   // not HTTP
+  if (values[0] == nullptr) return;  // not HTTP
   key_.clear();
   append_text(key_, service_of(span));
   key_ += '\0';

@@ -17,9 +17,9 @@
 namespace weft {
 
 struct RedOptions {
-  std::size_t max_series = 2000;         // of each metric; what comes later counts as `~other`
+  std::size_t max_series = 2000;  // of each metric; what comes later counts as `~other`
   std::size_t max_baggage_keys = 200;
-  std::size_t max_services = 500;        // in trace health
+  std::size_t max_services = 500;  // in trace health
 };
 
 // Thread-safe. observe() takes one short lock and, for a known label set, allocates nothing.
@@ -30,8 +30,8 @@ class RedMetrics final : public SpanSink, public prometheus::Collectable {
   void offer(const SpanPtr& span) override { observe(*span); }
   // Also for spans that are not exported (unsampled, ignored routes).
   void observe(const Span& span);
-  // A span that did not reach an exporter's peer or never came to be. Trace health counts entry spans (server, consumer,
-  // or without a parent), so that a trace counts once for each service it passes.
+  // A span that did not reach an exporter's peer or never came to be. Trace health counts entry spans (server,
+  // consumer, or without a parent), so that a trace counts once for each service it passes.
   void dropped(const Span& span, std::string_view reason);
   void dropped(std::string_view service, std::string_view reason, std::uint64_t traces);
 
@@ -40,15 +40,15 @@ class RedMetrics final : public SpanSink, public prometheus::Collectable {
  private:
   struct Health {
     std::uint64_t received = 0;
-    std::map<std::string, std::uint64_t, std::less<>> dropped;   // reasons are ours: few
+    std::map<std::string, std::uint64_t, std::less<>> dropped;  // reasons are ours: few
   };
-  Health& health_of(std::string_view service);   // REQUIRES: mutex_
+  Health& health_of(std::string_view service);  // REQUIRES: mutex_
   void observe_request(const Span& span, HistogramTable& table, bool client);
   void count_baggage(const Span& span);
 
   const RedOptions options_;
   mutable std::mutex mutex_;
-  std::string key_;                      // reused: the label values of the span at hand
+  std::string key_;  // reused: the label values of the span at hand
   HistogramTable server_;
   HistogramTable client_;
   std::map<std::string, Health, std::less<>> health_;

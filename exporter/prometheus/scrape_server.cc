@@ -26,9 +26,10 @@ namespace {
 constexpr const char* metrics_type = "text/plain; version=0.0.4; charset=utf-8";
 constexpr const char* text_type = "text/plain; charset=utf-8";
 constexpr std::size_t threads = 4;
-constexpr std::size_t max_waiting = 32;   // accepted connections without a thread
+constexpr std::size_t max_waiting = 32;  // accepted connections without a thread
 
-// A fixed pool that makes the accepting thread wait when much is waiting already; the backlog of the kernel is the rest.
+// A fixed pool that makes the accepting thread wait when much is waiting already; the backlog of the kernel is the
+// rest.
 class BoundedPool final : public httplib::TaskQueue {
  public:
   void enqueue(std::function<void()> task) override {
@@ -74,7 +75,7 @@ struct ScrapeServer::Impl {
   ListenAddress address;
   httplib::Server server;
   std::thread thread;
-  std::future<void> ended;   // of the thread
+  std::future<void> ended;  // of the thread
 
   void set_up();
   void add_pages();
@@ -173,7 +174,8 @@ Result<std::unique_ptr<ScrapeServer>> ScrapeServer::start(ScrapeOptions options,
                                                           std::vector<const prometheus::Collectable*> sources) {
   auto address = parse_listen_address(options.listen);
   if (!address) return fail("exporters.prometheus.listen: " + address.error().message);
-  if (!options.path.starts_with('/')) return fail("exporters.prometheus.path: '" + options.path + "' must begin with /");
+  if (!options.path.starts_with('/'))
+    return fail("exporters.prometheus.path: '" + options.path + "' must begin with /");
   auto impl = std::make_unique<Impl>();
   impl->options = std::move(options);
   impl->sources = std::move(sources);

@@ -16,8 +16,8 @@
 namespace weft {
 
 struct ListenAddress {
-  std::string host;   // without brackets
-  int port = 0;       // 0 = any free one
+  std::string host;  // without brackets
+  int port = 0;      // 0 = any free one
 };
 
 // "127.0.0.1:9464", "localhost:9464", "[::1]:9464", ":9464" (all addresses).
@@ -35,12 +35,12 @@ class ScrapeServer {
   // The sources outlive the server. A busy port or a bad address is one line for the user.
   static Result<std::unique_ptr<ScrapeServer>> start(ScrapeOptions options,
                                                      std::vector<const prometheus::Collectable*> sources);
-  ~ScrapeServer();    // stops and joins
+  ~ScrapeServer();  // stops and joins
   ScrapeServer(const ScrapeServer&) = delete;
   ScrapeServer& operator=(const ScrapeServer&) = delete;
 
   int port() const;
-  std::string url() const;    // http://127.0.0.1:9464/metrics
+  std::string url() const;  // http://127.0.0.1:9464/metrics
 
  private:
   struct Impl;

@@ -13,8 +13,8 @@ namespace weft {
 
 struct ZipkinOptions {
   std::string name = "zipkin";
-  std::string endpoint;              // whole URL: http://127.0.0.1:9411/api/v2/spans
-  std::string version;               // of weft: tag otel.scope.version
+  std::string endpoint;  // whole URL: http://127.0.0.1:9411/api/v2/spans
+  std::string version;   // of weft: tag otel.scope.version
   HttpClientOptions http;
 };
 

@@ -13,9 +13,9 @@ namespace {
 
 // Zipkin has no resource; what tells instances apart goes along as tags, the rest would be the same on every span.
 constexpr std::array<std::string_view, 11> resource_tags{
-    "service.namespace", "service.version", "service.instance.id", "deployment.environment.name",
-    "host.name", "process.pid", "container.id", "k8s.namespace.name",
-    "k8s.pod.name", "k8s.deployment.name", "k8s.node.name"};
+    "service.namespace", "service.version",     "service.instance.id", "deployment.environment.name",
+    "host.name",         "process.pid",         "container.id",        "k8s.namespace.name",
+    "k8s.pod.name",      "k8s.deployment.name", "k8s.node.name"};
 
 // An object under construction: commas and keys.
 class Members {
@@ -77,7 +77,7 @@ void add_tags(Members& members, const Span& span, const std::string& version) {
   Members tags(members.key("tags"));
   const bool error = span.status == StatusCode::error;
   for (const auto& [key, value] : span.attributes.items)
-    if (!(key == "error" || key == "otel.status_code")) tags.text(key, to_text(value));   // these two are ours
+    if (!(key == "error" || key == "otel.status_code")) tags.text(key, to_text(value));  // these two are ours
   if (error) tags.text("error", error_text(span));
   if (span.status != StatusCode::unset) tags.text("otel.status_code", to_string(span.status));
   if (span.resource)

@@ -14,9 +14,9 @@
 namespace weft::test {
 
 struct RawRequest {
-  std::string head;   // request line and headers, with the blank line
-  std::string body;   // by Content-Length
-  std::string header(std::string_view name) const;   // "" when absent; name in any case
+  std::string head;                                 // request line and headers, with the blank line
+  std::string body;                                 // by Content-Length
+  std::string header(std::string_view name) const;  // "" when absent; name in any case
 };
 
 class RawServer {
@@ -25,7 +25,7 @@ class RawServer {
   using Behaviour = std::function<bool(RawServer& server, int fd, const RawRequest& request)>;
 
   explicit RawServer(Behaviour behaviour);
-  ~RawServer();   // ends every behaviour that uses send_text() or hang()
+  ~RawServer();  // ends every behaviour that uses send_text() or hang()
   RawServer(const RawServer&) = delete;
   RawServer& operator=(const RawServer&) = delete;
 
@@ -36,8 +36,8 @@ class RawServer {
   // For behaviours. False: the peer is gone or the server ends.
   bool send_text(int fd, std::string_view text);
   bool answer(int fd, std::string_view status_line, std::string_view headers = "", std::string_view body = "");
-  bool hang(int fd);              // until the peer closes or the server ends; returns false
-  bool drip(int fd, std::string_view head);   // then one byte every few ms, without end; returns false
+  bool hang(int fd);                         // until the peer closes or the server ends; returns false
+  bool drip(int fd, std::string_view head);  // then one byte every few ms, without end; returns false
   bool stopping() const { return stopping_; }
 
  private:
@@ -46,8 +46,8 @@ class RawServer {
   bool read_request(int fd, std::string& buffer, RawRequest& request);
 
   Behaviour behaviour_;
-  int listener_ = -1;
   int port_ = 0;
+  int listener_ = -1;  // opening it sets port_
   std::atomic<bool> stopping_{false};
   std::atomic<int> connections_{0};
   mutable std::mutex mutex_;

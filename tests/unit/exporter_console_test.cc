@@ -35,11 +35,14 @@ std::vector<SpanPtr> sample_trace() {
 
 TEST_CASE("text: what is not UTF-8 is replaced byte by byte") {
   CHECK(to_utf8("plain é 漢 \xf0\x9f\x98\x80") == "plain é 漢 \xf0\x9f\x98\x80");
-  CHECK(to_utf8("a\xff" "b") == "a\xef\xbf\xbd" "b");
-  CHECK_FALSE(is_utf8("\xc0\xaf"));           // overlong
-  CHECK_FALSE(is_utf8("\xed\xa0\x80"));       // surrogate
-  CHECK_FALSE(is_utf8("\xf4\x90\x80\x80"));   // beyond U+10FFFF
-  CHECK_FALSE(is_utf8("\xe2\x82"));           // cut
+  CHECK(to_utf8("a\xff"
+                "b") ==
+        "a\xef\xbf\xbd"
+        "b");
+  CHECK_FALSE(is_utf8("\xc0\xaf"));          // overlong
+  CHECK_FALSE(is_utf8("\xed\xa0\x80"));      // surrogate
+  CHECK_FALSE(is_utf8("\xf4\x90\x80\x80"));  // beyond U+10FFFF
+  CHECK_FALSE(is_utf8("\xe2\x82"));          // cut
   std::string out;
   append_json(out, std::string_view("\"\\\n\x01\x7f é\xff", 8));
   CHECK(nlohmann::json::parse(out).is_string());
@@ -151,7 +154,9 @@ TEST_CASE("waterfall: lines keep to the width, also with wide and endless names"
 
 TEST_CASE("waterfall: text of traced programs cannot steer the terminal") {
   Span span = test::sample_server_span();
-  span.name = "GET \x1b[2J\x07\r\n\xc2\x9b" "31m \xe2\x80\xae \xff";
+  span.name =
+      "GET \x1b[2J\x07\r\n\xc2\x9b"
+      "31m \xe2\x80\xae \xff";
   span.baggage = {{"k\x1b", "\n"}};
   span.status_message = "\x1b]0;title\x07";
   span.status = StatusCode::error;
@@ -171,11 +176,11 @@ TEST_CASE("waterfall: circles, doubled ids, missing parents and deep chains show
     spans.push_back(test::share(span));
   };
   add(1, 2);
-  add(2, 1);     // a circle
-  add(3, 3);     // its own parent
-  add(4, 99);    // parent unknown
+  add(2, 1);   // a circle
+  add(3, 3);   // its own parent
+  add(4, 99);  // parent unknown
   add(5, 4);
-  add(5, 4);     // the same id twice
+  add(5, 4);  // the same id twice
   for (std::uint8_t id = 10; id < 90; id++) add(id, static_cast<std::uint8_t>(id - 1));
   CHECK(trace_tree(spans).size() == spans.size());
   CHECK(lines_of(render_waterfall(spans)).size() >= spans.size() + 1);
@@ -244,7 +249,7 @@ TEST_CASE("console: a pipe that nobody reads does not hold up the end") {
   bool written = true;
   std::thread writer([&] { written = write_text(std::string(1 << 20, 'x')); });
   cancelled = true;
-  writer.join();   // the test's own time limit is the assertion
+  writer.join();  // the test's own time limit is the assertion
   CHECK_FALSE(written);
   close(pipe_fds[0]);
   close(pipe_fds[1]);

@@ -100,8 +100,8 @@ TEST_CASE("otlp: flags say whether the parent is remote") {
   const auto flags_of = [](const Span& span) {
     return decoded({test::share(span)}).resource_spans(0).scope_spans(0).spans(0).flags();
   };
-  CHECK(flags_of(test::sample_server_span()) == 0x101);   // no parent
-  CHECK(flags_of(test::sample_client_span()) == 0x101);   // local parent
+  CHECK(flags_of(test::sample_server_span()) == 0x101);  // no parent
+  CHECK(flags_of(test::sample_client_span()) == 0x101);  // local parent
   CHECK(flags_of(test::sample_remote_span()) == 0x301);
   Span unsampled = test::sample_remote_span();
   unsampled.flags = 2;
@@ -183,7 +183,7 @@ TEST_CASE("zipkin: kinds, roots, durations, endpoints") {
   CHECK_FALSE(json.contains("remoteEndpoint"));
   CHECK_FALSE(json["tags"].contains("error"));
   CHECK_FALSE(json["tags"].contains("otel.status_code"));
-  CHECK(json["duration"] == 1);   // never 0
+  CHECK(json["duration"] == 1);  // never 0
 
   span.kind = SpanKind::internal;
   CHECK_FALSE(json_of(span).contains("kind"));

@@ -33,19 +33,19 @@ class TestWaiter final : public Waiter {
     waits.push_back(time);
     clock_.now += static_cast<std::uint64_t>(time.count());
   }
-  std::vector<std::chrono::nanoseconds> waits;   // read it after shutdown()
+  std::vector<std::chrono::nanoseconds> waits;  // read it after shutdown()
 
  private:
   TestClock& clock_;
 };
 
 struct Script {
-  std::deque<ExportResult> results;              // then: accepted
-  std::function<ExportResult(const SpanBatch&)> each;   // instead
-  std::vector<std::size_t> batches;              // read it after shutdown()
+  std::deque<ExportResult> results;                    // then: accepted
+  std::function<ExportResult(const SpanBatch&)> each;  // instead
+  std::vector<std::size_t> batches;                    // read it after shutdown()
   std::vector<std::uint64_t> times;
-  std::promise<void> entered;                    // the first send began
-  std::shared_future<void> gate;                 // each send waits for it, when valid
+  std::promise<void> entered;     // the first send began
+  std::shared_future<void> gate;  // each send waits for it, when valid
   std::promise<void> cancelled;
   bool end_on_cancel = false;
   std::vector<std::optional<std::chrono::milliseconds>> idle_results;
@@ -147,7 +147,9 @@ TEST_CASE("queue: when full, the newest spans are dropped, counted and told") {
   f.options.queue = 10;
   f.options.batch = 5;
   std::vector<std::string> lost;
-  f.options.on_drop = [&](const Span& span, std::string_view reason) { lost.push_back(span.name + " " + std::string(reason)); };
+  f.options.on_drop = [&](const Span& span, std::string_view reason) {
+    lost.push_back(span.name + " " + std::string(reason));
+  };
   f.gated();
   f.start();
   f.offer(1);
@@ -230,7 +232,7 @@ TEST_CASE("queue: a batch is given up when retries take too long") {
   lost.get_future().wait();
   f.queue->shutdown(10s);
   CHECK(f.count("dropped_retry") == 1);
-  CHECK(f.script.batches.size() == 4);   // at 0, 1, 3, 7 s; the next would be at 15 s
+  CHECK(f.script.batches.size() == 4);  // at 0, 1, 3, 7 s; the next would be at 15 s
   CHECK(f.queue->counters().last_error == "connect: refused by peer");
 }
 
@@ -250,7 +252,7 @@ TEST_CASE("queue: Retry-After is kept, for later batches too, and capped") {
   f.options.on_drop = [&](const Span&, std::string_view) { lost.set_value(); };
   f.start();
   f.offer(1);
-  lost.get_future().wait();   // 60 s are more than max_elapsed
+  lost.get_future().wait();  // 60 s are more than max_elapsed
   f.offer(1);
   second.get_future().wait();
   f.queue->shutdown(10s);
@@ -311,7 +313,7 @@ TEST_CASE("queue: a batch that is too large is halved until it fits; one span al
 TEST_CASE("queue: shutdown flushes without waiting for the delay") {
   Fixture f;
   f.options.delay = std::chrono::hours(1);
-  BatchQueue queue(std::make_unique<ScriptedExporter>(f.script, f.clock), f.options);   // real clock, real waiting
+  BatchQueue queue(std::make_unique<ScriptedExporter>(f.script, f.clock), f.options);  // real clock, real waiting
   for (int i = 0; i < 700; i++) queue.offer(test::share(test::sample_server_span()));
   queue.shutdown(60s);
   CHECK(queue.counters().by_result.at("sent") == 700);
@@ -325,7 +327,7 @@ TEST_CASE("queue: shutdown ends a hanging send at its bound and counts the rest"
   BatchQueue queue(std::make_unique<ScriptedExporter>(f.script, f.clock), f.options);
   for (int i = 0; i < 700; i++) queue.offer(test::share(test::sample_server_span()));
   f.wait_for_first_send();
-  queue.shutdown(20ms);   // the test's own time limit is the assertion
+  queue.shutdown(20ms);  // the test's own time limit is the assertion
   queue.offer(test::share(test::sample_server_span()));
   CHECK(queue.counters().by_result.at("dropped_shutdown") == 701);
 }
@@ -367,14 +369,14 @@ TEST_CASE("retry: pauses double, are capped, and have a random upper half") {
 }
 
 TEST_CASE("retry: Retry-After in every form of RFC 9110") {
-  const std::uint64_t now = 784'111'777ull * 1'000'000'000;   // Sun, 06 Nov 1994 08:49:37 GMT
+  const std::uint64_t now = 784'111'777ull * 1'000'000'000;  // Sun, 06 Nov 1994 08:49:37 GMT
   CHECK(parse_retry_after("120", now) == 120s);
   CHECK(parse_retry_after(" 0 ", now) == 0s);
   CHECK(parse_retry_after("Sun, 06 Nov 1994 08:50:37 GMT", now) == 60s);
   CHECK(parse_retry_after("Sunday, 06-Nov-94 08:50:07 GMT", now) == 30s);
   CHECK(parse_retry_after("Sun Nov  6 08:49:47 1994", now) == 10s);
-  CHECK(parse_retry_after("Sun, 06 Nov 1994 08:00:00 GMT", now) == 0s);      // past
-  CHECK(parse_retry_after("99999999999999999999999", now) == 24h);           // bounded
+  CHECK(parse_retry_after("Sun, 06 Nov 1994 08:00:00 GMT", now) == 0s);  // past
+  CHECK(parse_retry_after("99999999999999999999999", now) == 24h);       // bounded
   for (const char* bad : {"", "-1", "1.5", "soon", "Sun, 06 Foo 1994 08:49:37 GMT", "1 2"})
     CHECK_MESSAGE(!parse_retry_after(bad, now), bad);
 }
