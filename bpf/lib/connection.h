@@ -81,6 +81,7 @@ static __always_inline void connection_restart(struct connection *c, struct proc
 	c->answers_lost = c->answer_begun = 0;
 	c->pending_begin = c->pending_end;
 	c->bulk_score = 0;
+	c->overwritten = 0;
 	c->receive.known = c->send.known = 0;
 	c->receive.parked = c->send.parked = 0;
 	c->receive.http1.state = c->send.http1.state = HTTP1_START;

@@ -9,6 +9,18 @@
 #include "wire/events.h"
 #include "wire/http1.h"
 
+/* The context an outgoing message is to continue. */
+struct parent {
+	__u64 exchange_id; /* 0: none */
+	__u8 trace_id[16];
+	__u8 span_id[8];
+	__u8 flags;
+	__u8 reserved;
+	__u16 tracestate_bytes;
+	__u16 baggage_bytes;
+	__u16 reserved2;
+};
+
 struct half {
 	__u32 next_seq; /* sequence number of the first byte not parsed yet; valid when `known` */
 	__u8 known;
@@ -59,6 +71,9 @@ struct connection {
 	__u16 answer_head_bytes;
 	__u8 answer_kept; /* that head waits in partial_heads, to go along with the response event */
 	__u8 reserved[3];
+	__u32 overwritten; /* the carried context of the head being sent is written over already: by these */
+	struct parent overwritten_parent;
+	__u8 overwritten_span_id[8];
 	__u32 pending_begin; /* written by the response side */
 	__u32 pending_end;   /* written by the request side */
 	__u16 local_port;

@@ -6,6 +6,7 @@
 #ifndef WEFT_MAPS_SCRATCH_H
 #define WEFT_MAPS_SCRATCH_H
 
+#include "maps/connections.h"
 #include "maps/exchanges.h"
 #include "wire/baggage.h"
 #include "wire/settings.h"
@@ -23,18 +24,6 @@ struct source {
 	struct {
 		__u64 base, bytes;
 	} segments[SOURCE_SEGMENTS];
-};
-
-/* The context an outgoing message is to continue. */
-struct parent {
-	__u64 exchange_id; /* 0: none */
-	__u8 trace_id[16];
-	__u8 span_id[8];
-	__u8 flags;
-	__u8 reserved;
-	__u16 tracestate_bytes;
-	__u16 baggage_bytes;
-	__u16 reserved2;
 };
 
 /* What is to be done to an outgoing head; see protocols/http1/decide.h. */

@@ -135,13 +135,9 @@ WIRE_GLOBAL int http1_write_head(struct sk_msg_md *m, struct connection *c, stru
 		return INJECTION_SHARED_PAGES;
 	if (writes)
 		inserted = http1_stage_lines(s, writes);
-	if (inserted && message_need(end + inserted, message_scatter(m) + 2) > message->space) {
-		if (message->head_at > 0)
-			return http1_wait(message);
-		if (!over)
-			return INJECTION_NO_BUDGET;
-		inserted = 0;
-	}
+	/* Also for writing in place: a partial send would leave half an id, because the rest is sent again as it was. */
+	if (message_need(end + inserted, message_scatter(m) + 2) > message->space)
+		return message->head_at > 0 ? http1_wait(message) : INJECTION_NO_BUDGET;
 	if (end > MESSAGE_FIRST_MAX)
 		return message->head_at > 0 ? http1_wait(message) : INJECTION_TOO_LARGE;
 	if (bpf_msg_pull_data(m, 0, end, 0)) {
@@ -182,21 +178,74 @@ WIRE_GLOBAL int http1_write_head(struct sk_msg_md *m, struct connection *c, stru
 	return result;
 }
 
+/*
+ * The message ends within a head whose traceparent line is complete in it: a carried context is written over now, as the
+ * rest of the head may come much later. What was written is kept for the exchange.
+ */
+WIRE_GLOBAL int http1_overwrite_early(struct sk_msg_md *m, struct connection *c, struct scratch *s, struct process_entry *p)
+{
+	struct message *message;
+	__u32 back, value_at, value_end;
+	struct http1 *h;
+
+	if (!c || !s || !p)
+		return 0;
+	message = &s->message;
+	h = &s->half.http1;
+	back = h->head_bytes - h->traceparent.start;
+	if (h->traceparent_lines != 1 || !h->traceparent.end || (h->flags & HTTP1_TEXT_LOST) || back > message->offset ||
+	    c->overwritten || message->zerocopy || message_shared(m))
+		return 0;
+	value_at = message->offset - back;
+	value_end = value_at + h->traceparent.end - h->traceparent.start;
+	if (value_end - value_at > 255 || value_end > MESSAGE_FIRST_MAX)
+		return 0;
+	http1_decide(c, h, s, p);
+	if (!(s->decision.writes & WRITE_OVER) || message_need(value_end, message_scatter(m) + 1) > message->space)
+		return 0;
+	http1_stage_value(s, 0);
+	if (message_overwrite(m, s, value_at, value_end, TRACEPARENT_BYTES))
+		return 0;
+	c->overwritten = 1;
+	c->overwritten_parent = s->parent;
+	__builtin_memcpy(c->overwritten_span_id, s->decision.span_id, 8);
+	return 0;
+}
+
+/* What http1_overwrite_early did is what this head carries; texts that it lacks are still added. */
+static __always_inline void http1_decided_early(struct connection *c, const struct http1 *h, struct scratch *s)
+{
+	c->overwritten = 0;
+	s->facts = REQUEST_HAS_CONTEXT | (h->flags & HTTP1_IS_10 ? REQUEST_HTTP10 : 0);
+	s->parent = c->overwritten_parent;
+	s->decision.result = INJECTION_OVERWRITTEN;
+	s->decision.attribution = ATTRIBUTION_CARRIED;
+	s->decision.writes = h->traceparent_lines == 1 ? missing_texts(c, h, s) : 0;
+	__builtin_memcpy(s->decision.span_id, c->overwritten_span_id, 8);
+}
+
 /* The head at hand is complete. 1 = stop. */
 WIRE_GLOBAL int http1_message_head(struct sk_msg_md *m, struct connection *c, struct scratch *s, struct process_entry *p)
 {
 	struct message *message;
 	__u32 result;
 	struct http1 *h;
+	bool early;
 
 	if (!c || !s || !p)
 		return 1;
 	message = &s->message;
 	h = &s->half.http1;
-	http1_decide(c, h, s, p);
+	early = c->overwritten != 0;
+	if (early)
+		http1_decided_early(c, h, s);
+	else
+		http1_decide(c, h, s, p);
 	result = s->decision.result;
 	if (s->decision.writes)
 		result = http1_write_head(m, c, s);
+	if (early)
+		result = INJECTION_OVERWRITTEN;
 	if (message->rolled_back) {
 		h->state = HTTP1_START;
 		return 1;
@@ -310,6 +359,7 @@ static __always_inline int http1_message(struct sk_msg_md *m, struct connection 
 		message->failed = PARK_LIMIT;
 	if (message->failed || !http1_in_head(&s->half.http1))
 		return 0;
+	http1_overwrite_early(m, c, s, p);
 	bytes = s->half.http1.head_bytes < HEAD_TEXT_CAP ? s->half.http1.head_bytes : HEAD_TEXT_CAP;
 	if (partial_save(partial_key(c->id, true), &s->text, bytes)) {
 		count_fault(PROGRAM_MESSAGE, FAULT_HEAD_LOST);
