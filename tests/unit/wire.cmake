@@ -4,3 +4,8 @@ weft_test(wire_trace_context_test LABELS unit core SOURCES
   wire_trace_context_test.cc wire_traceparent_test.cc wire_tracestate_test.cc wire_baggage_test.cc
   ${CMAKE_SOURCE_DIR}/tests/support/trace_context_cases.cc
   ${CMAKE_SOURCE_DIR}/tests/support/trace_context_reference.cc)
+
+weft_test(wire_http1_test LABELS unit core SOURCES wire_http1_test.cc
+  ${CMAKE_SOURCE_DIR}/tests/support/http1_cases.cc
+  ${CMAKE_SOURCE_DIR}/tests/support/http1_driver.cc
+  ${CMAKE_SOURCE_DIR}/tests/support/http1_reference.cc)

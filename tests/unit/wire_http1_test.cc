@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+// HTTP/1.1 framing: every case whole, cut in two at every place, and byte by byte, each scan before a guard page.
+#include <doctest/doctest.h>
+
+#include <algorithm>
+
+#include "support/http1_cases.h"
+#include "support/http1_driver.h"
+#include "support/http1_reference.h"
+
+namespace weft::test {
+
+TEST_CASE("HTTP/1.1: the table of rules, at every split") {
+  Http1Driver driver;
+  for (const Http1Case& c : http1_cases()) {
+    CAPTURE(c.rule);
+    const Http1Run expected = reference_http1(c.text, c.responses, c.request_method);
+    CAPTURE(to_string(expected));
+    const auto complete =
+        std::count_if(expected.messages.begin(), expected.messages.end(), [](const auto& m) { return m.complete; });
+    // The table and the reference agree, so that neither can be wrong alone.
+    CHECK(complete == c.messages);
+    CHECK((expected.outcome == c.outcome || !reference_http1_can_continue(c.text, c.responses, c.request_method)));
+    each_split(c.text, [&](const std::vector<std::string_view>& pieces) {
+      const Http1Run got = driver.run(pieces, c.responses, c.request_method);
+      const size_t first_bytes = pieces[0].size();
+      CAPTURE(first_bytes);
+      CAPTURE(to_string(got));
+      REQUIRE(got.outcome == c.outcome);
+      REQUIRE(got.messages == expected.messages);
+    });
+  }
+}
+
+TEST_CASE("HTTP/1.1: a head that outgrows the text is still framed") {
+  Http1Driver driver;
+  for (const size_t bytes : {12200u, 12288u, 13000u, 16384u, 20000u, 66000u, 140000u}) {
+    std::string text = "POST / HTTP/1.1\r\n";
+    while (text.size() < bytes) text += "X-Filler: " + std::string(90, 'x') + "\r\n";
+    text += "Content-Length: 4\r\nbaggage: k=v\r\n\r\nbodyGET / HTTP/1.1\r\n\r\n";
+    const Http1Run expected = reference_http1(text, false, 0);
+    for (const size_t piece : {1u, 100u, 4096u, 65536u}) {
+      std::vector<std::string_view> pieces;
+      for (size_t at = 0; at < text.size(); at += piece) pieces.push_back(std::string_view(text).substr(at, piece));
+      const Http1Run got = driver.run(pieces, false, 0);
+      CAPTURE(bytes);
+      CAPTURE(piece);
+      REQUIRE(got.outcome == Http1Outcome::kBetween);
+      REQUIRE(got.messages.size() == 2);
+      CHECK(got.messages[0].head_bytes == expected.messages[0].head_bytes);
+      CHECK(got.messages[0].body_bytes == 4);
+      CHECK(got.messages[0].target == "/");
+      CHECK(got.messages[1] == expected.messages[1]);
+      // Kept values may be missing behind the kept text, never wrong.
+      if (bytes < HTTP1_TEXT_KEPT - 200) CHECK(got.messages[0].baggage == expected.messages[0].baggage);
+      for (const std::string& line : got.messages[0].baggage) CHECK(line == "k=v");
+    }
+  }
+}
+
+}  // namespace weft::test
