@@ -3,6 +3,7 @@
 // walk: "object/program<TAB>instructions", or "object/program<TAB>refused<TAB>reason". Attaches nothing;
 // tools/verifier-report compares the numbers.
 #include <bpf/bpf.h>
+#include <bpf/btf.h>
 #include <bpf/libbpf.h>
 #include <fmt/core.h>
 
@@ -11,7 +12,10 @@
 #include <filesystem>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
+
+#include "wire/settings.h"
 
 namespace {
 
@@ -37,6 +41,39 @@ std::vector<std::string> program_names(bpf_object* object) {
   return names;
 }
 
+// Where a variable of read-only data begins; -1 when the object has none of that name.
+long rodata_offset(bpf_object* object, std::string_view name) {
+  const btf* types = bpf_object__btf(object);
+  const int section_id = btf__find_by_name_kind(types, ".rodata", BTF_KIND_DATASEC);
+  if (section_id < 0) return -1;
+  const btf_type* section = btf__type_by_id(types, static_cast<__u32>(section_id));
+  const btf_var_secinfo* variables = btf_var_secinfos(section);
+  for (int i = 0; i < btf_vlen(section); ++i) {
+    const btf_type* variable = btf__type_by_id(types, variables[i].type);
+    if (name == btf__name_by_offset(types, variable->name_off)) return variables[i].offset;
+  }
+  return -1;
+}
+
+// The verifier leaves out what read-only data makes dead code: everything is switched on, so that all of it is walked.
+// The number of slots is fixed, so that the numbers do not depend on the machine.
+void switch_all_on(bpf_object* object) {
+  const long offset = rodata_offset(object, "settings");
+  bpf_map* map = bpf_object__find_map_by_name(object, ".rodata");
+  if (offset < 0 || map == nullptr) return;
+  std::size_t size = 0;
+  const auto* initial = static_cast<const char*>(bpf_map__initial_value(map, &size));
+  if (initial == nullptr || static_cast<std::size_t>(offset) + sizeof(kernel_settings) > size) return;
+  std::vector<char> data(initial, initial + size);
+  const kernel_settings settings{.flags = ~static_cast<__u32>(SETTING_DISCARD_EVENTS),
+                                 .header_bytes = 4096,
+                                 .scratch_slots = 8,
+                                 .reserved = 0,
+                                 .bulk_bytes = 8u << 20};
+  std::memcpy(data.data() + offset, &settings, sizeof settings);
+  bpf_map__set_initial_value(map, data.data(), data.size());
+}
+
 // The last line of a verifier log that says something: the refusal stands right before the statistics.
 std::string last_words(const std::string& log) {
   std::size_t end = log.find("\nprocessed ");
@@ -53,6 +90,7 @@ void print_program(const std::string& path, const std::string& name) {
     return;
   }
   give_sizes(object.get());
+  switch_all_on(object.get());
   std::vector<char> log(1u << 20);
   bpf_program* wanted = nullptr;
   bpf_program* program = nullptr;
