@@ -76,7 +76,7 @@ head_text* Http1Driver::place(std::string_view bytes) {
 
 std::string Http1Driver::value(text_range range) const {
   require(range.start <= range.end && range.end <= window_.size(), "range in the text");
-  return trimmed(window_.substr(range.start, range.end - range.start));
+  return window_.substr(range.start, range.end - range.start);
 }
 
 void Http1Driver::event(__u32 event) {
@@ -89,9 +89,9 @@ void Http1Driver::event(__u32 event) {
     require(state_.blank_at + 2 == state_.head_bytes, "place of the blank line");
     m.target = value(state_.target);
     m.traceparent_lines = static_cast<int>(state_.traceparent_lines);
-    m.traceparent = value(state_.traceparent);
-    for (int i = 0; i < state_.tracestate.count; i++) m.tracestate.push_back(value(state_.tracestate.line[i]));
-    for (int i = 0; i < state_.baggage.count; i++) m.baggage.push_back(value(state_.baggage.line[i]));
+    m.traceparent = trimmed(value(state_.traceparent));
+    for (int i = 0; i < state_.tracestate.count; i++) m.tracestate.push_back(trimmed(value(state_.tracestate.line[i])));
+    for (int i = 0; i < state_.baggage.count; i++) m.baggage.push_back(trimmed(value(state_.baggage.line[i])));
     m.lost_lines = state_.tracestate.more + state_.baggage.more;
     run_.messages.push_back(m);
     event = state_.is_response ? http1_response_follows(&state_, static_cast<__u32>(request_method_))

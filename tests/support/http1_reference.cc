@@ -52,7 +52,8 @@ bool read_request_line(const string& line, Http1Message& message) {
   const size_t first = line.find(' '), last = line.rfind(' ');
   if (first == kNone || last < first + 2 || has_control(line, false)) return false;
   const string method = line.substr(0, first);
-  if (!only(method, "ABCDEFGHIJKLMNOPQRSTUVWXYZ-_") || method[0] < 'A' || method.size() > 24) return false;
+  if (!only(method, "ABCDEFGHIJKLMNOPQRSTUVWXYZ-_") || method[0] < 'A' || method[0] > 'Z' || method.size() > 24)
+    return false;
   const std::vector<string> known = {"", "GET", "HEAD", "POST", "CONNECT"};
   const auto found = std::find(known.begin(), known.end(), method);
   message.method = found == known.end() ? 0 : static_cast<int>(found - known.begin());
