@@ -11,3 +11,12 @@ target_link_libraries(weft_test_wire_door PUBLIC PkgConfig::WIRE_DOOR_LIBBPF)
 add_dependencies(weft_test_wire_door weft_bpf_objects)
 
 weft_test(wire_door_test LABELS kernel core SOURCES wire_door_test.cc DEPENDS weft_test_wire_door)
+weft_test(wire_door_http1_test LABELS kernel core SOURCES wire_door_http1_test.cc
+  ${CMAKE_SOURCE_DIR}/tests/support/http1_cases.cc
+  ${CMAKE_SOURCE_DIR}/tests/support/http1_corpus.cc
+  ${CMAKE_SOURCE_DIR}/tests/support/http1_driver.cc
+  ${CMAKE_SOURCE_DIR}/tests/support/http1_fuzz_input.cc
+  ${CMAKE_SOURCE_DIR}/tests/support/http1_reference.cc
+  DEPENDS weft_test_wire_door)
+target_compile_definitions(wire_door_http1_test PRIVATE
+  WEFT_CORPUS_DIR="${CMAKE_SOURCE_DIR}/tests/fuzz/corpus/http1")
