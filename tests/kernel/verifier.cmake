@@ -1,9 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # What the verifier walks for each program, against the accepted numbers in tools/verifier-baseline.tsv.
 if(WEFT_BPF_PROGRAMS)
-  find_package(PkgConfig REQUIRED)
   pkg_check_modules(VERIFIER_LIBBPF REQUIRED IMPORTED_TARGET libbpf)
-  find_package(fmt REQUIRED)
   add_executable(verifier_numbers ${CMAKE_CURRENT_LIST_DIR}/verifier_numbers.cc)
   target_include_directories(verifier_numbers PRIVATE ${CMAKE_SOURCE_DIR}/bpf)
   target_link_libraries(verifier_numbers PRIVATE PkgConfig::VERIFIER_LIBBPF fmt::fmt)
