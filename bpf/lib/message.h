@@ -69,14 +69,31 @@ static __always_inline __u32 message_space(const struct tcp_sock *tp)
 	return space;
 }
 
+static __always_inline bool socket_may_zerocopy(const struct tcp_sock *tp)
+{
+	const struct sock *sk = &tp->inet_conn.icsk_inet.sk;
+
+	return sk->__sk_common.skc_flags >> bpf_core_enum_value(enum sock_flags, SOCK_ZEROCOPY) & 1;
+}
+
+/*
+ * Calls that go on from where the kernel has copied to, not from where it has sent to: when a member's send falls short,
+ * they leave a hole in the stream.
+ */
+static __always_inline bool message_unsafe_when_full(void)
+{
+	struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(bpf_get_current_task_btf());
+
+	return (regs->orig_ax == SYSCALL_SENDMMSG && regs->dx > 1) || regs->orig_ax == SYSCALL_IO_URING_ENTER;
+}
+
 /* Does this very call ask for zero copy? */
 static __always_inline bool message_zerocopy(const struct tcp_sock *tp)
 {
-	const struct sock *sk = &tp->inet_conn.icsk_inet.sk;
 	struct pt_regs *regs;
 	unsigned long flags;
 
-	if (!(sk->__sk_common.skc_flags >> bpf_core_enum_value(enum sock_flags, SOCK_ZEROCOPY) & 1))
+	if (!socket_may_zerocopy(tp))
 		return false;
 	regs = (struct pt_regs *)bpf_task_pt_regs(bpf_get_current_task_btf());
 	switch (regs->orig_ax) {

@@ -51,6 +51,11 @@ static __always_inline int message_parse(struct sk_msg_md *m, struct connection 
 	message->size = size;
 	message->space = message_space(tp);
 	message->zerocopy = whole = message_zerocopy(tp);
+	if (whole) { /* each element of a member's message is a notification of its own: at least make them one */
+		bpf_msg_pull_data(m, 0, size, 0);
+		count_injection(INJECTION_ZEROCOPY);
+		return message_park(m, c, PARK_UNSAFE_CALL);
+	}
 	message->cut = message->changed = message->rolled_back = message->failed = 0;
 	message->head_at = -1;
 	if (ahead < 0) {
@@ -109,7 +114,11 @@ fit:
 	 * A send that ends with EAGAIN leaves the verdict stuck for apply_bytes, undiminished, or for the whole next send when
 	 * that is 0. With a portion of what is parsed, all bytes that a stuck verdict can pass have been seen.
 	 */
-	if (!whole && message_need(size, scatter) > message->space)
+	if (message_need(size, scatter) <= message->space)
+		return SK_PASS;
+	if (message_unsafe_when_full())
+		return message_park(m, c, PARK_UNSAFE_CALL);
+	if (!whole)
 		bpf_msg_apply_bytes(m, message_portion(size, message->space, scatter));
 	return SK_PASS;
 }

@@ -7,6 +7,7 @@
 #define WEFT_PROGRAMS_SOCKOPS_H
 
 #include "lib/capture.h"
+#include "lib/message.h"
 #include "maps/members.h"
 
 static __always_inline void client_connects(struct bpf_sock_ops *ops, struct bpf_sock *sk)
@@ -64,6 +65,8 @@ static __always_inline void client_connected(struct bpf_sock_ops *ops, struct bp
 		count_fault(PROGRAM_SOCKOPS, FAULT_ULP);
 		return;
 	}
+	if (socket_may_zerocopy(tp))
+		return;
 	c->membership = MEMBER_YES;
 	if (bpf_sock_hash_update(ops, &members, &c->id, BPF_NOEXIST)) {
 		c->membership = MEMBER_NO;

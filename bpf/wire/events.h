@@ -74,6 +74,7 @@ enum park_reason {
 	PARK_HELPER_FAILED,
 	PARK_FOREIGN_OWNER,	/* used by a process that is not traced */
 	PARK_LIMIT,		/* a loop bound was reached */
+	PARK_UNSAFE_CALL,	/* sendmmsg or io_uring on a full member socket, MSG_ZEROCOPY: members cannot do those safely */
 	PARK_COUNT,
 };
 

@@ -46,6 +46,7 @@ std::string_view park_name(unsigned reason) {
     case PARK_HELPER_FAILED: return "helper_failed";
     case PARK_FOREIGN_OWNER: return "foreign_owner";
     case PARK_LIMIT: return "limit";
+    case PARK_UNSAFE_CALL: return "unsafe_call";
     default: return "unknown";
   }
 }

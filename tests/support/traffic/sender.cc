@@ -110,7 +110,9 @@ long Sender::send_once(std::size_t n, bool more) {
     case 4:
       return by_sendmsg(n, more ? MSG_MORE : 0);
     case 5:
-      return by_sendmmsg(n);
+      // A member socket that does not block and fills up in the middle of several messages loses its place: the kernel
+      // goes on with the next message behind a short one (docs/limits.md). Such calls are tried only where they block.
+      return mix_.nonblocking && !mix_.member_limit ? by_sendmsg(n, 0) : by_sendmmsg(n);
     case 6:
       return send(fd_, from, n, (more ? MSG_MORE : 0) | MSG_NOSIGNAL);
     default:
