@@ -63,7 +63,10 @@ class FakeTarget final : public ProcessTarget {
     traced[pid] = settings;
     return {};
   }
-  void untrace(pid_t pid) override { traced.erase(pid); }
+  void untrace(pid_t pid) override {
+    traced.erase(pid);
+    untraced.insert(pid);
+  }
 
   std::set<pid_t> pids() const {
     std::set<pid_t> pids;
@@ -72,6 +75,7 @@ class FakeTarget final : public ProcessTarget {
   }
 
   std::map<pid_t, ProcessSettings> traced;
+  std::set<pid_t> untraced;
   int calls = 0;
   bool full = false;
 };

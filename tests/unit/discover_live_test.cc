@@ -11,6 +11,7 @@
 
 #include <algorithm>
 #include <ctime>
+#include <filesystem>
 #include <fstream>
 #include <string>
 #include <vector>
@@ -25,10 +26,11 @@ TEST_CASE("live: a Python program, its environment, its shell child and its end"
   ManualClock clock;
   FakeTarget target;
   ResourceTable resources(read_host_identity(ProcFiles()), clock);
-  Discoverer discoverer(instrument({{.cmd_args = "*weft-test-orders.py*"}}), target, resources, clock);
-  const std::string script = "/tmp/weft-test-orders.py";
+  const std::string name = "orders-" + std::to_string(getpid());
+  const std::string script = (std::filesystem::temp_directory_path() / (name + ".py")).string();
+  Discoverer discoverer(instrument({{.cmd_args = "python3 " + script}}), target, resources, clock);
   std::ofstream(script) << "import subprocess, sys\n"
-                           "p = subprocess.Popen(['sh', '-c', 'sleep 600 & echo $!; wait'], stdout=subprocess.PIPE)\n"
+                           "p = subprocess.Popen(['sh', '-c', 'sleep 60 & echo $!; wait'], stdout=subprocess.PIPE)\n"
                            "print(p.pid, int(p.stdout.readline()), flush=True)\n"
                            "sys.stdin.read()\n"
                            "p.kill()\n";
@@ -39,10 +41,11 @@ TEST_CASE("live: a Python program, its environment, its shell child and its end"
   CHECK(target.pids() == std::set<pid_t>{child.pid(), shell, sleeper});
   REQUIRE(resources.of(child.pid()) != nullptr);
   const Attributes attributes = resources.of(child.pid())->attributes;
-  CHECK(attributes.text("service.name") == "weft-test-orders");
+  CHECK(attributes.text("service.name") == name);
   CHECK(attributes.text("service.version") == "7");
   CHECK(attributes.text("telemetry.sdk.language") == "python");
   CHECK(attributes.text("host.name") != "");
+  REQUIRE(resources.of(sleeper) != nullptr);
   CHECK(resources.of(sleeper)->service_name == "sleep");
   kill(sleeper, SIGKILL);
   child.finish();
@@ -73,11 +76,12 @@ TEST_CASE("live: a listening port, and the thread of a process") {
 }
 
 TEST_CASE("live: an exec under the same pid") {
+  const std::string mark = std::to_string(getpid());  // others sleep too
   ManualClock clock;
   FakeTarget target;
   ResourceTable resources({}, clock);
-  Discoverer discoverer(instrument({exe_rule("*/sleep")}), target, resources, clock);
-  Child child({"sh", "-c", "echo up; read x; exec sleep 600"});
+  Discoverer discoverer(instrument({{.cmd_args = "sleep 60." + mark}}), target, resources, clock);
+  Child child({"sh", "-c", "echo up; read x; exec sleep 60." + mark});
   CHECK(child.read_line() == "up");
   discoverer.scan();
   CHECK(target.pids().empty());
@@ -90,7 +94,7 @@ TEST_CASE("live: an exec under the same pid") {
 
 TEST_CASE("live: the cost of a scan, printed") {
   std::vector<Child> children;
-  for (int i = 0; i < 300; ++i) children.emplace_back(std::vector<std::string>{"sleep", "600"});
+  for (int i = 0; i < 300; ++i) children.emplace_back(std::vector<std::string>{"sleep", "60"});
   for (Child& child : children) child.wait_for_executable("sleep");
   const auto cpu_ms = [] {
     timespec t{};

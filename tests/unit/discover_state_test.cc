@@ -277,3 +277,35 @@ TEST_CASE("state: polls come round to every process that executes another file")
   }
   CHECK(scene.target.pids().size() == 16);
 }
+
+TEST_CASE("state: a fork event for a child that a scan has found already changes nothing for it") {
+  Scene scene(instrument({kOrders}));
+  scene.proc.put(python(30, "orders.py"));
+  scene.proc.put({.pid = 31, .exe = "/bin/worker", .args = {"worker"}, .parent = 30});
+  scene.discoverer.scan();
+  scene.target.untraced.clear();
+  scene.discoverer.on_change(31, ProcessChange::fork, 30);
+  CHECK(scene.target.untraced.empty());
+  CHECK(scene.target.pids() == Pids{30, 31});
+  auto reused = python(31, "stock.py");
+  reused.start = 900;
+  scene.proc.put(reused);
+  scene.discoverer.on_change(31, ProcessChange::fork, 1);
+  CHECK(scene.target.untraced == Pids{31});
+  CHECK(scene.target.pids() == Pids{30});
+}
+
+TEST_CASE("state: a thread-per-request server keeps its rule in workers with a rewritten title") {
+  Scene scene(instrument({{.cmd_args = "*gunicorn*"}}));
+  FakeProcess master{.pid = 30, .exe = "/usr/bin/python3.11", .args = {"python3", "/usr/bin/gunicorn", "app:app"}};
+  scene.proc.put(master);
+  scene.discoverer.scan();
+  FakeProcess worker{.pid = 31, .exe = "/usr/bin/python3.11", .args = {"gunicorn: worker [app:app]"}, .parent = 30};
+  scene.proc.put(worker);
+  scene.discoverer.on_change(31, ProcessChange::fork, 30);
+  CHECK(scene.target.traced[31].blocking_known);
+  scene.discoverer.set_rules(instrument({{.cmd_args = "*gunicorn*", .service_name = "shop"}}));
+  CHECK(scene.target.traced[31].blocking_known);
+  scene.discoverer.on_change(31, ProcessChange::exec);
+  CHECK_FALSE(scene.target.traced[31].blocking_known);
+}

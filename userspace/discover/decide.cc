@@ -123,7 +123,8 @@ void Discoverer::learn_program(Process& process) {
   reader_.read_environment(process.info);
   reader_.read_container(process.info);
   reader_.read_language(process.info);
-  process.blocking_known = serves_thread_per_request(process.info, files_);
+  // Kept until it executes something else: servers rewrite their command line to a title that tells less.
+  process.blocking_known = process.blocking_known || serves_thread_per_request(process.info, files_);
   const auto matches = [&process](const std::string& glob) { return glob_match(glob, process.info.executable); };
   process.never_enrol.clear();
   if (std::any_of(rules_.never_enrol.begin(), rules_.never_enrol.end(), matches)) {

@@ -66,8 +66,9 @@ void Discoverer::scan_locked(std::optional<unsigned> turn) {
   std::vector<pid_t> changed;
   const bool readable = files_.each_process([&](pid_t pid, std::uint64_t inode) {
     const auto known = processes_.find(pid);
-    if (known != processes_.end() && !still_the_same(known->second, inode)) drop(pid);
-    if (known == processes_.end() || !processes_.contains(pid)) {
+    const bool kept = known != processes_.end() && still_the_same(known->second, inode);
+    if (!kept) {
+      drop(pid);
       if (admit(pid, inode) == nullptr) return;
       changed.push_back(pid);
     }
@@ -85,10 +86,10 @@ void Discoverer::scan_locked(std::optional<unsigned> turn) {
 
 // The directory's inode tells it for nothing; only when that has changed (or is new to us) the start time is read.
 bool Discoverer::still_the_same(Process& process, std::uint64_t inode) {
-  if (process.inode == inode) return true;
+  if (process.inode == inode && inode != 0) return true;
   const auto now = reader_.read(process.info.pid);
   if (!now || now->start_ticks != process.info.start_ticks) return false;
-  process.inode = inode;
+  if (inode != 0) process.inode = inode;
   return true;
 }
 
@@ -161,19 +162,25 @@ void Discoverer::executed(Process& process) {
   process.ports.clear();
   process.instrumented.clear();
   process.asked_fionread = false;
+  process.blocking_known = false;
   process.failed_ns = 0;
   if (!refresh(process)) process.info.args.clear();  // gone already; its exit will be told
 }
 
 // The child runs the parent's program until it executes another: what is known of that program is true of it too.
 void Discoverer::forked(pid_t pid, pid_t parent) {
-  drop(pid);  // whoever had this pid before
+  const auto before = processes_.find(pid);
+  if (before != processes_.end()) {
+    if (still_the_same(before->second, 0) && refresh(before->second)) return settle({pid});  // a scan was faster
+    drop(pid);
+  }
   Process* child = admit(pid, 0);
   if (child == nullptr) return;
   const auto known = processes_.find(parent != 0 ? parent : child->info.parent);
   if (known != processes_.end() && known->second.info.executable == child->info.executable) {
     child->instrumented = known->second.instrumented;
     child->asked_fionread = known->second.asked_fionread;
+    child->blocking_known = known->second.blocking_known;
   }
   settle({pid});
 }
