@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: Apache-2.0
+# bash completion for weft
+_weft() {
+  local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD-1]}
+  local commands="status ps spans traces trace top attach detach doctor record replay policy sampling completion"
+  local command= word value=
+  for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
+    [[ -z $value ]] || { value=; continue; }
+    case $word in -o | --output | --socket) value=next ;; -*) ;; *) command=$word; break ;; esac
+  done
+  COMPREPLY=()
+  case $previous in
+    -o | --output) COMPREPLY=($(compgen -W "table json yaml" -- "$current")); return ;;
+    --socket) COMPREPLY=($(compgen -f -- "$current")); return ;;
+    --kind) COMPREPLY=($(compgen -W "server client internal producer consumer" -- "$current")); return ;;
+    --service | --trace | --min-duration | --interval | --duration | -n) return ;;
+  esac
+  if [[ -z $command ]]; then
+    COMPREPLY=($(compgen -W "$commands -o --output --socket --help --version" -- "$current"))
+    return
+  fi
+  local options="--help"
+  case $command in
+    status | ps | trace) options+=" -o --output --socket" ;;
+    spans) options+=" -o --output --socket -f --follow --service --trace --kind --error -n" ;;
+    traces) options+=" -o --output --socket --service --min-duration --error -n" ;;
+    top) options+=" -o --output --socket -n --interval --once" ;;
+    doctor) options+=" -o --output" ;;
+    record) options+=" --socket --force --duration" ;;
+    replay) options+=" -o --output" ;;
+    attach | detach) options+=" -o --output --socket" ;;
+    policy) options+=" show check apply test shadow diff" ;;
+    sampling) options+=" show set" ;;
+    completion) options+=" bash zsh fish" ;;
+  esac
+  case $command in
+    attach | detach)
+      [[ $current == -* ]] || { COMPREPLY=($(compgen -W "$(cd /proc && printf '%s ' [0-9]*)" -- "$current")); return; } ;;
+    record | replay)
+      [[ $current == -* ]] || { COMPREPLY=($(compgen -f -- "$current")); return; } ;;
+  esac
+  COMPREPLY=($(compgen -W "$options" -- "$current"))
+}
+complete -o filenames -F _weft weft

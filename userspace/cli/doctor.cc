@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+// weft doctor: what this kernel allows. Needs no agent.
+#include "cli/doctor.h"
+
+#include <fmt/format.h>
+
+#include "cli/command.h"
+#include "exporter/console/cells.h"
+
+namespace weft::cli {
+namespace {
+
+struct Look {
+  const char* name;
+  Tone tone;
+};
+Look look_of(Probe::State state) {
+  switch (state) {
+    case Probe::State::works:
+      return {"works", Tone::good};
+    case Probe::State::limited:
+      return {"limited", Tone::warn};
+    case Probe::State::missing:
+      return {"missing", Tone::bad};
+  }
+  return {"missing", Tone::bad};
+}
+
+}  // namespace
+
+std::string doctor_text(const KernelReport& report, const Screen& screen) {
+  std::string out = toned(printable("kernel " + report.release), Tone::strong, screen.color) + "\n";
+  unsigned name_width = 0;
+  for (const Probe& probe : report.probes) name_width = std::max(name_width, cell_width(printable(probe.name)));
+  for (const Probe& probe : report.probes) {
+    const Look look = look_of(probe.state);
+    out += fmt::format("  {}  {}  {}\n", toned(left_cell(look.name, 7), look.tone, screen.color),
+                       left_cell(printable(probe.name), name_width), printable(probe.finding));
+    const std::string indent(name_width + 13, ' ');
+    if (!probe.effect.empty()) out += indent + "so: " + printable(probe.effect) + "\n";
+    if (!probe.remedy.empty()) out += indent + "to get more: " + printable(probe.remedy) + "\n";
+  }
+  out += "\n";
+  if (report.usable) return out + toned("weftd can run here.", Tone::good, screen.color) + "\n";
+  return out + toned(printable("weftd cannot run here: " + report.reason), Tone::bad, screen.color) + "\n";
+}
+
+Json doctor_json(const KernelReport& report) {
+  Json probes = Json::array();
+  for (const Probe& probe : report.probes) {
+    probes.push_back({{"name", probe.name},
+                      {"state", look_of(probe.state).name},
+                      {"finding", probe.finding},
+                      {"effect", probe.effect},
+                      {"remedy", probe.remedy}});
+  }
+  return {
+      {"release", report.release}, {"usable", report.usable}, {"reason", report.reason}, {"probes", std::move(probes)}};
+}
+
+void add_doctor(CLI::App& app, Context& context) {
+  auto& command =
+      add_command(app, "doctor", "what this kernel and these privileges allow, each tried for real; needs no agent",
+                  "sudo weft doctor");
+  add_format_option(command, context);
+  command.callback([&context] {
+    const KernelReport report = probe_kernel();
+    print(context.format == Format::table ? doctor_text(report, screen())
+                                          : machine_text(doctor_json(report), context.format));
+    context.exit_code = report.usable ? kOk : kNo;
+  });
+}
+
+}  // namespace weft::cli

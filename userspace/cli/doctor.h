@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <string>
+
+#include "cli/format.h"
+#include "cli/terminal.h"
+#include "kernel/kernel.h"
+
+namespace weft::cli {
+
+std::string doctor_text(const KernelReport& report, const Screen& screen);
+Json doctor_json(const KernelReport& report);
+
+}  // namespace weft::cli

@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: Apache-2.0
+// weft status, weft ps.
+#include <fmt/format.h>
+
+#include "cli/client.h"
+#include "cli/command.h"
+#include "cli/format.h"
+#include "cli/terminal.h"
+#include "exporter/console/cells.h"
+
+namespace weft::cli {
+namespace {
+
+Tone tone_of(const std::string& state) {
+  if (state == "works" || state == "traced") return Tone::good;
+  if (state == "missing" || state == "refused") return Tone::bad;
+  if (state == "limited" || state == "instrumented") return Tone::warn;
+  return Tone::dim;
+}
+
+std::string exporter_line(const Json& exporter) {
+  std::string text = fmt::format("{}; {} of {} queued", counts_text(member(exporter, "spans")),
+                                 count_of(exporter, "queued"), count_of(exporter, "queue_limit"));
+  if (const auto error = text_of(exporter, "last_error"); !error.empty()) text += "; last error: " + error;
+  return text;
+}
+
+std::string status_text(const Json& status, const Screen& screen) {
+  const Json& kernel = member(status, "kernel");
+  std::string out = toned(printable(fmt::format(
+                              "weft {}, pid {}, up {}, kernel {}", text_of(status, "version"), count_of(status, "pid"),
+                              human_span_of_time(number_of(status, "uptime_seconds")), text_of(kernel, "release"))),
+                          Tone::strong, screen.color) +
+                    "\n";
+  const auto line = [&](std::string_view name, const std::string& text, Tone tone = Tone::plain) {
+    out += fmt::format("  {:<18} {}\n", name, toned(printable(text), tone, screen.color));
+  };
+  const bool healthy = member(status, "healthy") == true;
+  line("health", healthy ? "ok" : "not well", healthy ? Tone::good : Tone::bad);
+  for (const auto& problem : member(status, "problems")) {
+    if (problem.is_string()) line("", problem.get<std::string>(), Tone::warn);
+  }
+  const Json& spans = member(status, "spans");
+  const Json& store = member(status, "store");
+  line("processes", counts_text(member(status, "processes")));
+  line("spans", fmt::format("{:.1f}/s, {} since start", number_of(spans, "per_second"), count_of(spans, "total")));
+  line("injections", counts_text(member(status, "injections")));
+  line("losses", counts_text(member(status, "losses")));
+  for (const auto& exporter : member(status, "exporters")) {
+    line("exporter " + printable(text_of(exporter, "name")), exporter_line(exporter),
+         text_of(exporter, "last_error").empty() ? Tone::plain : Tone::warn);
+  }
+  line("recent traces", fmt::format("{} with {} spans, {}", count_of(store, "traces"), count_of(store, "spans"),
+                                    human_bytes(count_of(store, "bytes"))));
+  const auto policy = text_of(status, "policy_version");
+  line("policy", policy.empty() ? "none" : policy);
+  out += "\n";
+  Table table({{"KERNEL"}, {"STATE"}, {"EFFECT", false, true}});
+  for (const auto& mechanism : member(kernel, "mechanisms")) {
+    const auto state = text_of(mechanism, "state");
+    table.row({text_of(mechanism, "name"), {state, tone_of(state)}, text_of(mechanism, "effect")});
+  }
+  return out + table.text(screen);
+}
+
+std::string joined(const Json& list) {
+  std::string text;
+  for (const auto& item : list) {
+    if (item.is_string()) text += (text.empty() ? "" : ",") + item.get<std::string>();
+  }
+  return text.empty() ? "-" : text;
+}
+
+std::string ps_text(const Json& answer, const Screen& screen) {
+  Table table({{"PID", true},
+               {"SERVICE", false, true},
+               {"LANGUAGE"},
+               {"STATE"},
+               {"TASK"},
+               {"CONNS", true},
+               {"PROTOCOLS"},
+               {"PROBES"},
+               {"WHY", false, true}});
+  for (const auto& row : member(answer, "processes")) {
+    const auto state = text_of(row, "state"), reason = text_of(row, "reason"), language = text_of(row, "language");
+    const Json& task = member(row, "task");
+    const auto rule = text_of(task, "rule");
+    table.row({std::to_string(count_of(row, "pid")),
+               text_of(row, "service"),
+               language.empty() ? "-" : language,
+               {state, tone_of(state)},
+               rule.empty() ? "-" : rule,
+               std::to_string(count_of(row, "connections")),
+               joined(member(row, "protocols")),
+               joined(member(row, "probes")),
+               reason.empty() ? text_of(task, "why") : reason});
+  }
+  return table.text(screen);
+}
+
+}  // namespace
+
+void add_status(CLI::App& app, Context& context) {
+  auto& command = add_query(app, context, "status", "how the agent is: processes, spans, losses, exporters, kernel",
+                            "weft status -o json | jq .losses");
+  command.callback([&context] {
+    const auto status = fetch_json(context, "/v1/status");
+    if (!status) return;
+    print(context.format == Format::table ? status_text(*status, screen()) : machine_text(*status, context.format));
+    context.exit_code = member(*status, "healthy") == true ? kOk : kNo;
+  });
+}
+
+void add_ps(CLI::App& app, Context& context) {
+  auto& command = add_query(app, context, "ps", "processes: traced or not and why, how requests are tied to work",
+                            "weft ps -o yaml");
+  command.callback([&context] {
+    const auto answer = fetch_json(context, "/v1/processes");
+    if (!answer) return;
+    print(context.format == Format::table ? ps_text(*answer, screen()) : machine_text(*answer, context.format));
+  });
+}
+
+}  // namespace weft::cli
