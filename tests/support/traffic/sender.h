@@ -21,7 +21,9 @@ struct SendMix {
   bool batch = false;          // many requests in one call, up to 4 MB
   bool whole = false;          // each request in exactly one call
   bool single_bytes = false;
-  bool flush_ends = false;  // the last call before a given end never says that more is coming (the peer is to answer)
+  bool nonblocking = false;   // the socket does not block: no sendmmsg then, see member_limit
+  bool member_limit = false;  // sendmmsg all the same: what member sockets are known to get wrong
+  bool flush_ends = false;    // the last call before a given end never says that more is coming (the peer is to answer)
 };
 
 class Sender {
