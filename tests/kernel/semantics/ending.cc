@@ -76,7 +76,14 @@ void reset_by_peer_sending_client(Side& s) {
   s.meet();
   s.events("reset", POLLIN);
   s.call("send", send(s.fd.get(), kRequest.data(), kRequest.size(), MSG_NOSIGNAL));
-  s.call("send again", send(s.fd.get(), kRequest.data(), kRequest.size(), MSG_NOSIGNAL));
+}
+
+// A member goes on to say ECONNRESET where a plain socket says it once and EPIPE from then on.
+void after_reset_client(Side& s) {
+  s.begin();
+  s.meet();
+  s.events("reset", POLLIN);
+  for (int i = 0; i < 3; i++) s.call("send", send(s.fd.get(), kRequest.data(), kRequest.size(), MSG_NOSIGNAL));
 }
 
 void reset_client(Side& s) {
@@ -171,6 +178,7 @@ const std::vector<Script>& ending_scripts() {
       {"half close by the peer", peer_half_close_client, peer_half_close_server},
       {"reset by the peer, reading", reset_by_peer_client, reset_by_peer_server},
       {"reset by the peer, sending", reset_by_peer_sending_client, reset_by_peer_server},
+      {"sends after a reset", after_reset_client, reset_by_peer_server, true},
       {"reset", reset_client, reset_server},
       {"SO_LINGER", linger_client, linger_server},
       {"nothing ever sent", silent_client, silent_server},

@@ -166,8 +166,9 @@ nlohmann::json to_json(const RunOptions& options, const Totals& totals) {
 }
 
 std::string reproduction(const RunOptions& options, std::uint64_t connection) {
-  return fmt::format("reproduce: roundtrip --seed {} --mix {} --first-connection {} --connections 1{}\n", options.seed,
-                     options.mix_text, connection, options.early ? " --early" : "");
+  return fmt::format(
+      "reproduce: roundtrip --seed {} --mix {} --first-connection {} --connections 1 --connection-bytes {}{}\n",
+      options.seed, options.mix_text, connection, options.connection_bytes, options.early ? " --early" : "");
 }
 
 }  // namespace
@@ -177,12 +178,14 @@ int main(int argc, char** argv) {
   using namespace weft::test;
   RunOptions options;
   std::string mix = "plain";
+  std::uint64_t connection_bytes = 0;
   CLI::App app{"HTTP/1.1 traffic of every shape over loopback, compared byte by byte"};
   app.add_option("--seed", options.seed);
   app.add_option("--bytes", options.bytes, "stop starting connections after so many received bytes");
   app.add_option("--mix", mix, "how to send, comma separated");
   app.add_option("--first-connection", options.first_connection);
   app.add_option("--connections", options.connections);
+  app.add_option("--connection-bytes", connection_bytes, "about so many in one connection");
   app.add_option("--timeout", options.timeout_s, "seconds that one connection may take");
   app.add_flag("--wait", options.wait, "print 'ready PID' and wait for a line on stdin");
   app.add_flag("--early", options.early, "… with a connection open and two exchanges done");
@@ -192,6 +195,7 @@ int main(int argc, char** argv) {
     std::cerr << parsed.error() << '\n';
     return 2;
   }
+  if (connection_bytes) options.connection_bytes = connection_bytes;
   signal(SIGPIPE, SIG_IGN);
   stuck_line = fmt::format("stuck for {} s: roundtrip --seed {} --mix {}\n", options.timeout_s, options.seed, mix);
   signal(SIGALRM, on_alarm);

@@ -146,7 +146,7 @@ void append_response(Stream& stream, Random& random, const Message& request) {
   if (request.wants_continue) out += "HTTP/1.1 100 Continue\r\n\r\n";
   if (random.one_in(20)) out += "HTTP/1.1 103 Early Hints\r\nLink: </a.css>\r\n\r\n";
   const bool bodiless = random.one_in(8);
-  constexpr std::array statuses{"200 OK", "200 OK", "201 Created", "404 Not Found", "500 ", "418"};
+  constexpr std::array statuses{"200 OK", "200 OK", "201 Created", "404 Not Found", "500 ", "418 "};
   out += fmt::format("HTTP/1.1 {}\r\n", bodiless ? (random.one_in(2) ? "204 No Content" : "304 Not Modified")
                                                  : statuses[random.below(statuses.size())]);
   for (std::size_t n = random.below(4); n > 0; n--) append_header(out, random, {});
