@@ -14,7 +14,7 @@ namespace weft::cli {
 void add_attach_detach(CLI::App& app, Context& context) {
   for (const std::string action : {"attach", "detach"}) {
     const bool attach = action == "attach";
-    auto& command = add_command(
+    auto& command = add_query(
         app, context, action,
         attach ? "trace a running process, until the agent ends" : "stop tracing a process, until the agent ends",
         fmt::format("weft {} 1234", action));
