@@ -27,14 +27,23 @@ void run(const std::vector<std::uint8_t>& input) {
 }
 
 std::vector<std::uint8_t> mutated(std::vector<std::uint8_t> input, std::mt19937& random) {
-  static constexpr std::uint8_t telling[] = {0, 1, 0x0A, 0x0D, ' ', ':', ',', ';', '=', '?', '&', '%', '@', '/', 0x7F, 0xFF};
+  static constexpr std::uint8_t telling[] = {0,   1,   0x0A, 0x0D, ' ', ':', ',',  ';',
+                                             '=', '?', '&',  '%',  '@', '/', 0x7F, 0xFF};
   for (int changes = 1 + static_cast<int>(random() % 4); changes > 0 && !input.empty(); changes--) {
     const std::size_t at = random() % input.size();
     switch (random() % 4) {
-      case 0: input[at] = static_cast<std::uint8_t>(random()); break;
-      case 1: input[at] = telling[random() % std::size(telling)]; break;
-      case 2: input.insert(input.begin() + static_cast<std::ptrdiff_t>(at), telling[random() % std::size(telling)]); break;
-      default: input.resize(at); break;
+      case 0:
+        input[at] = static_cast<std::uint8_t>(random());
+        break;
+      case 1:
+        input[at] = telling[random() % std::size(telling)];
+        break;
+      case 2:
+        input.insert(input.begin() + static_cast<std::ptrdiff_t>(at), telling[random() % std::size(telling)]);
+        break;
+      default:
+        input.resize(at);
+        break;
     }
   }
   return input;
@@ -52,7 +61,7 @@ int main(int argc, char** argv) {
     std::ifstream in(file, std::ios::binary);
     const std::string text((std::istreambuf_iterator<char>(in)), {});
     const std::vector<std::uint8_t> input(text.begin(), text.end());
-    std::fprintf(stderr, "%s\n", file.filename().c_str());   // the last line names the culprit
+    std::fprintf(stderr, "%s\n", file.filename().c_str());  // the last line names the culprit
     run(input);
     std::mt19937 random(1);
     for (int i = 0; i < mutations; i++) run(mutated(input, random));

@@ -25,9 +25,7 @@ std::string content_of(const std::string& path) {
   return {std::istreambuf_iterator<char>(in), {}};
 }
 
-void write(const std::string& path, std::string_view text) {
-  std::ofstream(path, std::ios::binary) << text;
-}
+void write(const std::string& path, std::string_view text) { std::ofstream(path, std::ios::binary) << text; }
 
 // One line a span; what is for metrics only is marked as such.
 std::string spans_of(const std::string& recording) {
@@ -54,10 +52,10 @@ TEST_CASE("golden: recorded streams give exactly these spans") {
       write(recording, bytes);
       write(spans, spans_of(recording));
     }
-    CHECK(content_of(recording) == bytes);   // the recorder still writes what it wrote
+    CHECK(content_of(recording) == bytes);  // the recorder still writes what it wrote
     CHECK(spans_of(recording) == content_of(spans));
     CHECK(bytes.find("s3cret") == std::string_view::npos);
     CHECK(content_of(spans).find("s3cret") == std::string::npos);
   }
-  CHECK_FALSE(rewrite);   // writing is not passing
+  CHECK_FALSE(rewrite);  // writing is not passing
 }

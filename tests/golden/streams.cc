@@ -105,22 +105,22 @@ GoldenStream endings() {
   const struct {
     end_reason end;
     __u16 status;
-  } cases[] = {{END_COMPLETE, 204}, {END_CLOSED, 0}, {END_CLOSED, 200}, {END_TIMEOUT, 0},
+  } cases[] = {{END_COMPLETE, 204}, {END_CLOSED, 0}, {END_CLOSED, 200},  {END_TIMEOUT, 0},
                {END_EXIT, 0},       {END_LOST, 200}, {END_UPGRADED, 101}};
   std::uint64_t id = 1;
   for (const auto& c : cases) {
     const request_event request = server_request(id, t + id * ms);
     response_event response = response_to(request, t + (id + 100) * ms, c.status);
     response.end = static_cast<__u8>(c.end);
-    if (id % 2) story.response(response);   // the ring's order is not always the order of things
+    if (id % 2) story.response(response);  // the ring's order is not always the order of things
     story.request(request, "GET /end HTTP/1.1\r\nHost: h\r\n\r\n");
     if (id % 2 == 0) story.response(response);
     id++;
   }
-  story.response(response_to(server_request(id++, 0), t + 200 * ms));   // its request was lost
+  story.response(response_to(server_request(id++, 0), t + 200 * ms));  // its request was lost
   story.request(server_request(id++, t + 201 * ms, 200), "GET /exits HTTP/1.1\r\nHost: h\r\n\r\n");
   story.record(plain(process_change_of(200, PROCESS_EXIT, t + 300 * ms)));
-  for (int i = 0; i < 300; i++)   // time goes on
+  for (int i = 0; i < 300; i++)  // time goes on
     story.record(plain(process_change_of(4000, PROCESS_FORK, t + 400 * ms + static_cast<std::uint64_t>(i) * 10 * ms)));
   story.request(server_request(id++, t + 4 * second), "GET /open HTTP/1.1\r\nHost: h\r\n\r\n");
   return story.done();
@@ -133,14 +133,20 @@ GoldenStream attribution() {
   const struct {
     enum attribution how;
     injection_result injection;
-  } cases[] = {{ATTRIBUTION_TASK, INJECTION_DONE},         {ATTRIBUTION_INHERITED, INJECTION_DONE},
-               {ATTRIBUTION_CARRIED, INJECTION_OVERWRITTEN}, {ATTRIBUTION_ROOT, INJECTION_DONE},
-               {ATTRIBUTION_NONE, INJECTION_NO_TASK},      {ATTRIBUTION_NONE, INJECTION_OWN_HEADER},
-               {ATTRIBUTION_NONE, INJECTION_AMBIGUOUS},    {ATTRIBUTION_NONE, INJECTION_INSTRUMENTED},
-               {ATTRIBUTION_TASK, INJECTION_INVALID_CARRIED}, {ATTRIBUTION_TASK, INJECTION_BULK}};
+  } cases[] = {{ATTRIBUTION_TASK, INJECTION_DONE},
+               {ATTRIBUTION_INHERITED, INJECTION_DONE},
+               {ATTRIBUTION_CARRIED, INJECTION_OVERWRITTEN},
+               {ATTRIBUTION_ROOT, INJECTION_DONE},
+               {ATTRIBUTION_NONE, INJECTION_NO_TASK},
+               {ATTRIBUTION_NONE, INJECTION_OWN_HEADER},
+               {ATTRIBUTION_NONE, INJECTION_AMBIGUOUS},
+               {ATTRIBUTION_NONE, INJECTION_INSTRUMENTED},
+               {ATTRIBUTION_TASK, INJECTION_INVALID_CARRIED},
+               {ATTRIBUTION_TASK, INJECTION_BULK}};
   std::uint64_t id = 10;
   for (const auto& c : cases) {
-    request_event request = client_request(id, c.how == ATTRIBUTION_ROOT || c.how == ATTRIBUTION_NONE ? 0 : 1, t + id * ms);
+    request_event request =
+        client_request(id, c.how == ATTRIBUTION_ROOT || c.how == ATTRIBUTION_NONE ? 0 : 1, t + id * ms);
     request.attribution = static_cast<__u8>(c.how);
     request.injection = static_cast<__u8>(c.injection);
     story.request(request, "GET /x HTTP/1.1\r\nHost: back\r\n\r\n");
@@ -167,7 +173,8 @@ GoldenStream hostile() {
        {std::string_view("PROPFIND /dav HTTP/1.1\r\nHost: \xff\xfe\r\nUser-Agent: \xe2\x82\r\n\r\n"),
         std::string_view("GET  /two?token=s3cret HTTP/1.1\r\nHost: h\r\n\r\n"),
         std::string_view("GET http://ann:s3cret@far:81/p?sig=s3cret#s3cret HTTP/1.1\r\nHost: near\r\n\r\n"),
-        std::string_view("GET /cut?password=s3cr"), std::string_view(""), std::string_view("s3cret\0s3cret\r\n\r\n", 17),
+        std::string_view("GET /cut?password=s3cr"), std::string_view(""),
+        std::string_view("s3cret\0s3cret\r\n\r\n", 17),
         std::string_view("GET /\x01\xff HTTP/1.1\r\nbaggage: s3cret,=s3cret,ok=s3cret,b\xff=s3cret\r\n\r\n"),
         std::string_view("CONNECT ann:s3cret@far:443 HTTP/1.1\r\nHost: far\r\n\r\n"),
         std::string_view("OPTIONS * HTTP/1.0\r\nHost: [::1]:x\r\n\r\n")}) {

@@ -9,7 +9,7 @@
 namespace weft::testing {
 
 struct GoldenStream {
-  std::string name;                  // data/<name>.weftrec and data/<name>.jsonl
+  std::string name;  // data/<name>.weftrec and data/<name>.jsonl
   std::vector<std::byte> recording;
 };
 

@@ -33,7 +33,8 @@ class KnownProcesses final : public ResourceSource {
 
 struct SpanFixture {
   explicit SpanFixture(PipelineOptions options = {})
-      : clock(make_clock()), pipeline(std::move(options), clock, processes, [this](Assembled a) { out.push_back(a); }) {}
+      : clock(make_clock()),
+        pipeline(std::move(options), clock, processes, [this](Assembled a) { out.push_back(a); }) {}
 
   // Feeds both events; the span they give.
   const Span& span_of(const request_event& request, std::string_view head, const response_event& response,

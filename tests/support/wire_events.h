@@ -33,8 +33,22 @@ Bytes plain(Fields fields) {
 }
 
 inline void set_v4(__u8 (&address)[16], unsigned a, unsigned b, unsigned c, unsigned d) {
-  const __u8 bytes[16] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xFF, 0xFF,
-                          static_cast<__u8>(a), static_cast<__u8>(b), static_cast<__u8>(c), static_cast<__u8>(d)};
+  const __u8 bytes[16] = {0,
+                          0,
+                          0,
+                          0,
+                          0,
+                          0,
+                          0,
+                          0,
+                          0,
+                          0,
+                          0xFF,
+                          0xFF,
+                          static_cast<__u8>(a),
+                          static_cast<__u8>(b),
+                          static_cast<__u8>(c),
+                          static_cast<__u8>(d)};
   std::memcpy(address, bytes, sizeof(bytes));
 }
 

@@ -83,9 +83,9 @@ TEST_CASE("client span: none where no parent may be claimed") {
   const struct {
     attribution how;
     injection_result injection;
-  } cases[] = {{ATTRIBUTION_NONE, INJECTION_NO_TASK},       {ATTRIBUTION_NONE, INJECTION_ORPHANS_OFF},
-               {ATTRIBUTION_NONE, INJECTION_NOT_MEMBER},    {ATTRIBUTION_TASK, INJECTION_OWN_HEADER},
-               {ATTRIBUTION_TASK, INJECTION_AMBIGUOUS},     {ATTRIBUTION_TASK, INJECTION_INSTRUMENTED}};
+  } cases[] = {{ATTRIBUTION_NONE, INJECTION_NO_TASK},    {ATTRIBUTION_NONE, INJECTION_ORPHANS_OFF},
+               {ATTRIBUTION_NONE, INJECTION_NOT_MEMBER}, {ATTRIBUTION_TASK, INJECTION_OWN_HEADER},
+               {ATTRIBUTION_TASK, INJECTION_AMBIGUOUS},  {ATTRIBUTION_TASK, INJECTION_INSTRUMENTED}};
   for (const auto& c : cases) {
     SpanFixture f;
     request_event request = client_request(2, 1, 5000);
@@ -93,7 +93,7 @@ TEST_CASE("client span: none where no parent may be claimed") {
     request.injection = static_cast<__u8>(c.injection);
     const Span& span = f.span_of(request, head, response_to(request, 6000));
     CHECK_FALSE(f.recorded());
-    CHECK_FALSE(span.trace_id.valid());       // metrics only: claims nothing
+    CHECK_FALSE(span.trace_id.valid());  // metrics only: claims nothing
     CHECK_FALSE(span.parent_span_id.valid());
     CHECK(span.attributes.text("http.response.status_code") == "200");
     CHECK(f.pipeline.counters().assemble.unattributed == 1);

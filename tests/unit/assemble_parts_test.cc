@@ -107,7 +107,7 @@ TEST_CASE("tracestate: valid lists, joined and limited to whole members") {
   for (char c = 'a'; c < 'e'; c++) list += "," + std::string(1, c) + short_member;
   const std::string cleaned = clean_trace_state(list);
   CHECK(cleaned.size() <= 512);
-  CHECK(cleaned.find("long=") == std::string::npos);   // the long one goes first
+  CHECK(cleaned.find("long=") == std::string::npos);  // the long one goes first
   CHECK(cleaned.find("ds=") != std::string::npos);
 }
 
@@ -124,9 +124,9 @@ TEST_CASE("utf-8: what is valid stays, what is not is replaced") {
   CHECK(utf8_text("\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80") == "\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80");
   const std::string r = "\xEF\xBF\xBD";
   CHECK(utf8_text("a\xff") == "a" + r);
-  CHECK(utf8_text("\xc0\x80") == r + r);                 // overlong
-  CHECK(utf8_text("\xed\xa0\x80") == r + r + r);         // surrogate
-  CHECK(utf8_text("\xf4\x90\x80\x80") == r + r + r + r); // above U+10FFFF
+  CHECK(utf8_text("\xc0\x80") == r + r);                  // overlong
+  CHECK(utf8_text("\xed\xa0\x80") == r + r + r);          // surrogate
+  CHECK(utf8_text("\xf4\x90\x80\x80") == r + r + r + r);  // above U+10FFFF
   CHECK(utf8_text("12345678\xe2\x82") == "12345678" + r + r);
   CHECK(utf8_text(std::string_view("a\0b", 3)) == "a" + r + "b");
   CHECK(utf8_text(std::string_view("12345678\0", 9)) == "12345678" + r);
@@ -152,7 +152,7 @@ TEST_CASE("wall clock: one offset; noise is ignored, a step is taken, a jump is 
   CHECK_FALSE(wall.recheck());
   CHECK(wall.to_unix_ns(6'000'000'000) == 1'700'000'006'000'000'000);
 
-  clock.unix_time -= 2 * WallClock::tolerance_ns + 1;   // backwards
+  clock.unix_time -= 2 * WallClock::tolerance_ns + 1;  // backwards
   CHECK(wall.recheck());
   CHECK(wall.jumps() == 0);
   CHECK(wall.to_unix_ns(6'000'000'000) == 1'700'000'006'000'000'000 - WallClock::tolerance_ns - 1);

@@ -120,7 +120,7 @@ TEST_CASE("server span: where server.address comes from") {
   Span span = server_span("GET / HTTP/1.0\r\n\r\n");
   CHECK(span.attributes.text("server.address") == "10.0.0.1");
   CHECK(span.attributes.text("server.port") == "8080");
-  span = server_span("GET http://other:99/p HTTP/1.1\r\nHost: a\r\n\r\n");   // RFC 9112 section 3.2.2
+  span = server_span("GET http://other:99/p HTTP/1.1\r\nHost: a\r\n\r\n");  // RFC 9112 section 3.2.2
   CHECK(span.attributes.text("server.address") == "other");
   CHECK(span.attributes.text("server.port") == "99");
   CHECK(span.attributes.text("url.path") == "/p");
@@ -148,7 +148,8 @@ TEST_CASE("server span: context, tracestate and baggage of the message") {
 
 TEST_CASE("server span: a context that was not taken gives no tracestate; a valid one that was not trusted a link") {
   const std::string text =
-      "GET / HTTP/1.1\r\ntraceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01\r\ntracestate: a=1\r\n\r\n";
+      "GET / HTTP/1.1\r\ntraceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01\r\ntracestate: "
+      "a=1\r\n\r\n";
   request_event request = server_request(1, 5000);
   request.facts |= REQUEST_HAS_CONTEXT;
   Span span = server_span(request, text, response_to(request, 6000));

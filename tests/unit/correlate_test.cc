@@ -89,7 +89,7 @@ TEST_CASE("bounded in entries: the oldest ends as lost") {
   CHECK(f.table.counters().evicted == 1);
   // A late response of an evicted exchange makes no second span.
   f.response(response_to(server_request(1, 1000), 9000));
-  CHECK(f.done.size() == 2);   // made room for: exchange 2
+  CHECK(f.done.size() == 2);  // made room for: exchange 2
   CHECK(f.done[1].request.exchange_id == 2);
 }
 
@@ -117,7 +117,7 @@ TEST_CASE("what is open too long ends as a time-out") {
 
 TEST_CASE("a response whose request never comes is dropped") {
   Fixture f;
-  f.request(server_request(1, 1 * second));   // an older one in front of it
+  f.request(server_request(1, 1 * second));  // an older one in front of it
   f.response(response_to(server_request(2, 0), 2 * second));
   f.table.sweep(8 * second);
   CHECK(f.done.empty());
@@ -131,8 +131,8 @@ TEST_CASE("the end of a process ends what it had open, after a grace") {
   f.request(server_request(2, 1 * second, 200));
   f.request(server_request(3, 1 * second, 100));
   f.table.process_exit(100, 2 * second);
-  f.request(server_request(4, 3 * second, 100));   // the id of the process is used again
-  f.response(response_to(server_request(3, 1 * second, 100), 2 * second + 5));   // the kernel's own end came in time
+  f.request(server_request(4, 3 * second, 100));                                // the id of the process is used again
+  f.response(response_to(server_request(3, 1 * second, 100), 2 * second + 5));  // the kernel's own end came in time
   f.table.sweep(2 * second + 500);
   CHECK(f.done.size() == 1);
   f.table.sweep(4 * second);
@@ -160,7 +160,7 @@ TEST_CASE("a client exchange takes the context of its open server exchange along
   const request_event server = server_request(1, 1000), client = client_request(2, 1, 1500);
   f.request(server, "GET / HTTP/1.1\r\ntracestate: a=1\r\nHost: h\r\nbaggage: k=v\r\n\r\n");
   f.request(client);
-  f.response(response_to(server, 1600));    // the parent may be gone when the call returns
+  f.response(response_to(server, 1600));  // the parent may be gone when the call returns
   f.response(response_to(client, 2000));
   REQUIRE(f.done.size() == 2);
   CHECK(f.done[1].parent_context == "tracestate: a=1\r\nbaggage: k=\r\n");

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <doctest/doctest.h>
 
+#include <set>
+
 #include "decode/events.h"
 #include "decode/names.h"
 #include "support/wire_events.h"
-
-#include <set>
 
 using namespace weft;
 using namespace weft::testing;

@@ -19,7 +19,8 @@ std::string names_of(HeaderLines lines) {
 }  // namespace
 
 TEST_CASE("head: request line and headers") {
-  const RequestHead head = parse_request_head("POST /a?b=1 HTTP/1.1\r\nHost:x:80\r\nEmpty:\r\nA:  b c \t\r\n\r\nbody: no\r\n");
+  const RequestHead head =
+      parse_request_head("POST /a?b=1 HTTP/1.1\r\nHost:x:80\r\nEmpty:\r\nA:  b c \t\r\n\r\nbody: no\r\n");
   CHECK(head.method == "POST");
   CHECK(head.target == "/a?b=1");
   CHECK(head.version == "HTTP/1.1");

@@ -68,13 +68,13 @@ TEST_CASE("replay: the same spans as live, and no secret in the file") {
       both(with_text(other, "GET /b HTTP/1.1\r\nHost: stock\r\n\r\n"));
       both(with_text(response_to(other, base + 300), ""));
       both(with_text(response_to(client, base + 400), ""));
-      if (i % 100 != 99) both(with_text(response_to(server, base + 500, 503), ""));   // the others stay open
+      if (i % 100 != 99) both(with_text(response_to(server, base + 500, 503), ""));  // the others stay open
     }
     recorder.event({});
     CHECK(recorder.refused() == 1);
     REQUIRE(writer->close());
   }
-  live.clock.monotonic = 10'000 * 599 + 2400;   // the time of the last event
+  live.clock.monotonic = 10'000 * 599 + 2400;  // the time of the last event
   live.clock.unix_time = live.clock.monotonic + 1'700'000'000'000'000'000;
   live.pipeline.flush();
 

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The file format: what is written is read, what is damaged is said.
+#include "kernel/recording.h"
+
 #include <doctest/doctest.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -8,7 +10,6 @@
 #include <filesystem>
 #include <fstream>
 
-#include "kernel/recording.h"
 #include "kernel/recording_format.h"
 #include "support/wire_events.h"
 
@@ -65,7 +66,10 @@ Read read_bytes(const Bytes& bytes) {
 const ClockPoint origin{5000, 1'700'000'000'000'005'000};
 
 RecordedResource orders() {
-  return {100, true, 0, "orders",
+  return {100,
+          true,
+          0,
+          "orders",
           {{"service.name", std::string("orders")}, {"process.pid", std::int64_t{100}}, {"load", 0.5}, {"up", true}}};
 }
 

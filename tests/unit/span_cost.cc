@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What one span costs from the two event records to the finished span, freed again. A tool, no test: prints ns per span.
+// What one span costs from the two event records to the finished span, freed again. A tool, no test: prints ns per
+// span.
 #include <algorithm>
 #include <cstddef>
 #include <cstdio>

@@ -160,7 +160,7 @@ void Assembler::set_client_attributes(const Exchange& exchange, Span& span) {
   std::string peer = address_text(request.peer_address);
   add_method(facts_, attributes);
   add_server_address(facts_, peer, request.peer_port, attributes);
-  if (facts_.method != "CONNECT")   // its target is no URL
+  if (facts_.method != "CONNECT")  // its target is no URL
     add(attributes, "url.full", full_url(facts_, path_, peer, request.peer_port));
   add_message_attributes(exchange, facts_, std::move(peer), attributes);
   if (!was_injected(request) && request.injection != INJECTION_NOT_TRIED)
@@ -173,7 +173,7 @@ Assembled Assembler::assemble(const Exchange& exchange) {
   facts_.read(exchange, rules_);
   path_.clear();
   append_utf8(facts_.target.path, path_);
-  if (path_.empty() && !facts_.target.scheme.empty()) path_ = "/";   // RFC 9110 section 4.2.3
+  if (path_.empty() && !facts_.target.scheme.empty()) path_ = "/";  // RFC 9110 section 4.2.3
   span->resource = resources_.of(static_cast<pid_t>(request.tgid));
   if (!span->resource) span->resource = unknown_resource_;
   span->kind = exchange.is_server() ? SpanKind::server : SpanKind::client;

@@ -24,11 +24,11 @@ struct Assembled {
 };
 
 struct AssembleCounters {
-  std::uint64_t spans = 0;             // record = true
+  std::uint64_t spans = 0;  // record = true
   std::uint64_t unsampled = 0;
   std::uint64_t ignored = 0;
   std::uint64_t instrumented = 0;
-  std::uint64_t unattributed = 0;      // client exchanges without a parent that may be claimed
+  std::uint64_t unattributed = 0;  // client exchanges without a parent that may be claimed
 };
 
 class Assembler {
@@ -53,8 +53,8 @@ class Assembler {
   ResourceSource& resources_;
   const WallClock& clock_;
   std::shared_ptr<const Resource> unknown_resource_;
-  HttpFacts facts_;          // of the exchange at hand; kept for its memory
-  std::string path_;         // … its path as UTF-8
+  HttpFacts facts_;   // of the exchange at hand; kept for its memory
+  std::string path_;  // … its path as UTF-8
   std::string lines_;
   AssembleCounters counters_;
 };

@@ -35,10 +35,14 @@ struct Outcome {
 Outcome outcome_of(const response_event& response, bool server) {
   if (response.status >= 500 || (!server && response.status >= 400)) return {std::to_string(response.status), {}};
   switch (response.end) {
-    case END_CLOSED: return {"connection_closed", "connection closed before the exchange was complete"};
-    case END_TIMEOUT: return {"timeout", "nothing moved on the connection until the time-out"};
-    case END_EXIT: return {"process_exit", "the process ended before the exchange was complete"};
-    default: return {};
+    case END_CLOSED:
+      return {"connection_closed", "connection closed before the exchange was complete"};
+    case END_TIMEOUT:
+      return {"timeout", "nothing moved on the connection until the time-out"};
+    case END_EXIT:
+      return {"process_exit", "the process ended before the exchange was complete"};
+    default:
+      return {};
   }
 }
 
@@ -78,8 +82,7 @@ void add_message_attributes(const Exchange& exchange, const HttpFacts& facts, st
 
 void set_outcome(const Exchange& exchange, Span& span) {
   const response_event& response = exchange.response;
-  if (response.end != END_COMPLETE)
-    add(span.attributes, "weft.end", std::string(end_reason_name(response.end)));
+  if (response.end != END_COMPLETE) add(span.attributes, "weft.end", std::string(end_reason_name(response.end)));
   Outcome outcome = outcome_of(response, exchange.is_server());
   if (outcome.error_type.empty()) return;
   span.status = StatusCode::error;

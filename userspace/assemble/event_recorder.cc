@@ -38,7 +38,7 @@ void EventRecorder::note_clock(std::uint64_t time_ns) {
   const ClockPoint point = now();
   clock_checked_ns_ = point.monotonic_ns;
   const std::uint64_t change = (point.unix_ns - point.monotonic_ns) - (written_.unix_ns - written_.monotonic_ns);
-  if (change + clock_tolerance_ns <= 2 * clock_tolerance_ns) return;   // |change| is within the tolerance
+  if (change + clock_tolerance_ns <= 2 * clock_tolerance_ns) return;  // |change| is within the tolerance
   written_ = point;
   sink_(encode_clock_record(point));
 }
@@ -50,8 +50,8 @@ void EventRecorder::note_resource(std::uint32_t tgid, std::uint64_t time_ns) {
   std::shared_ptr<const Resource>& known = known_[tgid];
   if (known == resource) return;
   known = resource;
-  sink_(encode_resource_record(to_recorded(tgid, *resource, resources_.instrumented(static_cast<pid_t>(tgid))),
-                               time_ns));
+  sink_(
+      encode_resource_record(to_recorded(tgid, *resource, resources_.instrumented(static_cast<pid_t>(tgid))), time_ns));
 }
 
 void EventRecorder::event(std::span<const std::byte> record) {

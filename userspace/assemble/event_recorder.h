@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Live events -> the pieces of a recording (docs/recording.md): masked, with who made them and what time it was. Whoever
-// takes the pieces appends them to a file or sends them on; the first one is the file's header.
+// Live events -> the pieces of a recording (docs/recording.md): masked, with who made them and what time it was.
+// Whoever takes the pieces appends them to a file or sends them on; the first one is the file's header.
 #pragma once
 
 #include <cstddef>
@@ -30,7 +30,7 @@ class EventRecorder {
   EventRecorder(MaskRules rules, const Clock& clock, ResourceSource& resources, Sink sink);
 
   void event(std::span<const std::byte> record);
-  std::uint64_t refused() const { return refused_; }   // not valid, therefore not recorded
+  std::uint64_t refused() const { return refused_; }  // not valid, therefore not recorded
 
  private:
   ClockPoint now() const;
@@ -41,10 +41,10 @@ class EventRecorder {
   const Clock& clock_;
   ResourceSource& resources_;
   Sink sink_;
-  ClockPoint written_;                    // the clock as the recording has it
+  ClockPoint written_;  // the clock as the recording has it
   std::uint64_t clock_checked_ns_ = 0;
-  std::unordered_map<std::uint32_t, std::shared_ptr<const Resource>> known_;   // until the process exits
-  std::vector<std::byte> record_;         // reused
+  std::unordered_map<std::uint32_t, std::shared_ptr<const Resource>> known_;  // until the process exits
+  std::vector<std::byte> record_;                                             // reused
   std::uint64_t refused_ = 0;
 };
 

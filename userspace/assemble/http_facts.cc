@@ -38,7 +38,8 @@ void read_header(const HeaderLine& line, HttpFacts& facts) {
     case 11:
       if (equals_lower(line.name, "traceparent")) facts.traceparent = line.value;
       break;
-    default: break;
+    default:
+      break;
   }
 }
 

@@ -15,16 +15,16 @@
 namespace weft {
 
 struct HttpFacts {
-  std::string_view method;       // as sent
+  std::string_view method;  // as sent
   bool known_method = false;
   Target target;
-  std::string_view authority;    // of the target, else the Host header (RFC 9112 section 3.2.2)
-  HostPort host;                 // … split
+  std::string_view authority;  // of the target, else the Host header (RFC 9112 section 3.2.2)
+  HostPort host;               // … split
   std::string_view user_agent;
   std::string_view traceparent;
-  std::vector<std::string_view> trace_state;   // header values in order
+  std::vector<std::string_view> trace_state;  // header values in order
   std::vector<std::string_view> baggage;
-  std::vector<std::pair<const std::string*, std::string_view>> captured_request;   // name in the rules, value
+  std::vector<std::pair<const std::string*, std::string_view>> captured_request;  // name in the rules, value
   std::vector<std::pair<const std::string*, std::string_view>> captured_response;
 
   // Refills the object, so that its memory is used again. `exchange` and `rules` must outlive the views.

@@ -46,7 +46,7 @@ void SpanPipeline::sweep() {
 void SpanPipeline::flush() { table_.flush(clock_.monotonic_ns()); }
 
 PipelineCounters SpanPipeline::counters() const {
-  return {decode_,       table_.counters(),     assembler_.counters(),
+  return {decode_,       table_.counters(),   assembler_.counters(),
           table_.open(), wall_clock_.jumps(), assembler_.route_overflows()};
 }
 

@@ -22,8 +22,8 @@
 namespace weft {
 
 struct PipelineOptions {
-  MaskRules mask;                // capture.headers, spans.baggage_attributes
-  RouteOptions routes;           // routes.*
+  MaskRules mask;       // capture.headers, spans.baggage_attributes
+  RouteOptions routes;  // routes.*
   ExchangeLimits limits;
 };
 
@@ -46,8 +46,8 @@ class SpanPipeline {
   SpanPipeline& operator=(const SpanPipeline&) = delete;
 
   void feed(std::span<const std::byte> record);
-  void sweep();    // every second or so: time-outs, exited processes, the wall clock
-  void flush();    // at shutdown: what is open ends as lost
+  void sweep();  // every second or so: time-outs, exited processes, the wall clock
+  void flush();  // at shutdown: what is open ends as lost
 
   // For events that are no part of an exchange. Called from feed(); may be empty.
   std::function<void(const ProcessEvent&)> on_process;

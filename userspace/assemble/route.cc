@@ -8,9 +8,9 @@
 namespace weft {
 namespace {
 
-constexpr std::size_t max_segments = 16;          // deeper paths end in "*"
-constexpr std::size_t max_word_bytes = 64;        // longer than that is no name a person gave
-constexpr std::size_t min_token_bytes = 20;       // with digits in it: a token
+constexpr std::size_t max_segments = 16;     // deeper paths end in "*"
+constexpr std::size_t max_word_bytes = 64;   // longer than that is no name a person gave
+constexpr std::size_t min_token_bytes = 20;  // with digits in it: a token
 constexpr std::size_t min_hex_bytes = 8;
 
 struct Shape {
@@ -21,9 +21,12 @@ struct Shape {
 Shape shape_of(std::string_view text) {
   Shape shape;
   for (const char c : text) {
-    if (is_digit(c)) shape.digits++;
-    else if (is_alpha(c)) shape.letters++, (c >= 'a' ? shape.lower : shape.upper) = true;
-    else shape.others++;
+    if (is_digit(c))
+      shape.digits++;
+    else if (is_alpha(c))
+      shape.letters++, (c >= 'a' ? shape.lower : shape.upper) = true;
+    else
+      shape.others++;
     shape.hex += is_hex(c);
   }
   return shape;
@@ -62,7 +65,7 @@ bool is_id(std::string_view text) {
   if (shape.hex == text.size() && text.size() >= min_hex_bytes && shape.digits > 0) return true;
   if (text.size() >= min_token_bytes && shape.digits >= 2 && (shape.lower && shape.upper)) return true;
   if (text.size() >= min_token_bytes && shape.digits * 4 >= text.size()) return true;
-  return shape.digits >= 4 && shape.digits > shape.letters && shape.others == 0;   // 12ab34, x1234; not h264
+  return shape.digits >= 4 && shape.digits > shape.letters && shape.others == 0;  // 12ab34, x1234; not h264
 }
 
 // The part after the last dot when it looks like a file's: one to five letters or digits with a letter first.
@@ -70,14 +73,14 @@ std::string_view extension_of(std::string_view text) {
   const std::size_t dot = text.rfind('.');
   if (dot == std::string_view::npos || dot == 0) return {};
   const std::string_view extension = text.substr(dot);
-  const bool good = extension.size() >= 2 && extension.size() <= 6 && is_alpha(extension[1]) &&
-                    std::all_of(extension.begin() + 1, extension.end(),
-                                [](char c) { return is_digit(c) || is_alpha(c); });
+  const bool good =
+      extension.size() >= 2 && extension.size() <= 6 && is_alpha(extension[1]) &&
+      std::all_of(extension.begin() + 1, extension.end(), [](char c) { return is_digit(c) || is_alpha(c); });
   return good ? extension : std::string_view{};
 }
 
 void append_segment(std::string_view segment, std::string& out) {
-  segment = segment.substr(0, segment.find(';'));   // matrix parameters name no route
+  segment = segment.substr(0, segment.find(';'));  // matrix parameters name no route
   if (is_date(segment)) {
     out.append("{date}");
     return;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// url.path -> http.route, which has to be of low cardinality. Configured patterns first, then what `unmatched` says. The
-// number of routes of a service is bounded; what is beyond becomes "/*".
+// url.path -> http.route, which has to be of low cardinality. Configured patterns first, then what `unmatched` says.
+// The number of routes of a service is bounded; what is beyond becomes "/*".
 #pragma once
 
 #include <cstddef>
@@ -19,7 +19,7 @@ struct RouteOptions {
   // "/users/{id}": {…} and * stand for one segment, a last /** for any number of them.
   std::vector<std::string> patterns;
   Unmatched unmatched = Unmatched::heuristic;
-  std::vector<std::string> ignored;        // same form as patterns
+  std::vector<std::string> ignored;  // same form as patterns
   std::size_t routes_per_service = 256;
   std::size_t services = 1024;
 };

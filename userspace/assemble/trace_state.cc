@@ -28,9 +28,8 @@ bool valid_key(std::string_view key) {
 }
 
 bool valid_value(std::string_view value) {
-  return !value.empty() && value.size() <= 256 && std::all_of(value.begin(), value.end(), [](char c) {
-    return c >= 0x20 && c <= 0x7E && c != ',' && c != '=';
-  });
+  return !value.empty() && value.size() <= 256 &&
+         std::all_of(value.begin(), value.end(), [](char c) { return c >= 0x20 && c <= 0x7E && c != ',' && c != '='; });
 }
 
 struct Members {

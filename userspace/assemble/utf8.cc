@@ -37,7 +37,8 @@ std::size_t sequence_bytes(std::string_view text) {
   if (first < 0x80) return first != 0;
   if (first >= 0xC2 && first <= 0xDF) return continues(1) ? 2 : 0;
   if (first >= 0xE0 && first <= 0xEF) {
-    if (!continues(1) || !continues(2) || (first == 0xE0 && second < 0xA0) || (first == 0xED && second > 0x9F)) return 0;
+    if (!continues(1) || !continues(2) || (first == 0xE0 && second < 0xA0) || (first == 0xED && second > 0x9F))
+      return 0;
     return 3;
   }
   if (first >= 0xF0 && first <= 0xF4) {

@@ -28,7 +28,7 @@ class WallClock {
   std::uint64_t measure() const;
 
   const Clock& clock_;
-  std::uint64_t offset_ns_;   // modulo 2^64: a wall clock before boot is no special case
+  std::uint64_t offset_ns_;  // modulo 2^64: a wall clock before boot is no special case
   std::uint64_t jumps_ = 0;
 };
 

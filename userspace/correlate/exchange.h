@@ -11,7 +11,7 @@ namespace weft {
 
 struct Exchange {
   request_event request{};
-  response_event response{};   // the end; made up by the table for what timed out, was evicted or whose process ended
+  response_event response{};  // the end; made up by the table for what timed out, was evicted or whose process ended
   std::string request_head;
   std::string response_head;
   // Client: tracestate and baggage header lines of the server exchange it belongs to. What the kernel wrote into an

@@ -10,7 +10,7 @@
 namespace weft {
 namespace {
 
-constexpr std::size_t keep_capacity_bytes = 1024;   // a free slot keeps no more text memory than this
+constexpr std::size_t keep_capacity_bytes = 1024;  // a free slot keeps no more text memory than this
 constexpr std::size_t first_index_size = 1024;
 
 void recycle(std::string& text) {
@@ -209,8 +209,8 @@ void ExchangeTable::sweep(std::uint64_t now_ns) {
   for (std::uint32_t number = oldest_; number != none;) {
     const Slot& slot = slots_[number];
     const std::uint32_t next = slot.newer;
-    const std::uint64_t time_ns = slot.has_request ? slot.exchange.request.header.time_ns
-                                                   : slot.exchange.response.header.time_ns;
+    const std::uint64_t time_ns =
+        slot.has_request ? slot.exchange.request.header.time_ns : slot.exchange.response.header.time_ns;
     const std::uint64_t limit_ns = slot.has_request ? limits_.open_ns : limits_.lone_response_ns;
     if (time_ns + std::min(limits_.lone_response_ns, limits_.open_ns) > now_ns) break;
     if (time_ns + limit_ns <= now_ns) drop_or_end(number, END_TIMEOUT, now_ns, counters_.timed_out);

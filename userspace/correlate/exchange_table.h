@@ -30,13 +30,13 @@ struct ExchangeLimits {
 };
 
 struct ExchangeCounters {
-  std::uint64_t completed = 0;         // request and response met
+  std::uint64_t completed = 0;  // request and response met
   std::uint64_t timed_out = 0;
   std::uint64_t ended_by_exit = 0;
-  std::uint64_t evicted = 0;           // ended as lost to stay within the limits
-  std::uint64_t flushed = 0;           // open at shutdown, ended as lost
-  std::uint64_t lone_responses = 0;    // dropped: their request never came
-  std::uint64_t duplicates = 0;        // second request or response with the same id, dropped
+  std::uint64_t evicted = 0;         // ended as lost to stay within the limits
+  std::uint64_t flushed = 0;         // open at shutdown, ended as lost
+  std::uint64_t lone_responses = 0;  // dropped: their request never came
+  std::uint64_t duplicates = 0;      // second request or response with the same id, dropped
 };
 
 class ExchangeTable {
@@ -50,7 +50,7 @@ class ExchangeTable {
   void response(const ResponseEvent& event, const MaskRules& rules);
   void process_exit(std::uint32_t tgid, std::uint64_t time_ns);
   void sweep(std::uint64_t now_ns);
-  void flush(std::uint64_t now_ns);   // ends everything as END_LOST; for shutdown
+  void flush(std::uint64_t now_ns);  // ends everything as END_LOST; for shutdown
 
   std::size_t open() const { return used_; }
   const ExchangeCounters& counters() const { return counters_; }
@@ -62,8 +62,8 @@ class ExchangeTable {
     std::uint64_t id = 0;
     bool has_request = false;
     bool has_response = false;
-    bool has_context = false;   // tracestate or baggage in the request head
-    std::uint32_t older = none, newer = none;   // in order of arrival; `newer` also links the free list
+    bool has_context = false;                  // tracestate or baggage in the request head
+    std::uint32_t older = none, newer = none;  // in order of arrival; `newer` also links the free list
   };
   struct Exit {
     std::uint32_t tgid;
@@ -71,8 +71,8 @@ class ExchangeTable {
   };
 
   std::size_t home(std::uint64_t id) const;
-  std::size_t find(std::uint64_t id) const;     // position in index_, of the entry or of the hole for it
-  Slot& slot_for(std::uint64_t id);             // found, or new (after making room)
+  std::size_t find(std::uint64_t id) const;  // position in index_, of the entry or of the hole for it
+  Slot& slot_for(std::uint64_t id);          // found, or new (after making room)
   std::uint32_t insert(std::uint64_t id);
   void erase(std::uint32_t number);
   void erase_from_index(std::uint64_t id);
@@ -87,8 +87,8 @@ class ExchangeTable {
 
   ExchangeLimits limits_;
   Output output_;
-  std::deque<Slot> slots_;               // stable addresses; strings keep their capacity from use to use
-  std::vector<std::uint32_t> index_;     // open addressing, linear probing, power of two
+  std::deque<Slot> slots_;            // stable addresses; strings keep their capacity from use to use
+  std::vector<std::uint32_t> index_;  // open addressing, linear probing, power of two
   std::uint32_t free_ = none, oldest_ = none, newest_ = none;
   std::size_t used_ = 0;
   std::size_t text_bytes_ = 0;

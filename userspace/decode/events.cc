@@ -56,12 +56,18 @@ std::expected<Event, Refusal> decode_socket_event(Bytes record) {
 
 std::string_view to_string(Refusal refusal) {
   switch (refusal) {
-    case Refusal::too_short: return "too_short";
-    case Refusal::bad_size: return "bad_size";
-    case Refusal::bad_text: return "bad_text";
-    case Refusal::unknown_type: return "unknown_type";
-    case Refusal::bad_field: return "bad_field";
-    case Refusal::count: break;
+    case Refusal::too_short:
+      return "too_short";
+    case Refusal::bad_size:
+      return "bad_size";
+    case Refusal::bad_text:
+      return "bad_text";
+    case Refusal::unknown_type:
+      return "unknown_type";
+    case Refusal::bad_field:
+      return "bad_field";
+    case Refusal::count:
+      break;
   }
   return "unknown";
 }
@@ -72,11 +78,16 @@ std::expected<Event, Refusal> decode_event(Bytes record) {
   if (header.size < sizeof(header) || header.size > record.size()) return std::unexpected(Refusal::bad_size);
   record = record.first(header.size);
   switch (header.type) {
-    case EVENT_REQUEST: return decode_exchange_event<RequestEvent>(record);
-    case EVENT_RESPONSE: return decode_exchange_event<ResponseEvent>(record);
-    case EVENT_PROCESS: return decode_process_event(record);
-    case EVENT_SOCKET: return decode_socket_event(record);
-    default: return std::unexpected(Refusal::unknown_type);
+    case EVENT_REQUEST:
+      return decode_exchange_event<RequestEvent>(record);
+    case EVENT_RESPONSE:
+      return decode_exchange_event<ResponseEvent>(record);
+    case EVENT_PROCESS:
+      return decode_process_event(record);
+    case EVENT_SOCKET:
+      return decode_socket_event(record);
+    default:
+      return std::unexpected(Refusal::unknown_type);
   }
 }
 

@@ -33,11 +33,11 @@ struct SocketEvent {
 using Event = std::variant<RequestEvent, ResponseEvent, ProcessEvent, SocketEvent>;
 
 enum class Refusal : std::uint8_t {
-  too_short,     // no room for the header or for the struct of its type
-  bad_size,      // header.size goes beyond the record
-  bad_text,      // text_bytes goes beyond header.size
+  too_short,  // no room for the header or for the struct of its type
+  bad_size,   // header.size goes beyond the record
+  bad_text,   // text_bytes goes beyond header.size
   unknown_type,
-  bad_field,     // an enum out of range, an id that may not be zero
+  bad_field,  // an enum out of range, an id that may not be zero
   count,
 };
 std::string_view to_string(Refusal refusal);

@@ -15,20 +15,11 @@ bool is_version(std::string_view text) {
 
 }  // namespace
 
-std::string_view take_line(std::string_view& rest, bool& complete) {
-  const std::size_t end = rest.find('\n');
-  complete = end != std::string_view::npos;
-  std::string_view line = rest.substr(0, end);
-  rest.remove_prefix(complete ? end + 1 : rest.size());
-  if (complete && line.ends_with('\r')) line.remove_suffix(1);
-  return line;
-}
-
 bool HeaderLines::next(HeaderLine& line) {
   while (!rest_.empty()) {
     bool complete = false;
     const std::string_view text = take_line(rest_, complete);
-    if (!complete || text.empty()) {   // cut, or the blank line
+    if (!complete || text.empty()) {  // cut, or the blank line
       rest_ = {};
       return false;
     }
@@ -91,7 +82,8 @@ HostPort split_host_port(std::string_view authority) {
   const std::string_view digits = authority.substr(colon + 1);
   unsigned port = 0;
   const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), port);
-  if (error == std::errc{} && end == digits.data() + digits.size() && port <= 65535) result.port = static_cast<int>(port);
+  if (error == std::errc{} && end == digits.data() + digits.size() && port <= 65535)
+    result.port = static_cast<int>(port);
   return result;
 }
 

@@ -14,7 +14,7 @@
 namespace weft {
 namespace {
 
-constexpr std::size_t max_baggage_members = 64;       // W3C Baggage, limits
+constexpr std::size_t max_baggage_members = 64;  // W3C Baggage, limits
 constexpr std::size_t max_method_bytes = 64;
 constexpr std::size_t max_baggage_key_bytes = 256;
 
@@ -23,12 +23,18 @@ bool is_token(std::string_view text) { return std::all_of(text.begin(), text.end
 // What the span needs. Content-Type and the lengths say what kind of message it was, never what was in it.
 bool always_kept(std::string_view name) {
   switch (name.size()) {
-    case 4: return equals_lower(name, "host");
-    case 10: return equals_lower(name, "user-agent");
-    case 11: return equals_lower(name, "traceparent");
-    case 12: return equals_lower(name, "content-type");
-    case 14: return equals_lower(name, "content-length");
-    default: return false;
+    case 4:
+      return equals_lower(name, "host");
+    case 10:
+      return equals_lower(name, "user-agent");
+    case 11:
+      return equals_lower(name, "traceparent");
+    case 12:
+      return equals_lower(name, "content-type");
+    case 14:
+      return equals_lower(name, "content-length");
+    default:
+      return false;
   }
 }
 
@@ -48,10 +54,16 @@ void append_masked_baggage(std::string_view value, const MaskRules& rules, std::
 
 void append_masked_value(std::string_view value, MaskRules::Keep keep, const MaskRules& rules, std::string& out) {
   switch (keep) {
-    case MaskRules::Keep::name: out.append(value.empty() ? "" : "-"); break;
+    case MaskRules::Keep::name:
+      out.append(value.empty() ? "" : "-");
+      break;
     case MaskRules::Keep::tracestate:
-    case MaskRules::Keep::value: out.append(value); break;
-    case MaskRules::Keep::baggage: append_masked_baggage(value, rules, out); break;
+    case MaskRules::Keep::value:
+      out.append(value);
+      break;
+    case MaskRules::Keep::baggage:
+      append_masked_baggage(value, rules, out);
+      break;
   }
 }
 
@@ -60,7 +72,7 @@ bool append_masked_headers(std::string_view text, const MaskRules& rules, OtherH
   while (!text.empty()) {
     bool complete = false;
     const std::string_view line = take_line(text, complete);
-    if (!complete) break;   // cut inside a line: the value may be half of one
+    if (!complete) break;  // cut inside a line: the value may be half of one
     if (line.empty()) {
       out.append("\r\n");
       break;
@@ -102,7 +114,7 @@ MaskRules::MaskRules(std::vector<std::string> captured_headers, std::vector<std:
 MaskRules::Keep MaskRules::header(std::string_view name) const {
   if (always_kept(name)) return Keep::value;
   if (equals_lower(name, "tracestate")) return Keep::tracestate;
-  if (equals_lower(name, "baggage")) return Keep::baggage;   // capturing it would undo the masking
+  if (equals_lower(name, "baggage")) return Keep::baggage;  // capturing it would undo the masking
   for (const std::string& captured : captured_)
     if (equals_lower(name, captured)) return Keep::value;
   return Keep::name;
@@ -129,7 +141,7 @@ void mask_response_head(std::string_view text, const MaskRules& rules, OtherHead
   if (text.empty()) return;
   bool complete = false;
   const ResponseHead head = parse_status_line(take_line(text, complete));
-  out.append(head.version).append(" ").append(head.status).append("\r\n");   // the reason phrase is free text
+  out.append(head.version).append(" ").append(head.status).append("\r\n");  // the reason phrase is free text
   if (complete) append_masked_headers(text, rules, others, out);
 }
 

@@ -23,7 +23,7 @@ class MaskRules {
   enum class Keep : std::uint8_t { name, value, tracestate, baggage };
   Keep header(std::string_view name) const;
   bool keeps_baggage_value(std::string_view key) const;
-  const std::vector<std::string>& captured_headers() const { return captured_; }   // lower case
+  const std::vector<std::string>& captured_headers() const { return captured_; }  // lower case
   const std::vector<std::string>& baggage_values() const { return baggage_values_; }
 
  private:

@@ -6,7 +6,7 @@
 
 namespace weft {
 
-std::string_view injection_reason(unsigned result);   // enum injection_result: "no_budget"; "unknown" when out of range
-std::string_view end_reason_name(unsigned reason);    // enum end_reason: "timeout"
+std::string_view injection_reason(unsigned result);  // enum injection_result: "no_budget"; "unknown" when out of range
+std::string_view end_reason_name(unsigned reason);   // enum end_reason: "timeout"
 
 }  // namespace weft

@@ -13,16 +13,57 @@ namespace {
 constexpr std::string_view redacted = "REDACTED";
 
 // In the normal form of secret_parameter(), sorted.
-constexpr std::string_view secret_names[] = {
-    "accesskey",    "accesskeyid",  "apikey",       "apisecret",   "appkey",       "assertion",    "auth",
-    "authcode",     "authorization", "awsaccesskeyid", "bearer",   "clientassertion", "code",      "codeverifier",
-    "cookie",       "credential",   "credentials",  "csrf",        "googleaccessid", "hmac",       "jsessionid",
-    "jwt",          "key",          "nonce",        "otp",         "pass",         "passphrase",   "passwd",
-    "password",     "phpsessid",    "pin",          "privatekey",  "pwd",          "samlart",      "samlrequest",
-    "samlresponse", "secret",       "secretkey",    "sess",        "session",      "sessionid",    "sessionkey",
-    "sessid",       "sid",          "sig",          "sign",        "signature",    "ticket",       "token",
-    "xsrf"};
-constexpr std::string_view secret_endings[] = {"token",     "secret",    "password", "passwd",     "apikey",
+constexpr std::string_view secret_names[] = {"accesskey",
+                                             "accesskeyid",
+                                             "apikey",
+                                             "apisecret",
+                                             "appkey",
+                                             "assertion",
+                                             "auth",
+                                             "authcode",
+                                             "authorization",
+                                             "awsaccesskeyid",
+                                             "bearer",
+                                             "clientassertion",
+                                             "code",
+                                             "codeverifier",
+                                             "cookie",
+                                             "credential",
+                                             "credentials",
+                                             "csrf",
+                                             "googleaccessid",
+                                             "hmac",
+                                             "jsessionid",
+                                             "jwt",
+                                             "key",
+                                             "nonce",
+                                             "otp",
+                                             "pass",
+                                             "passphrase",
+                                             "passwd",
+                                             "password",
+                                             "phpsessid",
+                                             "pin",
+                                             "privatekey",
+                                             "pwd",
+                                             "samlart",
+                                             "samlrequest",
+                                             "samlresponse",
+                                             "secret",
+                                             "secretkey",
+                                             "sess",
+                                             "session",
+                                             "sessionid",
+                                             "sessionkey",
+                                             "sessid",
+                                             "sid",
+                                             "sig",
+                                             "sign",
+                                             "signature",
+                                             "ticket",
+                                             "token",
+                                             "xsrf"};
+constexpr std::string_view secret_endings[] = {"token",     "secret",    "password",  "passwd",     "apikey",
                                                "signature", "sessionid", "accesskey", "privatekey", "credential"};
 constexpr std::string_view secret_beginnings[] = {"xamz", "xgoog"};
 
@@ -49,10 +90,11 @@ class NormalName {
   std::size_t size_ = 0;
 };
 
-// name=value pieces parted by any of `separators`; values of secret names are replaced.
-void append_masked_parameters(std::string_view text, std::string_view separators, std::string& out) {
+// name=value pieces parted by one of two separators; values of secret names are replaced.
+void append_masked_parameters(std::string_view text, char separator, char other_separator, std::string& out) {
   while (!text.empty()) {
-    const std::size_t end = std::min(text.find_first_of(separators), text.size());
+    std::size_t end = 0;
+    while (end < text.size() && text[end] != separator && text[end] != other_separator) end++;
     const std::string_view piece = text.substr(0, end);
     const std::size_t equals = piece.find('=');
     if (equals != std::string_view::npos && equals + 1 < piece.size() && secret_parameter(piece.substr(0, equals)))
@@ -68,7 +110,7 @@ void append_masked_parameters(std::string_view text, std::string_view separators
 void append_masked_path(std::string_view path, std::string& out) {
   const std::size_t parameters = path.find(';');
   out.append(path.substr(0, parameters));
-  if (parameters != std::string_view::npos) append_masked_parameters(path.substr(parameters), ";/", out);
+  if (parameters != std::string_view::npos) append_masked_parameters(path.substr(parameters), ';', '/', out);
 }
 
 }  // namespace
@@ -114,7 +156,7 @@ void append_masked_target(std::string_view method, std::string_view target, std:
   append_masked_path(parts.path, out);
   if (parts.query.empty()) return;
   out.push_back('?');
-  append_masked_parameters(parts.query, "&;", out);
+  append_masked_parameters(parts.query, '&', ';', out);
 }
 
 }  // namespace weft

@@ -10,10 +10,10 @@
 namespace weft {
 
 struct Target {
-  std::string_view scheme;      // absolute form only
-  std::string_view authority;   // absolute form (user information removed) and CONNECT
-  std::string_view path;        // "/users/1", "*"; empty for CONNECT and for an absolute form without path
-  std::string_view query;       // without '?'
+  std::string_view scheme;     // absolute form only
+  std::string_view authority;  // absolute form (user information removed) and CONNECT
+  std::string_view path;       // "/users/1", "*"; empty for CONNECT and for an absolute form without path
+  std::string_view query;      // without '?'
 };
 Target split_target(std::string_view method, std::string_view target);
 

@@ -31,7 +31,7 @@ struct ClockPoint {
 struct RecordedResource {
   std::uint32_t tgid = 0;
   bool instrumented = false;
-  std::uint64_t revision = 0;   // given by the reader: another number is another record
+  std::uint64_t revision = 0;  // given by the reader: another number is another record
   std::string service_name;
   std::vector<std::pair<std::string, std::variant<std::string, std::int64_t, double, bool>>> attributes;
 };
@@ -52,7 +52,7 @@ class RecordingWriter {
 
   // Pieces in order: the header first. Buffered.
   Result<void> write(EventBytes piece);
-  Result<void> close();   // flushes; the destructor does it too, and then errors are lost
+  Result<void> close();  // flushes; the destructor does it too, and then errors are lost
 
  private:
   RecordingWriter(int fd, std::string path) : fd_(fd), path_(std::move(path)) {}
@@ -95,7 +95,7 @@ class RecordingReader final : public EventSource {
  private:
   RecordingReader(int fd, std::string path) : fd_(fd), path_(std::move(path)) {}
   Result<void> read_header();
-  bool fill(std::size_t bytes);       // false: the file ends before that many bytes are in the buffer
+  bool fill(std::size_t bytes);  // false: the file ends before that many bytes are in the buffer
   void stop(const std::string& what);
   bool take_record(const EventHandler& handler, std::size_t& handed_over);
   bool take_own_record(EventBytes record, unsigned type);
@@ -103,8 +103,8 @@ class RecordingReader final : public EventSource {
   int fd_ = -1;
   std::string path_;
   std::vector<std::byte> buffer_;
-  std::size_t begin_ = 0;             // unread part of buffer_ starts here
-  std::uint64_t offset_ = 0;          // of begin_ in the file
+  std::size_t begin_ = 0;     // unread part of buffer_ starts here
+  std::uint64_t offset_ = 0;  // of begin_ in the file
   std::uint64_t records_ = 0;
   bool finished_ = false;
   std::optional<Error> error_;

@@ -24,7 +24,7 @@ struct FileHeader {
   std::uint16_t response_bytes;
   std::uint16_t process_bytes;
   std::uint16_t socket_bytes;
-  std::uint16_t injections;     // INJECTION_COUNT: its numbers are those of one weft
+  std::uint16_t injections;  // INJECTION_COUNT: its numbers are those of one weft
   std::uint8_t reserved[22];
 };
 static_assert(sizeof(FileHeader) == 64);
@@ -34,7 +34,7 @@ inline constexpr std::uint16_t type_resource = 0x8001;
 inline constexpr std::uint16_t type_clock = 0x8002;
 
 struct ClockRecord {
-  event_header header;          // time_ns = monotonic
+  event_header header;  // time_ns = monotonic
   std::uint64_t unix_ns;
 };
 static_assert(sizeof(ClockRecord) == 24);

@@ -54,11 +54,20 @@ bool decode_resource(EventBytes record, RecordedResource& resource) {
   for (std::uint16_t i = 0; i < fields.attributes && decoder.ok; i++) {
     std::string key = decoder.text();
     switch (decoder.fixed<std::uint8_t>()) {
-      case 0: resource.attributes.emplace_back(std::move(key), decoder.text()); break;
-      case 1: resource.attributes.emplace_back(std::move(key), decoder.fixed<std::int64_t>()); break;
-      case 2: resource.attributes.emplace_back(std::move(key), decoder.fixed<double>()); break;
-      case 3: resource.attributes.emplace_back(std::move(key), decoder.fixed<std::uint8_t>() != 0); break;
-      default: return false;
+      case 0:
+        resource.attributes.emplace_back(std::move(key), decoder.text());
+        break;
+      case 1:
+        resource.attributes.emplace_back(std::move(key), decoder.fixed<std::int64_t>());
+        break;
+      case 2:
+        resource.attributes.emplace_back(std::move(key), decoder.fixed<double>());
+        break;
+      case 3:
+        resource.attributes.emplace_back(std::move(key), decoder.fixed<std::uint8_t>() != 0);
+        break;
+      default:
+        return false;
     }
   }
   return decoder.ok;
@@ -95,7 +104,8 @@ bool RecordingReader::fill(std::size_t bytes) {
 
 Result<void> RecordingReader::read_header() {
   recording::FileHeader header;
-  if (!fill(sizeof(header))) return error_ ? std::unexpected(*error_) : Result<void>(fail(path_ + ": is no weft recording (too short)"));
+  if (!fill(sizeof(header)))
+    return error_ ? std::unexpected(*error_) : Result<void>(fail(path_ + ": is no weft recording (too short)"));
   std::memcpy(&header, buffer_.data(), sizeof(header));
   if (std::memcmp(header.magic, recording::magic, sizeof(header.magic)) != 0)
     return fail(path_ + ": is no weft recording");
@@ -117,7 +127,8 @@ Result<void> RecordingReader::read_header() {
 void RecordingReader::stop(const std::string& what) {
   finished_ = true;
   if (!error_)
-    error_ = Error{path_ + ": record " + std::to_string(records_ + 1) + " at byte " + std::to_string(offset_) + " " + what};
+    error_ =
+        Error{path_ + ": record " + std::to_string(records_ + 1) + " at byte " + std::to_string(offset_) + " " + what};
 }
 
 bool RecordingReader::take_own_record(EventBytes record, unsigned type) {

@@ -75,20 +75,28 @@ std::optional<SpanId> SpanId::parse(std::string_view hex) {
 
 std::string_view to_string(SpanKind kind) {
   switch (kind) {
-    case SpanKind::internal: return "INTERNAL";
-    case SpanKind::server: return "SERVER";
-    case SpanKind::client: return "CLIENT";
-    case SpanKind::producer: return "PRODUCER";
-    case SpanKind::consumer: return "CONSUMER";
+    case SpanKind::internal:
+      return "INTERNAL";
+    case SpanKind::server:
+      return "SERVER";
+    case SpanKind::client:
+      return "CLIENT";
+    case SpanKind::producer:
+      return "PRODUCER";
+    case SpanKind::consumer:
+      return "CONSUMER";
   }
   return "INTERNAL";
 }
 
 std::string_view to_string(StatusCode code) {
   switch (code) {
-    case StatusCode::unset: return "UNSET";
-    case StatusCode::ok: return "OK";
-    case StatusCode::error: return "ERROR";
+    case StatusCode::unset:
+      return "UNSET";
+    case StatusCode::ok:
+      return "OK";
+    case StatusCode::error:
+      return "ERROR";
   }
   return "UNSET";
 }
