@@ -28,7 +28,7 @@ TEST_CASE("live: a Python program, its environment, its shell child and its end"
   ResourceTable resources(read_host_identity(ProcFiles()), clock);
   const std::string name = "orders-" + std::to_string(getpid());
   const std::string script = (std::filesystem::temp_directory_path() / (name + ".py")).string();
-  Discoverer discoverer(instrument({{.cmd_args = "python3 " + script}}), target, resources, clock);
+  Discoverer discoverer(instrument({{.cmd_args = "*python3* " + script}}), target, resources, clock);
   std::ofstream(script) << "import subprocess, sys\n"
                            "p = subprocess.Popen(['sh', '-c', 'sleep 60 & echo $!; wait'], stdout=subprocess.PIPE)\n"
                            "print(p.pid, int(p.stdout.readline()), flush=True)\n"

@@ -90,6 +90,9 @@ TEST_CASE("state: an exec event looks at the program anew, a scan notices anothe
   scene.discoverer.on_change(30, ProcessChange::exec);
   CHECK(scene.target.pids() == Pids{30});
   CHECK(scene.resources.of(30)->service_name == "orders");
+  const int calls = scene.target.calls;  // what is attached to the old program has to be attached to the new one
+  scene.discoverer.on_change(30, ProcessChange::exec);
+  CHECK(scene.target.calls == calls + 1);
   scene.proc.exec({.pid = 30, .exe = "/bin/true", .args = {"true"}});
   scene.discoverer.scan();
   CHECK(scene.target.pids().empty());
