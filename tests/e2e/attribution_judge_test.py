@@ -1,0 +1,37 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""The judge judged: each kind of answer is seen as what it is."""
+import json
+import pathlib
+import sys
+import unittest
+
+sys.path.insert(0, str(pathlib.Path(__file__).parent))
+import attribution   # noqa: E402
+
+
+def context(request_id, parent="b7ad6b7169203331"):
+    return f"00-{attribution.trace_of(request_id)}-{parent}-01"
+
+
+class Judge(unittest.TestCase):
+    def verdict(self, request_id, traceparent):
+        return attribution.judge({"id": request_id, "call": "0", "traceparent": traceparent})
+
+    def test_each_verdict(self):
+        self.assertEqual(self.verdict("7", context(7)), "right")
+        self.assertEqual(self.verdict("7", context(8)), "wrong")
+        self.assertEqual(self.verdict("timer", context(8)), "wrong")
+        self.assertEqual(self.verdict("7", context(7, attribution.parent_of(7))), "forwarded")
+        self.assertEqual(self.verdict("7", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"), "invented")
+        self.assertEqual(self.verdict("7", ""), "none")
+        self.assertEqual(self.verdict("7", context(7, "0" * 16)), "malformed")
+        self.assertEqual(self.verdict("7", context(7)[:-1]), "malformed")
+
+    def test_one_parent_for_two_calls_is_wrong(self):
+        lines = [json.dumps({"id": "7", "call": c, "traceparent": context(7)}) for c in "01"]
+        self.assertEqual(attribution.count(lines).wrong, 1)
+
+
+if __name__ == "__main__":
+    unittest.main()
