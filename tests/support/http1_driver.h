@@ -32,6 +32,7 @@ class Http1Driver {
   Http1Scan scan_;
   GuardedBuffer memory_;
   head_text* text_ = nullptr;
+  size_t placed_ = 0;   // scans so far; picks what lies behind the text
   std::string window_;  // bytes of the text so far
   http1 state_{};
   int request_method_ = 0;
