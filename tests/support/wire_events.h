@@ -20,7 +20,7 @@ Bytes with_text(Fields fields, std::string_view text) {
   fields.header.size = static_cast<__u32>(sizeof(fields) + text.size());
   Bytes bytes(fields.header.size);
   std::memcpy(bytes.data(), &fields, sizeof(fields));
-  std::memcpy(bytes.data() + sizeof(fields), text.data(), text.size());
+  if (!text.empty()) std::memcpy(bytes.data() + sizeof(fields), text.data(), text.size());
   return bytes;
 }
 
