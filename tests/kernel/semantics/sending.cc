@@ -190,8 +190,7 @@ void queue_server(Side& s) {
 
 // Every MSG_ZEROCOPY send is reported once, whatever the kernel programs do.
 void zerocopy_client(Side& s) {
-  s.connect_only();
-  set_option(s.fd.get(), SOL_SOCKET, SO_ZEROCOPY, 1);
+  s.fd = connect_to(s.port(), false, 0, true);
   const std::string head = "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 600000\r\n\r\n";
   const std::string first = head + std::string(200'000, 'z'), block(200'000, 'y');
   unsigned sends = 0;

@@ -23,6 +23,7 @@ const std::map<std::string, std::function<void(RunOptions&)>>& words() {
       {"zerocopy-late", [](RunOptions& o) { o.send.zerocopy_late = true; }},
       {"batch", [](RunOptions& o) { o.send.batch = true; }},
       {"member-limit", [](RunOptions& o) { o.send.member_limit = true; }},
+      {"plain-calls", [](RunOptions& o) { o.send.plain_calls = true; }},
       {"whole", [](RunOptions& o) { o.send.whole = true; }},
       {"bytes", [](RunOptions& o) { o.send.single_bytes = true; }},
       {"big-heads", [](RunOptions& o) { o.shape.big_heads = true; }},

@@ -24,7 +24,7 @@ namespace {
 
 struct Totals {
   Tally tally;
-  std::uint64_t connections = 0, send_calls = 0, zerocopy_sends = 0, notices = 0;
+  std::uint64_t connections = 0, send_calls = 0, zerocopy_sends = 0, notices = 0, extra_notices = 0;
   std::string error;  // first one; ends the run
   std::uint64_t error_connection = 0;
 };
@@ -78,8 +78,7 @@ class Client {
       caller = accept_from(incoming_.fd.get());
       if (read_head(caller.get()).empty()) return note("incoming request did not come");
     }
-    Fd fd = connect_to(receiver_.port(), options_.ipv6, plan.send_buffer_bytes);
-    if (options_.send.zerocopy) set_option(fd.get(), SOL_SOCKET, SO_ZEROCOPY, 1);
+    Fd fd = connect_to(receiver_.port(), options_.ipv6, plan.send_buffer_bytes, options_.send.zerocopy);
     if (options_.nonblocking) set_nonblocking(fd.get(), true);
     Random send_random(options_.seed, k * 4 + 2), read_random(options_.seed, k * 4 + 3);
     Sender sender(fd.get(), send_random, options_.send, plan.requests);
@@ -123,6 +122,7 @@ class Client {
     totals_.send_calls += sender.calls();
     totals_.zerocopy_sends += sender.zerocopy_sends();
     totals_.notices += sender.notices();
+    totals_.extra_notices += sender.extra_notices();
     // What the receiver saw explains an error of the sender, so it goes first.
     if (!verdict.fault.empty())
       totals_.error = "receiver: " + verdict.fault + (totals_.error.empty() ? "" : "; " + totals_.error);
@@ -162,6 +162,7 @@ nlohmann::json to_json(const RunOptions& options, const Totals& totals) {
           {"send_calls", totals.send_calls},
           {"zerocopy_sends", totals.zerocopy_sends},
           {"notices", totals.notices},
+          {"extra_notices", totals.extra_notices},
           {"error", totals.error}};
 }
 

@@ -112,7 +112,7 @@ long Sender::send_once(std::size_t n, bool more) {
     case 5:
       // A member socket that does not block and fills up in the middle of several messages loses its place: the kernel
       // goes on with the next message behind a short one (docs/limits.md). Such calls are tried only where they block.
-      return mix_.nonblocking && !mix_.member_limit ? by_sendmsg(n, 0) : by_sendmmsg(n);
+      return (mix_.nonblocking && !mix_.member_limit) || mix_.plain_calls ? by_sendmsg(n, 0) : by_sendmmsg(n);
     case 6:
       return send(fd_, from, n, (more ? MSG_MORE : 0) | MSG_NOSIGNAL);
     default:
@@ -199,8 +199,12 @@ bool Sender::drain_notices() {
       if (notice.ee_origin != SO_EE_ORIGIN_ZEROCOPY) continue;
       seen_notices_.resize(std::max<std::size_t>(seen_notices_.size(), zerocopy_sends_), 0);
       for (std::uint32_t id = notice.ee_info; id <= notice.ee_data; id++) {
-        notices_++;
         errno = 0;
+        if (id >= zerocopy_sends_ && mix_.zerocopy_late && extra_notices_ == 0) {
+          extra_notices_++;
+          continue;
+        }
+        notices_++;
         if (id >= seen_notices_.size())
           return fail(fmt::format("notice {} of {} zero-copy sends", id, zerocopy_sends_));
         if (seen_notices_[id]++) return fail(fmt::format("zero-copy notice {} twice", id));

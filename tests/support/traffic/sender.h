@@ -23,6 +23,7 @@ struct SendMix {
   bool single_bytes = false;
   bool nonblocking = false;   // the socket does not block: no sendmmsg then, see member_limit
   bool member_limit = false;  // sendmmsg all the same: what member sockets are known to get wrong
+  bool plain_calls = false;   // no sendmmsg: the agent cannot read its second message while it only observes
   bool flush_ends = false;    // the last call before a given end never says that more is coming (the peer is to answer)
 };
 
@@ -34,7 +35,8 @@ class Sender {
 
   // Sends everything before `end`. False: error() says why.
   bool send_until(std::size_t end);
-  // Waits for the notices of all zero-copy sends; each must be reported exactly once.
+  // Waits for the notices of all zero-copy sends; each must be reported exactly once. A socket that asks for zero copy
+  // when it is a member already may get one notice too many, for the call by which the agent learns of it.
   bool collect_notices();
   // The file that sendfile and splice took their bytes from is as it was.
   bool file_unchanged() const;
@@ -42,6 +44,8 @@ class Sender {
   std::uint64_t calls() const { return calls_; }
   std::uint64_t zerocopy_sends() const { return zerocopy_sends_; }
   std::uint64_t notices() const { return notices_; }
+  // Notices beyond the number of sends: only where the option came after connect, see collect_notices.
+  std::uint64_t extra_notices() const { return extra_notices_; }
   const std::string& error() const { return error_; }
 
  private:
@@ -62,7 +66,7 @@ class Sender {
   Fd file_, pipe_in_, pipe_out_;
   std::size_t at_ = 0;
   std::size_t message_ = 0;
-  std::uint64_t calls_ = 0, zerocopy_sends_ = 0, notices_ = 0;
+  std::uint64_t calls_ = 0, zerocopy_sends_ = 0, notices_ = 0, extra_notices_ = 0;
   std::string seen_notices_;  // one byte per id
   std::string error_;
 };

@@ -73,10 +73,11 @@ Listener listen_on_loopback(bool ipv6) {
 
 Fd accept_from(int listener) { return Fd(must(accept4(listener, nullptr, nullptr, SOCK_CLOEXEC), "accept")); }
 
-Fd connect_to(std::uint16_t port, bool ipv6, int send_buffer_bytes) {
+Fd connect_to(std::uint16_t port, bool ipv6, int send_buffer_bytes, bool zerocopy) {
   Fd fd(must(socket(ipv6 ? AF_INET6 : AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), "socket"));
   if (send_buffer_bytes > 0) set_option(fd.get(), SOL_SOCKET, SO_SNDBUF, send_buffer_bytes);
   set_option(fd.get(), IPPROTO_TCP, TCP_NODELAY, 1);
+  if (zerocopy) set_option(fd.get(), SOL_SOCKET, SO_ZEROCOPY, 1);
   Address address = loopback(port, ipv6);
   must(connect(fd.get(), address.get(), address.length), "connect");
   return fd;

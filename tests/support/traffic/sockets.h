@@ -35,7 +35,7 @@ struct Listener {
 };
 Listener listen_on_loopback(bool ipv6 = false);
 Fd accept_from(int listener);
-Fd connect_to(std::uint16_t port, bool ipv6 = false, int send_buffer_bytes = 0);
+Fd connect_to(std::uint16_t port, bool ipv6 = false, int send_buffer_bytes = 0, bool zerocopy = false);
 void set_option(int fd, int level, int name, int value);
 void set_nonblocking(int fd, bool on);
 // False when `timeout_ms` passed first.
