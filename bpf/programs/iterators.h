@@ -43,13 +43,15 @@ int on_sweep(struct bpf_iter__bpf_sk_storage_map *context)
 		return 0;
 	sweep.seen++;
 	if (sweep.release_tgid && (sweep.release_tgid == c->owner_tgid || sweep.release_tgid == ~0u)) {
-		c->send.parked = PARK_FOREIGN_OWNER;
+		if (!sweep.keep_observing)
+			c->send.parked = PARK_FOREIGN_OWNER;
 		if (c->membership == MEMBER_YES || c->membership == MEMBER_RELEASED) {
 			__u64 id = c->id;
 			c->membership = MEMBER_RELEASED;
 			bpf_map_delete_elem(&members, &id);
 		}
-		sweep_finish(c, END_LOST);
+		if (!sweep.keep_observing)
+			sweep_finish(c, END_LOST);
 		return 0;
 	}
 	if (c->last_ns < sweep.idle_before_ns)

@@ -101,7 +101,9 @@ enum fault {
 struct sweep_order {
 	__u64 idle_before_ns; /* last byte before this: pending exchanges end with END_TIMEOUT */
 	__u32 release_tgid;   /* 0 = none, all ones = everybody: members leave the hash, pending exchanges end */
+	__u32 keep_observing; /* with release_tgid: only the membership ends */
 	__u32 seen;	      /* out: connections with state */
+	__u32 reserved;
 };
 
 /* Exchange ids: one counter for each lane of CPUs, so that they do not share cache lines. */

@@ -107,6 +107,7 @@ class Kernel {
   virtual void untrace(pid_t tgid) = 0;           // sockets leave the hash, open exchanges end
   virtual std::map<pid_t, ProcessFindings> findings() = 0;
   virtual void release_socket(std::uint64_t connection_id) = 0;
+  virtual void release_members(pid_t tgid) = 0;   // all of a process; they stay observed
   virtual void enrol_joined() = 0;                // runs the enrolment iterator once
   virtual void sweep() = 0;                       // ends exchanges that have been idle for idle_timeout; call every few seconds
   virtual KernelCounters counters() = 0;

@@ -52,6 +52,7 @@ class KernelImpl final : public Kernel {
   void untrace(pid_t tgid) override;
   std::map<pid_t, ProcessFindings> findings() override;
   void release_socket(std::uint64_t connection_id) override;
+  void release_members(pid_t tgid) override;
   void enrol_joined() override;
   void sweep() override;
   KernelCounters counters() override;
@@ -61,7 +62,7 @@ class KernelImpl final : public Kernel {
 
  private:
   void run_iterator(const Link& iterator);
-  void run_sweep(std::uint64_t idle_before_ns, std::uint32_t release_tgid);
+  void run_sweep(const sweep_order& order);
   void add_program_runs(KernelCounters& counters);
   void add_map_fill(KernelCounters& counters);
 

@@ -47,7 +47,7 @@ void KernelImpl::untrace(pid_t tgid) {
   const auto key = static_cast<__u32>(tgid);
   bpf_map__delete_elem(skeleton_->maps.processes, &key, sizeof key, 0);
   unwatch_ioctl(tgid);
-  run_sweep(0, key);
+  run_sweep({.release_tgid = key});
 }
 
 std::map<pid_t, ProcessFindings> KernelImpl::findings() {
@@ -83,25 +83,25 @@ void KernelImpl::run_iterator(const Link& iterator) {
   }
 }
 
-void KernelImpl::run_sweep(std::uint64_t idle_before_ns, std::uint32_t release_tgid) {
+void KernelImpl::run_sweep(const sweep_order& order) {
   const std::lock_guard lock(sweep_mutex_);
-  skeleton_->bss->sweep.idle_before_ns = idle_before_ns;
-  skeleton_->bss->sweep.release_tgid = release_tgid;
-  skeleton_->bss->sweep.seen = 0;
+  skeleton_->bss->sweep = order;
   run_iterator(sweep_iterator_);
   connections_seen_ = skeleton_->bss->sweep.seen;
+}
+
+void KernelImpl::release_members(pid_t tgid) {
+  run_sweep({.release_tgid = static_cast<__u32>(tgid), .keep_observing = 1});
 }
 
 void KernelImpl::enrol_joined() { run_iterator(enrol_iterator_); }
 
 void KernelImpl::sweep() {
   const auto now = monotonic_ns();
-  run_sweep(now > options_.idle_timeout_ns ? now - options_.idle_timeout_ns : 0, 0);
+  run_sweep({.idle_before_ns = now > options_.idle_timeout_ns ? now - options_.idle_timeout_ns : 0});
 }
 
-void KernelImpl::stop_changing() {
-  run_sweep(0, ~0u);
-}
+void KernelImpl::stop_changing() { run_sweep({.release_tgid = ~0u}); }
 
 Result<void> KernelImpl::watch_ioctl(pid_t tgid, const std::string& libc, std::uint64_t offset) {
   // bpf(2) BPF_LINK_CREATE for BPF_TRACE_UPROBE_MULTI (Linux 6.6), which the installed libbpf has no wrapper for.

@@ -1,0 +1,238 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "agent/agent.h"
+
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstring>
+
+#include "agent/version.h"
+#include "decode/http_head.h"
+#include "decode/text.h"
+
+namespace weft {
+namespace {
+
+constexpr std::uint64_t kSecond_ns = 1'000'000'000;
+constexpr int kBusyWait_ms = 4;      // the ring holds far more than comes in that time
+constexpr int kIdleWait_ms = 20;     // nothing came for a second
+constexpr std::uint64_t kSweep_ns = 5 * kSecond_ns;
+
+KernelOptions kernel_options(const Config& config, const KernelReport& report) {
+  const auto has = [](const std::vector<Propagator>& list, Propagator wanted) {
+    return std::ranges::find(list, wanted) != list.end();
+  };
+  const bool http = std::ranges::find(config.propagation.protocols, Protocol::http) != config.propagation.protocols.end();
+  KernelOptions options;
+  options.ring_bytes = config.capture.ring_bytes;
+  options.max_connections = config.capture.max_connections;
+  options.header_bytes = config.capture.header_bytes;
+  options.response_text = !config.capture.headers.empty();
+  options.inject_context = http && has(config.propagation.inject, Propagator::tracecontext);
+  options.inject_baggage = http && has(config.propagation.inject, Propagator::baggage);
+  options.extract_context = has(config.propagation.extract, Propagator::tracecontext);
+  options.extract_baggage = has(config.propagation.extract, Propagator::baggage);
+  options.trust_incoming = config.propagation.trust_incoming;
+  options.idle_timeout_ns = static_cast<std::uint64_t>(config.capture.idle_timeout.count());
+  options.destinations =
+      destination_rules(config.propagation.context_destinations, config.propagation.baggage_destinations);
+  const auto sk_msg = std::ranges::find(report.probes, "sk_msg", &Probe::name);
+  options.enrol = (options.inject_context || options.inject_baggage) && sk_msg != report.probes.end() &&
+                  sk_msg->state == Probe::State::works;
+  return options;
+}
+
+DiscoveryRules discovery_rules(const Config& config, const KernelReport& report) {
+  DiscoveryRules rules = config.discovery;
+  rules.fionread_broken = report.fionread_broken;
+  return rules;
+}
+
+RouteOptions route_options(const RoutesConfig& config) {
+  RouteOptions options;
+  options.patterns = config.patterns;
+  options.unmatched = static_cast<RouteOptions::Unmatched>(config.unmatched);
+  options.ignored = config.ignored;
+  return options;
+}
+
+// The parent id in the first traceparent line of a head; not valid when there is none.
+SpanId carried_parent(std::string_view head) {
+  RequestHead request = parse_request_head(head);
+  for (HeaderLine line; request.headers.next(line);)
+    if (equals_lower(line.name, "traceparent") && line.value.size() >= 52)
+      return SpanId::parse(line.value.substr(36, 16)).value_or(SpanId{});
+  return {};
+}
+
+}  // namespace
+
+Agent::Agent(const Config& config, KernelReport report)
+    : config_(config),
+      report_(std::move(report)),
+      started_unix_ns_(clock_.unix_ns()),
+      started_ns_(clock_.monotonic_ns()) {}
+
+Agent::~Agent() { stop(); }
+
+Result<std::unique_ptr<Agent>> Agent::start(const Config& config, KernelReport report) {
+  std::unique_ptr<Agent> agent(new Agent(config, std::move(report)));
+  if (auto built = agent->build(); !built) return std::unexpected(built.error());
+  if (auto served = agent->serve(); !served) return std::unexpected(served.error());
+  return agent;
+}
+
+Result<void> Agent::build() {
+  auto sinks = Sinks::create(config_, clock_);
+  if (!sinks) return std::unexpected(sinks.error());
+  sinks_ = std::move(*sinks);
+  auto kernel = Kernel::load(kernel_options(config_, report_));
+  if (!kernel) return std::unexpected(kernel.error());
+  kernel_ = std::move(*kernel);
+
+  resources_ = std::make_unique<ResourceTable>(read_host_identity(ProcFiles("/proc")), clock_);
+  target_ = std::make_unique<KernelTarget>(*kernel_, report_.fionread_broken);
+  discoverer_ =
+      std::make_unique<Discoverer>(discovery_rules(config_, report_), *target_, *resources_, clock_, "/proc");
+  PipelineOptions options;
+  options.mask = MaskRules(config_.capture.headers, config_.spans.baggage_attributes);
+  options.routes = route_options(config_.routes);
+  recorders_ = std::make_unique<Recorders>(options.mask, clock_, *resources_);
+  pipeline_ = std::make_unique<SpanPipeline>(std::move(options), clock_, *resources_, [this](const Assembled& assembled) {
+    spans_.fetch_add(assembled.record, std::memory_order_relaxed);
+    sinks_->take(assembled);
+  });
+  pipeline_->on_process = [this](const ProcessEvent& event) { on_process(event); };
+  pipeline_->on_socket = [this](const SocketEvent& event) { on_socket(event); };
+  discoverer_->scan();
+  return {};
+}
+
+Result<void> Agent::serve() {
+  agent_metrics_ = std::make_unique<AgentMetrics>([this] { return snapshot(); });
+  if (config_.exporters.prometheus.enabled()) {
+    ScrapeOptions options;
+    options.listen = config_.exporters.prometheus.listen;
+    options.path = config_.exporters.prometheus.path;
+    options.not_ready = [this]() -> std::optional<std::string> {
+      const auto all = problems();
+      return all.empty() ? std::nullopt : std::optional(all.front());
+    };
+    auto scrape = ScrapeServer::start(options, {&sinks_->metrics, agent_metrics_.get(), &process_metrics_});
+    if (!scrape) return fail("exporters.prometheus.listen: " + scrape.error().message);
+    scrape_ = std::move(*scrape);
+  }
+  ApiOptions options;
+  options.socket_path = config_.control.socket;
+  auto api = ApiServer::start(options, *this, sinks_->store, sinks_->routes);
+  if (!api) return fail("control.socket: " + api.error().message);
+  api_ = std::move(*api);
+  return {};
+}
+
+int Agent::turn() {
+  const std::size_t records = kernel_->events().drain([this](EventBytes record) { on_event(record); });
+  const std::uint64_t now = clock_.monotonic_ns();
+  if (records) last_event_ns_ = now;
+  if (enrol_wanted_) {
+    enrol_wanted_ = false;
+    kernel_->enrol_joined();
+  }
+  if (now >= next_second_ns_) {
+    next_second_ns_ = now + kSecond_ns;
+    every_second();
+  }
+  if (now >= next_sweep_ns_) {
+    next_sweep_ns_ = now + kSweep_ns;
+    kernel_->sweep();
+  }
+  return now - last_event_ns_ > kSecond_ns ? kIdleWait_ms : kBusyWait_ms;
+}
+
+void Agent::every_second() {
+  discoverer_->poll();
+  pipeline_->sweep();
+  const std::uint64_t spans = spans_.load(std::memory_order_relaxed);
+  spans_per_second_ = 0.7 * spans_per_second_.load() + 0.3 * static_cast<double>(spans - spans_before_);
+  spans_before_ = spans;
+  const std::lock_guard lock(counters_mutex_);
+  pipeline_counters_ = pipeline_->counters();
+}
+
+void Agent::on_event(EventBytes record) {
+  see_request(record);
+  recorders_->event(record);
+  pipeline_->feed(record);
+}
+
+// Requests that carry a context are evidence for or against an SDK inside the process.
+void Agent::see_request(EventBytes record) {
+  request_event event;
+  if (record.size() < sizeof event) return;
+  std::memcpy(&event, record.data(), sizeof event);
+  if (event.header.type != EVENT_REQUEST || !(event.facts & REQUEST_HAS_CONTEXT)) return;
+  SeenRequest seen;
+  seen.pid = static_cast<pid_t>(event.tgid);
+  seen.outgoing = event.role == ROLE_CLIENT;
+  seen.foreign_parent = event.facts & REQUEST_FOREIGN_PARENT;
+  const std::size_t text = std::min<std::size_t>(event.text_bytes, record.size() - sizeof event);
+  const std::string_view head(reinterpret_cast<const char*>(record.data()) + sizeof event, text);
+  if (event.role == ROLE_SERVER) {
+    std::memcpy(seen.parent.bytes.data(), event.ids.parent_span_id, 8);
+  } else {
+    seen.parent = carried_parent(head);
+  }
+  discoverer_->saw_request(seen);
+}
+
+void Agent::on_process(const ProcessEvent& event) {
+  const auto& fields = event.fields;
+  const auto pid = static_cast<pid_t>(fields.tgid);
+  switch (fields.change) {
+    case PROCESS_FORK: return discoverer_->on_change(pid, ProcessChange::fork, static_cast<pid_t>(fields.parent_tgid));
+    case PROCESS_EXEC: return discoverer_->on_change(pid, ProcessChange::exec);
+    case PROCESS_EXIT: return discoverer_->on_change(pid, ProcessChange::exit);
+    case PROCESS_LISTEN:
+      return discoverer_->on_change(pid, ProcessChange::listen, 0, static_cast<std::uint16_t>(fields.detail));
+    case PROCESS_FIONREAD:
+      spdlog::warn("process {} asked for FIONREAD, which this kernel answers wrongly for changed sockets: its requests "
+                   "are observed from now on, no longer changed", pid);
+      return discoverer_->saw_fionread(pid);
+    case PROCESS_EXPORTS: {
+      SeenRequest seen;
+      seen.pid = pid;
+      seen.outgoing = true;
+      seen.method = "POST";
+      seen.target = "/v1/traces";
+      return discoverer_->saw_request(seen);
+    }
+    default: return;
+  }
+}
+
+void Agent::on_socket(const SocketEvent& event) {
+  if (event.fields.request == SOCKET_RELEASE) kernel_->release_socket(event.fields.connection_id);
+  if (event.fields.request == SOCKET_ENROL) enrol_wanted_ = true;
+}
+
+void Agent::reload(const Config& config) {
+  config_.discovery = config.discovery;
+  config_.routes = config.routes;
+  discoverer_->set_rules(discovery_rules(config_, report_));
+  pipeline_->set_routes(route_options(config_.routes));
+}
+
+void Agent::stop() {
+  if (stopped_ || !kernel_) return;
+  stopped_ = true;
+  kernel_->stop_changing();
+  kernel_->events().drain([this](EventBytes record) { on_event(record); });
+  if (pipeline_) pipeline_->flush();
+  api_.reset();
+  scrape_.reset();
+  if (sinks_) sinks_->shutdown(std::chrono::duration_cast<std::chrono::milliseconds>(config_.shutdown_timeout));
+}
+
+}  // namespace weft

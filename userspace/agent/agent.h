@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+// The agent: builds all parts, hands out references, and moves events from the kernel to the sinks.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <mutex>
+#include <string>
+
+#include "agent/kernel_target.h"
+#include "agent/recorders.h"
+#include "agent/sinks.h"
+#include "assemble/pipeline_core.h"
+#include "control/agent_control.h"
+#include "control/api_server.h"
+#include "control/config.h"
+#include "discover/discoverer.h"
+#include "exporter/prometheus/agent_metrics.h"
+#include "exporter/prometheus/process_metrics.h"
+#include "exporter/prometheus/scrape_server.h"
+#include "kernel/kernel.h"
+
+namespace weft {
+
+class Agent final : public AgentControl {
+ public:
+  // Everything is loaded, attached and listening when this returns. Errors are one line.
+  static Result<std::unique_ptr<Agent>> start(const Config& config, KernelReport report);
+  ~Agent() override;
+
+  // One turn: drain the ring, and whatever is due. Returns how long nothing is due after it, in milliseconds.
+  int turn();
+  void reload(const Config& config);
+  void stop();                                      // detach, flush within shutdown_timeout
+
+  StatusReport status() override;
+  std::vector<ProcessRow> processes() override;
+  Result<void> attach(pid_t pid) override;
+  Result<void> detach(pid_t pid) override;
+  std::unique_ptr<EventSubscription> subscribe_events(EventHandler handler) override;
+
+ private:
+  Agent(const Config& config, KernelReport report);
+  Result<void> build();
+  Result<void> serve();
+  void on_event(EventBytes record);
+  void on_process(const ProcessEvent& event);
+  void on_socket(const SocketEvent& event);
+  void see_request(EventBytes record);
+  void every_second();
+  AgentSnapshot snapshot();
+  std::vector<std::string> problems() const;
+  std::map<std::string, std::uint64_t> losses();
+  KernelCounters kernel_counters();
+
+  Config config_;
+  const KernelReport report_;
+  SystemClock clock_;
+  const std::uint64_t started_unix_ns_, started_ns_;
+
+  std::mutex kernel_mutex_;                         // the kernel object is used by the event loop and by API threads
+  std::unique_ptr<Kernel> kernel_;
+  std::unique_ptr<Sinks> sinks_;
+  std::unique_ptr<KernelTarget> target_;
+  std::unique_ptr<ResourceTable> resources_;
+  std::unique_ptr<Discoverer> discoverer_;
+  std::unique_ptr<SpanPipeline> pipeline_;
+  std::unique_ptr<Recorders> recorders_;
+  std::unique_ptr<AgentMetrics> agent_metrics_;
+  ProcessMetrics process_metrics_;
+  std::unique_ptr<ScrapeServer> scrape_;
+  std::unique_ptr<ApiServer> api_;
+
+  std::uint64_t next_second_ns_ = 0, next_sweep_ns_ = 0, last_event_ns_ = 0;
+  std::atomic<std::uint64_t> spans_{0};
+  std::uint64_t spans_before_ = 0;
+  std::atomic<double> spans_per_second_{0};
+  bool enrol_wanted_ = false;
+  bool stopped_ = false;
+  mutable std::mutex counters_mutex_;               // pipeline counters, copied once a second
+  PipelineCounters pipeline_counters_;
+};
+
+}  // namespace weft

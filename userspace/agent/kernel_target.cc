@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "agent/kernel_target.h"
+
+#include <spdlog/spdlog.h>
+
+namespace weft {
+
+Result<void> KernelTarget::trace(pid_t pid, const ProcessSettings& settings) {
+  if (auto traced = kernel_.trace(pid, settings); !traced) return traced;
+  if (settings.never_enrol) kernel_.release_members(pid);
+  watch(pid, settings);
+  return {};
+}
+
+// Called again after an exec: the probe belongs to the memory of the program before.
+void KernelTarget::watch(pid_t pid, const ProcessSettings& settings) {
+  if (!watch_fionread_) return;
+  kernel_.unwatch_ioctl(pid);
+  watched_.erase(pid);
+  if (settings.never_enrol) return;
+  const IoctlSites sites = finder_.find(pid);
+  for (const auto& site : sites.sites) {
+    if (auto watched = kernel_.watch_ioctl(pid, site.path, site.offset); !watched)
+      spdlog::debug("{}", watched.error().message);
+    else
+      watched_.insert(pid);
+  }
+  if (sites.outcome != IoctlSites::Outcome::found) spdlog::debug("process {}: {}", pid, sites.explanation);
+}
+
+void KernelTarget::untrace(pid_t pid) {
+  kernel_.untrace(pid);
+  watched_.erase(pid);
+}
+
+}  // namespace weft

@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+// Carries discovery's decisions to the kernel programs, and watches for FIONREAD where membership breaks it.
+#pragma once
+
+#include <set>
+
+#include "discover/process_target.h"
+#include "kernel/kernel.h"
+#include "runtime/libc_ioctl.h"
+
+namespace weft {
+
+class KernelTarget final : public ProcessTarget {
+ public:
+  // `kernel` outlives the object. With `watch_fionread`, traced processes get a probe on ioctl.
+  KernelTarget(Kernel& kernel, bool watch_fionread) : kernel_(kernel), watch_fionread_(watch_fionread) {}
+
+  Result<void> trace(pid_t pid, const ProcessSettings& settings) override;
+  void untrace(pid_t pid) override;
+  bool watches(pid_t pid) const { return watched_.contains(pid); }   // REQUIRES: called where trace() is
+  std::size_t probes() const { return watched_.size(); }
+
+ private:
+  void watch(pid_t pid, const ProcessSettings& settings);
+
+  Kernel& kernel_;
+  const bool watch_fionread_;
+  LibcIoctlFinder finder_;
+  std::set<pid_t> watched_;
+};
+
+}  // namespace weft

@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the agent says of itself: status, processes, numbers for a scrape. Called from API and scrape threads.
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include "agent/agent.h"
+#include "agent/version.h"
+
+namespace weft {
+namespace {
+
+struct TaskRuleText {
+  std::string rule, why;
+};
+
+TaskRuleText task_rule(const ProcessSettings& settings, const ProcessFindings& found) {
+  std::string inherit = found.inherit_off ? "; started threads do not inherit (one outlived its request)"
+                        : found.inherits  ? "; started threads inherit"
+                                          : "";
+  if (settings.task == TaskRule::none) return {"none", "configuration says task: none"};
+  if (settings.task == TaskRule::thread) return {"thread", "configuration says task: thread" + inherit};
+  if (found.overlapping) return {"none", "event loop: one thread held requests of two connections at once"};
+  if (found.nonblocking_server) return {"none", "event loop: its server sockets do not block"};
+  if (settings.blocking_known) return {"thread", "known to serve one request per thread" + inherit};
+  return {"thread", "its threads block" + inherit};
+}
+
+}  // namespace
+
+KernelCounters Agent::kernel_counters() {
+  const std::lock_guard lock(kernel_mutex_);
+  return kernel_->counters();
+}
+
+std::vector<ProcessRow> Agent::processes() {
+  std::map<pid_t, ProcessFindings> findings;
+  {
+    const std::lock_guard lock(kernel_mutex_);
+    findings = kernel_->findings();
+  }
+  std::vector<ProcessRow> rows;
+  for (const auto& process : discoverer_->processes()) {
+    ProcessRow row;
+    row.pid = process.pid;
+    row.service = process.service;
+    row.executable = process.executable;
+    row.language = process.language;
+    row.state = discovery_state_name(process.state);
+    row.reason = process.reason;
+    if (const auto found = findings.find(process.pid); found != findings.end()) {
+      const auto text = task_rule(process.settings, found->second);
+      row.task_rule = text.rule;
+      row.task_why = text.why;
+      row.connections = found->second.connections;
+      row.live_exchanges = found->second.live_exchanges;
+      if (found->second.connections) row.protocols.push_back("http");
+    }
+    rows.push_back(std::move(row));
+  }
+  return rows;
+}
+
+Result<void> Agent::attach(pid_t pid) { return discoverer_->attach(pid); }
+Result<void> Agent::detach(pid_t pid) { return discoverer_->detach(pid); }
+
+std::unique_ptr<EventSubscription> Agent::subscribe_events(EventHandler handler) {
+  return recorders_->subscribe(std::move(handler));
+}
+
+std::vector<std::string> Agent::problems() const {
+  std::vector<std::string> all;
+  for (const auto& counters : sinks_->counters())
+    if (!counters.last_error.empty()) all.push_back(fmt::format("exporter {}: {}", counters.exporter, counters.last_error));
+  return all;
+}
+
+std::map<std::string, std::uint64_t> Agent::losses() {
+  std::map<std::string, std::uint64_t> all;
+  const auto add = [&all](const char* name, std::uint64_t n) {
+    if (n) all[name] += n;
+  };
+  add("ring_full", kernel_counters().events_lost);
+  if (api_) add("followers_too_slow", api_->events_lost());
+  const std::lock_guard lock(counters_mutex_);
+  add("events_refused", pipeline_counters_.decode.refused_total());
+  add("exchanges_evicted", pipeline_counters_.exchanges.evicted);
+  for (const auto& counters : sinks_->counters())
+    for (const auto& [result, spans] : counters.by_result)
+      if (result != "sent" && spans) all[counters.exporter + "_" + result] += spans;
+  return all;
+}
+
+StatusReport Agent::status() {
+  StatusReport report;
+  report.version = kVersion;
+  report.pid = ::getpid();
+  report.started_unix_ns = started_unix_ns_;
+  report.uptime_ns = clock_.monotonic_ns() - started_ns_;
+  report.problems = problems();
+  report.healthy = report.problems.empty();
+  report.kernel_release = report_.release;
+  report.mechanisms = report_.probes;
+  const auto counts = discoverer_->counts();
+  for (std::size_t i = 0; i < counts.size(); ++i)
+    report.processes[std::string(discovery_state_name(static_cast<DiscoveryState>(i)))] = counts[i];
+  if (config_.discovery.instrument.empty() && !counts[static_cast<std::size_t>(DiscoveryState::traced)])
+    report.problems.push_back("nothing is selected: name programs with --exe, --port, --pid or discovery.instrument");
+  report.spans_total = spans_;
+  report.spans_per_second = spans_per_second_;
+  report.losses = losses();
+  report.injections = kernel_counters().injections;
+  report.exporters = sinks_->counters();
+  return report;
+}
+
+AgentSnapshot Agent::snapshot() {
+  const KernelCounters kernel = kernel_counters();
+  AgentSnapshot out;
+  out.version = kVersion;
+  out.events = kernel.events;
+  out.events_lost = kernel.events_lost;
+  for (const auto& [key, n] : kernel.errors) out.errors[{key.program, key.reason}] = n;
+  for (const auto& [name, fill] : kernel.maps) out.maps[name] = {fill.entries, fill.capacity};
+  for (const auto& [name, run] : kernel.programs)
+    out.programs[name] = {run.runs, static_cast<double>(run.ns) / 1e9};
+  for (const auto& [result, n] : kernel.injections) out.injections[{"http", result}] = n;
+  out.exporters = sinks_->counters();
+  const auto counts = discoverer_->counts();
+  for (std::size_t i = 0; i < counts.size(); ++i)
+    out.processes[std::string(discovery_state_name(static_cast<DiscoveryState>(i)))] = counts[i];
+  for (const auto& [reason, n] : losses()) out.losses[{"agent", reason}] = n;
+  out.attached_probes = target_->probes();
+  return out;
+}
+
+}  // namespace weft

@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "agent/sinks.h"
+
+#include <unistd.h>
+
+#include <string>
+
+#include "agent/version.h"
+#include "exporter/console/console_exporter.h"
+#include "exporter/otlp/otlp_exporter.h"
+#include "exporter/zipkin/zipkin_exporter.h"
+
+namespace weft {
+namespace {
+
+std::chrono::milliseconds milliseconds(std::chrono::nanoseconds time) {
+  return std::chrono::duration_cast<std::chrono::milliseconds>(time);
+}
+
+// "otlp", or "otlp-2" for the second of several.
+std::string numbered(const char* name, std::size_t index) {
+  return index == 0 ? name : std::string(name) + "-" + std::to_string(index + 1);
+}
+
+OtlpOptions otlp_options(const OtlpConfig& config, std::string name) {
+  OtlpOptions options;
+  options.name = std::move(name);
+  options.endpoint = config.endpoint;
+  options.traces_endpoint = config.traces_endpoint;
+  options.version = kVersion;
+  options.http.timeout = milliseconds(config.timeout);
+  options.http.gzip = config.gzip;
+  options.http.headers = config.headers;
+  options.http.tls = {config.tls.ca, config.tls.cert, config.tls.key};
+  return options;
+}
+
+}  // namespace
+
+Sinks::Sinks(const Config& config, const Clock& clock)
+    : store(config.store.traces, config.store.bytes), routes(clock) {}
+
+Result<std::unique_ptr<Sinks>> Sinks::create(const Config& config, const Clock& clock) {
+  std::unique_ptr<Sinks> sinks(new Sinks(config, clock));
+  if (auto added = sinks->add_exporters(config, clock); !added) return std::unexpected(added.error());
+  return sinks;
+}
+
+Result<void> Sinks::add_exporters(const Config& config, const Clock& clock) {
+  for (std::size_t i = 0; i < config.exporters.otlp.size(); ++i) {
+    const auto& otlp = config.exporters.otlp[i];
+    if (!otlp.enabled()) continue;
+    auto exporter = make_otlp_exporter(otlp_options(otlp, numbered("otlp", i)));
+    if (!exporter) return fail("exporters.otlp: " + exporter.error().message);
+    BatchQueueOptions options;
+    options.queue = otlp.queue;
+    options.batch = otlp.batch;
+    options.delay = milliseconds(otlp.delay);
+    add(std::move(*exporter), std::move(options));
+  }
+  for (std::size_t i = 0; i < config.exporters.zipkin.size(); ++i) {
+    const auto& zipkin = config.exporters.zipkin[i];
+    if (!zipkin.enabled()) continue;
+    auto exporter = make_zipkin_exporter({numbered("zipkin", i), zipkin.endpoint, kVersion, {}});
+    if (!exporter) return fail("exporters.zipkin: " + exporter.error().message);
+    add(std::move(*exporter), {});
+  }
+  if (config.exporters.console != ConsoleFormat::off) {
+    ConsoleOptions console;
+    console.format =
+        config.exporters.console == ConsoleFormat::json ? ConsoleOptions::Format::json : ConsoleOptions::Format::tree;
+    console.waterfall.color = ::isatty(STDOUT_FILENO) && !std::getenv("NO_COLOR");
+    BatchQueueOptions options;
+    options.delay = std::chrono::milliseconds(100);
+    add(std::make_unique<ConsoleExporter>(console, clock), std::move(options));
+  }
+  return {};
+}
+
+void Sinks::add(std::unique_ptr<Exporter> exporter, BatchQueueOptions options) {
+  options.on_drop = [this](const Span& span, std::string_view reason) { metrics.dropped(span, reason); };
+  queues_.push_back(std::make_unique<BatchQueue>(std::move(exporter), std::move(options)));
+}
+
+void Sinks::take(const Assembled& assembled) {
+  metrics.observe(*assembled.span);
+  if (!assembled.record) return;
+  store.offer(assembled.span);
+  routes.offer(assembled.span);
+  for (const auto& queue : queues_) queue->offer(assembled.span);
+}
+
+void Sinks::shutdown(std::chrono::milliseconds bound) {
+  for (const auto& queue : queues_) queue->start_shutdown(bound);
+  for (const auto& queue : queues_) queue->shutdown(bound);
+}
+
+std::vector<ExportCounters> Sinks::counters() const {
+  std::vector<ExportCounters> all;
+  for (const auto& queue : queues_) all.push_back(queue->counters());
+  return all;
+}
+
+}  // namespace weft
