@@ -6,7 +6,7 @@
 #ifndef WEFT_PROGRAMS_ITERATORS_H
 #define WEFT_PROGRAMS_ITERATORS_H
 
-#include "lib/capture.h"
+#include "programs/capture.h"
 #include "maps/members.h"
 
 struct sweep_order sweep = {};

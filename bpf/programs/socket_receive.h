@@ -3,7 +3,7 @@
 #ifndef WEFT_PROGRAMS_SOCKET_RECEIVE_H
 #define WEFT_PROGRAMS_SOCKET_RECEIVE_H
 
-#include "lib/capture.h"
+#include "programs/capture.h"
 
 SEC("tp_btf/sock_recv_length")
 int BPF_PROG(on_receive, struct sock *sk, int result, int flags)

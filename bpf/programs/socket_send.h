@@ -3,7 +3,7 @@
 #ifndef WEFT_PROGRAMS_SOCKET_SEND_H
 #define WEFT_PROGRAMS_SOCKET_SEND_H
 
-#include "lib/capture.h"
+#include "programs/capture.h"
 
 SEC("tp_btf/sock_send_length")
 int BPF_PROG(on_send, struct sock *sk, int result, int flags)

@@ -3,7 +3,7 @@
 #ifndef WEFT_PROGRAMS_SOCKET_STATE_H
 #define WEFT_PROGRAMS_SOCKET_STATE_H
 
-#include "lib/capture.h"
+#include "programs/capture.h"
 #include "programs/process.h"
 
 /* A server cannot answer any more once it has closed its side; a client waits until the connection is gone for good. */

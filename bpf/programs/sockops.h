@@ -6,7 +6,7 @@
 #ifndef WEFT_PROGRAMS_SOCKOPS_H
 #define WEFT_PROGRAMS_SOCKOPS_H
 
-#include "lib/capture.h"
+#include "programs/capture.h"
 #include "lib/message.h"
 #include "maps/members.h"
 

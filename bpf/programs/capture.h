@@ -3,8 +3,8 @@
  * The one handler that every flavour of the receive and send hooks calls, after the call, in process context: whose
  * bytes are they, are they where they should be, then on to the protocol.
  */
-#ifndef WEFT_LIB_CAPTURE_H
-#define WEFT_LIB_CAPTURE_H
+#ifndef WEFT_PROGRAMS_CAPTURE_H
+#define WEFT_PROGRAMS_CAPTURE_H
 
 #include "protocols/table.h"
 
