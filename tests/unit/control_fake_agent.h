@@ -64,7 +64,7 @@ class FakeAgent final : public AgentControl {
       const int id;
     };
     std::lock_guard lock(mutex);
-    piece(handler, "HEADER");
+    piece(handler, first_piece);
     handlers[next] = std::move(handler);
     return std::make_unique<Subscription>(*this, next++);
   }
@@ -77,6 +77,7 @@ class FakeAgent final : public AgentControl {
     return handlers.size();
   }
 
+  std::string first_piece = "HEADER";  // of a recording
   bool healthy = true;
   std::mutex mutex;
   std::vector<std::string> actions;
