@@ -23,9 +23,11 @@ static __always_inline bool pending_push(struct connection *c, struct scratch *s
 	pending = pending_at(c, c->pending_end);
 	pending->exchange_id = exchange_id;
 	pending->request_bytes = 0;
+	pending->tgid = s->pid_tgid >> 32;
 	pending->tid = (__u32)s->pid_tgid;
 	pending->method = method;
 	pending->ends_protocol = ends_protocol;
+	pending->anonymous = 0;
 	__sync_fetch_and_add(&c->pending_end, 1); /* only now may the response side see it */
 	return true;
 }
@@ -130,6 +132,16 @@ WIRE_GLOBAL int exchange_begin(struct connection *c, struct scratch *s, struct p
 	return attribute_begin(c, s, p);
 }
 
+/*
+ * A server exchange that nobody can refer to: no context value of it can be carried on, and its thread runs an event
+ * loop. It counts as live and needs no entry.
+ */
+static __always_inline bool exchange_is_anonymous(struct scratch *s, const struct process_entry *p, bool received)
+{
+	return !received && s->nonblocking && (p->findings & FINDING_NONBLOCKING) &&
+	       !(p->flags & (PROCESS_TASK_THREAD | PROCESS_BLOCKING_KNOWN));
+}
+
 /* A server exchange is over: nothing can be attributed to it any more. */
 static __always_inline void exchange_end(struct scratch *s, __u64 id, __u64 next, __u32 next_tid)
 {
@@ -170,8 +182,12 @@ WIRE_GLOBAL int pending_finish(struct connection *c, struct scratch *s, __u32 en
 		next = after->exchange_id;
 		next_tid = after->tid;
 	}
-	if (id && c->role == ROLE_SERVER)
-		exchange_end(s, id, next, next_tid);
+	if (id && c->role == ROLE_SERVER) {
+		if (pending->anonymous)
+			process_live(pending->tgid, -1);
+		else
+			exchange_end(s, id, next, next_tid);
+	}
 	if (id) {
 		e = &s->event.response;
 		e->header.type = EVENT_RESPONSE;

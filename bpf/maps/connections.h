@@ -36,10 +36,11 @@ struct half {
 struct pending {
 	__u64 exchange_id; /* 0: seen but not reported (first exchange after joining in mid-life, back-end traffic) */
 	__u64 request_bytes;
-	__u32 tid;
+	__u32 tgid, tid;   /* who read or sent it */
 	__u8 method;	   /* enum http1_method */
 	__u8 ends_protocol;/* Upgrade or CONNECT */
-	__u8 reserved[2];
+	__u8 anonymous;	   /* server: nobody can refer to it, so it is not in `exchanges` */
+	__u8 reserved[5];
 };
 
 #define PENDING_MAX 8u /* a power of two */

@@ -90,7 +90,7 @@ static __always_inline int http1_server_keep_texts(struct http1 *h, struct scrat
 WIRE_GLOBAL int http1_server_request(struct connection *c, struct http1 *h, struct scratch *s, struct process_entry *p)
 {
 	struct exchange *e;
-	bool received;
+	bool received, anonymous;
 
 	if (!c || !h || !s || !p)
 		return 0;
@@ -103,14 +103,20 @@ WIRE_GLOBAL int http1_server_request(struct connection *c, struct http1 *h, stru
 	if (!pending_push(c, s, e->id, h->method,
 			  h->method == HTTP1_METHOD_CONNECT || (h->flags & HTTP1_HAS_UPGRADE)))
 		return 0;
-	if (h->tracestate.count || h->baggage.count)
+	anonymous = exchange_is_anonymous(s, p, received);
+	if (!anonymous && (h->tracestate.count || h->baggage.count))
 		http1_server_keep_texts(h, s);
 	s->event.request.ids = e->ids;
 	s->event.request.trace_flags = e->flags;
 	s->event.request.parent_exchange_id = 0;
 	s->event.request.injection = INJECTION_NOT_TRIED;
 	emit_request(c, s, e->id, h->head_bytes);
-	exchange_begin(c, s, p, received);
+	if (anonymous) {
+		pending_at(c, c->pending_end - 1)->anonymous = 1;
+		__sync_fetch_and_add(&p->live, 1);
+	} else {
+		exchange_begin(c, s, p, received);
+	}
 	return 0;
 }
 
