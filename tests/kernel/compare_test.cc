@@ -87,7 +87,7 @@ TEST_CASE("a context of its own") {
   CHECK(judge(own, got).own_touched == 1);
 
   Stream carried = own;
-  carried.messages[0].known = true;
+  carried.messages[0].known = carried.messages[0].any_known = true;
   std::string replaced = own.bytes;
   replaced.replace(replaced.find("2222222222222222"), 16, "b7ad6b7169203331");
   CHECK(judge(carried, replaced, kContext).faults() == 0);

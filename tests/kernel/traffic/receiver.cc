@@ -31,7 +31,8 @@ class Judge {
     while (receive(fd) && answer(fd)) {
     }
     if (fault_.empty() && comparer_.finish()) shutdown(fd, SHUT_WR);
-    return {comparer_.tally(), comparer_.fault().empty() ? fault_ : comparer_.fault()};
+    if (!comparer_.fault().empty()) fault_ = comparer_.fault();
+    return {comparer_.tally(), fault_.empty() ? comparer_.remark() : fault_};
   }
   const Plan& plan() const { return plan_; }
 

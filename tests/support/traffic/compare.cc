@@ -137,6 +137,7 @@ bool StreamComparer::replaced_line(std::string_view expected, std::string_view l
 }
 
 void StreamComparer::judge_request() {
+  const std::uint64_t faults_before = tally_.faults();
   const Message& message = sent_.messages[index_];
   tally_.eligible += message.contexts == 0;
   tally_.injected += added_context_ > 0;
@@ -144,13 +145,23 @@ void StreamComparer::judge_request() {
   tally_.overwritten += overwritten_;
   tally_.tracestate_added += added_state_ > 0;
   tally_.baggage_added += added_baggage_ > 0;
-  const bool changed = added_context_ + added_state_ + added_baggage_ > 0 || overwritten_;
-  // A context of its own, that nobody sent to this process: the whole message stays as it is.
-  if (message.contexts > 0 && !message.known && changed) tally_.own_touched++;
+  const bool added = added_context_ + added_state_ + added_baggage_ > 0;
+  // A context of its own, that nobody sent to this process: the whole message stays as it is. Two contexts are invalid,
+  // whatever they say; a value among them that was received may be replaced, nothing more.
+  const bool own = message.contexts > 0 && !message.known;
+  if (own && (added || (overwritten_ && !message.any_known))) tally_.own_touched++;
   if (message.contexts + added_context_ > 1 && added_context_ > 0) tally_.duplicates++;
   if (message.has_tracestate + added_state_ > 1 || message.has_baggage + added_baggage_ > 1) tally_.duplicates++;
+  if (tally_.faults() > faults_before) remark(message);
   added_context_ = added_state_ = added_baggage_ = 0;
   overwritten_ = false;
+}
+
+void StreamComparer::remark(const Message& message) {
+  if (!remark_.empty()) return;
+  const std::string_view head = std::string_view(sent_.bytes).substr(message.begin, message.head_end - message.begin);
+  remark_ = fmt::format("request {}: added {} traceparent, {} tracestate, {} baggage, overwritten {}; sent {:?}",
+                        index_, added_context_, added_state_, added_baggage_, overwritten_, head.substr(0, 1500));
 }
 
 bool StreamComparer::differ(const std::string& what) {

@@ -47,6 +47,8 @@ class StreamComparer {
 
   std::size_t requests_done() const { return index_; }
   const Tally& tally() const { return tally_; }
+  // What a counted fault was about, when the bytes went on to match.
+  const std::string& remark() const { return remark_; }
   const std::string& fault() const { return fault_; }  // where and what, for a human
 
  private:
@@ -56,6 +58,7 @@ class StreamComparer {
   bool added_line(std::string_view line);
   bool replaced_line(std::string_view expected, std::string_view line);
   void judge_request();
+  void remark(const Message& message);
   bool differ(const std::string& what);
 
   const Stream& sent_;
@@ -68,7 +71,7 @@ class StreamComparer {
   int added_context_ = 0, added_state_ = 0, added_baggage_ = 0;
   bool overwritten_ = false;
   Tally tally_;
-  std::string fault_;
+  std::string fault_, remark_;
 };
 
 }  // namespace weft::test

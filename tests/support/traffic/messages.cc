@@ -55,6 +55,7 @@ void append_own_context(std::string& out, Random& random, const RequestShape& sh
   if (!known && random.one_in(5)) value.resize(random.below(value.size()));  // malformed: to be left alone all the same
   message.contexts++;
   message.known = known;
+  message.any_known |= known;
   out +=
       fmt::format("{}{}{}\r\n", names[random.below(names.size())], separators[random.below(separators.size())], value);
 }

@@ -16,6 +16,7 @@ struct Message {
   std::size_t end = 0;       // behind the body
   int contexts = 0;          // traceparent lines the application wrote itself
   bool known = false;        // … one of them, and it is the one this process received (a proxy forwards)
+  bool any_known = false;    // at least one of several is; the message is invalid, but the value may be replaced
   bool has_tracestate = false;
   bool has_baggage = false;
   bool head_method = false;  // answered without a body

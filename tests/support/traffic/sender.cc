@@ -200,7 +200,7 @@ bool Sender::drain_notices() {
       seen_notices_.resize(std::max<std::size_t>(seen_notices_.size(), zerocopy_sends_), 0);
       for (std::uint32_t id = notice.ee_info; id <= notice.ee_data; id++) {
         errno = 0;
-        if (id >= zerocopy_sends_ && mix_.zerocopy_late && extra_notices_ == 0) {
+        if (id >= zerocopy_sends_ && mix_.zerocopy_late) {
           extra_notices_++;
           continue;
         }

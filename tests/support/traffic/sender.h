@@ -36,7 +36,7 @@ class Sender {
   // Sends everything before `end`. False: error() says why.
   bool send_until(std::size_t end);
   // Waits for the notices of all zero-copy sends; each must be reported exactly once. A socket that asks for zero copy
-  // when it is a member already may get one notice too many, for the call by which the agent learns of it.
+  // when it is a member already gets more, until the agent has let it go: counted apart.
   bool collect_notices();
   // The file that sendfile and splice took their bytes from is as it was.
   bool file_unchanged() const;

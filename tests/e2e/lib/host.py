@@ -1,0 +1,41 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What of the machine the tests ask: free ports, loaded BPF programs, programs that have to be there."""
+import json
+import os
+import random
+import shutil
+import socket
+import subprocess
+import unittest
+
+
+def free_port():
+    """A TCP port on loopback, outside the range that clients get theirs from."""
+    for _ in range(100):
+        port = random.randrange(18000, 20000)
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+                return port
+            except OSError:
+                continue
+    raise RuntimeError("no free port from 18000 to 19999")
+
+
+def bpf_programs():
+    """{(id, name)} of the on_* programs in the kernel, whoever loaded them."""
+    done = subprocess.run(["bpftool", "prog", "show", "-j"], capture_output=True, text=True, check=True)
+    return {(p["id"], p["name"]) for p in json.loads(done.stdout) if p.get("name", "").startswith("on_")}
+
+
+def in_ci():
+    return os.environ.get("CI") in ("true", "1")
+
+
+def needs(*programs):
+    """Skips the test where a program is missing; in continuous integration that is a failure."""
+    for program in programs:
+        if not shutil.which(program) and not os.access(program, os.X_OK):
+            if in_ci():
+                raise AssertionError(f"{program} is missing")
+            raise unittest.SkipTest(f"{program} is missing")
