@@ -177,3 +177,37 @@ TEST_CASE("config: files") {
   CHECK(load_config(from).error().message ==
         folder.path + "/baggage.yaml: baggage policies are not in this version: move the file away");
 }
+
+TEST_CASE("config: the example file is valid, as it is and with every key brought to life") {
+  std::ifstream file(WEFT_EXAMPLE_CONFIG);
+  REQUIRE(file);
+  std::string as_it_is, all_alive, line;
+  bool head = true;  // the prose before the first section
+  while (std::getline(file, line)) {
+    as_it_is += line + "\n";
+    head = head && !line.empty();
+    const auto hash = line.find_first_not_of(' ');
+    // Inside `discovery` the entry and the keys are comments at two columns; prose there has a capital letter or no
+    // colon.
+    if (head || hash == std::string::npos || line[hash] != '#') {
+      if (line != "  instrument: []")
+        all_alive += line + "\n";
+      else
+        all_alive += "  instrument:\n";
+    } else if (hash == 0) {
+      all_alive += line.substr(std::min<std::size_t>(2, line.size())) + "\n";
+    } else if (line.find("# A process") == std::string::npos && line.find("# its children") == std::string::npos) {
+      all_alive += "  " + line.substr(4) + "\n";
+    }
+  }
+  CHECK(good(as_it_is, sources()).discovery.instrument.empty());
+  INFO(all_alive);
+  const Config config = good(all_alive, sources({{"TOKEN", "t"}}));
+  CHECK(config.discovery.instrument.at(0).service_name == "orders");
+  CHECK(config.exporters.otlp.at(0).endpoint == "http://127.0.0.1:4318");
+  const Config defaults = good("", sources());
+  CHECK(config.capture.ring_bytes == defaults.capture.ring_bytes);
+  CHECK(config.exporters.otlp.at(0).queue == OtlpConfig().queue);
+  CHECK(config.store.bytes == defaults.store.bytes);
+  CHECK(config.shutdown_timeout == defaults.shutdown_timeout);
+}

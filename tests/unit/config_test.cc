@@ -211,6 +211,8 @@ TEST_CASE("config: what is wrong is refused with line, column and reason") {
            Case{"store: {bytes: 99999999999GiB}\n",
                 "weft.yaml:1:16: store.bytes: 99999999999GiB is not between 64KiB and 4GiB"},
            Case{"capture: {ring_bytes: 3MiB}\n", "weft.yaml:1:23: capture.ring_bytes: 3MiB is no power of two"},
+           Case{"capture: {header_bytes: 8KiB}\n",
+                "weft.yaml:1:25: capture.header_bytes: 8KiB is not between 256 and 4KiB"},
            Case{"capture: {idle_timeout: 60}\n",
                 "weft.yaml:1:25: capture.idle_timeout: '60' is no duration (such as 500ms, 1s or 2m)"},
            Case{"capture: {idle_timeout: 1ms}\n",

@@ -175,7 +175,7 @@ KeyTable<Config> span_keys() {
           [](Config& c, const std::string& v) { c.capture.headers.push_back(parse_header_name(v)); }),
       scalar<Config>("capture.header_bytes",
                      [](Config& c, const std::string& v) {
-                       c.capture.header_bytes = static_cast<std::uint32_t>(parse_size(v, 256, 16384));
+                       c.capture.header_bytes = static_cast<std::uint32_t>(parse_size(v, 256, 4096));
                      }),
       scalar<Config>("capture.ring_bytes",
                      [](Config& c, const std::string& v) {
