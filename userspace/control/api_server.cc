@@ -96,7 +96,7 @@ class HttpApi final : public ApiServer {
     thread_.join();
   }
 
-  std::uint64_t events_lost() const override { return streams_->events_lost; }
+  std::uint64_t events_lost() const override { return streams_->events_lost + store_.counters().follower_lost_spans; }
 
   Result<void> start() {
     if (auto prepared = prepare_socket_path(options_.socket_path); !prepared) return prepared;
