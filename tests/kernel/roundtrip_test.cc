@@ -26,6 +26,10 @@ struct Mix {
   const char* words;
   double least = 0;    // share of the eligible requests that must be injected in the whole run
   bool early = false;  // attached while a connection is open and idle
+
+  // A position that is lost ends the changes to a connection, so what goes wrong when a buffer fills up in mid-message
+  // needs many connections to show.
+  std::uint64_t bytes() const { return std::string_view(words).contains("short") ? 3u << 20 : 1; }
 };
 
 // Small send buffers, blank lines sent in two calls and zero-copy sockets are passed untouched: least is 0 there.
@@ -40,6 +44,10 @@ constexpr Mix kMixes[] = {
     {"tiny,nonblocking,slow"},
     {"tiny,nonblocking,slow,batch"},
     {"tiny,slow,big-heads"},
+    {"tiny,nonblocking,slow,medium,short", 0.3},
+    {"tiny,nonblocking,medium,short,splice,sendfile", 0.3},
+    {"pipelined,tiny,nonblocking,medium,short", 0.3},
+    {"serve,tiny,nonblocking,slow,medium,short", 0.3},
     {"sendfile", 0.95},
     {"splice", 0.95},
     {"sendfile,splice,batch,nonblocking", 0.5},
@@ -78,9 +86,9 @@ struct Sums {
   }
 };
 
-json run(TestAgent& agent, const Mix& mix, std::uint64_t seed, std::uint64_t bytes) {
-  std::vector<std::string> command{beside_me("roundtrip"), "--wait", "--seed", std::to_string(seed), "--bytes",
-                                   std::to_string(bytes),  "--mix",  mix.words};
+json run(TestAgent& agent, const Mix& mix, std::uint64_t seed) {
+  std::vector<std::string> command{beside_me("roundtrip"),      "--wait", "--seed", std::to_string(seed), "--bytes",
+                                   std::to_string(mix.bytes()), "--mix",  mix.words};
   if (mix.early) command.push_back("--early");
   ChildProgram client(command);
   const auto ready = client.read_line();
@@ -120,7 +128,7 @@ TEST_CASE("the peer receives what was sent plus whole headers") {
   Sums all;
   while (all.bytes < total) {
     for (std::size_t i = 0; i < std::size(kMixes); i++) {
-      const json result = run(*agent, kMixes[i], seed++, 1);
+      const json result = run(*agent, kMixes[i], seed++);
       check_result(result);
       sums[i].add(result);
       all.add(result);
@@ -142,11 +150,19 @@ TEST_CASE("a connection that was open before joins after a whole exchange") {
   const auto agent = started_agent();
   Sums sums;
   for (std::uint64_t seed = 1; seed <= 10 && sums.injected == 0; seed++) {
-    const json result = run(*agent, {"answers,plain-calls", 0, true}, seed, 1);
+    const json result = run(*agent, {"answers,plain-calls", 0, true}, seed);
     check_result(result);
     sums.add(result);
   }
   if (!without_agent()) CHECK(sums.injected > 0);
+}
+
+// When a non-blocking member fills up in the middle of a sendmmsg call, the kernel goes on with the next message behind
+// a short one, and the stream has a hole: a defect of membership itself that no program can heal in that very call.
+TEST_CASE("known limit: sendmmsg on a non-blocking member that fills up" * doctest::may_fail()) {
+  const auto agent = started_agent();
+  for (std::uint64_t seed = 1; seed <= 4; seed++)
+    check_result(run(*agent, {"tiny,nonblocking,slow,medium,short,member-limit"}, seed));
 }
 
 // The client runs all the time; an agent of its own traces it, dies in the middle, and another one comes.

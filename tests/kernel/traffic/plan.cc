@@ -24,6 +24,8 @@ const std::map<std::string, std::function<void(RunOptions&)>>& words() {
       {"batch", [](RunOptions& o) { o.send.batch = true; }},
       {"member-limit", [](RunOptions& o) { o.send.member_limit = true; }},
       {"plain-calls", [](RunOptions& o) { o.send.plain_calls = true; }},
+      {"medium", [](RunOptions& o) { o.send.medium = true; }},
+      {"short", [](RunOptions& o) { o.connection_bytes = 150'000; }},
       {"whole", [](RunOptions& o) { o.send.whole = true; }},
       {"bytes", [](RunOptions& o) { o.send.single_bytes = true; }},
       {"big-heads", [](RunOptions& o) { o.shape.big_heads = true; }},

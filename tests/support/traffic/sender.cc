@@ -68,6 +68,7 @@ std::size_t Sender::choose_size(std::size_t end) {
   }
   std::size_t n = random_.one_in(4) ? 1 + random_.below(60) : 1 + random_.below(3000);
   if (mix_.batch && !random_.one_in(3)) n = 1 + random_.below(random_.one_in(8) ? 4u << 20 : 400'000);
+  if (mix_.medium && !random_.one_in(3)) n = 1 + random_.below(40'000);
   return std::min(left, n);
 }
 

@@ -19,6 +19,7 @@ struct SendMix {
   bool zerocopy = false;       // MSG_ZEROCOPY, the socket option set before connect
   bool zerocopy_late = false;  // … set on the connected socket
   bool batch = false;          // many requests in one call, up to 4 MB
+  bool medium = false;         // about as much as a small send buffer holds: it fills up in mid-message
   bool whole = false;          // each request in exactly one call
   bool single_bytes = false;
   bool nonblocking = false;   // the socket does not block: no sendmmsg then, see member_limit
