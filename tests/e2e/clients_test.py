@@ -104,7 +104,7 @@ class Curl(WithFiles):
         self.assertEqual(done.code, 0, done)
         self.assertEqual([r.contexts for r in self.recorder.take()], [[own.encode()]])
 
-    def test_ipv6_name_and_query_in_the_span(self):
+    def test_name_and_query_in_the_span(self):
         requests, _ = self.check("curl", "-sS", "--connect-to", f"example.test:80:127.0.0.1:{self.recorder.port}",
                                  "http://example.test/bytes/5?a=b&token=secret", "-o", "/dev/null")
         self.assertEqual(len(requests), 1)

@@ -1,0 +1,17 @@
+# SPDX-License-Identifier: Apache-2.0
+# The whole agent with real clients, servers and receivers. One Python script a test; tests/e2e/lib starts the agent.
+function(weft_e2e name script)
+  cmake_parse_arguments(ARG "" "TIMEOUT" "LABELS;ARGUMENTS" ${ARGN})
+  if(NOT ARG_TIMEOUT)
+    set(ARG_TIMEOUT 300)
+  endif()
+  add_test(NAME ${name} COMMAND /usr/bin/python3 ${CMAKE_SOURCE_DIR}/tests/e2e/${script}.py ${CMAKE_BINARY_DIR} ${ARG_ARGUMENTS})
+  set_tests_properties(${name} PROPERTIES LABELS "e2e;${ARG_LABELS}" TIMEOUT ${ARG_TIMEOUT} RESOURCE_LOCK weft_kernel
+    ENVIRONMENT "WEFTD=$<TARGET_FILE:weftd>;PYTHONDONTWRITEBYTECODE=1")
+endfunction()
+
+if(TARGET weftd)
+  weft_e2e(clients clients_test LABELS core)
+  weft_e2e(clients_full clients_full_test LABELS full)
+  weft_e2e(receive receive_test LABELS core)
+endif()
