@@ -182,7 +182,7 @@ TEST_CASE("weft record: whole records only, mode 0600, no overwriting by chance;
     CHECK(finished.exit_code == 1);
     CHECK(finished.err == "weft: the agent's events are of another version of weft\n");
   }
-  CHECK(ask(daemon, {"record", file}).exit_code == 1);  // it is there
+  CHECK(ask(daemon, {"record", file}).exit_code == 1);              // it is there
   while (daemon.agent.recorders() != 0) std::this_thread::yield();  // the server has noticed that it hung up
   daemon.agent.first_piece = header;
   RunningWeft record({"record", "--force", file}, daemon.socket);

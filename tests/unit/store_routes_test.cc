@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "pipeline/routes_table.h"
-
 #include <doctest/doctest.h>
 
+#include "pipeline/routes_table.h"
 #include "unit/store_spans.h"
 
 using namespace weft;
