@@ -3,13 +3,13 @@
 import contextlib
 import http.client
 import json
+import pathlib
 import re
 import socket
 import tempfile
 import time
-import pathlib
 
-from harness.programs import CannotRun, Program, free_port, SECOND
+from harness.programs import SECOND, CannotRun, Program, free_port
 
 START_LIMIT_S = 30
 SAMPLE = re.compile(r'^(\w+)(?:\{(.*)\})? (\S+)$')
@@ -157,5 +157,5 @@ class InjectionTally:
 
     @property
     def note(self):
-        shown = {"no_budget": 0, **self.counts}
+        shown = {"no_budget": 0, **{result: count for result, count in self.counts.items() if count}}
         return " ".join(f"{result}={count}" for result, count in sorted(shown.items()))

@@ -1,8 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
 """Rows about the agent itself: memory of both sides, start, and how soon a new process is seen."""
-import contextlib
-import os
-import pathlib
 import time
 
 from harness import cgroup, nginx, programs
@@ -90,24 +87,24 @@ def time_to_first_span(settings):
         return (first - agent.started_unix_ns) / 1e9
 
 
-def seconds_until_traced(agent, program):
+def seconds_until_traced(agent, start):
+    """From just before the fork; what the program itself needs to open its port is part of it."""
     started = time.monotonic()
-    with program as started_program:
-        agent.wait_until(lambda: started_program.pid in agent.traced(), NOTICE_LIMIT_S, pause_s=0.002)
+    with start() as program:
+        agent.wait_until(lambda: program.pid in agent.traced(), NOTICE_LIMIT_S, pause_s=0.002)
         return time.monotonic() - started
 
 
 def time_to_notice_program(settings):
-    with contextlib.ExitStack() as stack:
-        # Both the agent and the server would match the folder: the whole name is given.
-        agent = stack.enter_context(Weftd(settings.build, "--exe", str(settings.build / "bench_hop"), cores=programs.BOTH))
-        return seconds_until_traced(agent, programs.Program(settings.build / "bench_hop", cores=programs.FIRST, output=True))
+    server = settings.build / "bench_hop"
+    with Weftd(settings.build, "--exe", server, cores=programs.BOTH) as agent:
+        return seconds_until_traced(agent, lambda: programs.Program(server, cores=programs.FIRST, output=True))
 
 
 def time_to_notice_port(settings):
     port = programs.free_port()
     with programs.folder() as files, Weftd(settings.build, "--port", str(port), cores=programs.BOTH) as agent:
-        return seconds_until_traced(agent, nginx.Nginx(files, port))
+        return seconds_until_traced(agent, lambda: nginx.Nginx(files, port))
 
 
 ROWS = {"memory-agent": memory_agent, "memory-kernel": memory_kernel, "startup": startup}

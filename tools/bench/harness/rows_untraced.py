@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Programs that were not selected, while the agent traces another one."""
-from harness import nginx, programs
+from harness import nginx
 from harness.agent import Weftd
 from harness.rounds import alternate, ratios, settle
 from harness.rows_calls import Askers, front_and_back
