@@ -8,6 +8,28 @@
 
 #define JOIN_FAILURES_MAX 32u
 
+/*
+ * A connection on which requests of this process may be under way that are not followed: until it is, a call without a
+ * known task is not taken for an orphan.
+ */
+static __always_inline void blind_begins(struct connection *c, struct process_entry *p, __u32 tgid)
+{
+	if (c->blind)
+		return;
+	c->blind = 1;
+	c->blind_tgid = tgid;
+	c->blind_generation = p->generation;
+	__sync_fetch_and_add(&p->blind, 1);
+}
+
+static __always_inline void blind_ends(struct connection *c)
+{
+	if (!c->blind)
+		return;
+	c->blind = 0;
+	process_blind_ends(c->blind_tgid, c->blind_generation);
+}
+
 static __always_inline void join_failed(struct connection *c, struct scratch *s)
 {
 	count_fault(s->program, FAULT_JOIN);
@@ -15,8 +37,10 @@ static __always_inline void join_failed(struct connection *c, struct scratch *s)
 	c->receive.http1.state = c->send.http1.state = HTTP1_START;
 	c->pending_begin = c->pending_end;
 	c->role = c->membership == MEMBER_JOINED ? c->role : ROLE_UNKNOWN;
-	if (++c->join_failures > JOIN_FAILURES_MAX)
+	if (++c->join_failures > JOIN_FAILURES_MAX) {
 		c->receive.parked = c->send.parked = PARK_POSITION_LOST;
+		blind_ends(c);
+	}
 }
 
 /*
@@ -25,6 +49,7 @@ static __always_inline void join_failed(struct connection *c, struct scratch *s)
  */
 static __always_inline void park(struct connection *c, struct half *half, struct scratch *s, __u32 reason)
 {
+	struct process_entry *p;
 	bool answers;
 
 	if (half->parked)
@@ -40,6 +65,84 @@ static __always_inline void park(struct connection *c, struct half *half, struct
 		c->answers_lost = 1;
 		pending_finish_all(c, s, END_LOST);
 	}
+	if (c->role == ROLE_SERVER && reason != PARK_UPGRADE && reason != PARK_NOT_HTTP) {
+		p = process_get(c->owner_tgid);
+		if (p)
+			blind_begins(c, p, c->owner_tgid);
+	}
+}
+
+static __always_inline struct half *answering_half(struct connection *c)
+{
+	return c->role == ROLE_SERVER ? &c->send : &c->receive;
+}
+
+static __always_inline bool half_claim(struct half *half)
+{
+	return !__sync_val_compare_and_swap(&half->claimed, 0, 1);
+}
+
+static __always_inline void half_release(struct half *half)
+{
+	__sync_lock_test_and_set(&half->claimed, 0);
+}
+
+/* No thread works on what is pending on c any more. For want of scratch memory that is all that can be done now. */
+static __always_inline void pending_forget_tasks(struct connection *c)
+{
+	for (__u32 i = 0; i < PENDING_MAX; i++) {
+		struct pending *pending = pending_at(c, i);
+		struct task *task = task_get((__u64)pending->tgid << 32 | pending->tid);
+
+		if (task && pending->exchange_id && task->current == pending->exchange_id)
+			task->current = 0;
+	}
+}
+
+/* REQUIRES: the claim on the answering half, or that nobody else can be at work. */
+WIRE_GLOBAL int pending_end_now(struct connection *c, __u32 program, __u32 end)
+{
+	struct scratch *s;
+
+	if (!c)
+		return 0;
+	c->end_wanted = 0;
+	if (!pending_count(c))
+		return 0;
+	s = scratch_claim(program, settings.scratch_slots);
+	if (!s) {
+		pending_forget_tasks(c);
+		return 0;
+	}
+	s->now_ns = bpf_ktime_get_ns();
+	s->outgoing = c->role == ROLE_SERVER;
+	pending_finish_all(c, s, end);
+	scratch_release(s);
+	return 0;
+}
+
+/* The answering half is lost while somebody is at work in it: what is pending ends here, or with that work. */
+static __always_inline void pending_end_soon(struct connection *c, __u32 program)
+{
+	struct half *half = answering_half(c);
+
+	c->answers_lost = 1;
+	c->end_wanted = 1;
+	if (!half_claim(half))
+		return;
+	if (c->end_wanted)
+		pending_end_now(c, program, END_LOST);
+	half_release(half);
+}
+
+/* End of work in a half. */
+static __always_inline void half_done(struct connection *c, struct half *half, __u32 program)
+{
+	if (c->end_wanted && half == answering_half(c))
+		pending_end_now(c, program, END_LOST);
+	half_release(half);
+	if (c->end_wanted && half == answering_half(c))
+		pending_end_soon(c, program);
 }
 
 static __always_inline void address_of(const struct sock *sk, __u8 *local, __u8 *peer)
@@ -72,8 +175,10 @@ static __always_inline void connection_init(struct connection *c, const struct s
 }
 
 /* Known from an earlier tracing of the process: nothing about its position is certain any more. */
-static __always_inline void connection_restart(struct connection *c, struct process_entry *p)
+static __always_inline void connection_restart(struct connection *c, struct process_entry *p, struct scratch *s)
 {
+	pending_finish_all(c, s, END_LOST);
+	blind_ends(c);
 	c->generation = p->generation;
 	c->role = ROLE_UNKNOWN;
 	c->joining = 1;
@@ -99,9 +204,16 @@ static __always_inline bool position(struct connection *c, struct half *half, st
 	__s32 ahead = (__s32)(half->next_seq - start);
 
 	if (!half->known) {
+		struct process_entry *p;
+
 		/* Mid-life: a request may begin only while the other direction rests; a response, once one waits. */
 		bool begins = other->known ? pending_count(c) > 0 && other->http1.state == HTTP1_START : other_idle;
 
+		if (c->joining && !s->outgoing) {
+			p = process_get(c->owner_tgid);
+			if (p)
+				blind_begins(c, p, c->owner_tgid);
+		}
 		if (!c->joining || !begins)
 			return false;
 		half->known = 1;

@@ -24,6 +24,7 @@ static __always_inline bool pending_push(struct connection *c, struct scratch *s
 	pending->exchange_id = exchange_id;
 	pending->request_bytes = 0;
 	pending->tgid = s->pid_tgid >> 32;
+	pending->generation = c->generation;
 	pending->tid = (__u32)s->pid_tgid;
 	pending->method = method;
 	pending->ends_protocol = ends_protocol;
@@ -109,8 +110,11 @@ WIRE_GLOBAL int exchange_begin(struct connection *c, struct scratch *s, struct p
 	e->tid = (__u32)s->pid_tgid;
 	e->connection_id = c->id;
 	e->id_again = e->id;
+	e->generation = p->generation;
 	e->indexed = 0;
-	if (received) {
+	if (!received) {
+		__builtin_memset(&e->received, 0, sizeof(e->received));
+	} else {
 		__builtin_memcpy(&e->received, &s->key, sizeof(e->received));
 		if (carried_add(&e->received, e->id))
 			e->indexed |= INDEXED_VALUE;
@@ -126,6 +130,7 @@ WIRE_GLOBAL int exchange_begin(struct connection *c, struct scratch *s, struct p
 			carried_remove(&e->received, e->id);
 		if (e->indexed & INDEXED_TRACE)
 			carried_remove(&s->key, e->id);
+		exchange_remove(e); /* its texts */
 		return 0;
 	}
 	__sync_fetch_and_add(&p->live, 1);
@@ -158,7 +163,7 @@ static __always_inline void exchange_end(struct scratch *s, __u64 id, __u64 next
 		carried_remove(&s->key, id);
 	}
 	exchange_remove(e);
-	process_live(e->tgid, -1);
+	process_live_ends(e->tgid, e->generation);
 	attribute_end(e, next, next_tid);
 }
 
@@ -184,7 +189,7 @@ WIRE_GLOBAL int pending_finish(struct connection *c, struct scratch *s, __u32 en
 	}
 	if (id && c->role == ROLE_SERVER) {
 		if (pending->anonymous)
-			process_live(pending->tgid, -1);
+			process_live_ends(pending->tgid, pending->generation);
 		else
 			exchange_end(s, id, next, next_tid);
 	}
@@ -197,7 +202,9 @@ WIRE_GLOBAL int pending_finish(struct connection *c, struct scratch *s, __u32 en
 		e->connection_id = c->id;
 		e->first_byte_ns = c->answer_begun ? c->first_byte_ns : 0;
 		e->request_body_bytes = pending->request_bytes;
-		e->response_body_bytes = c->role == ROLE_SERVER ? c->send.body_bytes : c->receive.body_bytes;
+		e->response_body_bytes = !c->answer_begun	    ? 0 :
+					 c->role == ROLE_SERVER ? c->send.body_bytes :
+								  c->receive.body_bytes;
 		e->tgid = c->owner_tgid;
 		e->status = c->answer_begun ? c->status : 0;
 		e->end = end;

@@ -56,6 +56,12 @@ static __always_inline __u32 message_space(const struct tcp_sock *tp)
 	int queued = sk->sk_wmem_queued, buffer = sk->sk_sndbuf;
 	__u32 space = buffer > queued ? buffer - queued : 0;
 	__u32 low = tp->notsent_lowat;
+	unsigned long pressure = 0;
+
+	/* Under memory pressure of TCP a send may stop although the buffer has room. */
+	bpf_probe_read_kernel(&pressure, sizeof(pressure), sk->__sk_common.skc_prot->memory_pressure);
+	if (pressure)
+		return 0;
 
 	if (!low)
 		low = sk->__sk_common.skc_net.net->ipv4.sysctl_tcp_notsent_lowat;
@@ -78,13 +84,18 @@ static __always_inline bool socket_may_zerocopy(const struct tcp_sock *tp)
 
 /*
  * Calls that go on from where the kernel has copied to, not from where it has sent to: when a member's send falls short,
- * they leave a hole in the stream.
+ * they leave a hole in the stream. Several messages in one sendmmsg that does not block, and whatever io_uring does.
  */
-static __always_inline bool message_unsafe_when_full(void)
+static __always_inline bool message_unsafe_call(const struct tcp_sock *tp)
 {
 	struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(bpf_get_current_task_btf());
+	const struct socket *socket = tp->inet_conn.icsk_inet.sk.sk_socket;
 
-	return (regs->orig_ax == SYSCALL_SENDMMSG && regs->dx > 1) || regs->orig_ax == SYSCALL_IO_URING_ENTER;
+	if (regs->cs != USER_CODE_SEGMENT || regs->orig_ax == SYSCALL_IO_URING_ENTER) /* 32-bit: other numbers */
+		return true;
+	if (regs->orig_ax != SYSCALL_SENDMMSG || regs->dx < 2)
+		return false;
+	return (regs->r10 & MSG_DONTWAIT) || (socket && (socket->file->f_flags & O_NONBLOCK));
 }
 
 /* Does this very call ask for zero copy? */

@@ -58,7 +58,7 @@ static __always_inline void source_iovec(struct source *source, __u64 iovec, __u
 	source->count = count;
 }
 
-static __always_inline void source_of_syscall(struct source *source, __u64 bytes)
+static __always_inline void source_of_syscall(struct source *source, __u64 bytes, bool outgoing)
 {
 	struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(bpf_get_current_task_btf());
 	struct user_message_header header;
@@ -66,19 +66,27 @@ static __always_inline void source_of_syscall(struct source *source, __u64 bytes
 	source->count = source->segment = source->segment_start = 0;
 	if (regs->cs != USER_CODE_SEGMENT)
 		return;
+	/* Only calls of the right direction: work of io_uring is done at the end of any call. */
 	switch (regs->orig_ax) {
 	case SYSCALL_READ:
+	case SYSCALL_RECVFROM:
+		if (!outgoing)
+			source_buffer(source, regs->si, bytes);
+		return;
 	case SYSCALL_WRITE:
 	case SYSCALL_SENDTO:
-	case SYSCALL_RECVFROM:
-		source_buffer(source, regs->si, bytes);
+		if (outgoing)
+			source_buffer(source, regs->si, bytes);
 		return;
 	case SYSCALL_READV:
 	case SYSCALL_WRITEV:
-		source_iovec(source, regs->si, regs->dx);
+		if (outgoing == (regs->orig_ax == SYSCALL_WRITEV))
+			source_iovec(source, regs->si, regs->dx);
 		return;
 	case SYSCALL_SENDMSG:
 	case SYSCALL_RECVMSG:
+		if (outgoing != (regs->orig_ax == SYSCALL_SENDMSG))
+			return;
 		if (!bpf_probe_read_user(&header, sizeof(header), (void *)regs->si))
 			source_iovec(source, header.iovec, header.iovec_count);
 		return;

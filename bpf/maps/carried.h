@@ -57,7 +57,8 @@ static __always_inline bool carried_add(const struct carried_key *key, __u64 id)
 			return false;
 		}
 		old = __sync_fetch_and_add(sum, one);
-		if (CARRIED_COUNT(old))
+		/* The entry may have gone meanwhile, and its memory may serve another value. */
+		if (CARRIED_COUNT(old) && bpf_map_lookup_elem(&carried, key) == sum)
 			return true;
 		__sync_fetch_and_add(sum, -one);
 	}

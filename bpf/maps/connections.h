@@ -37,10 +37,11 @@ struct pending {
 	__u64 exchange_id; /* 0: seen but not reported (first exchange after joining in mid-life, back-end traffic) */
 	__u64 request_bytes;
 	__u32 tgid, tid;   /* who read or sent it */
+	__u32 generation;  /* of that process's tracing */
 	__u8 method;	   /* enum http1_method */
 	__u8 ends_protocol;/* Upgrade or CONNECT */
 	__u8 anonymous;	   /* server: nobody can refer to it, so it is not in `exchanges` */
-	__u8 reserved[5];
+	__u8 reserved;
 };
 
 #define PENDING_MAX 8u /* a power of two */
@@ -71,7 +72,10 @@ struct connection {
 	__u16 status;	  /* of that response */
 	__u16 answer_head_bytes;
 	__u8 answer_kept; /* that head waits in partial_heads, to go along with the response event */
-	__u8 reserved[3];
+	__u8 blind;	  /* counted in process_entry.blind of … */
+	__u8 end_wanted;  /* what is pending is to end: by whoever holds the claim */
+	__u8 reserved;
+	__u32 blind_tgid, blind_generation;
 	__u32 overwritten; /* the carried context of the head being sent is written over already: by these */
 	struct parent overwritten_parent;
 	__u8 overwritten_span_id[8];

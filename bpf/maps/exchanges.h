@@ -38,10 +38,12 @@ struct exchange {
 	__u16 tracestate_bytes;
 	__u16 baggage_bytes;
 	__u16 reserved;
-	struct carried_key received;
+	__u32 generation; /* of the tracing of the process */
+	__u32 reserved2;
+	struct carried_key received; /* zeros: nothing that could be recognised */
 	__u64 id_again;
 };
-WIRE_ASSERT(sizeof(struct exchange) == 144, "exchange layout");
+WIRE_ASSERT(sizeof(struct exchange) == 152, "exchange layout");
 
 /* tracestate and baggage of an exchange, one behind the other. Two size classes; most exchanges need neither. */
 #define EXCHANGE_TEXT_SMALL 512u
@@ -112,11 +114,12 @@ static __always_inline void exchange_remove(const struct exchange *e)
 	__u64 id = e->id;
 	__u32 bytes = (__u32)e->tracestate_bytes + e->baggage_bytes;
 
+	/* The entry first: whoever copies the texts asks for it afterwards. */
+	bpf_map_delete_elem(&exchanges, &id);
 	if (bytes > EXCHANGE_TEXT_SMALL)
 		bpf_map_delete_elem(&texts_large, &id);
 	else if (bytes)
 		bpf_map_delete_elem(&texts_small, &id);
-	bpf_map_delete_elem(&exchanges, &id);
 }
 
 #endif

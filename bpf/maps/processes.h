@@ -28,12 +28,21 @@ static __always_inline long process_remove(__u32 tgid)
 	return bpf_map_delete_elem(&processes, &tgid);
 }
 
-static __always_inline void process_live(__u32 tgid, __s64 change)
+/* An exchange of this tracing of the process ends; one of an earlier tracing was never counted here. */
+static __always_inline void process_live_ends(__u32 tgid, __u32 generation)
 {
 	struct process_entry *p = process_get(tgid);
 
-	if (p)
-		__sync_fetch_and_add(&p->live, change);
+	if (p && p->generation == generation)
+		__sync_fetch_and_add(&p->live, -1);
+}
+
+static __always_inline void process_blind_ends(__u32 tgid, __u32 generation)
+{
+	struct process_entry *p = process_get(tgid);
+
+	if (p && p->generation == generation)
+		__sync_fetch_and_add(&p->blind, -1);
 }
 
 #endif

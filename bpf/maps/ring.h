@@ -11,14 +11,16 @@ struct {
 	__uint(max_entries, 4 << 20);
 } ring SEC(".maps");
 
-static __always_inline void ring_put(struct event_header *event, __u64 bytes)
+/* False: the ring is full; counted. */
+static __always_inline bool ring_put(struct event_header *event, __u64 bytes)
 {
+	bool lost = false;
+
 	event->size = bytes;
-	if (setting(SETTING_DISCARD_EVENTS)) {
-		count_event(event->type, false);
-		return;
-	}
-	count_event(event->type, bpf_ringbuf_output(&ring, event, bytes, BPF_RB_NO_WAKEUP) != 0);
+	if (!setting(SETTING_DISCARD_EVENTS))
+		lost = bpf_ringbuf_output(&ring, event, bytes, BPF_RB_NO_WAKEUP) != 0;
+	count_event(event->type, lost);
+	return !lost;
 }
 
 #endif

@@ -16,14 +16,15 @@ static __always_inline bool is_tcp(const struct sock *sk)
 }
 
 /* Nothing has been sent and nothing but this call received (or the other way round): the stream begins here. */
-static __always_inline bool stream_begins(const struct tcp_sock *tp, bool outgoing, __u32 bytes)
+static __always_inline bool stream_begins(const struct tcp_sock *tp, bool outgoing, __u32 bytes, bool closed)
 {
 	__u64 received = tp->bytes_received - (__u32)(tp->rcv_nxt - tp->copied_seq);
 	__u64 sent = tp->bytes_acked + (__u32)(tp->write_seq - tp->snd_una);
 
 	if (outgoing)
 		return received == 0 && sent <= bytes + 1ULL && sent >= bytes;
-	return received == bytes && sent <= 1;
+	/* The end of the stream counts as one. */
+	return (received == bytes || (closed && received == bytes + 1ULL)) && sent <= 1;
 }
 
 static __always_inline bool is_nonblocking(const struct sock *sk, int flags)
@@ -37,11 +38,16 @@ static __always_inline bool connection_seen(struct connection *c, struct sock *s
 {
 	if (!c->id) {
 		connection_init(c, sk, bpf_get_socket_cookie(sk), s->pid_tgid >> 32, p);
-		c->joining = !stream_begins(tp, s->outgoing, s->total);
+		bool closed = sk->sk_shutdown & RCV_SHUTDOWN;
+
+		c->joining = !stream_begins(tp, s->outgoing, s->total, closed);
 		if (!c->joining) {
 			c->send.known = c->receive.known = 1;
 			c->send.next_seq = tp->write_seq - (s->outgoing ? s->total : 0);
 			c->receive.next_seq = tp->copied_seq - (s->outgoing ? 0 : s->total);
+			if (closed && !s->outgoing &&
+			    tp->bytes_received - (__u32)(tp->rcv_nxt - tp->copied_seq) == s->total + 1ULL)
+				c->receive.next_seq--;
 			if (c->membership == MEMBER_WANTED)
 				c->membership = MEMBER_NO; /* accepted, or never enrolled at connect */
 		}
@@ -49,18 +55,18 @@ static __always_inline bool connection_seen(struct connection *c, struct sock *s
 	if (c->owner_tgid != s->pid_tgid >> 32)
 		c->owner_tgid = s->pid_tgid >> 32; /* passed on, or inherited by a child */
 	if (c->generation != p->generation)
-		connection_restart(c, p);
+		connection_restart(c, p, s);
 	return true;
 }
 
-static __always_inline bool half_claim(struct half *half)
+/* Two at once in one direction, or no memory to look at the bytes: it cannot be followed any more. */
+static __always_inline int capture_lost(struct connection *c, struct half *half, __u32 program, __u32 reason)
 {
-	return !__sync_val_compare_and_swap(&half->claimed, 0, 1);
-}
-
-static __always_inline void half_release(struct half *half)
-{
-	__sync_lock_test_and_set(&half->claimed, 0);
+	half->parked = reason;
+	count_parked(program, reason);
+	if (half == answering_half(c))
+		pending_end_soon(c, program);
+	return 0;
 }
 
 /* `bytes` > 0 have gone through the socket. With `hidden` they are not where the system call says. */
@@ -69,23 +75,18 @@ static __always_inline int capture_bytes(struct sock *sk, struct connection *c, 
 {
 	struct tcp_sock *tp = bpf_skc_to_tcp_sock(sk);
 	struct half *half = outgoing ? &c->send : &c->receive;
+	__u32 end, program = outgoing ? PROGRAM_SEND : PROGRAM_RECEIVE;
 	struct scratch *s;
-	__u32 end;
 	bool idle;
 
-	if (!tp)
+	if (!tp || (outgoing && c->membership == MEMBER_YES && c->generation == p->generation))
 		return 0;
-	if (!half_claim(half)) {
-		half->parked = PARK_CONCURRENT;
-		count_parked(outgoing ? PROGRAM_SEND : PROGRAM_RECEIVE, PARK_CONCURRENT);
-		return 0;
-	}
-	s = scratch_claim(outgoing ? PROGRAM_SEND : PROGRAM_RECEIVE, settings.scratch_slots);
+	if (!half_claim(half))
+		return capture_lost(c, half, program, PARK_CONCURRENT);
+	s = scratch_claim(program, settings.scratch_slots);
 	if (!s) {
-		half->parked = PARK_NO_SCRATCH;
-		count_parked(outgoing ? PROGRAM_SEND : PROGRAM_RECEIVE, PARK_NO_SCRATCH);
 		half_release(half);
-		return 0;
+		return capture_lost(c, half, program, PARK_NO_SCRATCH);
 	}
 	s->now_ns = bpf_ktime_get_ns();
 	s->pid_tgid = bpf_get_current_pid_tgid();
@@ -106,12 +107,12 @@ static __always_inline int capture_bytes(struct sock *sk, struct connection *c, 
 	if (position(c, half, s, end, idle)) {
 		s->source.count = 0;
 		if (!hidden)
-			source_of_syscall(&s->source, bytes);
+			source_of_syscall(&s->source, bytes, outgoing);
 		protocol_observe(c, s, p);
 	}
 out:
 	scratch_release(s);
-	half_release(half);
+	half_done(c, half, program);
 	return 0;
 }
 
@@ -125,11 +126,12 @@ static __always_inline int capture_end_of_stream(struct connection *c)
 	s = scratch_claim(PROGRAM_RECEIVE, settings.scratch_slots);
 	if (s) {
 		s->now_ns = bpf_ktime_get_ns();
+		s->outgoing = 0;
 		c->receive.http1.state = HTTP1_START;
-		pending_finish(c, s, END_COMPLETE, 0);
+		http1_answered(c, s, END_COMPLETE, false);
 		scratch_release(s);
 	}
-	half_release(&c->receive);
+	half_done(c, &c->receive, PROGRAM_RECEIVE);
 	return 0;
 }
 

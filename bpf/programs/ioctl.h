@@ -22,8 +22,8 @@ int on_ioctl(struct pt_regs *regs)
 	p = process_get(tgid);
 	if (!p || (p->flags & PROCESS_NEVER_ENROL))
 		return 0;
-	p->flags |= PROCESS_NEVER_ENROL; /* one event is enough, and no socket more */
-	emit_process(tgid, 0, PROCESS_FIONREAD, 0);
+	if (emit_process(tgid, 0, PROCESS_FIONREAD, 0))
+		p->flags |= PROCESS_NEVER_ENROL; /* one event is enough, and no socket more */
 	return 0;
 }
 

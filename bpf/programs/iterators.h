@@ -13,21 +13,27 @@ struct sweep_order sweep = {};
 
 static __always_inline void sweep_finish(struct connection *c, __u32 end)
 {
-	struct half *answers = c->role == ROLE_SERVER ? &c->send : &c->receive;
-	struct scratch *s;
+	struct half *answers = answering_half(c);
 
 	if (!pending_count(c) || !half_claim(answers))
 		return;
-	s = scratch_claim(PROGRAM_ITERATOR, settings.scratch_slots);
-	if (s) {
-		s->now_ns = bpf_ktime_get_ns();
-		s->outgoing = c->role == ROLE_SERVER;
-		c->answers_lost = 1; /* a late response belongs to nobody now */
-		answers->parked = PARK_POSITION_LOST;
-		pending_finish_all(c, s, end);
-		scratch_release(s);
-	}
+	c->answers_lost = 1; /* a late response belongs to nobody now */
+	answers->parked = PARK_POSITION_LOST;
+	pending_end_now(c, PROGRAM_ITERATOR, end);
 	half_release(answers);
+}
+
+/* Is it to leave the hash, because an event about it was lost or for what its process did? */
+static __always_inline bool sweep_releases(const struct connection *c)
+{
+	struct process_entry *p;
+
+	if (c->membership == MEMBER_RELEASED)
+		return true;
+	if (c->membership != MEMBER_YES)
+		return false;
+	p = process_get(c->owner_tgid);
+	return p && (p->flags & PROCESS_NEVER_ENROL);
 }
 
 SEC("iter/bpf_sk_storage_map")
@@ -53,6 +59,11 @@ int on_sweep(struct bpf_iter__bpf_sk_storage_map *context)
 		if (!sweep.keep_observing)
 			sweep_finish(c, END_LOST);
 		return 0;
+	}
+	if (sweep_releases(c)) {
+		__u64 id = c->id;
+		c->membership = MEMBER_RELEASED;
+		bpf_map_delete_elem(&members, &id);
 	}
 	if (c->last_ns < sweep.idle_before_ns)
 		sweep_finish(c, END_TIMEOUT);

@@ -29,14 +29,21 @@ static __always_inline int message_park(struct sk_msg_md *m, struct connection *
 	return message_let_go(m);
 }
 
+/* Membership ends, the requests are followed on by the send hook. */
+static __always_inline void message_release(struct connection *c, struct scratch *s, __u32 reason)
+{
+	if (c->membership != MEMBER_YES)
+		return;
+	c->membership = MEMBER_RELEASED;
+	emit_socket(c, s, SOCKET_RELEASE, reason);
+}
+
 /* Uploads are not to pay for membership: a sender of bodies without end is taken out of the hash. */
 static __always_inline void message_bulk(struct connection *c, struct scratch *s, __u32 body_bytes)
 {
 	c->bulk_score += body_bytes;
-	if (c->bulk_score < settings.bulk_bytes || c->membership != MEMBER_YES)
-		return;
-	c->membership = MEMBER_RELEASED;
-	emit_socket(c, s, SOCKET_RELEASE, INJECTION_BULK);
+	if (c->bulk_score >= settings.bulk_bytes)
+		message_release(c, s, INJECTION_BULK);
 }
 
 static __always_inline int message_parse(struct sk_msg_md *m, struct connection *c, struct process_entry *p, struct tcp_sock *tp,
@@ -53,8 +60,10 @@ static __always_inline int message_parse(struct sk_msg_md *m, struct connection 
 	message->zerocopy = whole = message_zerocopy(tp);
 	if (whole) { /* each element of a member's message is a notification of its own: at least make them one */
 		bpf_msg_pull_data(m, 0, size, 0);
-		count_injection(INJECTION_ZEROCOPY);
-		return message_park(m, c, PARK_UNSAFE_CALL);
+		message_release(c, s, INJECTION_ZEROCOPY);
+	} else if (message_unsafe_call(tp)) {
+		count_parked(PROGRAM_MESSAGE, PARK_UNSAFE_CALL);
+		message_release(c, s, INJECTION_NOT_MEMBER);
 	}
 	message->cut = message->changed = message->rolled_back = message->failed = 0;
 	message->head_at = -1;
@@ -84,12 +93,11 @@ static __always_inline int message_parse(struct sk_msg_md *m, struct connection 
 	message->offset = ahead;
 	__builtin_memcpy(&s->half, &c->send, sizeof(s->half));
 	protocol_message(m, c, s, p);
-	if (message->failed) {
-		if (message->failed == PARK_UPGRADE)
-			__builtin_memcpy(&c->send, &s->half, sizeof(s->half));
+	if (message->failed)
 		return message_park(m, c, message->failed);
-	}
-	__builtin_memcpy(&c->send, &s->half, sizeof(s->half));
+	/* Not the whole half: others claim it and park it. */
+	__builtin_memcpy(&c->send.http1, &s->half.http1, sizeof(s->half.http1));
+	c->send.body_bytes = s->half.body_bytes;
 	if (c->bulk_score > 262144)
 		c->bulk_score -= 262144;
 	else
@@ -114,11 +122,7 @@ fit:
 	 * A send that ends with EAGAIN leaves the verdict stuck for apply_bytes, undiminished, or for the whole next send when
 	 * that is 0. With a portion of what is parsed, all bytes that a stuck verdict can pass have been seen.
 	 */
-	if (message_need(size, scatter) <= message->space)
-		return SK_PASS;
-	if (message_unsafe_when_full())
-		return message_park(m, c, PARK_UNSAFE_CALL);
-	if (!whole)
+	if (!whole && message_need(size, scatter) > message->space)
 		bpf_msg_apply_bytes(m, message_portion(size, message->space, scatter));
 	return SK_PASS;
 }

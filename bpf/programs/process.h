@@ -6,7 +6,7 @@
 #include "lib/attribute.h"
 #include "maps/ring.h"
 
-static __always_inline void emit_process(__u32 tgid, __u32 parent, __u32 change, __u32 detail)
+static __always_inline bool emit_process(__u32 tgid, __u32 parent, __u32 change, __u32 detail)
 {
 	struct process_event e = {};
 
@@ -16,7 +16,7 @@ static __always_inline void emit_process(__u32 tgid, __u32 parent, __u32 change,
 	e.parent_tgid = parent;
 	e.change = change;
 	e.detail = detail;
-	ring_put(&e.header, sizeof(e));
+	return ring_put(&e.header, sizeof(e));
 }
 
 SEC("tp_btf/sched_process_fork")
@@ -58,12 +58,12 @@ int BPF_PROG(on_exec, struct task_struct *task)
 SEC("tp_btf/sched_process_exit")
 int BPF_PROG(on_exit, struct task_struct *task)
 {
-	struct process_entry *p = process_get(task->tgid);
 	__u32 tgid = task->tgid;
 
-	if (!p)
-		return 0;
+	/* Also of a process that is no longer traced: its threads' entries go with them. */
 	attribute_death((__u64)tgid << 32 | (__u32)task->pid);
+	if (!process_get(tgid))
+		return 0;
 	if (task->signal->live.counter > 0)
 		return 0;
 	process_remove(tgid);

@@ -16,27 +16,31 @@ static __always_inline bool connection_ends(const struct connection *c, const st
 	return c->role == ROLE_SERVER || sk->sk_shutdown == SHUTDOWN_MASK;
 }
 
-static __always_inline void connection_end(struct connection *c, const struct sock *sk, int state)
+/* A server that closes its side has completed a response without a length. */
+static __always_inline bool answer_ends_by_close(const struct connection *c, int state)
 {
-	struct half *answers = c->role == ROLE_SERVER ? &c->send : &c->receive;
+	return c->role == ROLE_SERVER && state != TCP_CLOSE && c->send.http1.state == HTTP1_BODY_UNTIL_CLOSE;
+}
+
+static __always_inline void connection_end(struct connection *c, int state)
+{
+	struct half *answers = answering_half(c);
 	struct scratch *s;
 
-	if (!pending_count(c) && !http1_in_head(&c->send.http1) && !http1_in_head(&c->receive.http1))
-		return;
-	if (!half_claim(answers))
-		return; /* somebody is at work in it; the sweep will end what stays */
+	if (!pending_count(c) || !half_claim(answers))
+		return; /* when somebody is at work in it, the end of the socket will see to it */
 	s = scratch_claim(PROGRAM_STATE, settings.scratch_slots);
 	if (s) {
 		s->now_ns = bpf_ktime_get_ns();
 		s->outgoing = c->role == ROLE_SERVER;
-		pending_finish_all(c, s, answers->http1.state == HTTP1_BODY_UNTIL_CLOSE ? END_COMPLETE : END_CLOSED);
+		if (answer_ends_by_close(c, state)) {
+			c->send.http1.state = HTTP1_START;
+			http1_answered(c, s, END_COMPLETE, false);
+		}
+		pending_finish_all(c, s, END_CLOSED);
 		scratch_release(s);
 	}
-	half_release(answers);
-	if (state == TCP_CLOSE) {
-		partial_drop(partial_key(c->id, false));
-		partial_drop(partial_key(c->id, true));
-	}
+	half_done(c, answers, PROGRAM_STATE);
 }
 
 SEC("tp_btf/inet_sock_set_state")
@@ -52,7 +56,25 @@ int BPF_PROG(on_state, struct sock *sk, int old, int new)
 		return 0;
 	c = connection_get(sk);
 	if (c && c->id && connection_ends(c, sk, new))
-		connection_end(c, sk, new);
+		connection_end(c, new);
+	return 0;
+}
+
+/*
+ * The socket goes, and its state with it; nobody is at work in it. Here ends what no state change could see: requests
+ * that were read after a reset, for one.
+ */
+SEC("tp_btf/tcp_destroy_sock")
+int BPF_PROG(on_destroy, struct sock *sk)
+{
+	struct connection *c = connection_get(sk);
+
+	if (!c || !c->id)
+		return 0;
+	pending_end_now(c, PROGRAM_STATE, END_CLOSED);
+	blind_ends(c);
+	partial_drop(partial_key(c->id, false));
+	partial_drop(partial_key(c->id, true));
 	return 0;
 }
 

@@ -23,6 +23,12 @@ static __always_inline void client_connects(struct bpf_sock_ops *ops, struct bpf
 		count_fault(PROGRAM_SOCKOPS, FAULT_STORAGE);
 		return;
 	}
+	if (c->id) { /* connected before: another stream now */
+		c->send.known = c->receive.known = 0;
+		c->send.parked = c->receive.parked = 0;
+		c->send.http1.state = c->receive.http1.state = HTTP1_START;
+		c->pending_begin = c->pending_end;
+	}
 	c->id = bpf_get_socket_cookie(ops);
 	c->owner_tgid = tgid;
 	c->generation = p->generation;

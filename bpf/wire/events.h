@@ -159,7 +159,7 @@ struct response_event {
 };
 WIRE_ASSERT(sizeof(struct response_event) == 72, "response_event layout");
 
-enum process_change { PROCESS_FORK = 1, PROCESS_EXEC = 2, PROCESS_EXIT = 3, PROCESS_LISTEN = 4, PROCESS_TASK_RULE = 5,
+enum process_change { PROCESS_FORK = 1, PROCESS_EXEC = 2, PROCESS_EXIT = 3, PROCESS_LISTEN = 4,
 		      PROCESS_EXPORTS = 6, PROCESS_FIONREAD = 7 };
 
 /* FORK: of a traced process only. EXEC: of every process (discovery looks at it). EXIT: of a traced process. LISTEN: a TCP socket
@@ -170,7 +170,7 @@ struct process_event {
 	__u32 parent_tgid;
 	__u8 change;		/* enum process_change */
 	__u8 reserved[3];
-	__u32 detail;		/* LISTEN: port; TASK_RULE: enum task_finding */
+	__u32 detail;		/* LISTEN: port */
 };
 WIRE_ASSERT(sizeof(struct process_event) == 32, "process_event layout");
 

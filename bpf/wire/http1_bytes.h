@@ -145,6 +145,10 @@ WIRE_INLINE void http1_value_ends(struct http1 *h, __u32 offset)
 
 	if ((h->flags & HTTP1_TEXT_LOST) || offset >= HEAD_TEXT_CAP) {
 		h->flags |= HTTP1_TEXT_LOST;
+		if (h->field == HTTP1_FIELD_TRACESTATE)
+			h->tracestate.more++;
+		else if (h->field == HTTP1_FIELD_BAGGAGE)
+			h->baggage.more++;
 		return;
 	}
 	if (h->field == HTTP1_FIELD_TRACEPARENT)

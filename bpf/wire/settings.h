@@ -47,9 +47,10 @@ struct process_entry {
 	__u32 findings;
 	__u32 good_births;
 	__s64 live;	   /* server exchanges not yet over */
+	__s64 blind;	   /* connections on which requests may be served that are not followed */
 	__u64 connections; /* sockets first seen since tracing began */
 };
-WIRE_ASSERT(sizeof(struct process_entry) == 32, "process_entry layout");
+WIRE_ASSERT(sizeof(struct process_entry) == 40, "process_entry layout");
 
 /* Argument of the program that changes one process_entry in place, so that what the kernel counts is not lost. */
 struct process_change_args {

@@ -62,6 +62,7 @@ class KernelImpl final : public Kernel {
 
  private:
   void run_iterator(const Link& iterator);
+  void forget_tasks(__u32 tgid);
   void run_sweep(const sweep_order& order);
   void add_program_runs(KernelCounters& counters);
   void add_map_fill(KernelCounters& counters);
@@ -70,7 +71,7 @@ class KernelImpl final : public Kernel {
   KernelOptions options_;
   std::unique_ptr<RingSource> ring_;
   std::vector<Link> links_;
-  Link sweep_iterator_, enrol_iterator_;
+  Link sockops_, sweep_iterator_, enrol_iterator_;
   std::map<pid_t, std::vector<UniqueFd>> ioctl_links_;
   UniqueFd stats_;
   std::mutex sweep_mutex_;              // the sweep order is one place in memory

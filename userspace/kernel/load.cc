@@ -101,8 +101,8 @@ Result<void> KernelImpl::attach(const std::string& cgroup) {
     return {};
   };
   auto& programs = skeleton_->progs;
-  for (auto* program : {programs.on_fork, programs.on_exec, programs.on_exit, programs.on_state, programs.on_receive,
-                        programs.on_send}) {
+  for (auto* program : {programs.on_fork, programs.on_exec, programs.on_exit, programs.on_state, programs.on_destroy,
+                        programs.on_receive, programs.on_send}) {
     if (auto kept = keep(bpf_program__attach(program), bpf_program__name(program)); !kept) return kept;
   }
   sweep_iterator_.reset([&] {
@@ -124,10 +124,13 @@ Result<void> KernelImpl::attach(const std::string& cgroup) {
   members_attached_ = true;
   const UniqueFd directory(::open(cgroup.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!directory) return fail(fmt::format("cgroup {}: {}", cgroup, errno_text(errno)));
-  return keep(bpf_program__attach_cgroup(programs.on_sockops, directory.get()), "on_sockops");
+  sockops_.reset(bpf_program__attach_cgroup(programs.on_sockops, directory.get()));
+  if (!sockops_) return fail(fmt::format("on_sockops cannot be attached: {}", errno_text(errno)));
+  return {};
 }
 
 KernelImpl::~KernelImpl() {
+  sockops_.reset();
   links_.clear();
   ioctl_links_.clear();
   if (members_attached_)

@@ -48,6 +48,20 @@ void KernelImpl::untrace(pid_t tgid) {
   bpf_map__delete_elem(skeleton_->maps.processes, &key, sizeof key, 0);
   unwatch_ioctl(tgid);
   run_sweep({.release_tgid = key});
+  forget_tasks(key);
+}
+
+// Threads that live on without being traced would keep their entries.
+void KernelImpl::forget_tasks(__u32 tgid) {
+  const bpf_map* map = skeleton_->maps.tasks;
+  std::vector<__u64> gone;
+  __u64 key = 0, next = 0;
+  for (int error = bpf_map__get_next_key(map, nullptr, &next, sizeof next); !error;
+       error = bpf_map__get_next_key(map, &key, &next, sizeof next)) {
+    key = next;
+    if (key >> 32 == tgid) gone.push_back(key);
+  }
+  for (const __u64 task : gone) bpf_map__delete_elem(map, &task, sizeof task, 0);
 }
 
 std::map<pid_t, ProcessFindings> KernelImpl::findings() {
@@ -101,7 +115,10 @@ void KernelImpl::sweep() {
   run_sweep({.idle_before_ns = now > options_.idle_timeout_ns ? now - options_.idle_timeout_ns : 0});
 }
 
-void KernelImpl::stop_changing() { run_sweep({.release_tgid = ~0u}); }
+void KernelImpl::stop_changing() {
+  sockops_.reset();   // no new members
+  run_sweep({.release_tgid = ~0u});
+}
 
 Result<void> KernelImpl::watch_ioctl(pid_t tgid, const std::string& libc, std::uint64_t offset) {
   // bpf(2) BPF_LINK_CREATE for BPF_TRACE_UPROBE_MULTI (Linux 6.6), which the installed libbpf has no wrapper for.

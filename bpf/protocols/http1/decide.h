@@ -18,14 +18,28 @@ static __always_inline int decided(struct scratch *s, __u32 result, __u32 attrib
 	return 0;
 }
 
+/* Also when the lines lie beyond the kept text. */
+static __always_inline bool has_lines(const struct text_lines *lines)
+{
+	return lines->count || lines->more;
+}
+
+/* The exchange that s->exchange holds received the very value in s->key. */
+static __always_inline bool received_this(const struct scratch *s)
+{
+	return (s->exchange.indexed & INDEXED_VALUE) && s->exchange.received.tgid == s->key.tgid &&
+	       s->exchange.received.length == s->key.length &&
+	       !__builtin_memcmp(s->exchange.received.value, s->key.value, CARRIED_VALUE_MAX);
+}
+
 /* Headers of the inject formats that the message lacks and the parent has. */
 static __always_inline __u32 missing_texts(const struct connection *c, const struct http1 *h, const struct scratch *s)
 {
 	__u32 writes = 0;
 
-	if (s->parent.tracestate_bytes && !h->tracestate.count && setting(SETTING_INJECT_CONTEXT))
+	if (s->parent.tracestate_bytes && !has_lines(&h->tracestate) && setting(SETTING_INJECT_CONTEXT))
 		writes |= WRITE_TRACESTATE;
-	if (s->parent.baggage_bytes && !h->baggage.count && setting(SETTING_INJECT_BAGGAGE) &&
+	if (s->parent.baggage_bytes && !has_lines(&h->baggage) && setting(SETTING_INJECT_BAGGAGE) &&
 	    (c->destination & DESTINATION_BAGGAGE))
 		writes |= WRITE_BAGGAGE;
 	return writes;
@@ -37,12 +51,12 @@ static __always_inline int decide_plain(struct connection *c, const struct http1
 	__u32 writes = setting(SETTING_INJECT_CONTEXT) ? WRITE_TRACEPARENT : 0;
 	__u32 attribution;
 
-	if (h->tracestate.count)
+	if (has_lines(&h->tracestate))
 		return decided(s, INJECTION_OWN_HEADER, ATTRIBUTION_NONE, 0);
 	attribution = attribute_task(s, p);
 	if (attribution != ATTRIBUTION_NONE)
 		return decided(s, INJECTION_DONE, attribution, writes | missing_texts(c, h, s));
-	if (p->live > 0)
+	if (p->live > 0 || p->blind > 0)
 		return decided(s, INJECTION_NO_TASK, ATTRIBUTION_NONE, 0);
 	if (!(p->flags & PROCESS_ORPHANS_ROOT))
 		return decided(s, INJECTION_ORPHANS_OFF, ATTRIBUTION_NONE, 0);
@@ -77,15 +91,14 @@ static __always_inline int decide_carrying(struct connection *c, const struct ht
 	if (p->live > 0 && carried_key_of_value(s, range))
 		sum = carried_get(&s->key);
 	if (CARRIED_COUNT(sum) == 1) {
-		if (exchange_copy(CARRIED_ID(sum), &s->exchange) && s->exchange.tgid == s->pid_tgid >> 32)
+		if (exchange_copy(CARRIED_ID(sum), &s->exchange) && received_this(s))
 			return decide_forwarded(c, h, s, end - start);
 		sum = 0; /* it has just ended */
 	}
 	if (CARRIED_COUNT(sum) > 1) {
 		/* Several live requests came with this value: only the thread can tell which. attribute_task leaves the
 		 * candidate in s->exchange. */
-		if (attribute_task(s, p) != ATTRIBUTION_NONE && s->exchange.received.length == s->key.length &&
-		    !__builtin_memcmp(s->exchange.received.value, s->key.value, CARRIED_VALUE_MAX))
+		if (attribute_task(s, p) != ATTRIBUTION_NONE && received_this(s))
 			return decide_forwarded(c, h, s, end - start);
 		return decided(s, INJECTION_AMBIGUOUS, ATTRIBUTION_NONE, 0);
 	}

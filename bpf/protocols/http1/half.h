@@ -10,7 +10,7 @@ static __always_inline void http1_request_body(struct connection *c, const struc
 {
 	struct pending *pending = pending_at(c, c->pending_end - 1);
 
-	if (pending_count(c))
+	if (pending_count(c) && !c->answers_lost)
 		pending->request_bytes = half->body_bytes;
 }
 

@@ -13,11 +13,11 @@
 #include "protocols/http1/server.h"
 
 /* The final response to the oldest pending request is complete. */
-static __always_inline void http1_answered(struct connection *c, struct scratch *s, struct half *half, __u32 end)
+static __always_inline void http1_answered(struct connection *c, struct scratch *s, __u32 end, bool head_at_hand)
 {
 	__u32 text = 0;
 
-	if (setting(SETTING_RESPONSE_TEXT) && c->answer_begun) {
+	if (setting(SETTING_RESPONSE_TEXT) && (head_at_hand || c->answer_kept)) {
 		text = c->answer_head_bytes;
 		if (c->answer_kept) {
 			if (!partial_load(partial_key(c->id, s->outgoing), &s->text, text))
@@ -31,6 +31,7 @@ static __always_inline void http1_answered(struct connection *c, struct scratch 
 	pending_finish(c, s, end, text);
 	if (c->joining) {
 		c->joining = 0;
+		blind_ends(c);
 		if (c->role == ROLE_CLIENT && c->membership == MEMBER_WANTED) {
 			c->membership = MEMBER_JOINED;
 			emit_socket(c, s, SOCKET_ENROL, 0);
@@ -63,13 +64,13 @@ WIRE_GLOBAL int http1_response_head(struct connection *c, struct scratch *s, str
 	c->answer_kept = 0;
 	event = http1_response_follows(h, method);
 	if (h->status == 101 || (method == HTTP1_METHOD_CONNECT && h->status < 300)) {
-		http1_answered(c, s, half, END_UPGRADED);
+		http1_answered(c, s, END_UPGRADED, true);
 		park(c, half, s, PARK_UPGRADE);
 		park(c, other, s, PARK_UPGRADE);
 		return 0;
 	}
 	if (event == HTTP1_END)
-		http1_answered(c, s, half, END_COMPLETE);
+		http1_answered(c, s, END_COMPLETE, true);
 	else if (setting(SETTING_RESPONSE_TEXT))
 		c->answer_kept = !partial_save(partial_key(c->id, s->outgoing), &s->text, h->head_bytes);
 	return 0;
@@ -94,7 +95,9 @@ static __always_inline int http1_request_head(struct connection *c, struct scrat
 	} else if (c->role == ROLE_SERVER) {
 		http1_server_request(c, h, s, p);
 	} else {
-		__u32 result = c->membership == MEMBER_RELEASED ? INJECTION_BULK : INJECTION_NOT_MEMBER;
+		__u32 result = c->membership == MEMBER_RELEASED ? INJECTION_BULK :
+			       c->membership == MEMBER_JOINED	? INJECTION_JOINING :
+								  INJECTION_NOT_MEMBER;
 
 		http1_decide(c, h, s, p);
 		if (s->decision.result != INJECTION_DONE && s->decision.result != INJECTION_OVERWRITTEN)
@@ -154,6 +157,8 @@ WIRE_GLOBAL int http1_observe_step(struct connection *c, struct scratch *s, stru
 		most = h->state > HTTP1_BLANK_LF ? 64 : h->state == HTTP1_START ? 1024 : HTTP1_WINDOW;
 		got = source_read(&s->source, s->offset, &s->text, to, rest < most ? rest : most);
 		if (!got) {
+			if (s->source.count)
+				count_fault(s->program, FAULT_USER_READ);
 			park(c, half, s, PARK_UNSEEN_BYTES);
 			return 1;
 		}
@@ -172,7 +177,7 @@ WIRE_GLOBAL int http1_observe_step(struct connection *c, struct scratch *s, stru
 			http1_request_head(c, s, p);
 	} else if (h->is_response) {
 		if (event == HTTP1_END)
-			http1_answered(c, s, half, END_COMPLETE);
+			http1_answered(c, s, END_COMPLETE, false);
 	} else {
 		http1_request_body(c, half);
 	}
@@ -201,7 +206,7 @@ static __always_inline void http1_observe(struct connection *c, struct scratch *
 	__u32 bytes;
 
 	bpf_loop(1 << 20, http1_observe_loop, &run, 0);
-	if (half->parked)
+	if (half->parked || !half->known) /* the latter: joining failed this time */
 		return;
 	if (s->offset < s->total) {
 		park(c, half, s, PARK_LIMIT);

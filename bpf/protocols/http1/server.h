@@ -114,6 +114,7 @@ WIRE_GLOBAL int http1_server_request(struct connection *c, struct http1 *h, stru
 	if (anonymous) {
 		pending_at(c, c->pending_end - 1)->anonymous = 1;
 		__sync_fetch_and_add(&p->live, 1);
+		attribute_begin(c, s, p); /* the thread may have been known as one that blocks */
 	} else {
 		exchange_begin(c, s, p, received);
 	}
