@@ -65,27 +65,36 @@ class Weftd:
         folder = pathlib.Path(self.folder.name)
         self.socket = str(folder / "weft.sock")
         config = folder / "weft.yaml"
-        config.write_text(f"control: {{socket: {self.socket}}}\nexporters: {{prometheus: {{listen: ''}}}}\n")
+        config.write_text(f"control: {{socket: {self.socket}}}\nexporters: {{prometheus: {{listen: 'off'}}}}\n")
         command = [self.program, "--config", str(config)]
         for pid in self.pids:
             command += ["--pid", str(pid)]
         self.process = subprocess.Popen(command)
-        deadline = time.monotonic() + START_LIMIT_S
-        while not self.pids <= self.traced():
-            if self.process.poll() is not None or time.monotonic() > deadline:
-                self.__exit__()
-                raise RuntimeError(f"{self.program} does not trace {self.pids}")
-            time.sleep(0.05)
+        try:
+            deadline = time.monotonic() + START_LIMIT_S
+            while not self.pids <= self.traced():
+                if self.process.poll() is not None or time.monotonic() > deadline:
+                    raise RuntimeError(f"{self.program} does not trace {self.pids}")
+                time.sleep(0.05)
+        except BaseException:
+            self.__exit__()      # an agent left behind would keep every later one from starting
+            raise
         return self
 
-    def get(self, path):
+    def text(self, path):
         connection = UnixConnection(self.socket)
-        connection.request("GET", path)
-        return json.loads(connection.getresponse().read())
+        try:
+            connection.request("GET", path)
+            return connection.getresponse().read().decode()
+        finally:
+            connection.close()
+
+    def spans(self, limit=1000):
+        return [json.loads(line) for line in self.text(f"/v1/spans?limit={limit}").splitlines()]
 
     def traced(self):
         try:
-            answer = self.get("/v1/processes")
+            answer = json.loads(self.text("/v1/processes"))
         except OSError:
             return set()
         rows = answer.get("processes", answer) if isinstance(answer, dict) else answer

@@ -64,3 +64,22 @@ def count(lines, keep=lambda record: True):
     # Two calls are two client spans: one parent id twice is as wrong as a wrong trace.
     counts.wrong += sum(n - 1 for n in spans.values() if n > 1)
     return counts
+
+
+def judge_spans(spans, lines):
+    """(client spans whose parent is the server span of their own request and whose id is on the wire, others).
+
+    Spans whose parent is not among the given ones (the store is bounded) are not judged.
+    """
+    by_id = {span["span_id"]: span for span in spans}
+    on_wire = {match[2] for line in lines if (match := CONTEXT.fullmatch(json.loads(line)["traceparent"]))}
+    right = wrong = 0
+    for span in spans:
+        parent = by_id.get(span["parent_span_id"])
+        if span["kind"] != "CLIENT" or parent is None:
+            continue
+        request_id = re.search(r"[?&]id=(\w+)", span["attributes"]["url.full"])[1]
+        own = (parent["kind"] == "SERVER" and parent["trace_id"] == span["trace_id"]
+               and parent["attributes"].get("url.query") == f"id={request_id}" and span["span_id"] in on_wire)
+        right, wrong = right + own, wrong + (not own)
+    return right, wrong

@@ -32,6 +32,20 @@ class Judge(unittest.TestCase):
         lines = [json.dumps({"id": "7", "call": c, "traceparent": context(7)}) for c in "01"]
         self.assertEqual(attribution.count(lines).wrong, 1)
 
+    def test_parents_of_spans(self):
+        def span(kind, own, parent, **attributes):
+            return {"kind": kind, "span_id": own, "parent_span_id": parent, "trace_id": "t", "attributes": attributes}
+        server7 = span("SERVER", "s7", "x", **{"url.query": "id=7"})
+        server8 = span("SERVER", "s8", "x", **{"url.query": "id=8"})
+        call = {"url.full": "http://back/leaf?id=7&call=0"}
+        client = "b7ad6b7169203331"
+        lines = [json.dumps({"id": "7", "call": "0", "traceparent": context(7, client)})]
+        judge = attribution.judge_spans
+        self.assertEqual(judge([server7, server8, span("CLIENT", client, "s7", **call)], lines), (1, 0))
+        self.assertEqual(judge([server7, server8, span("CLIENT", client, "s8", **call)], lines), (0, 1))
+        self.assertEqual(judge([server7, span("CLIENT", "not-on-wire", "s7", **call)], lines), (0, 1))
+        self.assertEqual(judge([server8, span("CLIENT", client, "s7", **call)], lines), (0, 0))
+
 
 if __name__ == "__main__":
     unittest.main()

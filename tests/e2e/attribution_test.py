@@ -58,8 +58,11 @@ class Attribution(unittest.TestCase):
                 load = subprocess.run([BUILD / "e2e_load", str(server.port), str(requests), str(connections), str(pipeline), "1"],
                                       stdout=subprocess.PIPE, text=True, check=True, timeout=300)
                 lines = records(leaf.port)
+                spans = agent.spans() if agent.name == "weftd" else []
         self.assertEqual(json.loads(load.stdout), {"ok": requests, "failed": 0})
         counts = attribution.count(lines, keep)
+        counts.spans_right, spans_wrong = attribution.judge_spans(spans, lines)
+        self.assertEqual(spans_wrong, 0)
         TABLE.append((name, agent.name, counts))
         self.assertGreater(counts.calls, 0)
         self.assertEqual(counts.malformed, 0, counts)
@@ -81,6 +84,8 @@ class Attribution(unittest.TestCase):
     def assert_right(self, counts, share=0.999):
         if not WITHOUT:
             self.assertGreaterEqual(counts.right_share, share, counts)
+        if os.environ.get("WEFTD"):
+            self.assertGreater(counts.spans_right, 0)
 
     # Thread-per-connection servers: all right.
     def test_cpp_threads(self):
