@@ -92,13 +92,14 @@ Result<void> Agent::build() {
   if (!kernel) return std::unexpected(kernel.error());
   kernel_ = std::move(*kernel);
 
-  resources_ = std::make_unique<ResourceTable>(read_host_identity(ProcFiles("/proc")), clock_);
+  resources_ = std::make_unique<ResourceTable>(read_host_identity(ProcFiles("/proc")), clock_, config_.resource_attributes);
   target_ = std::make_unique<KernelTarget>(*kernel_, report_.fionread_broken);
   discoverer_ =
       std::make_unique<Discoverer>(discovery_rules(config_, report_), *target_, *resources_, clock_, "/proc");
   PipelineOptions options;
   options.mask = MaskRules(config_.capture.headers, config_.spans.baggage_attributes);
   options.routes = route_options(config_.routes);
+  options.parent_based = config_.sampling.parent_based;
   recorders_ = std::make_unique<Recorders>(options.mask, clock_, *resources_);
   pipeline_ = std::make_unique<SpanPipeline>(std::move(options), clock_, *resources_, [this](const Assembled& assembled) {
     spans_.fetch_add(assembled.record, std::memory_order_relaxed);
@@ -127,7 +128,7 @@ Result<void> Agent::serve() {
   ApiOptions options;
   options.socket_path = config_.control.socket;
   auto api = ApiServer::start(options, *this, sinks_->store, sinks_->routes);
-  if (!api) return fail("control.socket: " + api.error().message);
+  if (!api) return std::unexpected(api.error());
   api_ = std::move(*api);
   return {};
 }

@@ -16,21 +16,41 @@ Result<void> KernelTarget::trace(pid_t pid, const ProcessSettings& settings) {
 void KernelTarget::watch(pid_t pid, const ProcessSettings& settings) {
   if (!watch_fionread_) return;
   kernel_.unwatch_ioctl(pid);
-  watched_.erase(pid);
+  forget(pid);
   if (settings.never_enrol) return;
   const IoctlSites sites = finder_.find(pid);
   for (const auto& site : sites.sites) {
     if (auto watched = kernel_.watch_ioctl(pid, site.path, site.offset); !watched)
       spdlog::debug("{}", watched.error().message);
     else
-      watched_.insert(pid);
+      remember(pid);
   }
   if (sites.outcome != IoctlSites::Outcome::found) spdlog::debug("process {}: {}", pid, sites.explanation);
 }
 
 void KernelTarget::untrace(pid_t pid) {
   kernel_.untrace(pid);
+  forget(pid);
+}
+
+void KernelTarget::remember(pid_t pid) {
+  const std::lock_guard lock(mutex_);
+  watched_.insert(pid);
+}
+
+void KernelTarget::forget(pid_t pid) {
+  const std::lock_guard lock(mutex_);
   watched_.erase(pid);
+}
+
+bool KernelTarget::watches(pid_t pid) const {
+  const std::lock_guard lock(mutex_);
+  return watched_.contains(pid);
+}
+
+std::size_t KernelTarget::probes() const {
+  const std::lock_guard lock(mutex_);
+  return watched_.size();
 }
 
 }  // namespace weft

@@ -2,6 +2,7 @@
 // Carries discovery's decisions to the kernel programs, and watches for FIONREAD where membership breaks it.
 #pragma once
 
+#include <mutex>
 #include <set>
 
 #include "discover/process_target.h"
@@ -17,15 +18,19 @@ class KernelTarget final : public ProcessTarget {
 
   Result<void> trace(pid_t pid, const ProcessSettings& settings) override;
   void untrace(pid_t pid) override;
-  bool watches(pid_t pid) const { return watched_.contains(pid); }   // REQUIRES: called where trace() is
-  std::size_t probes() const { return watched_.size(); }
+  // From any thread.
+  bool watches(pid_t pid) const;
+  std::size_t probes() const;
 
  private:
   void watch(pid_t pid, const ProcessSettings& settings);
+  void remember(pid_t pid);
+  void forget(pid_t pid);
 
   Kernel& kernel_;
   const bool watch_fionread_;
   LibcIoctlFinder finder_;
+  mutable std::mutex mutex_;
   std::set<pid_t> watched_;
 };
 

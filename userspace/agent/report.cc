@@ -54,6 +54,7 @@ std::vector<ProcessRow> Agent::processes() {
       row.connections = found->second.connections;
       row.live_exchanges = found->second.live_exchanges;
       if (found->second.connections) row.protocols.push_back("http");
+      if (target_->watches(process.pid)) row.probes.push_back("ioctl");
     }
     rows.push_back(std::move(row));
   }

@@ -82,7 +82,7 @@ bool Assembler::decide_record(const Exchange& exchange) {
   const request_event& request = exchange.request;
   if (resources_.instrumented(static_cast<pid_t>(request.tgid))) return counters_.instrumented++, false;
   if (!exchange.is_server() && !may_claim_parent(request)) return counters_.unattributed++, false;
-  if (!(request.facts & REQUEST_SAMPLED)) return counters_.unsampled++, false;
+  if (parent_based_ && !(request.facts & REQUEST_SAMPLED)) return counters_.unsampled++, false;
   if (routes_.ignored(path_)) return counters_.ignored++, false;
   return counters_.spans++, true;
 }

@@ -38,6 +38,8 @@ class Assembler {
 
   Assembled assemble(const Exchange& exchange);
   void set_routes(RouteOptions routes) { routes_ = Routes(std::move(routes)); }
+  // false: exchanges whose caller did not sample them are recorded too (samplers that are not parent-based).
+  void set_parent_based(bool parent_based) { parent_based_ = parent_based; }
   const AssembleCounters& counters() const { return counters_; }
   std::uint64_t route_overflows() const { return routes_.overflows(); }
 
@@ -57,6 +59,7 @@ class Assembler {
   std::string path_;  // … its path as UTF-8
   std::string lines_;
   AssembleCounters counters_;
+  bool parent_based_ = true;
 };
 
 }  // namespace weft

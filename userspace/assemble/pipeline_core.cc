@@ -11,7 +11,9 @@ SpanPipeline::SpanPipeline(PipelineOptions options, const Clock& clock, Resource
       wall_clock_(clock),
       output_(std::move(output)),
       assembler_(mask_, std::move(options.routes), resources, wall_clock_),
-      table_(options.limits, [this](const Exchange& exchange) { output_(assembler_.assemble(exchange)); }) {}
+      table_(options.limits, [this](const Exchange& exchange) { output_(assembler_.assemble(exchange)); }) {
+  assembler_.set_parent_based(options.parent_based);
+}
 
 void SpanPipeline::take(const Event& event) {
   if (const auto* request = std::get_if<RequestEvent>(&event)) {

@@ -152,10 +152,17 @@ std::shared_ptr<const Resource> make_resource(const ProcessInfo& process, const 
   return resource;
 }
 
-ResourceTable::ResourceTable(HostIdentity host, const Clock& clock) : host_(std::move(host)), clock_(clock) {}
+ResourceTable::ResourceTable(HostIdentity host, const Clock& clock, std::map<std::string, std::string> defaults)
+    : host_(std::move(host)), clock_(clock), defaults_(std::move(defaults)) {}
 
 std::shared_ptr<const Resource> ResourceTable::add(const ProcessInfo& process, const InstrumentRule* rule) {
   auto resource = make_resource(process, rule, host_);
+  if (!defaults_.empty()) {
+    auto completed = std::make_shared<Resource>(*resource);
+    for (const auto& [key, value] : defaults_)
+      if (!completed->attributes.find(key)) completed->attributes.set(key, value);
+    resource = std::move(completed);
+  }
   const std::scoped_lock lock(mutex_);
   entries_[process.pid] = Entry{.resource = resource};
   return resource;

@@ -43,7 +43,8 @@ class ResourceTable final : public ResourceSource {
   static constexpr std::size_t kMaxEnded = 1024;
   static constexpr std::uint64_t kKeepEnded_ns = 60'000'000'000;
 
-  ResourceTable(HostIdentity host, const Clock& clock);
+  // `defaults`: attributes of every resource that does not say otherwise.
+  ResourceTable(HostIdentity host, const Clock& clock, std::map<std::string, std::string> defaults = {});
 
   // Also replaces: the process executes another program, or the pid is used again.
   std::shared_ptr<const Resource> add(const ProcessInfo& process, const InstrumentRule* rule);
@@ -62,6 +63,7 @@ class ResourceTable final : public ResourceSource {
   };
   HostIdentity host_;
   const Clock& clock_;
+  const std::map<std::string, std::string> defaults_;
   std::mutex mutex_;
   std::map<pid_t, Entry> entries_;
   std::deque<std::pair<pid_t, std::uint64_t>> ended_;  // in order; stale when the entry says otherwise
