@@ -47,11 +47,24 @@ def running():
 
 def wrk(port, seconds, connections=WRK_CONNECTIONS):
     """Requests a second, closed loop from the second core."""
+    return wrk_counted(port, seconds, connections)[0]
+
+
+def wrk_counted(port, seconds, connections=WRK_CONNECTIONS):
+    """Requests a second, requests."""
     text = programs.run(programs.find("wrk"), "-t1", f"-c{connections}", f"-d{max(1, round(seconds))}s",
                         f"http://127.0.0.1:{port}/item/17", cores=programs.SECOND)
     if bad := re.search(r"(Socket errors|Non-2xx).*", text):
         raise programs.CannotRun(f"wrk: {bad[0]}")
-    return float(re.search(r"Requests/sec:\s+([\d.]+)", text)[1])
+    return float(re.search(r"Requests/sec:\s+([\d.]+)", text)[1]), int(re.search(r"(\d+) requests in", text)[1])
+
+
+def wrk_and_cpu(server, seconds):
+    """Requests a second, and the server's requests for each second on its CPU: other programs on the machine disturb
+    the second number less."""
+    before = programs.cpu_ns(server.pid)
+    rate, requests = wrk_counted(server.port, seconds)
+    return rate, requests / (programs.cpu_ns(server.pid) - before) * 1e9
 
 
 def paced(build, port, rate, seconds, connections=64):

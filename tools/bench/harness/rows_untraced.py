@@ -10,14 +10,14 @@ AT_LEAST_PAIRS = 10
 
 
 def compare(settings, name, load):
-    """Rate or inverse time with the agent, by the same without; one ratio a pair."""
+    """Pairs (without, with the agent) of what `load` measures."""
     with nginx.running() as bystander:   # traced, idle: every hook is attached and every filter has an entry
         def on():
             with Weftd(settings.build, pids=[bystander.pid]):
                 settle()
                 return load()
         load()
-        return ratios(alternate(f"untraced ({name})", max(settings.rounds, AT_LEAST_PAIRS), load, on))
+        return alternate(f"untraced ({name})", max(settings.rounds, AT_LEAST_PAIRS), load, on)
 
 
 def result(what, samples):
@@ -33,16 +33,18 @@ def result(what, samples):
 def untraced(settings):
     """the same programs not selected for tracing, agent running: difference with its confidence interval"""
     with nginx.running() as server:
-        saturated = compare(settings, "nginx", lambda: nginx.wrk(server.port, settings.seconds))
+        saturated = compare(settings, "nginx", lambda: nginx.wrk_and_cpu(server, settings.seconds))
     with front_and_back(settings.build) as (_, port, _):
         calls = compare(settings, "front-back", lambda: nginx.wrk(port, settings.seconds))
     with Askers(settings.build, 400, 0) as askers:
         client = askers.clients[0]
         count = max(400, round(settings.seconds * 1e6 / askers.block_us(client, 50, 2000)))
         pings = compare(settings, "ping-pong", lambda: 1 / askers.block_us(client, 50, count))
-    return [result("not selected, agent running: nginx saturated, rate", saturated),
-            result("… front → back, rate", calls),
-            result("… ping-pong of 400 B, requests by time", pings)]
+    per_cpu = Result("untraced", "… nginx, requests by its time on the CPU", [b[1] / a[1] for a, b in saturated])
+    per_cpu.note = "95 % interval {:.4f} to {:.4f}".format(*per_cpu.interval)
+    return [result("not selected, agent running: nginx saturated, rate", [b[0] / a[0] for a, b in saturated]), per_cpu,
+            result("… front → back, rate", ratios(calls)),
+            result("… ping-pong of 400 B, requests by time", ratios(pings))]
 
 
 ROWS = {"untraced": untraced}
