@@ -235,6 +235,8 @@ class TimeOut(ServerCase):
         with requests.Connection(self.server.port) as connection:
             slow = connection.send("GET", "/sleep/9")
             self.assertEqual(slow.body, b"slept")
+            self.assertEqual(connection.send("GET", "/small.txt").status, 200)
+        with requests.Connection(self.server.port) as connection:
             after = connection.send("GET", "/small.txt")
         span, = self.server_spans([slow])
         self.assertEqual((span["attributes"].get("error.type"), span["attributes"].get("weft.end")), ("timeout", "timeout"))
