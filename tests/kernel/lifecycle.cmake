@@ -1,0 +1,9 @@
+# SPDX-License-Identifier: Apache-2.0
+# Life of exchanges, threads and processes in the kernel programs: begun, ended, forgotten, whatever the order of events.
+add_executable(lifecycle_app ${CMAKE_CURRENT_LIST_DIR}/lifecycle_app.cc)
+target_link_libraries(lifecycle_app PRIVATE weft_test_traffic)
+
+weft_test(lifecycle_test LABELS kernel core
+  SOURCES lifecycle_test.cc lifecycle_answers_test.cc lifecycle_scene.cc DEPENDS weft_test_agent)
+add_dependencies(lifecycle_test lifecycle_app)
+set_tests_properties(lifecycle_test PROPERTIES RESOURCE_LOCK weft_kernel)

@@ -1,0 +1,228 @@
+// SPDX-License-Identifier: Apache-2.0
+// A program that does one socket call at a time, as it is told by lines on stdin: "WHO COMMAND …", WHO being "main",
+// "child" (after a fork) or the name of a thread, which is started when it is first spoken to. One line of answer each,
+// so that a test decides which thread does what and when. In texts "~" stands for CRLF.
+#include <fmt/format.h>
+#include <poll.h>
+#include <pthread.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <condition_variable>
+#include <csignal>
+#include <cstdio>
+#include <iostream>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <sstream>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "support/traffic/process.h"
+#include "support/traffic/sockets.h"
+
+namespace weft::test {
+namespace {
+
+Listener listener;  // also of forked children
+
+std::string text_of(std::istringstream& words) {
+  std::string encoded, text;
+  std::getline(words >> std::ws, encoded);
+  for (const char c : encoded) c == '~' ? text += "\r\n" : text += c;
+  return text;
+}
+
+std::string receive_to_end(int fd) {
+  char buffer[4096];
+  ssize_t n = 0;
+  long all = 0;
+  while ((n = recv(fd, buffer, sizeof buffer, 0)) > 0) all += n;
+  return fmt::format("{}", n < 0 ? -1 : all);
+}
+
+// A request of its own connection, which ends with it.
+std::string call(std::uint16_t port, const std::string& text) {
+  const Fd fd = connect_to(port);
+  return send_all(fd.get(), text) ? "sent" : "failed";
+}
+
+void wait_for_exit(pid_t pid) {
+  int status = 0;
+  must(waitpid(pid, &status, 0), "waitpid");
+}
+
+std::string short_threads(int count) {
+  for (int i = 0; i < count; i++) std::thread([] {}).join();
+  return "joined";
+}
+
+std::string short_children(int count) {
+  for (int i = 0; i < count; i++) {
+    const pid_t pid = must(fork(), "fork");
+    if (pid == 0) _exit(0);
+    wait_for_exit(pid);
+  }
+  return "ended";
+}
+
+// Threads that live until the process ends.
+std::string holding_threads(int count) {
+  for (int i = 0; i < count; i++)
+    std::thread([] {
+      for (;;) pause();
+    }).detach();
+  return "held";
+}
+
+std::string perform(const std::string& line) {
+  static char buffer[65536];  // commands run one after the other
+  std::istringstream words(line);
+  std::string command;
+  int number = -1;
+  words >> command;
+  if (command == "listen") {
+    listener = listen_on_loopback();
+    return fmt::format("{}", listener.port);
+  }
+  if (command == "accept") return fmt::format("{}", must(accept(listener.fd.get(), nullptr, nullptr), "accept"));
+  words >> number;
+  if (command == "call") return call(static_cast<std::uint16_t>(number), text_of(words));
+  if (command == "connect") return fmt::format("{}", dup(connect_to(static_cast<std::uint16_t>(number)).get()));
+  if (command == "recv") return fmt::format("{}", recv(number, buffer, sizeof buffer, 0));
+  if (command == "recv_to_end") return receive_to_end(number);
+  if (command == "send") return send_all(number, text_of(words)) ? "sent" : "failed";
+  if (command == "close") return fmt::format("{}", close(number));
+  // The peer's FIN or reset has arrived.
+  if (command == "await_end") return wait_for(number, POLLRDHUP, 5000) ? "ended" : "timeout";
+  if (command == "threads") return short_threads(number);
+  if (command == "children") return short_children(number);
+  if (command == "hold") return holding_threads(number);
+  return "unknown command";
+}
+
+// A thread that does what it is given, one command at a time.
+class Worker {
+ public:
+  Worker() : thread_([this] { run(); }) {}
+  ~Worker() {
+    give(std::nullopt);
+    thread_.join();
+  }
+  std::string run_one(const std::string& command) {
+    give(command);
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [&] { return answer_.has_value(); });
+    return *answer_;
+  }
+
+ private:
+  void give(std::optional<std::string> command) {
+    const std::lock_guard lock(mutex_);
+    command_ = std::move(command);
+    answer_.reset();
+    given_ = true;
+    changed_.notify_all();
+  }
+  void run() {
+    std::unique_lock lock(mutex_);
+    for (;;) {
+      changed_.wait(lock, [&] { return given_; });
+      given_ = false;
+      if (!command_) return;
+      answer_ = perform(*command_);
+      changed_.notify_all();
+    }
+  }
+
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::optional<std::string> command_, answer_;
+  bool given_ = false;
+  std::thread thread_;  // last: starts when the rest is there
+};
+
+// A forked child that takes commands as this process does, over a pair of Unix sockets.
+struct Child {
+  pid_t pid = -1;
+  FILE* lines = nullptr;
+};
+
+[[noreturn]] void serve(FILE* in, FILE* out);
+
+Child fork_child() {
+  int ends[2];
+  must(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), "socketpair");
+  const pid_t pid = must(fork(), "fork");
+  if (pid == 0) {
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    close(ends[0]);
+    FILE* lines = fdopen(ends[1], "r+");
+    serve(lines, lines);
+  }
+  close(ends[1]);
+  return {.pid = pid, .lines = fdopen(ends[0], "r+")};
+}
+
+std::optional<std::string> read_line(FILE* in) {
+  std::string line;
+  for (int c; (c = std::fgetc(in)) != EOF;) {
+    if (c == '\n') return line;
+    line.push_back(static_cast<char>(c));
+  }
+  return std::nullopt;
+}
+
+void write_line(FILE* out, const std::string& line) {
+  std::fprintf(out, "%s\n", line.c_str());
+  std::fflush(out);
+}
+
+std::string ask_child(Child& child, const std::string& line) {
+  if (child.pid < 0) return "no child";
+  write_line(child.lines, line);
+  if (auto answer = read_line(child.lines)) return *answer;
+  wait_for_exit(child.pid);
+  return "child ended";
+}
+
+// Ends the process without a word to its threads, as a crash would.
+[[noreturn]] void serve(FILE* in, FILE* out) {
+  std::map<std::string, std::unique_ptr<Worker>> workers;
+  Child child;
+  while (const auto line = read_line(in)) {
+    const std::size_t space = line->find(' ');
+    const std::string who = line->substr(0, space), command = line->substr(space + 1);
+    if (who == "child") {
+      write_line(out, ask_child(child, command));
+    } else if (who == "main" && command == "exit") {
+      break;
+    } else if (who == "main" && command == "fork") {
+      child = fork_child();
+      write_line(out, fmt::format("{}", child.pid));
+    } else if (who == "main") {
+      write_line(out, perform(command));
+    } else if (command == "quit") {
+      workers.erase(who);
+      write_line(out, "quit");
+    } else {
+      auto& worker = workers[who];
+      if (!worker) worker = std::make_unique<Worker>();
+      write_line(out, worker->run_one(command));
+    }
+  }
+  _exit(0);
+}
+
+}  // namespace
+}  // namespace weft::test
+
+int main() {
+  std::signal(SIGPIPE, SIG_IGN);
+  weft::test::serve(stdin, stdout);
+}
