@@ -31,7 +31,8 @@ static __always_inline void parent_is(struct scratch *s, const struct exchange *
 	s->parent.baggage_bytes = e->baggage_bytes;
 }
 
-/* This thread read the head of server exchange s->exchange.id on connection c: is it the thread's current request now? */
+/* This thread read the head of server exchange s->exchange.id on connection c: is it the thread's current request now?
+ */
 WIRE_GLOBAL int attribute_begin(struct connection *c, struct scratch *s, struct process_entry *p)
 {
 	struct task *task, fresh = {};

@@ -197,7 +197,8 @@ static __always_inline void connection_restart(struct connection *c, struct proc
  * A call moved the bytes that end at sequence number `end` through this half. False: nothing to parse. Otherwise
  * s->offset says how many of them were parsed before (by sk_msg).
  */
-static __always_inline bool position(struct connection *c, struct half *half, struct scratch *s, __u32 end, bool other_idle)
+static __always_inline bool position(struct connection *c, struct half *half, struct scratch *s, __u32 end,
+				     bool other_idle)
 {
 	struct half *other = half == &c->send ? &c->receive : &c->send;
 	__u32 start = end - s->total;
@@ -236,11 +237,11 @@ static __always_inline bool position(struct connection *c, struct half *half, st
 		return true;
 	}
 	if (half->http1.state == HTTP1_BODY_UNTIL_CLOSE ||
-	    (http1_in_data(&half->http1) && (__u64)-(__s64)ahead <= half->http1.left)) {
+	    (http1_in_data(&half->http1) && (__u64) - (__s64)ahead <= half->http1.left)) {
 		enum http1_event event;
 
 		/* Bytes of a body that no hook saw. The message may not end in them: its end has to be noticed. */
-		if (half->http1.state == HTTP1_BODY_UNTIL_CLOSE || (__u64)-(__s64)ahead < half->http1.left) {
+		if (half->http1.state == HTTP1_BODY_UNTIL_CLOSE || (__u64) - (__s64)ahead < half->http1.left) {
 			half->body_bytes += http1_skip_data(&half->http1, -(__s64)ahead, &event);
 			count_fault(s->program, FAULT_BODY_GAP);
 			return true;

@@ -9,7 +9,8 @@
 #include "maps/ring.h"
 
 /* Takes note of a request that waits for its response. False: too many; their ends will not be seen. */
-static __always_inline bool pending_push(struct connection *c, struct scratch *s, __u64 exchange_id, __u8 method, bool ends_protocol)
+static __always_inline bool pending_push(struct connection *c, struct scratch *s, __u64 exchange_id, __u8 method,
+					 bool ends_protocol)
 {
 	struct pending *pending;
 
@@ -34,7 +35,8 @@ static __always_inline bool pending_push(struct connection *c, struct scratch *s
 }
 
 /* The request event of s->text. ids, flags, parent and outcome are in s->event.request already. */
-static __always_inline void emit_request(const struct connection *c, struct scratch *s, __u64 exchange_id, __u32 head_bytes)
+static __always_inline void emit_request(const struct connection *c, struct scratch *s, __u64 exchange_id,
+					 __u32 head_bytes)
 {
 	struct request_event *e = &s->event.request;
 	__u64 text = head_bytes;
@@ -202,9 +204,9 @@ WIRE_GLOBAL int pending_finish(struct connection *c, struct scratch *s, __u32 en
 		e->connection_id = c->id;
 		e->first_byte_ns = c->answer_begun ? c->first_byte_ns : 0;
 		e->request_body_bytes = pending->request_bytes;
-		e->response_body_bytes = !c->answer_begun	    ? 0 :
-					 c->role == ROLE_SERVER ? c->send.body_bytes :
-								  c->receive.body_bytes;
+		e->response_body_bytes = !c->answer_begun	  ? 0
+					 : c->role == ROLE_SERVER ? c->send.body_bytes
+								  : c->receive.body_bytes;
 		e->tgid = c->owner_tgid;
 		e->status = c->answer_begun ? c->status : 0;
 		e->end = end;
@@ -240,7 +242,7 @@ static long pending_finish_step(__u32 i, void *arg)
 /* Everything that waits on c ends. */
 static __always_inline void pending_finish_all(struct connection *c, struct scratch *s, __u32 end)
 {
-	struct finish_run run = { .connection = c, .scratch = s, .end = end };
+	struct finish_run run = {.connection = c, .scratch = s, .end = end};
 
 	if (pending_count(c))
 		bpf_loop(PENDING_MAX, pending_finish_step, &run, 0);

@@ -17,7 +17,6 @@
 
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
 
-
 struct netns_ipv4 {
 	unsigned int sysctl_tcp_notsent_lowat;
 };

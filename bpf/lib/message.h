@@ -19,7 +19,7 @@
 #include "maps/counters.h"
 #include "maps/scratch.h"
 
-#define SCATTER_RING 18u     /* entries of the kernel's ring, MAX_MSG_FRAGS + 1 */
+#define SCATTER_RING 18u /* entries of the kernel's ring, MAX_MSG_FRAGS + 1 */
 #define SCATTER_MAX 12u
 #define MESSAGE_FIRST_MAX 32000u /* a head has to end within this to be brought into the first element */
 #define MESSAGE_LINEAR_MAX 16384u
@@ -75,6 +75,20 @@ static __always_inline __u32 message_space(const struct tcp_sock *tp)
 	return space;
 }
 
+/*
+ * Will this send wait for the peer? Then the socket may be no member when its thread goes on to receive: the wake-up of
+ * the full buffer would end a member's blocking receive with EAGAIN (tcp_msg_wait_data looks once). It is taken out of
+ * the hash at the acknowledgement that this send waits for (on_sockops), and comes back after the exchange.
+ */
+static __always_inline bool message_will_wait(const struct tcp_sock *tp, __u32 n, __u32 space, __u32 scatter)
+{
+	const struct socket *socket = tp->inet_conn.icsk_inet.sk.sk_socket;
+
+	if (n + n / 4 + 4096 + scatter * 2304 <= space)
+		return false;
+	return socket && !(socket->file->f_flags & O_NONBLOCK);
+}
+
 static __always_inline bool socket_may_zerocopy(const struct tcp_sock *tp)
 {
 	const struct sock *sk = &tp->inet_conn.icsk_inet.sk;
@@ -83,8 +97,9 @@ static __always_inline bool socket_may_zerocopy(const struct tcp_sock *tp)
 }
 
 /*
- * Calls that go on from where the kernel has copied to, not from where it has sent to: when a member's send falls short,
- * they leave a hole in the stream. Several messages in one sendmmsg that does not block, and whatever io_uring does.
+ * Calls that go on from where the kernel has copied to, not from where it has sent to: when a member's send falls
+ * short, they leave a hole in the stream. Several messages in one sendmmsg that does not block, and whatever io_uring
+ * does.
  */
 static __always_inline bool message_unsafe_call(const struct tcp_sock *tp)
 {
@@ -174,7 +189,7 @@ static long message_write_step(__u32 i, void *arg)
  */
 WIRE_GLOBAL int message_insert(struct sk_msg_md *m, struct scratch *s, __u32 at, __u32 bytes)
 {
-	struct message_write w = { .message = m, .scratch = s, .bytes = bytes };
+	struct message_write w = {.message = m, .scratch = s, .bytes = bytes};
 
 	if (!s || bytes == 0 || bytes > EXCHANGE_TEXT_LARGE)
 		return -1;
@@ -215,12 +230,12 @@ static long message_over_step(__u32 i, void *arg)
 }
 
 /*
- * Writes the first `bytes` of s->staging over [at, end), which lies in one element; spaces fill up in front, where every
- * reader skips them. REQUIRES: bytes <= end - at <= 255, bytes <= 128.
+ * Writes the first `bytes` of s->staging over [at, end), which lies in one element; spaces fill up in front, where
+ * every reader skips them. REQUIRES: bytes <= end - at <= 255, bytes <= 128.
  */
 WIRE_GLOBAL int message_overwrite(struct sk_msg_md *m, struct scratch *s, __u32 at, __u32 end, __u32 bytes)
 {
-	struct message_over w = { .message = m, .scratch = s, .bytes = bytes };
+	struct message_over w = {.message = m, .scratch = s, .bytes = bytes};
 	__u32 room = end - at;
 
 	if (!s || room > 255 || bytes > room)

@@ -97,7 +97,8 @@ static __always_inline void source_of_syscall(struct source *source, __u64 bytes
  * Reads up to `most` bytes at stream offset `offset` into the text at index `to`. Offsets only grow within one call.
  * Returns how many: less at the end of a segment, 0 when nothing can be read.
  */
-static __always_inline __u32 source_read(struct source *source, __u32 offset, struct head_text *text, __u32 to, __u32 most)
+static __always_inline __u32 source_read(struct source *source, __u32 offset, struct head_text *text, __u32 to,
+					 __u32 most)
 {
 	__u32 segment = source->segment, start = source->segment_start;
 	__u64 left, n;

@@ -24,9 +24,9 @@ struct parent {
 struct half {
 	__u32 next_seq; /* sequence number of the first byte not parsed yet; valid when `known` */
 	__u8 known;
-	__u8 parked;	/* enum park_reason; 0 = followed */
+	__u8 parked; /* enum park_reason; 0 = followed */
 	__u8 reserved[2];
-	__u32 claimed;	/* a run is at work in this half */
+	__u32 claimed; /* a run is at work in this half */
 	__u32 reserved2;
 	__u64 body_bytes; /* of the message being read, framing excluded */
 	struct http1 http1;
@@ -36,45 +36,45 @@ struct half {
 struct pending {
 	__u64 exchange_id; /* 0: seen but not reported (first exchange after joining in mid-life, back-end traffic) */
 	__u64 request_bytes;
-	__u32 tgid, tid;   /* who read or sent it */
-	__u32 generation;  /* of that process's tracing */
-	__u8 method;	   /* enum http1_method */
-	__u8 ends_protocol;/* Upgrade or CONNECT */
-	__u8 anonymous;	   /* server: nobody can refer to it, so it is not in `exchanges` */
+	__u32 tgid, tid;    /* who read or sent it */
+	__u32 generation;   /* of that process's tracing */
+	__u8 method;	    /* enum http1_method */
+	__u8 ends_protocol; /* Upgrade or CONNECT */
+	__u8 anonymous;	    /* server: nobody can refer to it, so it is not in `exchanges` */
 	__u8 reserved;
 };
 
 #define PENDING_MAX 8u /* a power of two */
 
 enum membership {
-	MEMBER_NO = 0,	  /* observed only */
-	MEMBER_WANTED,	  /* to be enrolled when the handshake is done */
+	MEMBER_NO = 0, /* observed only */
+	MEMBER_WANTED, /* to be enrolled when the handshake is done */
 	MEMBER_YES,
-	MEMBER_RELEASED,  /* let go; the agent takes it out of the hash */
-	MEMBER_JOINED,	  /* certain after joining in mid-life: the iterator may enrol it */
+	MEMBER_RELEASED, /* let go; the agent takes it out of the hash */
+	MEMBER_JOINED,	 /* certain after joining in mid-life: the iterator may enrol it */
 };
 
 struct connection {
-	__u64 id;	  /* socket cookie, key in `members`; 0 = fresh storage */
-	__u64 last_ns;	  /* last byte either way */
+	__u64 id;	     /* socket cookie, key in `members`; 0 = fresh storage */
+	__u64 last_ns;	     /* last byte either way */
 	__u64 first_byte_ns; /* response head complete */
 	__u64 bulk_score;
 	__u32 owner_tgid;
 	__u32 generation;
-	__u8 role;	  /* enum exchange_role */
-	__u8 protocol;	  /* enum wire_protocol */
+	__u8 role;     /* enum exchange_role */
+	__u8 protocol; /* enum wire_protocol */
 	__u8 membership;
-	__u8 joining;	  /* joined in mid-life, no strict exchange seen yet */
+	__u8 joining; /* joined in mid-life, no strict exchange seen yet */
 	__u8 join_failures;
-	__u8 destination; /* DESTINATION_* bits */
-	__u8 answers_lost;/* more requests in flight than PENDING_MAX: responses are no longer matched */
-	__u8 answer_begun;/* head of the final response seen for the oldest pending */
-	__u16 status;	  /* of that response */
+	__u8 destination;  /* DESTINATION_* bits */
+	__u8 answers_lost; /* more requests in flight than PENDING_MAX: responses are no longer matched */
+	__u8 answer_begun; /* head of the final response seen for the oldest pending */
+	__u16 status;	   /* of that response */
 	__u16 answer_head_bytes;
 	__u8 answer_kept; /* that head waits in partial_heads, to go along with the response event */
 	__u8 blind;	  /* counted in process_entry.blind of … */
 	__u8 end_wanted;  /* what is pending is to end: by whoever holds the claim */
-	__u8 reserved;
+	__u8 rejoins;	  /* released for this exchange only: enrolled again after it */
 	__u32 blind_tgid, blind_generation;
 	__u32 overwritten; /* the carried context of the head being sent is written over already: by these */
 	struct parent overwritten_parent;
@@ -100,7 +100,7 @@ struct {
 
 /* The socket argument differs in type by program (struct sock *, struct bpf_sock *): hence macros. */
 #define connection_get(sk) ((struct connection *)bpf_sk_storage_get(&connections, (sk), NULL, 0))
-#define connection_create(sk) \
+#define connection_create(sk)                                                                                          \
 	((struct connection *)bpf_sk_storage_get(&connections, (sk), NULL, BPF_SK_STORAGE_GET_F_CREATE))
 
 static __always_inline __u32 pending_count(const struct connection *c)

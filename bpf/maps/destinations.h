@@ -15,7 +15,7 @@ struct {
 
 static __always_inline __u8 destination_allows(const __u8 address[16])
 {
-	struct destination_key key = { .prefix_bits = 128 };
+	struct destination_key key = {.prefix_bits = 128};
 	__u8 *bits;
 
 	if (!setting(SETTING_DESTINATIONS))

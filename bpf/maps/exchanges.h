@@ -14,8 +14,8 @@
 /* A context value as received, for recognising it when the application forwards it. */
 struct carried_key {
 	__u32 tgid;
-	__u16 kind;   /* enum carried_kind */
-	__u16 length; /* of the value */
+	__u16 kind;		       /* enum carried_kind */
+	__u16 length;		       /* of the value */
 	__u8 value[CARRIED_VALUE_MAX]; /* zeros behind it */
 };
 WIRE_ASSERT(sizeof(struct carried_key) == 72, "carried_key layout");
@@ -33,7 +33,7 @@ struct exchange {
 	__u32 tgid;
 	__u32 tid;
 	struct wire_ids ids;
-	__u8 flags;    /* W3C */
+	__u8 flags; /* W3C */
 	__u8 indexed;
 	__u16 tracestate_bytes;
 	__u16 baggage_bytes;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-only */
-/* Client sockets whose sends pass through on_message, by socket cookie. Only user space, sockops and iterators delete. */
+/* Client sockets whose sends pass through on_message, by socket cookie. Only user space, sockops and iterators delete.
+ */
 #ifndef WEFT_MAPS_MEMBERS_H
 #define WEFT_MAPS_MEMBERS_H
 

@@ -32,7 +32,7 @@ struct decision {
 	__u32 attribution; /* enum attribution */
 	__u32 writes;	   /* WRITE_* */
 	__u32 reserved;
-	__u8 span_id[8];   /* of the client exchange */
+	__u8 span_id[8]; /* of the client exchange */
 };
 #define WRITE_TRACEPARENT (1u << 0)
 #define WRITE_TRACESTATE (1u << 1)
@@ -49,7 +49,7 @@ struct message {
 	__u32 changed;
 	__u32 rolled_back; /* the head at head_at is to be looked at again */
 	__u32 failed;	   /* enum park_reason */
-	__u32 reserved;
+	__u32 heads, body; /* heads completed and body bytes passed in this run */
 };
 
 struct scratch {
@@ -57,11 +57,11 @@ struct scratch {
 	__u32 program; /* enum kernel_program */
 	__u64 now_ns;
 	__u64 pid_tgid;
-	__u32 total;   /* bytes of this call … */
-	__u32 offset;  /* … and how many of them are dealt with */
+	__u32 total;  /* bytes of this call … */
+	__u32 offset; /* … and how many of them are dealt with */
 	__u32 outgoing;
 	__u32 nonblocking;
-	__u32 facts;   /* REQUEST_* of the head at hand */
+	__u32 facts;	  /* REQUEST_* of the head at hand */
 	__u8 text_loaded; /* the text holds the beginning of the head being read */
 	__u8 reserved[3];
 	struct source source;
@@ -87,7 +87,8 @@ struct scratch {
 	struct head_text text;
 };
 WIRE_ASSERT(__builtin_offsetof(struct scratch, event) + sizeof(struct request_event) ==
-		    __builtin_offsetof(struct scratch, text), "event and text are one record");
+		__builtin_offsetof(struct scratch, text),
+	    "event and text are one record");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);

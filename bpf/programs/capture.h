@@ -70,8 +70,8 @@ static __always_inline int capture_lost(struct connection *c, struct half *half,
 }
 
 /* `bytes` > 0 have gone through the socket. With `hidden` they are not where the system call says. */
-static __always_inline int capture_bytes(struct sock *sk, struct connection *c, struct process_entry *p, __u32 bytes, int flags,
-					 bool outgoing, bool hidden)
+static __always_inline int capture_bytes(struct sock *sk, struct connection *c, struct process_entry *p, __u32 bytes,
+					 int flags, bool outgoing, bool hidden)
 {
 	struct tcp_sock *tp = bpf_skc_to_tcp_sock(sk);
 	struct half *half = outgoing ? &c->send : &c->receive;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-only */
 /*
- * What the agent asks for about all connections at once: ending what has been idle for too long, taking the sockets of a
- * process out of the hash, enrolling those that became certain after joining in mid-life.
+ * What the agent asks for about all connections at once: ending what has been idle for too long, taking the sockets of
+ * a process out of the hash, enrolling those that became certain after joining in mid-life.
  */
 #ifndef WEFT_PROGRAMS_ITERATORS_H
 #define WEFT_PROGRAMS_ITERATORS_H

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-only */
-/* sk_msg: what a member socket is about to send. Position, room and verdict here; what the bytes mean in the protocol. */
+/* sk_msg: what a member socket is about to send. Position, room and verdict here; what the bytes mean in the protocol.
+ */
 #ifndef WEFT_PROGRAMS_MESSAGE_H
 #define WEFT_PROGRAMS_MESSAGE_H
 
@@ -38,6 +39,9 @@ static __always_inline void message_release(struct connection *c, struct scratch
 	emit_socket(c, s, SOCKET_RELEASE, reason);
 }
 
+/* Body bytes that each request may send without being taken for a bulk sender. */
+#define BULK_ALLOWANCE 262144u
+
 /* Uploads are not to pay for membership: a sender of bodies without end is taken out of the hash. */
 static __always_inline void message_bulk(struct connection *c, struct scratch *s, __u32 body_bytes)
 {
@@ -46,8 +50,8 @@ static __always_inline void message_bulk(struct connection *c, struct scratch *s
 		message_release(c, s, INJECTION_BULK);
 }
 
-static __always_inline int message_parse(struct sk_msg_md *m, struct connection *c, struct process_entry *p, struct tcp_sock *tp,
-					 struct scratch *s)
+static __always_inline int message_parse(struct sk_msg_md *m, struct connection *c, struct process_entry *p,
+					 struct tcp_sock *tp, struct scratch *s)
 {
 	__u32 position = tp->write_seq, size = m->size, scatter = message_scatter(m), take;
 	__s32 ahead = (__s32)(c->send.next_seq - position);
@@ -66,6 +70,7 @@ static __always_inline int message_parse(struct sk_msg_md *m, struct connection 
 		message_release(c, s, INJECTION_NOT_MEMBER);
 	}
 	message->cut = message->changed = message->rolled_back = message->failed = 0;
+	message->heads = message->body = 0;
 	message->head_at = -1;
 	if (ahead < 0) {
 		__u32 gap = -ahead;
@@ -98,12 +103,9 @@ static __always_inline int message_parse(struct sk_msg_md *m, struct connection 
 	/* Not the whole half: others claim it and park it. */
 	__builtin_memcpy(&c->send.http1, &s->half.http1, sizeof(s->half.http1));
 	c->send.body_bytes = s->half.body_bytes;
-	if (c->bulk_score > 262144)
-		c->bulk_score -= 262144;
-	else
-		c->bulk_score = 0;
-	if (http1_in_data(&c->send.http1))
-		message_bulk(c, s, 0);
+	take = message->heads * BULK_ALLOWANCE;
+	c->bulk_score = c->bulk_score > take ? c->bulk_score - take : 0;
+	message_bulk(c, s, message->body);
 	if (message->cut) {
 		take = message->cut;
 		c->send.next_seq = position + take;
@@ -119,11 +121,17 @@ static __always_inline int message_parse(struct sk_msg_md *m, struct connection 
 	c->send.next_seq = position + size;
 fit:
 	/*
-	 * A send that ends with EAGAIN leaves the verdict stuck for apply_bytes, undiminished, or for the whole next send when
-	 * that is 0. With a portion of what is parsed, all bytes that a stuck verdict can pass have been seen.
+	 * A send that ends with EAGAIN leaves the verdict stuck for apply_bytes, undiminished, or for the whole next
+	 * send when that is 0. With a portion of what is parsed, all bytes that a stuck verdict can pass have been
+	 * seen.
 	 */
-	if (!whole && message_need(size, scatter) > message->space)
-		bpf_msg_apply_bytes(m, message_portion(size, message->space, scatter));
+	if (whole || message_need(size, scatter) <= message->space)
+		return SK_PASS;
+	bpf_msg_apply_bytes(m, message_portion(size, message->space, scatter));
+	if (message_will_wait(tp, size, message->space, scatter) && c->membership == MEMBER_YES) {
+		c->rejoins = 1;
+		message_release(c, s, INJECTION_BULK);
+	}
 	return SK_PASS;
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-only */
-/* Life of processes and threads: children of a traced process are traced, threads may inherit, the dead are forgotten. */
+/* Life of processes and threads: children of a traced process are traced, threads may inherit, the dead are forgotten.
+ */
 #ifndef WEFT_PROGRAMS_PROCESS_H
 #define WEFT_PROGRAMS_PROCESS_H
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-only */
-/* What the start-up self-test puts on a loopback pair of sockets: does membership break a program, does a push arrive? */
+/* What the start-up self-test puts on a loopback pair of sockets: does membership break a program, does a push arrive?
+ */
 #include "wire/port.h"
 
 struct {

@@ -52,7 +52,7 @@ int BPF_PROG(on_state, struct sock *sk, int old, int new)
 		emit_process(bpf_get_current_pid_tgid() >> 32, 0, PROCESS_LISTEN, sk->__sk_common.skc_num);
 		return 0;
 	}
-	if (new != TCP_CLOSE && new != TCP_FIN_WAIT1 && new != TCP_LAST_ACK)
+	if (new != TCP_CLOSE &&new != TCP_FIN_WAIT1 &&new != TCP_LAST_ACK)
 		return 0;
 	c = connection_get(sk);
 	if (c && c->id && connection_ends(c, sk, new))

@@ -77,7 +77,21 @@ static __always_inline void client_connected(struct bpf_sock_ops *ops, struct bp
 	if (bpf_sock_hash_update(ops, &members, &c->id, BPF_NOEXIST)) {
 		c->membership = MEMBER_NO;
 		count_fault(PROGRAM_SOCKOPS, FAULT_ENROL);
+		return;
 	}
+	bpf_sock_ops_cb_flags_set(ops, ops->bpf_sock_ops_cb_flags | BPF_SOCK_OPS_RTT_CB_FLAG);
+}
+
+/* An acknowledgement has come in: what was released meanwhile leaves the hash now, before anybody is woken. */
+static __always_inline void acknowledged(struct bpf_sock *sk)
+{
+	struct connection *c = connection_get(sk);
+	__u64 id;
+
+	if (!c || c->membership != MEMBER_RELEASED)
+		return;
+	id = c->id;
+	bpf_map_delete_elem(&members, &id);
 }
 
 SEC("sockops")
@@ -85,12 +99,15 @@ int on_sockops(struct bpf_sock_ops *ops)
 {
 	struct bpf_sock *sk;
 
-	if (ops->op != BPF_SOCK_OPS_TCP_CONNECT_CB && ops->op != BPF_SOCK_OPS_ACTIVE_ESTABLISHED_CB)
+	if (ops->op != BPF_SOCK_OPS_RTT_CB && ops->op != BPF_SOCK_OPS_TCP_CONNECT_CB &&
+	    ops->op != BPF_SOCK_OPS_ACTIVE_ESTABLISHED_CB)
 		return 1;
 	sk = ops->sk;
 	if (!sk)
 		return 1;
-	if (ops->op == BPF_SOCK_OPS_TCP_CONNECT_CB)
+	if (ops->op == BPF_SOCK_OPS_RTT_CB)
+		acknowledged(sk);
+	else if (ops->op == BPF_SOCK_OPS_TCP_CONNECT_CB)
 		client_connects(ops, sk);
 	else
 		client_connected(ops, sk);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-only */
-/* All programs of the agent in one object, because they share their maps. A flavour of a hook is one more header here. */
+/* All programs of the agent in one object, because they share their maps. A flavour of a hook is one more header here.
+ */
 #include "wire/port.h"
 #include <bpf/bpf_core_read.h>
 #include <bpf/bpf_tracing.h>

@@ -15,9 +15,9 @@ struct wire_door {
 	__u32 result;		 /* out: what the function returned */
 	__u32 from, to;		 /* in: http1_scan */
 	__u32 reserved;
-	struct http1 http;	 /* in and out */
-	struct traceparent ids;	 /* out: traceparent_parse; in: traceparent_format */
-	__u8 formatted[64];	 /* out: traceparent_format */
+	struct http1 http;	/* in and out */
+	struct traceparent ids; /* out: traceparent_parse; in: traceparent_format */
+	__u8 formatted[64];	/* out: traceparent_format */
 	struct tracestate_work work;
 	struct tracestate_text tracestate;
 	struct baggage_text baggage;

@@ -14,9 +14,9 @@
 #define PROTOCOL_FIRST http1
 #define PROTOCOLS(X) X(http1, PROTOCOL_HTTP1)
 
-#define PROTOCOL_OBSERVE(name, id)          \
-	case id:                            \
-		name##_observe(c, s, p);    \
+#define PROTOCOL_OBSERVE(name, id)                                                                                     \
+	case id:                                                                                                       \
+		name##_observe(c, s, p);                                                                               \
 		return;
 
 static __always_inline void protocol_observe(struct connection *c, struct scratch *s, struct process_entry *p)
@@ -28,11 +28,12 @@ static __always_inline void protocol_observe(struct connection *c, struct scratc
 	}
 }
 
-#define PROTOCOL_MESSAGE(name, id) \
-	case id:                   \
+#define PROTOCOL_MESSAGE(name, id)                                                                                     \
+	case id:                                                                                                       \
 		return name##_message(m, c, s, p);
 
-static __always_inline int protocol_message(struct sk_msg_md *m, struct connection *c, struct scratch *s, struct process_entry *p)
+static __always_inline int protocol_message(struct sk_msg_md *m, struct connection *c, struct scratch *s,
+					    struct process_entry *p)
 {
 	switch (c->protocol) {
 		PROTOCOLS(PROTOCOL_MESSAGE)

@@ -20,10 +20,10 @@
 struct baggage_text {
 	__u32 length;
 	__u16 members;
-	__u16 malformed; /* members dropped because of their form */
-	__u16 over;	 /* members dropped because of a limit */
-	__u16 refused;	 /* members dropped by baggage_judge */
-	__u16 lost_lines;/* header lines that text_lines could not hold */
+	__u16 malformed;  /* members dropped because of their form */
+	__u16 over;	  /* members dropped because of a limit */
+	__u16 refused;	  /* members dropped by baggage_judge */
+	__u16 lost_lines; /* header lines that text_lines could not hold */
 	__u16 reserved;
 	__u8 bytes[BAGGAGE_BYTES_MAX + BAGGAGE_SLACK];
 };

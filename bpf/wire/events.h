@@ -13,10 +13,10 @@
 #include "wire/port.h"
 
 enum event_type {
-	EVENT_REQUEST = 1,	/* struct request_event + head text */
-	EVENT_RESPONSE = 2,	/* struct response_event + head text */
-	EVENT_PROCESS = 3,	/* struct process_event */
-	EVENT_SOCKET = 4,	/* struct socket_event: the agent has to do something about a socket */
+	EVENT_REQUEST = 1,  /* struct request_event + head text */
+	EVENT_RESPONSE = 2, /* struct response_event + head text */
+	EVENT_PROCESS = 3,  /* struct process_event */
+	EVENT_SOCKET = 4,   /* struct socket_event: the agent has to do something about a socket */
 };
 
 /* Who sent the request on this connection. */
@@ -26,72 +26,73 @@ enum wire_protocol { PROTOCOL_UNKNOWN = 0, PROTOCOL_HTTP1 = 1, PROTOCOL_COUNT };
 
 /* How the parent of an exchange was found. */
 enum attribution {
-	ATTRIBUTION_NONE = 0,	  /* no parent known: nothing is claimed, no span for a client exchange */
-	ATTRIBUTION_ROOT = 1,	  /* a new trace was started here */
-	ATTRIBUTION_INCOMING = 2, /* server: the message carried a valid context */
-	ATTRIBUTION_TASK = 3,	  /* client: the current request of the thread */
-	ATTRIBUTION_INHERITED = 4,/* client: the request in which the thread was started */
-	ATTRIBUTION_CARRIED = 5,  /* client: a context value that one live request of this process received */
+	ATTRIBUTION_NONE = 0,	   /* no parent known: nothing is claimed, no span for a client exchange */
+	ATTRIBUTION_ROOT = 1,	   /* a new trace was started here */
+	ATTRIBUTION_INCOMING = 2,  /* server: the message carried a valid context */
+	ATTRIBUTION_TASK = 3,	   /* client: the current request of the thread */
+	ATTRIBUTION_INHERITED = 4, /* client: the request in which the thread was started */
+	ATTRIBUTION_CARRIED = 5,   /* client: a context value that one live request of this process received */
 };
 
 /* What became of the headers of an outgoing request; also the `result` label of weft_injections_total. */
 enum injection_result {
-	INJECTION_NOT_TRIED = 0,   /* server side, or not a member socket and nothing to say about it */
-	INJECTION_DONE,		   /* headers added */
-	INJECTION_OVERWRITTEN,	   /* a carried context was rewritten in place */
-	INJECTION_NO_BUDGET,	   /* the send buffer could not surely take the longer message */
-	INJECTION_SPLIT_BLANK_LINE,/* the blank line was cut between two sends */
-	INJECTION_OWN_HEADER,	   /* the message has a valid context of its own */
-	INJECTION_AMBIGUOUS,	   /* carried context of several live requests, task unknown */
-	INJECTION_INSTRUMENTED,	   /* another parent in a live trace, or a process with an SDK of its own */
-	INJECTION_INVALID_CARRIED, /* doubled, malformed or too new, and not replaceable */
-	INJECTION_NO_TASK,	   /* the process serves a request, but it is not known whether this call is for it */
-	INJECTION_ORPHANS_OFF,	   /* no request is being served and propagation.orphans is none */
-	INJECTION_TOO_LARGE,	   /* head ends too far into the message */
-	INJECTION_ZEROCOPY,	   /* MSG_ZEROCOPY send */
-	INJECTION_SHARED_PAGES,	   /* page-cache pages (sendfile, splice) in the message */
-	INJECTION_SCATTER,	   /* scatter ring too full */
-	INJECTION_NO_SCRATCH,	   /* no scratch slot free */
-	INJECTION_HELPER_FAILED,   /* a kernel helper refused; bytes as they were */
-	INJECTION_NOT_MEMBER,	   /* the socket was never enrolled (never_enrol, EBUSY, kTLS, MPTCP, …) */
-	INJECTION_BULK,		   /* let go: sustained bulk sender */
-	INJECTION_DESTINATION,	   /* propagation.destinations does not allow it */
-	INJECTION_JOINING,	   /* connection joined in mid-life, first exchange is left alone */
-	INJECTION_SPLIT_HEAD,	   /* the value to be overwritten went out with an earlier send */
+	INJECTION_NOT_TRIED = 0,    /* server side, or not a member socket and nothing to say about it */
+	INJECTION_DONE,		    /* headers added */
+	INJECTION_OVERWRITTEN,	    /* a carried context was rewritten in place */
+	INJECTION_NO_BUDGET,	    /* the send buffer could not surely take the longer message */
+	INJECTION_SPLIT_BLANK_LINE, /* the blank line was cut between two sends */
+	INJECTION_OWN_HEADER,	    /* the message has a valid context of its own */
+	INJECTION_AMBIGUOUS,	    /* carried context of several live requests, task unknown */
+	INJECTION_INSTRUMENTED,	    /* another parent in a live trace, or a process with an SDK of its own */
+	INJECTION_INVALID_CARRIED,  /* doubled, malformed or too new, and not replaceable */
+	INJECTION_NO_TASK,	    /* the process serves a request, but it is not known whether this call is for it */
+	INJECTION_ORPHANS_OFF,	    /* no request is being served and propagation.orphans is none */
+	INJECTION_TOO_LARGE,	    /* head ends too far into the message */
+	INJECTION_ZEROCOPY,	    /* MSG_ZEROCOPY send */
+	INJECTION_SHARED_PAGES,	    /* page-cache pages (sendfile, splice) in the message */
+	INJECTION_SCATTER,	    /* scatter ring too full */
+	INJECTION_NO_SCRATCH,	    /* no scratch slot free */
+	INJECTION_HELPER_FAILED,    /* a kernel helper refused; bytes as they were */
+	INJECTION_NOT_MEMBER,	    /* the socket was never enrolled (never_enrol, EBUSY, kTLS, MPTCP, …) */
+	INJECTION_BULK,		    /* let go: sustained bulk sender */
+	INJECTION_DESTINATION,	    /* propagation.destinations does not allow it */
+	INJECTION_JOINING,	    /* connection joined in mid-life, first exchange is left alone */
+	INJECTION_SPLIT_HEAD,	    /* the value to be overwritten went out with an earlier send */
 	INJECTION_COUNT,
 };
 
 /* Why a direction of a connection is no longer followed; counted by weft_bpf_errors_total{program,reason}. */
 enum park_reason {
 	PARK_NONE = 0,
-	PARK_NOT_HTTP,		/* first bytes are no known protocol */
-	PARK_BAD_FRAMING,	/* ambiguous or broken message (RFC 9112 section 6.3, 11.2) */
-	PARK_UPGRADE,		/* Upgrade, CONNECT: another protocol from here on */
-	PARK_POSITION_LOST,	/* bytes passed that no hook saw */
-	PARK_UNSEEN_BYTES,	/* a head came in by a way whose bytes cannot be read (splice, io_uring …) */
-	PARK_CONCURRENT,	/* two tasks in one direction at once */
-	PARK_NO_SCRATCH,	/* no scratch slot free in a place where bytes had to be looked at */
+	PARK_NOT_HTTP,	    /* first bytes are no known protocol */
+	PARK_BAD_FRAMING,   /* ambiguous or broken message (RFC 9112 section 6.3, 11.2) */
+	PARK_UPGRADE,	    /* Upgrade, CONNECT: another protocol from here on */
+	PARK_POSITION_LOST, /* bytes passed that no hook saw */
+	PARK_UNSEEN_BYTES,  /* a head came in by a way whose bytes cannot be read (splice, io_uring …) */
+	PARK_CONCURRENT,    /* two tasks in one direction at once */
+	PARK_NO_SCRATCH,    /* no scratch slot free in a place where bytes had to be looked at */
 	PARK_HELPER_FAILED,
-	PARK_FOREIGN_OWNER,	/* used by a process that is not traced */
-	PARK_LIMIT,		/* a loop bound was reached */
-	PARK_UNSAFE_CALL,	/* sendmmsg or io_uring on a full member socket, MSG_ZEROCOPY: members cannot do those safely */
+	PARK_FOREIGN_OWNER, /* used by a process that is not traced */
+	PARK_LIMIT,	    /* a loop bound was reached */
+	PARK_UNSAFE_CALL, /* sendmmsg or io_uring on a full member socket, MSG_ZEROCOPY: members cannot do those safely
+			   */
 	PARK_COUNT,
 };
 
 /* How an exchange ended. */
 enum end_reason {
-	END_COMPLETE = 0,	/* the response is complete */
-	END_CLOSED = 1,		/* connection closed or reset first */
-	END_TIMEOUT = 2,	/* nothing moved for capture.idle_timeout */
-	END_EXIT = 3,		/* the process ended first */
-	END_LOST = 4,		/* the connection was parked; the end was not seen */
-	END_UPGRADED = 5,	/* 101, or 2xx to CONNECT: the exchange is over, the connection goes on as something else */
+	END_COMPLETE = 0, /* the response is complete */
+	END_CLOSED = 1,	  /* connection closed or reset first */
+	END_TIMEOUT = 2,  /* nothing moved for capture.idle_timeout */
+	END_EXIT = 3,	  /* the process ended first */
+	END_LOST = 4,	  /* the connection was parked; the end was not seen */
+	END_UPGRADED = 5, /* 101, or 2xx to CONNECT: the exchange is over, the connection goes on as something else */
 };
 
 struct event_header {
-	__u16 type;	/* enum event_type */
+	__u16 type; /* enum event_type */
 	__u16 flags;
-	__u32 size;	/* whole record in bytes */
+	__u32 size; /* whole record in bytes */
 	__u64 time_ns;
 };
 WIRE_ASSERT(sizeof(struct event_header) == 16, "event_header layout");
@@ -99,14 +100,14 @@ WIRE_ASSERT(sizeof(struct event_header) == 16, "event_header layout");
 struct wire_ids {
 	__u8 trace_id[16];
 	__u8 span_id[8];
-	__u8 parent_span_id[8];	/* zero: none */
+	__u8 parent_span_id[8]; /* zero: none */
 };
 WIRE_ASSERT(sizeof(struct wire_ids) == 32, "wire_ids layout");
 
 /* request_event.facts */
-#define REQUEST_HEAD_CUT (1u << 0)	/* head text is shorter than the head */
-#define REQUEST_SAMPLED (1u << 1)	/* W3C sampled flag of this exchange */
-#define REQUEST_HAS_CONTEXT (1u << 2)	/* the message came with a traceparent of any kind */
+#define REQUEST_HEAD_CUT (1u << 0)	  /* head text is shorter than the head */
+#define REQUEST_SAMPLED (1u << 1)	  /* W3C sampled flag of this exchange */
+#define REQUEST_HAS_CONTEXT (1u << 2)	  /* the message came with a traceparent of any kind */
 #define REQUEST_INVALID_CONTEXT (1u << 3) /* … that was malformed or doubled */
 #define REQUEST_FOREIGN_PARENT (1u << 4)  /* outgoing: trace id of a live exchange with a parent id nobody received */
 #define REQUEST_HTTP10 (1u << 5)
@@ -117,8 +118,8 @@ WIRE_ASSERT(sizeof(struct wire_ids) == 32, "wire_ids layout");
  */
 struct request_event {
 	struct event_header header;
-	__u64 exchange_id;	/* unique on this node since the agent's start, never 0 */
-	__u64 connection_id;	/* socket cookie */
+	__u64 exchange_id;	  /* unique on this node since the agent's start, never 0 */
+	__u64 connection_id;	  /* socket cookie */
 	__u64 parent_exchange_id; /* client: the server exchange it belongs to; 0 = none known */
 	struct wire_ids ids;
 	__u32 tgid;
@@ -127,15 +128,15 @@ struct request_event {
 	__u8 peer_address[16];
 	__u16 local_port;
 	__u16 peer_port;
-	__u8 trace_flags;	/* W3C flags */
-	__u8 role;		/* enum exchange_role */
-	__u8 protocol;		/* enum wire_protocol */
-	__u8 attribution;	/* enum attribution */
-	__u8 injection;		/* enum injection_result */
+	__u8 trace_flags; /* W3C flags */
+	__u8 role;	  /* enum exchange_role */
+	__u8 protocol;	  /* enum wire_protocol */
+	__u8 attribution; /* enum attribution */
+	__u8 injection;	  /* enum injection_result */
 	__u8 reserved[3];
-	__u32 facts;		/* REQUEST_* */
-	__u32 head_bytes;	/* whole head as the application sent it */
-	__u32 text_bytes;	/* head text that follows this struct */
+	__u32 facts;	  /* REQUEST_* */
+	__u32 head_bytes; /* whole head as the application sent it */
+	__u32 text_bytes; /* head text that follows this struct */
 };
 WIRE_ASSERT(sizeof(struct request_event) == 136, "request_event layout");
 
@@ -147,43 +148,49 @@ struct response_event {
 	struct event_header header;
 	__u64 exchange_id;
 	__u64 connection_id;
-	__u64 first_byte_ns;	/* response head complete; 0: no response seen */
+	__u64 first_byte_ns; /* response head complete; 0: no response seen */
 	__u64 request_body_bytes;
 	__u64 response_body_bytes;
 	__u32 tgid;
-	__u16 status;		/* 0: none seen */
-	__u8 end;		/* enum end_reason */
+	__u16 status; /* 0: none seen */
+	__u8 end;     /* enum end_reason */
 	__u8 role;
 	__u32 head_bytes;
-	__u32 text_bytes;	/* response head text that follows; 0 unless capture.headers asks for it */
+	__u32 text_bytes; /* response head text that follows; 0 unless capture.headers asks for it */
 };
 WIRE_ASSERT(sizeof(struct response_event) == 72, "response_event layout");
 
-enum process_change { PROCESS_FORK = 1, PROCESS_EXEC = 2, PROCESS_EXIT = 3, PROCESS_LISTEN = 4,
-		      PROCESS_EXPORTS = 6, PROCESS_FIONREAD = 7 };
+enum process_change {
+	PROCESS_FORK = 1,
+	PROCESS_EXEC = 2,
+	PROCESS_EXIT = 3,
+	PROCESS_LISTEN = 4,
+	PROCESS_EXPORTS = 6,
+	PROCESS_FIONREAD = 7
+};
 
-/* FORK: of a traced process only. EXEC: of every process (discovery looks at it). EXIT: of a traced process. LISTEN: a TCP socket
- * began to listen. EXPORTS: a traced process sends telemetry of its own. FIONREAD: it asked for FIONREAD. */
+/* FORK: of a traced process only. EXEC: of every process (discovery looks at it). EXIT: of a traced process. LISTEN: a
+ * TCP socket began to listen. EXPORTS: a traced process sends telemetry of its own. FIONREAD: it asked for FIONREAD. */
 struct process_event {
 	struct event_header header;
 	__u32 tgid;
 	__u32 parent_tgid;
-	__u8 change;		/* enum process_change */
+	__u8 change; /* enum process_change */
 	__u8 reserved[3];
-	__u32 detail;		/* LISTEN: port */
+	__u32 detail; /* LISTEN: port */
 };
 WIRE_ASSERT(sizeof(struct process_event) == 32, "process_event layout");
 
 enum socket_request {
-	SOCKET_RELEASE = 1,	/* take this member out of the socket hash */
-	SOCKET_ENROL = 2,	/* a client connection joined in mid-life is certain now: run the enrolment iterator */
+	SOCKET_RELEASE = 1, /* take this member out of the socket hash */
+	SOCKET_ENROL = 2,   /* a client connection joined in mid-life is certain now: run the enrolment iterator */
 };
 struct socket_event {
 	struct event_header header;
 	__u64 connection_id;
 	__u32 tgid;
-	__u8 request;		/* enum socket_request */
-	__u8 reason;		/* enum injection_result for RELEASE */
+	__u8 request; /* enum socket_request */
+	__u8 reason;  /* enum injection_result for RELEASE */
 	__u8 reserved[2];
 };
 WIRE_ASSERT(sizeof(struct socket_event) == 32, "socket_event layout");

@@ -33,7 +33,8 @@ struct text_lines {
 };
 WIRE_ASSERT(sizeof(struct text_lines) == 36, "text_lines layout");
 
-/* Offset to index. The value is hidden first: the compiler would drop a mask that it can prove and the verifier cannot. */
+/* Offset to index. The value is hidden first: the compiler would drop a mask that it can prove and the verifier cannot.
+ */
 WIRE_INLINE __u32 head_text_index(__u32 offset)
 {
 	WIRE_OPAQUE(offset);

@@ -27,8 +27,8 @@
 struct http1_scan {
 	struct http1 *http;
 	struct head_text *text;
-	__u32 at, end;		/* indices into the text */
-	__u32 to_offset;	/* index + to_offset = offset in the head */
+	__u32 at, end;	 /* indices into the text */
+	__u32 to_offset; /* index + to_offset = offset in the head */
 	__u32 event;
 };
 
@@ -122,7 +122,7 @@ WIRE_STEP http1_step(__u32 i, void *arg)
  */
 WIRE_GLOBAL __u32 http1_scan(struct http1 *h, struct head_text *text, __u32 from, __u32 to)
 {
-	struct http1_scan s = { .http = h, .text = text, .at = from, .end = to };
+	struct http1_scan s = {.http = h, .text = text, .at = from, .end = to};
 
 	if (!h || !text)
 		return HTTP1_BAD;

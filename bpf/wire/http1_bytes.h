@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-only */
-/* HTTP/1.1 framing: the automaton of a head, byte by byte. It defines the result; everything faster must agree with it. */
+/* HTTP/1.1 framing: the automaton of a head, byte by byte. It defines the result; everything faster must agree with it.
+ */
 #ifndef WEFT_WIRE_HTTP1_BYTES_H
 #define WEFT_WIRE_HTTP1_BYTES_H
 
@@ -63,8 +64,9 @@ WIRE_INLINE bool http1_may_matter(__u64 first, __u32 n)
 	__u64 mask = n >= 8 ? ~0ULL : (1ULL << (8 * n)) - 1;
 
 	first &= mask;
-	return first == (HTTP1_TRACEPAR & mask) || first == (HTTP1_TRACESTA & mask) || first == (HTTP1_BAGGAGE_ & mask) ||
-	       first == (HTTP1_CONTENT_ & mask) || first == (HTTP1_TRANSFER & mask) || first == (HTTP1_UPGRADE_ & mask);
+	return first == (HTTP1_TRACEPAR & mask) || first == (HTTP1_TRACESTA & mask) ||
+	       first == (HTTP1_BAGGAGE_ & mask) || first == (HTTP1_CONTENT_ & mask) ||
+	       first == (HTTP1_TRANSFER & mask) || first == (HTTP1_UPGRADE_ & mask);
 }
 
 WIRE_INLINE void http1_begin(struct http1 *h)
@@ -141,7 +143,7 @@ WIRE_INLINE void http1_value_begins(struct http1 *h, __u32 offset)
 
 WIRE_INLINE void http1_value_ends(struct http1 *h, __u32 offset)
 {
-	struct text_range range = { .start = (__u16)h->name[0], .end = (__u16)offset };
+	struct text_range range = {.start = (__u16)h->name[0], .end = (__u16)offset};
 
 	if ((h->flags & HTTP1_TEXT_LOST) || offset >= HEAD_TEXT_CAP) {
 		h->flags |= HTTP1_TEXT_LOST;
@@ -255,7 +257,8 @@ WIRE_INLINE enum http1_event http1_head_byte(struct http1 *h, const struct head_
 	case HTTP1_TARGET:
 	case HTTP1_STATUS_LINE:
 		if (b == '\r') {
-			bool good = h->state == HTTP1_TARGET ? http1_request_line(h, t, at) : http1_status_line(h, t, at);
+			bool good =
+			    h->state == HTTP1_TARGET ? http1_request_line(h, t, at) : http1_status_line(h, t, at);
 			h->state = HTTP1_LINE_LF;
 			return good ? HTTP1_MORE : HTTP1_BAD;
 		}

@@ -21,7 +21,9 @@ WIRE_INLINE __u32 http1_plain_run(const __u8 *p, __u32 rest)
 			return n;
 		marks = http1_control_marks(wire_load64(p + 8 * i));
 		if (marks) /* the mark is the top bit of its byte: that many bytes lie wholly below */
-			return n + (__u32)((((marks & -marks) - 1) & 0x0101010101010101ULL) * 0x0101010101010101ULL >> 56) - 1;
+			return n +
+			       (__u32)((((marks & -marks) - 1) & 0x0101010101010101ULL) * 0x0101010101010101ULL >> 56) -
+			       1;
 		n += 8;
 		rest -= 8;
 	}
@@ -49,7 +51,9 @@ WIRE_INLINE __u32 http1_name_run(const __u8 *p, __u32 rest)
 			return n;
 		marks = http1_name_marks(wire_load64(p + 8 * i));
 		if (marks)
-			return n + (__u32)((((marks & -marks) - 1) & 0x0101010101010101ULL) * 0x0101010101010101ULL >> 56) - 1;
+			return n +
+			       (__u32)((((marks & -marks) - 1) & 0x0101010101010101ULL) * 0x0101010101010101ULL >> 56) -
+			       1;
 		n += 8;
 		rest -= 8;
 	}
@@ -99,7 +103,8 @@ WIRE_INLINE void http1_run_known_name(struct http1 *h, const __u8 *p, __u32 *at)
 	const __u64 fold = 0x2020202020202020ULL;
 	__u64 first = wire_load64(p) | fold, second = wire_load64(p + 8) | fold, third = wire_load64(p + 16) | fold;
 
-	if (first == HTTP1_CONTENT_ && (second & 0xffffffffffffffULL) == 0x3a6874676e656cULL && p[7] == '-' && p[14] == ':') {
+	if (first == HTTP1_CONTENT_ && (second & 0xffffffffffffffULL) == 0x3a6874676e656cULL && p[7] == '-' &&
+	    p[14] == ':') {
 		h->state = HTTP1_LENGTH_START;
 		*at += 15;
 	} else if (first == HTTP1_TRACEPAR && (second & 0xffffffffULL) == 0x3a746e65ULL && p[11] == ':') {

@@ -16,7 +16,7 @@ enum http1_state {
 	HTTP1_LINE_LF,
 	HTTP1_LINE,
 	HTTP1_NAME,
-	HTTP1_NAME_SKIP,   /* of a header nobody asked for: on to the colon */
+	HTTP1_NAME_SKIP, /* of a header nobody asked for: on to the colon */
 	HTTP1_VALUE_SKIP,
 	HTTP1_VALUE_START, /* whitespace before a kept value */
 	HTTP1_VALUE,
@@ -42,31 +42,37 @@ enum http1_state {
 	HTTP1_TRAILER_END_LF,
 };
 
-enum http1_method { HTTP1_METHOD_OTHER = 0, HTTP1_METHOD_GET, HTTP1_METHOD_HEAD, HTTP1_METHOD_POST, HTTP1_METHOD_CONNECT };
+enum http1_method {
+	HTTP1_METHOD_OTHER = 0,
+	HTTP1_METHOD_GET,
+	HTTP1_METHOD_HEAD,
+	HTTP1_METHOD_POST,
+	HTTP1_METHOD_CONNECT
+};
 
 enum http1_field { HTTP1_FIELD_NONE = 0, HTTP1_FIELD_TRACEPARENT, HTTP1_FIELD_TRACESTATE, HTTP1_FIELD_BAGGAGE };
 
 /* http1.flags */
 #define HTTP1_HAS_LENGTH (1u << 0)
-#define HTTP1_HAS_CODING (1u << 1)  /* Transfer-Encoding: chunked */
+#define HTTP1_HAS_CODING (1u << 1) /* Transfer-Encoding: chunked */
 #define HTTP1_HAS_UPGRADE (1u << 2)
 #define HTTP1_IS_10 (1u << 3)
-#define HTTP1_TEXT_LOST (1u << 4)   /* head longer than the text: kept values may be missing */
+#define HTTP1_TEXT_LOST (1u << 4) /* head longer than the text: kept values may be missing */
 
 struct http1 {
-	__u8 state;		/* enum http1_state */
-	__u8 is_response;	/* set by the owner before the first scan, kept */
-	__u8 method;		/* request: enum http1_method */
-	__u8 field;		/* enum http1_field of the value being read */
-	__u16 status;		/* response */
-	__u16 flags;		/* HTTP1_* */
-	__u32 head_bytes;	/* bytes of this head so far */
-	__u32 blank_at;		/* offset in the head of the blank line's CR; valid from HTTP1_HEAD on */
-	__u32 name_length;	/* of the method, field name or number being read */
+	__u8 state;	   /* enum http1_state */
+	__u8 is_response;  /* set by the owner before the first scan, kept */
+	__u8 method;	   /* request: enum http1_method */
+	__u8 field;	   /* enum http1_field of the value being read */
+	__u16 status;	   /* response */
+	__u16 flags;	   /* HTTP1_* */
+	__u32 head_bytes;  /* bytes of this head so far */
+	__u32 blank_at;	   /* offset in the head of the blank line's CR; valid from HTTP1_HEAD on */
+	__u32 name_length; /* of the method, field name or number being read */
 	__u32 traceparent_lines;
-	__u64 name[3];		/* lower case */
-	__u64 length;		/* Content-Length; chunk size being read */
-	__u64 left;		/* body or chunk bytes still to come */
+	__u64 name[3]; /* lower case */
+	__u64 length;  /* Content-Length; chunk size being read */
+	__u64 left;    /* body or chunk bytes still to come */
 	struct text_range target;
 	struct text_range traceparent; /* the last one */
 	struct text_lines tracestate;

@@ -13,37 +13,37 @@
 #define SETTING_TRUST_INCOMING (1u << 4)
 #define SETTING_RESPONSE_TEXT (1u << 5)
 #define SETTING_ENROL (1u << 6)
-#define SETTING_DESTINATIONS (1u << 7) /* the destinations map decides; off = any */
+#define SETTING_DESTINATIONS (1u << 7)	 /* the destinations map decides; off = any */
 #define SETTING_DISCARD_EVENTS (1u << 8) /* measurement only: everything is done but the writing to the ring */
 
 /* Read-only data, set before the programs are loaded. */
 struct kernel_settings {
 	__u32 flags;
-	__u32 header_bytes;  /* head text sent up per request, at most 4096 */
+	__u32 header_bytes; /* head text sent up per request, at most 4096 */
 	__u32 scratch_slots;
 	__u32 reserved;
 	__u64 bulk_bytes;
 };
 
 /* process_entry.flags: what discovery decided */
-#define PROCESS_TASK_THREAD (1u << 0)	  /* configuration says: threads block */
-#define PROCESS_TASK_NONE (1u << 1)	  /* configuration says: never attribute by thread */
+#define PROCESS_TASK_THREAD (1u << 0) /* configuration says: threads block */
+#define PROCESS_TASK_NONE (1u << 1)   /* configuration says: never attribute by thread */
 #define PROCESS_NEVER_ENROL (1u << 2)
 #define PROCESS_INSTRUMENTED (1u << 3)
 #define PROCESS_ORPHANS_ROOT (1u << 4)
 #define PROCESS_BLOCKING_KNOWN (1u << 5)
 
 /* process_entry.findings: what the kernel learned; bits are only ever set */
-#define FINDING_NONBLOCKING (1u << 0)	  /* a server socket with O_NONBLOCK: its thread is an event loop */
-#define FINDING_OVERLAPPING (1u << 1)	  /* one thread held requests of two connections at once */
-#define FINDING_INHERIT_OFF (1u << 2)	  /* a thread outlived the request it was started in and worked on */
+#define FINDING_NONBLOCKING (1u << 0) /* a server socket with O_NONBLOCK: its thread is an event loop */
+#define FINDING_OVERLAPPING (1u << 1) /* one thread held requests of two connections at once */
+#define FINDING_INHERIT_OFF (1u << 2) /* a thread outlived the request it was started in and worked on */
 
 /* Births that did their work inside their exchange before threads of a process inherit. */
 #define INHERIT_AFTER_BIRTHS 20u
 
 struct process_entry {
 	__u32 flags;
-	__u32 generation;  /* of this tracing of the process; sockets seen under another one start afresh */
+	__u32 generation; /* of this tracing of the process; sockets seen under another one start afresh */
 	__u32 findings;
 	__u32 good_births;
 	__s64 live;	   /* server exchanges not yet over */
@@ -82,19 +82,19 @@ enum kernel_program {
 /* A helper or a resource failed; nothing was changed because of it unless it says so. */
 enum fault {
 	FAULT_MAP_FULL = 0,
-	FAULT_STORAGE,	   /* no socket storage */
-	FAULT_ENROL,	   /* socket refused by the hash: another owner, or a state it does not take */
-	FAULT_ULP,	   /* kTLS or another upper layer: left alone */
+	FAULT_STORAGE, /* no socket storage */
+	FAULT_ENROL,   /* socket refused by the hash: another owner, or a state it does not take */
+	FAULT_ULP,     /* kTLS or another upper layer: left alone */
 	FAULT_MPTCP,
-	FAULT_FAST_OPEN,   /* data went with the SYN */
+	FAULT_FAST_OPEN, /* data went with the SYN */
 	FAULT_PULL,
 	FAULT_PUSH,
-	FAULT_UNDO,	   /* a push could not be taken back: must stay 0 */
-	FAULT_PIPELINE,	   /* more unanswered requests than are followed: their ends are not seen */
+	FAULT_UNDO,	/* a push could not be taken back: must stay 0 */
+	FAULT_PIPELINE, /* more unanswered requests than are followed: their ends are not seen */
 	FAULT_USER_READ,
-	FAULT_HEAD_LOST,   /* no place for a head that came in pieces */
-	FAULT_JOIN,	   /* a mid-life connection could not be joined this time */
-	FAULT_BODY_GAP,	   /* bytes of a body went by unseen; framing is still certain */
+	FAULT_HEAD_LOST, /* no place for a head that came in pieces */
+	FAULT_JOIN,	 /* a mid-life connection could not be joined this time */
+	FAULT_BODY_GAP,	 /* bytes of a body went by unseen; framing is still certain */
 	FAULT_COUNT,
 };
 
@@ -115,7 +115,7 @@ struct id_lane {
 };
 
 struct kernel_counters {
-	__u64 events[8];	/* by enum event_type */
+	__u64 events[8]; /* by enum event_type */
 	__u64 events_lost;
 	__u64 injections[INJECTION_COUNT];
 	__u64 parked[PROGRAM_COUNT][PARK_COUNT];

@@ -28,7 +28,8 @@ enum traceparent_result {
 	TRACEPARENT_ZERO_ID = 2,   /* well-formed, but an id is all zero */
 };
 
-/* The fixed part, at an offset where TRACEPARENT_BYTES bytes are known to be; *bad becomes non-zero for a wrong byte. */
+/* The fixed part, at an offset where TRACEPARENT_BYTES bytes are known to be; *bad becomes non-zero for a wrong byte.
+ */
 WIRE_INLINE void traceparent_fields(const __u8 *at, struct traceparent *out, __u64 *bad)
 {
 	__u64 head = wire_load64(at), dash = wire_load64(at + 35), tail = wire_load64(at + 47), edge;
@@ -64,8 +65,7 @@ WIRE_INLINE enum traceparent_result traceparent_check(const struct head_text *t,
 	traceparent_fields(t->bytes + head_text_index(start), out, &bad);
 	if (bad || out->version == 0xff)
 		return TRACEPARENT_MALFORMED;
-	if (end - start > TRACEPARENT_BYTES &&
-	    (out->version == 0 || head_text_at(t, start + TRACEPARENT_BYTES) != '-'))
+	if (end - start > TRACEPARENT_BYTES && (out->version == 0 || head_text_at(t, start + TRACEPARENT_BYTES) != '-'))
 		return TRACEPARENT_MALFORMED;
 	if (!(wire_load64(out->trace_id) | wire_load64(out->trace_id + 8)) || !wire_load64(out->parent_id))
 		return TRACEPARENT_ZERO_ID;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-only */
 /*
- * The tracestate header of W3C Trace Context Level 2, section 3.3: lines are joined in order, the whole list is checked,
- * one wrong member discards it all, and what is longer than TRACESTATE_BYTES_MAX loses whole members.
+ * The tracestate header of W3C Trace Context Level 2, section 3.3: lines are joined in order, the whole list is
+ * checked, one wrong member discards it all, and what is longer than TRACESTATE_BYTES_MAX loses whole members.
  */
 #ifndef WEFT_WIRE_TRACESTATE_H
 #define WEFT_WIRE_TRACESTATE_H

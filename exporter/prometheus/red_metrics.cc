@@ -50,7 +50,8 @@ void append_value(std::string& key, const AttributeValue* value) {
 }
 
 bool is_entry(const Span& span) {
-  return span.kind == SpanKind::server || span.kind == SpanKind::consumer || !span.parent_span_id.valid();
+  if (span.kind == SpanKind::server || span.kind == SpanKind::consumer) return true;
+  return span.trace_id.valid() && !span.parent_span_id.valid();  // without a trace it is a call of unknown parent
 }
 
 std::string_view service_of(const Span& span) {

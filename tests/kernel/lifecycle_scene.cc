@@ -117,7 +117,8 @@ bool Scene::map_becomes(const std::string& map, std::uint64_t count) {
 int Scene::reported(const std::string& target) {
   drain();
   int count = 0;
-  for (const ReportedRequest& request : requests_) count += request.head.find(" " + target + " HTTP/") != request.head.npos;
+  for (const ReportedRequest& request : requests_)
+    count += request.head.find(" " + target + " HTTP/") != request.head.npos;
   return count;
 }
 

@@ -2,6 +2,7 @@
 #include "agent/agent.h"
 
 #include <fmt/format.h>
+#include <malloc.h>
 #include <spdlog/spdlog.h>
 #include <unistd.h>
 
@@ -16,15 +17,16 @@ namespace weft {
 namespace {
 
 constexpr std::uint64_t kSecond_ns = 1'000'000'000;
-constexpr int kBusyWait_ms = 4;      // the ring holds far more than comes in that time
-constexpr int kIdleWait_ms = 20;     // nothing came for a second
+constexpr int kBusyWait_ms = 4;   // the ring holds far more than comes in that time
+constexpr int kIdleWait_ms = 20;  // nothing came for a second
 constexpr std::uint64_t kSweep_ns = 5 * kSecond_ns;
 
 KernelOptions kernel_options(const Config& config, const KernelReport& report) {
   const auto has = [](const std::vector<Propagator>& list, Propagator wanted) {
     return std::ranges::find(list, wanted) != list.end();
   };
-  const bool http = std::ranges::find(config.propagation.protocols, Protocol::http) != config.propagation.protocols.end();
+  const bool http =
+      std::ranges::find(config.propagation.protocols, Protocol::http) != config.propagation.protocols.end();
   KernelOptions options;
   options.ring_bytes = config.capture.ring_bytes;
   options.max_connections = config.capture.max_connections;
@@ -92,22 +94,24 @@ Result<void> Agent::build() {
   if (!kernel) return std::unexpected(kernel.error());
   kernel_ = std::move(*kernel);
 
-  resources_ = std::make_unique<ResourceTable>(read_host_identity(ProcFiles("/proc")), clock_, config_.resource_attributes);
+  resources_ =
+      std::make_unique<ResourceTable>(read_host_identity(ProcFiles("/proc")), clock_, config_.resource_attributes);
   target_ = std::make_unique<KernelTarget>(*kernel_, report_.fionread_broken);
-  discoverer_ =
-      std::make_unique<Discoverer>(discovery_rules(config_, report_), *target_, *resources_, clock_, "/proc");
+  discoverer_ = std::make_unique<Discoverer>(discovery_rules(config_, report_), *target_, *resources_, clock_, "/proc");
   PipelineOptions options;
   options.mask = MaskRules(config_.capture.headers, config_.spans.baggage_attributes);
   options.routes = route_options(config_.routes);
   options.parent_based = config_.sampling.parent_based;
   recorders_ = std::make_unique<Recorders>(options.mask, clock_, *resources_);
-  pipeline_ = std::make_unique<SpanPipeline>(std::move(options), clock_, *resources_, [this](const Assembled& assembled) {
-    spans_.fetch_add(assembled.record, std::memory_order_relaxed);
-    sinks_->take(assembled);
-  });
+  pipeline_ =
+      std::make_unique<SpanPipeline>(std::move(options), clock_, *resources_, [this](const Assembled& assembled) {
+        spans_.fetch_add(assembled.record, std::memory_order_relaxed);
+        sinks_->take(assembled);
+      });
   pipeline_->on_process = [this](const ProcessEvent& event) { on_process(event); };
   pipeline_->on_socket = [this](const SocketEvent& event) { on_socket(event); };
   discoverer_->scan();
+  ::malloc_trim(0);  // loading the programs took far more memory than running them does
   return {};
 }
 
@@ -192,14 +196,19 @@ void Agent::on_process(const ProcessEvent& event) {
   const auto& fields = event.fields;
   const auto pid = static_cast<pid_t>(fields.tgid);
   switch (fields.change) {
-    case PROCESS_FORK: return discoverer_->on_change(pid, ProcessChange::fork, static_cast<pid_t>(fields.parent_tgid));
-    case PROCESS_EXEC: return discoverer_->on_change(pid, ProcessChange::exec);
-    case PROCESS_EXIT: return discoverer_->on_change(pid, ProcessChange::exit);
+    case PROCESS_FORK:
+      return discoverer_->on_change(pid, ProcessChange::fork, static_cast<pid_t>(fields.parent_tgid));
+    case PROCESS_EXEC:
+      return discoverer_->on_change(pid, ProcessChange::exec);
+    case PROCESS_EXIT:
+      return discoverer_->on_change(pid, ProcessChange::exit);
     case PROCESS_LISTEN:
       return discoverer_->on_change(pid, ProcessChange::listen, 0, static_cast<std::uint16_t>(fields.detail));
     case PROCESS_FIONREAD:
-      spdlog::warn("process {} asked for FIONREAD, which this kernel answers wrongly for changed sockets: its requests "
-                   "are observed from now on, no longer changed", pid);
+      spdlog::warn(
+          "process {} asked for FIONREAD, which this kernel answers wrongly for changed sockets: its requests "
+          "are observed from now on, no longer changed",
+          pid);
       return discoverer_->saw_fionread(pid);
     case PROCESS_EXPORTS: {
       SeenRequest seen;
@@ -209,7 +218,8 @@ void Agent::on_process(const ProcessEvent& event) {
       seen.target = "/v1/traces";
       return discoverer_->saw_request(seen);
     }
-    default: return;
+    default:
+      return;
   }
 }
 

@@ -31,7 +31,7 @@ class Agent final : public AgentControl {
   // One turn: drain the ring, and whatever is due. Returns how long nothing is due after it, in milliseconds.
   int turn();
   void reload(const Config& config);
-  void stop();                                      // detach, flush within shutdown_timeout
+  void stop();  // detach, flush within shutdown_timeout
 
   StatusReport status() override;
   std::vector<ProcessRow> processes() override;
@@ -58,7 +58,7 @@ class Agent final : public AgentControl {
   SystemClock clock_;
   const std::uint64_t started_unix_ns_, started_ns_;
 
-  std::mutex kernel_mutex_;                         // the kernel object is used by the event loop and by API threads
+  std::mutex kernel_mutex_;  // the kernel object is used by the event loop and by API threads
   std::unique_ptr<Kernel> kernel_;
   std::unique_ptr<Sinks> sinks_;
   std::unique_ptr<KernelTarget> target_;
@@ -77,7 +77,7 @@ class Agent final : public AgentControl {
   std::atomic<double> spans_per_second_{0};
   bool enrol_wanted_ = false;
   bool stopped_ = false;
-  mutable std::mutex counters_mutex_;               // pipeline counters, copied once a second
+  mutable std::mutex counters_mutex_;  // pipeline counters, copied once a second
   PipelineCounters pipeline_counters_;
 };
 

@@ -38,9 +38,9 @@ Result<MachineLock> MachineLock::acquire() {
   address.sun_family = AF_UNIX;
   std::memcpy(address.sun_path + 1, kName.data(), kName.size());
   const auto bytes = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + 1 + kName.size());
-  if (::bind(socket.get(), reinterpret_cast<const sockaddr*>(&address), bytes) == 0) return MachineLock(std::move(socket));
-  if (errno == EADDRINUSE)
-    return fail("another weftd runs on this machine: stop it first (weft status shows its pid)");
+  if (::bind(socket.get(), reinterpret_cast<const sockaddr*>(&address), bytes) == 0)
+    return MachineLock(std::move(socket));
+  if (errno == EADDRINUSE) return fail("another weftd runs on this machine: stop it first (weft status shows its pid)");
   return fail(std::string("machine lock: ") + std::strerror(errno));
 }
 

@@ -82,8 +82,10 @@ void say_hello(const Agent&, const Config& config, const KernelReport& report) {
   for (const auto& probe : report.probes)
     if (probe.state != Probe::State::works) spdlog::warn("{}: {}; {}", probe.name, probe.finding, probe.effect);
   if (config.discovery.instrument.empty())
-    spdlog::warn("nothing is selected for tracing: name programs with --exe GLOB, --port RANGE, --pid PID or "
-                 "discovery.instrument in {}, or later with weft attach PID", kDefaultConfigFile);
+    spdlog::warn(
+        "nothing is selected for tracing: name programs with --exe GLOB, --port RANGE, --pid PID or "
+        "discovery.instrument in {}, or later with weft attach PID",
+        kDefaultConfigFile);
 }
 
 int start(const Arguments& arguments) {
@@ -116,25 +118,33 @@ int parse_and_start(int argc, char** argv) {
   Arguments arguments;
   auto& flags = arguments.sources.flags;
   std::string file;
-  app.add_option("--config", file, "configuration file (default /etc/weft/weft.yaml, when it is there)")->type_name("FILE");
+  app.add_option("--config", file, "configuration file (default /etc/weft/weft.yaml, when it is there)")
+      ->type_name("FILE");
   app.add_flag("--check-config", arguments.check_only, "check the configuration and end");
   app.add_option("--pid", flags.pids, "trace this process and its children")->type_name("PID")->allow_extra_args(false);
-  app.add_option("--exe", flags.executables, "trace programs whose executable matches")->type_name("GLOB")->allow_extra_args(false);
+  app.add_option("--exe", flags.executables, "trace programs whose executable matches")
+      ->type_name("GLOB")
+      ->allow_extra_args(false);
   app.add_option("--port", flags.ports, "trace programs that listen on these ports: 8080 or 9000-9099")
-      ->type_name("RANGE")->allow_extra_args(false);
+      ->type_name("RANGE")
+      ->allow_extra_args(false);
   std::string console;
-  auto* console_option = app.add_option("--console", console, "print traces: tree (default) or json")
-                             ->expected(0, 1)->type_name("FORMAT");
-  app.add_option_function<std::string>("--log-level", [&flags](const std::string& level) { flags.log_level = level; },
-                                       "trace, debug, info, warn or error")->type_name("LEVEL");
-  app.add_option_function<std::string>("--log-format", [&flags](const std::string& format) { flags.log_format = format; },
-                                       "text or json")->type_name("FORMAT");
+  auto* console_option =
+      app.add_option("--console", console, "print traces: tree (default) or json")->expected(0, 1)->type_name("FORMAT");
+  app.add_option_function<std::string>(
+         "--log-level", [&flags](const std::string& level) { flags.log_level = level; },
+         "trace, debug, info, warn or error")
+      ->type_name("LEVEL");
+  app.add_option_function<std::string>(
+         "--log-format", [&flags](const std::string& format) { flags.log_format = format; }, "text or json")
+      ->type_name("FORMAT");
   app.set_version_flag("--version", std::string("weftd ") + kVersion);
   app.footer("Example: weftd --port 8080 --console\nWhat this kernel allows: weft doctor");
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
-    return error.get_exit_code() == 0 ? app.exit(error) : complain(kUsage, error.what() + std::string("; see weftd --help"));
+    return error.get_exit_code() == 0 ? app.exit(error)
+                                      : complain(kUsage, error.what() + std::string("; see weftd --help"));
   }
   if (!file.empty()) arguments.sources.file = file;
   if (console_option->count()) flags.console = console.empty() ? "tree" : console;

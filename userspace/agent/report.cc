@@ -71,7 +71,8 @@ std::unique_ptr<EventSubscription> Agent::subscribe_events(EventHandler handler)
 std::vector<std::string> Agent::problems() const {
   std::vector<std::string> all;
   for (const auto& counters : sinks_->counters())
-    if (!counters.last_error.empty()) all.push_back(fmt::format("exporter {}: {}", counters.exporter, counters.last_error));
+    if (!counters.last_error.empty())
+      all.push_back(fmt::format("exporter {}: {}", counters.exporter, counters.last_error));
   return all;
 }
 
@@ -122,8 +123,7 @@ AgentSnapshot Agent::snapshot() {
   out.events_lost = kernel.events_lost;
   for (const auto& [key, n] : kernel.errors) out.errors[{key.program, key.reason}] = n;
   for (const auto& [name, fill] : kernel.maps) out.maps[name] = {fill.entries, fill.capacity};
-  for (const auto& [name, run] : kernel.programs)
-    out.programs[name] = {run.runs, static_cast<double>(run.ns) / 1e9};
+  for (const auto& [name, run] : kernel.programs) out.programs[name] = {run.runs, static_cast<double>(run.ns) / 1e9};
   for (const auto& [result, n] : kernel.injections) out.injections[{"http", result}] = n;
   out.exporters = sinks_->counters();
   const auto counts = discoverer_->counts();

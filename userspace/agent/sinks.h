@@ -23,7 +23,7 @@ class Sinks {
   static Result<std::unique_ptr<Sinks>> create(const Config& config, const Clock& clock);
 
   void take(const Assembled& assembled);
-  void shutdown(std::chrono::milliseconds bound);     // all queues share the bound
+  void shutdown(std::chrono::milliseconds bound);  // all queues share the bound
   std::vector<ExportCounters> counters() const;
 
   TraceStore store;

@@ -25,7 +25,7 @@ struct PipelineOptions {
   MaskRules mask;       // capture.headers, spans.baggage_attributes
   RouteOptions routes;  // routes.*
   ExchangeLimits limits;
-  bool parent_based = true;      // sampling: an unsampled parent is honoured
+  bool parent_based = true;  // sampling: an unsampled parent is honoured
 };
 
 struct PipelineCounters {

@@ -9,8 +9,8 @@ namespace weft {
 class Clock {
  public:
   virtual ~Clock() = default;
-  virtual std::uint64_t monotonic_ns() const = 0;   // CLOCK_MONOTONIC, as in kernel events
-  virtual std::uint64_t unix_ns() const = 0;        // CLOCK_REALTIME
+  virtual std::uint64_t monotonic_ns() const = 0;  // CLOCK_MONOTONIC, as in kernel events
+  virtual std::uint64_t unix_ns() const = 0;       // CLOCK_REALTIME
 };
 
 class SystemClock final : public Clock {

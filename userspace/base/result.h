@@ -9,7 +9,7 @@
 namespace weft {
 
 struct Error {
-  std::string message;   // one line: what, and what to do
+  std::string message;  // one line: what, and what to do
 };
 
 template <class T>

@@ -25,7 +25,8 @@ std::uint64_t count_keys(const bpf_map* map) {
   const std::size_t key_bytes = bpf_map__key_size(map);
   std::vector<char> key(key_bytes), next(key_bytes);
   std::uint64_t n = 0;
-  for (int error = bpf_map__get_next_key(map, nullptr, next.data(), key_bytes); !error && n <= bpf_map__max_entries(map);
+  for (int error = bpf_map__get_next_key(map, nullptr, next.data(), key_bytes);
+       !error && n <= bpf_map__max_entries(map);
        error = bpf_map__get_next_key(map, key.data(), next.data(), key_bytes), ++n)
     key = next;
   return n;
@@ -69,8 +70,8 @@ void KernelImpl::add_program_runs(KernelCounters& counters) {
 
 void KernelImpl::add_map_fill(KernelCounters& counters) {
   auto& maps = skeleton_->maps;
-  for (const bpf_map* map : {maps.processes, maps.tasks, maps.exchanges, maps.texts_small, maps.texts_large, maps.carried,
-                             maps.partial_small, maps.partial_large, maps.members})
+  for (const bpf_map* map : {maps.processes, maps.tasks, maps.exchanges, maps.texts_small, maps.texts_large,
+                             maps.carried, maps.partial_small, maps.partial_large, maps.members})
     counters.maps[bpf_map__name(map)] = {count_keys(map), bpf_map__max_entries(map)};
   counters.maps["connections"] = {connections_seen_, options_.max_connections};
 }

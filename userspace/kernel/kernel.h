@@ -20,23 +20,23 @@ namespace weft {
 
 // One entry of propagation.destinations, merged: the longest matching prefix decides.
 struct DestinationRule {
-  std::uint8_t address[16];       // network order, IPv4 as v4-mapped IPv6
-  unsigned prefix_bits = 0;       // of 128
+  std::uint8_t address[16];  // network order, IPv4 as v4-mapped IPv6
+  unsigned prefix_bits = 0;  // of 128
   bool context = true;
   bool baggage = true;
 };
 
 struct KernelOptions {
-  std::uint32_t ring_bytes = 4u << 20;        // power of two
+  std::uint32_t ring_bytes = 4u << 20;  // power of two
   std::uint32_t max_connections = 65536;
-  std::uint32_t header_bytes = 4096;          // head text sent up per request, at most
-  bool response_text = false;                 // send response heads up too (capture.headers is not empty)
-  bool inject_context = true;                 // propagation.inject has tracecontext and protocols has http
+  std::uint32_t header_bytes = 4096;  // head text sent up per request, at most
+  bool response_text = false;         // send response heads up too (capture.headers is not empty)
+  bool inject_context = true;         // propagation.inject has tracecontext and protocols has http
   bool inject_baggage = true;
   bool extract_context = true;
   bool extract_baggage = true;
   bool trust_incoming = true;
-  bool enrol = true;                          // false: observe only, no sk_msg at all
+  bool enrol = true;  // false: observe only, no sk_msg at all
   std::uint64_t idle_timeout_ns = 60'000'000'000;
   std::uint64_t bulk_bytes = 8u << 20;        // body bytes after which a bulk sender is let go
   std::vector<DestinationRule> destinations;  // empty = any
@@ -50,8 +50,8 @@ enum class TaskRule : std::uint8_t { automatic = 0, thread = 1, none = 2 };
 // What discovery decided for one process.
 struct ProcessSettings {
   TaskRule task = TaskRule::automatic;
-  bool never_enrol = false;     // observed, never changed (FIONREAD, propagation.never_enrol)
-  bool instrumented = false;    // has an SDK of its own: metrics only, nothing injected
+  bool never_enrol = false;   // observed, never changed (FIONREAD, propagation.never_enrol)
+  bool instrumented = false;  // has an SDK of its own: metrics only, nothing injected
   bool orphans_root = true;
   bool blocking_known = false;  // automatic: a known thread-per-request server, O_NONBLOCK is no evidence of a loop
 };
@@ -68,31 +68,39 @@ struct ProcessFindings {
 };
 
 struct KernelCounters {
-  std::map<std::string, std::uint64_t> events;          // by type: weft_bpf_events_total
+  std::map<std::string, std::uint64_t> events;  // by type: weft_bpf_events_total
   std::uint64_t events_lost = 0;
-  struct Key { std::string program, reason; auto operator<=>(const Key&) const = default; };
-  std::map<Key, std::uint64_t> errors;                  // weft_bpf_errors_total
-  std::map<std::string, std::uint64_t> injections;      // by result, protocol http: weft_injections_total
-  struct MapFill { std::uint64_t entries = 0, capacity = 0; };
+  struct Key {
+    std::string program, reason;
+    auto operator<=>(const Key&) const = default;
+  };
+  std::map<Key, std::uint64_t> errors;              // weft_bpf_errors_total
+  std::map<std::string, std::uint64_t> injections;  // by result, protocol http: weft_injections_total
+  struct MapFill {
+    std::uint64_t entries = 0, capacity = 0;
+  };
   std::map<std::string, MapFill> maps;
-  struct Run { std::uint64_t runs = 0, ns = 0, recursion_misses = 0, verified_instructions = 0; };
+  struct Run {
+    std::uint64_t runs = 0, ns = 0, recursion_misses = 0, verified_instructions = 0;
+  };
   std::map<std::string, Run> programs;
 };
 
 // One mechanism of this kernel, tried for real (weft doctor).
 struct Probe {
-  std::string name;       // "BTF", "lockdown", "cgroup v2", "sk_msg", "FIONREAD" …
+  std::string name;  // "BTF", "lockdown", "cgroup v2", "sk_msg", "FIONREAD" …
   enum class State { works, limited, missing } state = State::missing;
-  std::string finding;    // what was found
-  std::string effect;     // what weft will therefore use or not do
-  std::string remedy;     // how to get more; may be empty
+  std::string finding;  // what was found
+  std::string effect;   // what weft will therefore use or not do
+  std::string remedy;   // how to get more; may be empty
 };
 struct KernelReport {
   std::string release;
   std::vector<Probe> probes;
-  bool usable = false;          // weftd can run here
-  bool fionread_broken = false; // membership breaks FIONREAD (upstream 929e30f93125): known programs are never enrolled
-  std::string reason;           // not usable: one sentence, what and what to do
+  bool usable = false;  // weftd can run here
+  bool fionread_broken =
+      false;           // membership breaks FIONREAD (upstream 929e30f93125): known programs are never enrolled
+  std::string reason;  // not usable: one sentence, what and what to do
 };
 KernelReport probe_kernel(const std::string& cgroup = {});
 
@@ -104,14 +112,14 @@ class Kernel {
 
   virtual EventSource& events() = 0;
   virtual Result<void> trace(pid_t tgid, const ProcessSettings& settings) = 0;  // also changes settings
-  virtual void untrace(pid_t tgid) = 0;           // sockets leave the hash, open exchanges end
+  virtual void untrace(pid_t tgid) = 0;  // sockets leave the hash, open exchanges end
   virtual std::map<pid_t, ProcessFindings> findings() = 0;
   virtual void release_socket(std::uint64_t connection_id) = 0;
-  virtual void release_members(pid_t tgid) = 0;   // all of a process; they stay observed
-  virtual void enrol_joined() = 0;                // runs the enrolment iterator once
-  virtual void sweep() = 0;                       // ends exchanges that have been idle for idle_timeout; call every few seconds
+  virtual void release_members(pid_t tgid) = 0;  // all of a process; they stay observed
+  virtual void enrol_joined() = 0;               // runs the enrolment iterator once
+  virtual void sweep() = 0;  // ends exchanges that have been idle for idle_timeout; call every few seconds
   virtual KernelCounters counters() = 0;
-  virtual void stop_changing() = 0;               // first step of shutdown: no more injection, members released
+  virtual void stop_changing() = 0;  // first step of shutdown: no more injection, members released
   // Notice FIONREAD in this process (process event PROCESS_FIONREAD): its libc and the file offset of ioctl there.
   virtual Result<void> watch_ioctl(pid_t tgid, const std::string& libc, std::uint64_t offset) = 0;
   virtual void unwatch_ioctl(pid_t tgid) = 0;

@@ -26,7 +26,7 @@ struct LinkDeleter {
 struct RingDeleter {
   void operator()(ring_buffer* ring) const { ring_buffer__free(ring); }
 };
-using Skeleton = std::unique_ptr<weft_bpf, SkeletonDeleter>;   // loaded, never merely opened
+using Skeleton = std::unique_ptr<weft_bpf, SkeletonDeleter>;  // loaded, never merely opened
 using Link = std::unique_ptr<bpf_link, LinkDeleter>;
 
 class RingSource final : public EventSource {
@@ -74,12 +74,12 @@ class KernelImpl final : public Kernel {
   Link sockops_, sweep_iterator_, enrol_iterator_;
   std::map<pid_t, std::vector<UniqueFd>> ioctl_links_;
   UniqueFd stats_;
-  std::mutex sweep_mutex_;              // the sweep order is one place in memory
+  std::mutex sweep_mutex_;  // the sweep order is one place in memory
   std::uint32_t generation_ = 0;
   std::uint64_t connections_seen_ = 0;
   bool members_attached_ = false;
 };
 
-std::string errno_text(int error);      // "Operation not permitted"
+std::string errno_text(int error);  // "Operation not permitted"
 
 }  // namespace weft

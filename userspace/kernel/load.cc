@@ -49,8 +49,7 @@ Result<void> fill_destinations(bpf_map* map, const std::vector<DestinationRule>&
     destination_key key{};
     key.prefix_bits = rule.prefix_bits;
     std::memcpy(key.address, rule.address, sizeof key.address);
-    const std::uint8_t bits =
-        (rule.context ? DESTINATION_CONTEXT : 0u) | (rule.baggage ? DESTINATION_BAGGAGE : 0u);
+    const std::uint8_t bits = (rule.context ? DESTINATION_CONTEXT : 0u) | (rule.baggage ? DESTINATION_BAGGAGE : 0u);
     if (bpf_map__update_elem(map, &key, sizeof key, &bits, sizeof bits, BPF_ANY))
       return fail(fmt::format("propagation.destinations: the kernel refused an entry: {}", errno_text(errno)));
   }
@@ -80,7 +79,8 @@ Result<std::unique_ptr<Kernel>> Kernel::load(const KernelOptions& options) {
   bpf_map__set_max_entries(skeleton->maps.members, options.max_connections);
   bpf_program__set_expected_attach_type(skeleton->progs.on_ioctl, static_cast<bpf_attach_type>(48));  // uprobe_multi
   if (const int error = weft_bpf__load(skeleton.get()))
-    return fail(fmt::format("the kernel refused the programs: {} (weft doctor says what is missing)", errno_text(error)));
+    return fail(
+        fmt::format("the kernel refused the programs: {} (weft doctor says what is missing)", errno_text(error)));
 
   if (auto filled = fill_destinations(skeleton->maps.destinations, options.destinations); !filled)
     return std::unexpected(filled.error());

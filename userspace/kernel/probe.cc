@@ -32,8 +32,10 @@ bool has_capability(cap_value_t capability) {
 
 Probe probe_privileges() {
   std::string missing;
-  const std::pair<cap_value_t, const char*> needed[] = {
-      {CAP_BPF, "CAP_BPF"}, {CAP_PERFMON, "CAP_PERFMON"}, {CAP_NET_ADMIN, "CAP_NET_ADMIN"}, {CAP_SYS_PTRACE, "CAP_SYS_PTRACE"}};
+  const std::pair<cap_value_t, const char*> needed[] = {{CAP_BPF, "CAP_BPF"},
+                                                        {CAP_PERFMON, "CAP_PERFMON"},
+                                                        {CAP_NET_ADMIN, "CAP_NET_ADMIN"},
+                                                        {CAP_SYS_PTRACE, "CAP_SYS_PTRACE"}};
   const bool admin = has_capability(CAP_SYS_ADMIN);
   for (const auto& [capability, name] : needed)
     if (!has_capability(capability) && !admin) missing += (missing.empty() ? "" : ", ") + std::string(name);
@@ -53,7 +55,8 @@ Probe probe_lockdown() {
   std::ifstream file("/sys/kernel/security/lockdown");
   std::string line;
   if (!std::getline(file, line))
-    return {"lockdown", State::works, "not visible (securityfs not mounted)", "not needed: no user memory is written", ""};
+    return {"lockdown", State::works, "not visible (securityfs not mounted)", "not needed: no user memory is written",
+            ""};
   const auto open = line.find('['), close = line.find(']');
   const std::string mode = open != line.npos && close != line.npos ? line.substr(open + 1, close - open - 1) : line;
   if (mode == "confidentiality")
@@ -65,15 +68,16 @@ Probe probe_lockdown() {
 Probe probe_cgroup(const std::string& given, std::string& mount) {
   mount = given.empty() ? find_cgroup2_mount() : given;
   if (!mount.empty()) return {"cgroup v2", State::works, mount, "client connections are enrolled at connect", ""};
-  return {"cgroup v2", State::missing, "no cgroup2 mount in /proc/mounts", "client sockets cannot be found when they connect",
-          "mount -t cgroup2 none /sys/fs/cgroup/unified"};
+  return {"cgroup v2", State::missing, "no cgroup2 mount in /proc/mounts",
+          "client sockets cannot be found when they connect", "mount -t cgroup2 none /sys/fs/cgroup/unified"};
 }
 
 Probe probe_capture() {
   const bool receive = libbpf_find_vmlinux_btf_id("sock_recv_length", BPF_TRACE_RAW_TP) > 0;
   const bool send = libbpf_find_vmlinux_btf_id("sock_send_length", BPF_TRACE_RAW_TP) > 0;
   if (receive && send)
-    return {"capture", State::works, "tracepoints sock_send_length and sock_recv_length", "bytes are seen in process context", ""};
+    return {"capture", State::works, "tracepoints sock_send_length and sock_recv_length",
+            "bytes are seen in process context", ""};
   return {"capture", State::missing, "no sock_send_length tracepoint (it came with Linux 6.3)",
           "this version has no other way to see bytes", "use Linux 6.3 or newer"};
 }
@@ -81,27 +85,30 @@ Probe probe_capture() {
 Probe probe_uprobe_multi() {
   const bool works = libbpf_find_vmlinux_btf_id("bpf_uprobe_multi_link_attach", BPF_TRACE_FENTRY) > 0;
   if (works) return {"uprobe_multi", State::works, "in this kernel", "programs that ask for FIONREAD are noticed", ""};
-  return {"uprobe_multi", State::limited, "not in this kernel", "FIONREAD callers are known by name only", "Linux 6.6 or newer"};
+  return {"uprobe_multi", State::limited, "not in this kernel", "FIONREAD callers are known by name only",
+          "Linux 6.6 or newer"};
 }
 
 void probe_membership(KernelReport& report) {
   const auto tested = run_self_test();
   if (!tested) {
     report.probes.push_back({"sk_msg", State::missing, tested.error().message,
-                             "requests are observed, nothing is injected", "check privileges and CONFIG_BPF_STREAM_PARSER"});
+                             "requests are observed, nothing is injected",
+                             "check privileges and CONFIG_BPF_STREAM_PARSER"});
     return;
   }
-  report.probes.push_back(tested->push_works
-                              ? Probe{"sk_msg", State::works, "a header put into a loopback request arrived as it should",
-                                      "context is injected into HTTP/1.1 requests", ""}
-                              : Probe{"sk_msg", State::missing, "a push into a loopback message did not arrive as it should",
-                                      "requests are observed, nothing is injected", "use another kernel"});
+  report.probes.push_back(
+      tested->push_works ? Probe{"sk_msg", State::works, "a header put into a loopback request arrived as it should",
+                                 "context is injected into HTTP/1.1 requests", ""}
+                         : Probe{"sk_msg", State::missing, "a push into a loopback message did not arrive as it should",
+                                 "requests are observed, nothing is injected", "use another kernel"});
   report.fionread_broken = !tested->fionread_works;
   report.probes.push_back(
       tested->fionread_works
           ? Probe{"FIONREAD", State::works, "a member socket answers it", "any client program may be enrolled", ""}
           : Probe{"FIONREAD", State::limited, "a member socket answers 0 (upstream 929e30f93125)",
-                  "nginx, Java, .NET and propagation.never_enrol are observed but never changed; any other program is let "
+                  "nginx, Java, .NET and propagation.never_enrol are observed but never changed; any other program is "
+                  "let "
                   "go at its first FIONREAD, and that one call may have seen 0",
                   "a kernel with the fix 04af4efde58a"});
 }

@@ -116,7 +116,7 @@ void KernelImpl::sweep() {
 }
 
 void KernelImpl::stop_changing() {
-  sockops_.reset();   // no new members
+  sockops_.reset();  // no new members
   run_sweep({.release_tgid = ~0u});
 }
 

@@ -7,8 +7,8 @@
 namespace weft {
 
 struct SelfTestReport {
-  bool push_works = false;        // a push arrived, exactly once, at the right place
-  bool fionread_works = false;    // a member socket still answers FIONREAD
+  bool push_works = false;      // a push arrived, exactly once, at the right place
+  bool fionread_works = false;  // a member socket still answers FIONREAD
 };
 Result<SelfTestReport> run_self_test();
 

@@ -6,8 +6,8 @@
 #include "protocols/http1/decide.h"
 
 /* Does the target begin with these bytes? Longest prefix looked for: 16. */
-static __always_inline bool target_begins(const struct scratch *s, const struct http1 *h, __u64 first, __u32 first_bytes,
-					  __u64 second, __u32 second_bytes)
+static __always_inline bool target_begins(const struct scratch *s, const struct http1 *h, __u64 first,
+					  __u32 first_bytes, __u64 second, __u32 second_bytes)
 {
 	const __u8 *target = s->text.bytes + head_text_index(h->target.start);
 	__u64 mask1 = first_bytes >= 8 ? ~0ULL : (1ULL << (8 * first_bytes)) - 1;
@@ -21,12 +21,12 @@ static __always_inline bool is_telemetry(const struct scratch *s, const struct h
 {
 	if (h->method != HTTP1_METHOD_POST || h->target.end - h->target.start < 8)
 		return false;
-	return target_begins(s, h, 0x636172742f31762fULL, 8, 0x7365ULL, 2) ||	/* /v1/traces */
-	       target_begins(s, h, 0x7274656d2f31762fULL, 8, 0x736369ULL, 3) || /* /v1/metrics */
-	       target_begins(s, h, 0x73676f6c2f31762fULL, 8, 0, 0) ||		/* /v1/logs */
+	return target_begins(s, h, 0x636172742f31762fULL, 8, 0x7365ULL, 2) ||	    /* /v1/traces */
+	       target_begins(s, h, 0x7274656d2f31762fULL, 8, 0x736369ULL, 3) ||	    /* /v1/metrics */
+	       target_begins(s, h, 0x73676f6c2f31762fULL, 8, 0, 0) ||		    /* /v1/logs */
 	       target_begins(s, h, 0x2f32762f6970612fULL, 8, 0x736e617073ULL, 5) || /* /api/v2/spans */
 	       target_begins(s, h, 0x2f31762f6970612fULL, 8, 0x736e617073ULL, 5) || /* /api/v1/spans */
-	       target_begins(s, h, 0x6172742f6970612fULL, 8, 0x736563ULL, 3);	/* /api/traces */
+	       target_begins(s, h, 0x6172742f6970612fULL, 8, 0x736563ULL, 3);	    /* /api/traces */
 }
 
 static __always_inline void emit_telemetry_seen(struct connection *c, struct scratch *s)

@@ -46,7 +46,8 @@ static __always_inline __u32 missing_texts(const struct connection *c, const str
 }
 
 /* The message has no traceparent. */
-static __always_inline int decide_plain(struct connection *c, const struct http1 *h, struct scratch *s, struct process_entry *p)
+static __always_inline int decide_plain(struct connection *c, const struct http1 *h, struct scratch *s,
+					struct process_entry *p)
 {
 	__u32 writes = setting(SETTING_INJECT_CONTEXT) ? WRITE_TRACEPARENT : 0;
 	__u32 attribution;
@@ -75,7 +76,8 @@ static __always_inline int decide_forwarded(struct connection *c, const struct h
 }
 
 /* The message has a traceparent: whose is it? */
-static __always_inline int decide_carrying(struct connection *c, const struct http1 *h, struct scratch *s, struct process_entry *p)
+static __always_inline int decide_carrying(struct connection *c, const struct http1 *h, struct scratch *s,
+					   struct process_entry *p)
 {
 	__u32 start = h->traceparent.start, end = h->traceparent.end;
 	struct text_range range;

@@ -27,7 +27,8 @@ static __always_inline void http1_stage_value(struct scratch *s, __u32 at)
  */
 static __always_inline __u32 http1_stage_texts(struct scratch *s, __u32 at, __u32 writes)
 {
-	__u64 id = s->parent.exchange_id, state_bytes = s->parent.tracestate_bytes, baggage_bytes = s->parent.baggage_bytes;
+	__u64 id = s->parent.exchange_id, state_bytes = s->parent.tracestate_bytes,
+	      baggage_bytes = s->parent.baggage_bytes;
 	__u8 *out = s->staging.bytes;
 	const __u8 *text;
 	__u32 begin = at;
@@ -78,7 +79,7 @@ WIRE_GLOBAL int http1_stage_lines(struct scratch *s, __u32 writes)
 		return 0;
 	if (writes & WRITE_TRACEPARENT) {
 		wire_store64(s->staging.bytes, 0x7261706563617274ULL); /* tracepar */
-		wire_store64(s->staging.bytes + 8, 0x203a746e65ULL);  /* ent:  */
+		wire_store64(s->staging.bytes + 8, 0x203a746e65ULL);   /* ent:  */
 		http1_stage_value(s, 13);
 		s->staging.bytes[68] = '\r';
 		s->staging.bytes[69] = '\n';
@@ -97,7 +98,8 @@ static __always_inline int http1_wait(struct message *message)
 	return INJECTION_NO_BUDGET;
 }
 
-/* Carries out s->decision on the head that ends at message->offset. Returns what became of it (enum injection_result). */
+/* Carries out s->decision on the head that ends at message->offset. Returns what became of it (enum injection_result).
+ */
 WIRE_GLOBAL int http1_write_head(struct sk_msg_md *m, struct connection *c, struct scratch *s)
 {
 	__u32 writes, end, inserted = 0, result, value_at = 0, value_end = 0;
@@ -135,7 +137,8 @@ WIRE_GLOBAL int http1_write_head(struct sk_msg_md *m, struct connection *c, stru
 		return INJECTION_SHARED_PAGES;
 	if (writes)
 		inserted = http1_stage_lines(s, writes);
-	/* Also for writing in place: a partial send would leave half an id, because the rest is sent again as it was. */
+	/* Also for writing in place: a partial send would leave half an id, because the rest is sent again as it was.
+	 */
 	if (message_need(end + inserted, message_scatter(m) + 2) > message->space)
 		return message->head_at > 0 ? http1_wait(message) : INJECTION_NO_BUDGET;
 	if (end > MESSAGE_FIRST_MAX)
@@ -165,8 +168,8 @@ WIRE_GLOBAL int http1_write_head(struct sk_msg_md *m, struct connection *c, stru
 	}
 	if (over) {
 		http1_stage_value(s, 0);
-		result = message_overwrite(m, s, value_at, value_end, TRACEPARENT_BYTES) ? INJECTION_HELPER_FAILED :
-											    INJECTION_OVERWRITTEN;
+		result = message_overwrite(m, s, value_at, value_end, TRACEPARENT_BYTES) ? INJECTION_HELPER_FAILED
+											 : INJECTION_OVERWRITTEN;
 	}
 	if (inserted) {
 		__u32 linear = message->size <= MESSAGE_LINEAR_MAX ? message->size : message->offset;
@@ -179,10 +182,11 @@ WIRE_GLOBAL int http1_write_head(struct sk_msg_md *m, struct connection *c, stru
 }
 
 /*
- * The message ends within a head whose traceparent line is complete in it: a carried context is written over now, as the
- * rest of the head may come much later. What was written is kept for the exchange.
+ * The message ends within a head whose traceparent line is complete in it: a carried context is written over now, as
+ * the rest of the head may come much later. What was written is kept for the exchange.
  */
-WIRE_GLOBAL int http1_overwrite_early(struct sk_msg_md *m, struct connection *c, struct scratch *s, struct process_entry *p)
+WIRE_GLOBAL int http1_overwrite_early(struct sk_msg_md *m, struct connection *c, struct scratch *s,
+				      struct process_entry *p)
 {
 	struct message *message;
 	__u32 back, value_at, value_end;
@@ -193,8 +197,8 @@ WIRE_GLOBAL int http1_overwrite_early(struct sk_msg_md *m, struct connection *c,
 	message = &s->message;
 	h = &s->half.http1;
 	back = h->head_bytes - h->traceparent.start;
-	if (h->traceparent_lines != 1 || !h->traceparent.end || (h->flags & HTTP1_TEXT_LOST) || back > message->offset ||
-	    c->overwritten || message->zerocopy || message_shared(m))
+	if (h->traceparent_lines != 1 || !h->traceparent.end || (h->flags & HTTP1_TEXT_LOST) ||
+	    back > message->offset || c->overwritten || message->zerocopy || message_shared(m))
 		return 0;
 	value_at = message->offset - back;
 	value_end = value_at + h->traceparent.end - h->traceparent.start;
@@ -225,7 +229,8 @@ static __always_inline void http1_decided_early(struct connection *c, const stru
 }
 
 /* The head at hand is complete. 1 = stop. */
-WIRE_GLOBAL int http1_message_head(struct sk_msg_md *m, struct connection *c, struct scratch *s, struct process_entry *p)
+WIRE_GLOBAL int http1_message_head(struct sk_msg_md *m, struct connection *c, struct scratch *s,
+				   struct process_entry *p)
 {
 	struct message *message;
 	__u32 result;
@@ -250,6 +255,7 @@ WIRE_GLOBAL int http1_message_head(struct sk_msg_md *m, struct connection *c, st
 		h->state = HTTP1_START;
 		return 1;
 	}
+	message->heads++;
 	c->protocol = PROTOCOL_HTTP1;
 	if (c->role == ROLE_UNKNOWN)
 		c->role = ROLE_CLIENT;
@@ -284,7 +290,8 @@ static __always_inline __u32 http1_message_load(struct sk_msg_md *m, struct scra
 }
 
 /* One step through the message. 1 = stop. */
-WIRE_GLOBAL int http1_message_step(struct sk_msg_md *m, struct connection *c, struct scratch *s, struct process_entry *p)
+WIRE_GLOBAL int http1_message_step(struct sk_msg_md *m, struct connection *c, struct scratch *s,
+				   struct process_entry *p)
 {
 	enum http1_event event = HTTP1_MORE;
 	struct message *message;
@@ -300,6 +307,7 @@ WIRE_GLOBAL int http1_message_step(struct sk_msg_md *m, struct connection *c, st
 	if (http1_in_data(h)) {
 		got = http1_skip_data(h, message->size - message->offset, &event);
 		message->offset += got;
+		message->body += got;
 		s->half.body_bytes += got;
 		http1_request_body(c, &s->half);
 		return 0;
@@ -316,7 +324,10 @@ WIRE_GLOBAL int http1_message_step(struct sk_msg_md *m, struct connection *c, st
 		return 1;
 	}
 	to = http1_text_position(h);
-	got = http1_message_load(m, s, to, h->state > HTTP1_BLANK_LF ? 64 : h->state == HTTP1_START ? 1024 : HTTP1_WINDOW);
+	got = http1_message_load(m, s, to,
+				 h->state > HTTP1_BLANK_LF ? 64
+				 : h->state == HTTP1_START ? 1024
+							   : HTTP1_WINDOW);
 	if (!got) {
 		message->failed = PARK_HELPER_FAILED;
 		return 1;
@@ -348,9 +359,10 @@ static long http1_message_loop(__u32 i, void *arg)
 }
 
 /* Parses and changes [message->offset, message->size) of the message; s->half is the state at message->offset. */
-static __always_inline int http1_message(struct sk_msg_md *m, struct connection *c, struct scratch *s, struct process_entry *p)
+static __always_inline int http1_message(struct sk_msg_md *m, struct connection *c, struct scratch *s,
+					 struct process_entry *p)
 {
-	struct message_run run = { .message = m, .connection = c, .scratch = s, .process = p };
+	struct message_run run = {.message = m, .connection = c, .scratch = s, .process = p};
 	struct message *message = &s->message;
 	__u32 bytes;
 

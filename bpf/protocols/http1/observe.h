@@ -29,6 +29,11 @@ static __always_inline void http1_answered(struct connection *c, struct scratch 
 	}
 	c->answer_kept = 0;
 	pending_finish(c, s, end, text);
+	if (c->rejoins && c->role == ROLE_CLIENT && c->membership == MEMBER_RELEASED && !pending_count(c)) {
+		c->rejoins = 0;
+		c->membership = MEMBER_JOINED;
+		emit_socket(c, s, SOCKET_ENROL, 0);
+	}
 	if (c->joining) {
 		c->joining = 0;
 		blind_ends(c);
@@ -95,9 +100,9 @@ static __always_inline int http1_request_head(struct connection *c, struct scrat
 	} else if (c->role == ROLE_SERVER) {
 		http1_server_request(c, h, s, p);
 	} else {
-		__u32 result = c->membership == MEMBER_RELEASED ? INJECTION_BULK :
-			       c->membership == MEMBER_JOINED	? INJECTION_JOINING :
-								  INJECTION_NOT_MEMBER;
+		__u32 result = c->membership == MEMBER_RELEASED ? INJECTION_BULK
+			       : c->membership == MEMBER_JOINED ? INJECTION_JOINING
+								: INJECTION_NOT_MEMBER;
 
 		http1_decide(c, h, s, p);
 		if (s->decision.result != INJECTION_DONE && s->decision.result != INJECTION_OVERWRITTEN)
@@ -201,7 +206,7 @@ static long http1_observe_loop(__u32 i, void *arg)
 
 static __always_inline void http1_observe(struct connection *c, struct scratch *s, struct process_entry *p)
 {
-	struct observe_run run = { .connection = c, .scratch = s, .process = p };
+	struct observe_run run = {.connection = c, .scratch = s, .process = p};
 	struct half *half = s->outgoing ? &c->send : &c->receive;
 	__u32 bytes;
 

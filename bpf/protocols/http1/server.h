@@ -79,7 +79,8 @@ static __always_inline int http1_server_keep_texts(struct http1 *h, struct scrat
 	server_texts(h, s);
 	if (s->exchange.tracestate_bytes + s->exchange.baggage_bytes == 0)
 		return 0;
-	if (exchange_text_add(s->exchange.id, (__u32)s->exchange.tracestate_bytes + s->exchange.baggage_bytes, &s->staging)) {
+	if (exchange_text_add(s->exchange.id, (__u32)s->exchange.tracestate_bytes + s->exchange.baggage_bytes,
+			      &s->staging)) {
 		count_fault(s->program, FAULT_MAP_FULL);
 		s->exchange.tracestate_bytes = s->exchange.baggage_bytes = 0;
 	}
@@ -100,8 +101,7 @@ WIRE_GLOBAL int http1_server_request(struct connection *c, struct http1 *h, stru
 	new_span_id(e->ids.span_id);
 	received = server_context(h, s);
 	e->tracestate_bytes = e->baggage_bytes = 0;
-	if (!pending_push(c, s, e->id, h->method,
-			  h->method == HTTP1_METHOD_CONNECT || (h->flags & HTTP1_HAS_UPGRADE)))
+	if (!pending_push(c, s, e->id, h->method, h->method == HTTP1_METHOD_CONNECT || (h->flags & HTTP1_HAS_UPGRADE)))
 		return 0;
 	anonymous = exchange_is_anonymous(s, p, received);
 	if (!anonymous && (h->tracestate.count || h->baggage.count))
