@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# Life of exchanges, threads and processes in the kernel programs: begun, ended, forgotten, whatever the order of events.
+# Life of exchanges, threads and processes in the kernel programs: begun, ended and forgotten in any order.
 add_executable(lifecycle_app ${CMAKE_CURRENT_LIST_DIR}/lifecycle_app.cc)
 target_link_libraries(lifecycle_app PRIVATE weft_test_traffic)
 
