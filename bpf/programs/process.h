@@ -44,13 +44,16 @@ int BPF_PROG(on_fork, struct task_struct *parent, struct task_struct *child)
 
 /* Of every process: discovery looks at each new program. */
 SEC("tp_btf/sched_process_exec")
-int BPF_PROG(on_exec, struct task_struct *task)
+int BPF_PROG(on_exec, struct task_struct *task, int old_pid)
 {
 	struct process_entry *p = process_get(task->tgid);
 
 	if (p) {
 		p->findings = 0;
 		p->good_births = 0;
+		/* The thread that called exec is the leader now, and what it was is gone with the program. */
+		task_remove((__u64)task->tgid << 32 | (__u32)old_pid);
+		task_remove((__u64)task->tgid << 32 | (__u32)task->tgid);
 	}
 	emit_process(task->tgid, task->real_parent->tgid, PROCESS_EXEC, 0);
 	return 0;
