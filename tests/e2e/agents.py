@@ -65,7 +65,9 @@ class Weftd:
         folder = pathlib.Path(self.folder.name)
         self.socket = str(folder / "weft.sock")
         config = folder / "weft.yaml"
-        config.write_text(f"control: {{socket: {self.socket}}}\nexporters: {{prometheus: {{listen: 'off'}}}}\n")
+        # Room for every span of a case: the bounded store may hold nothing but what came last, orphans for one.
+        config.write_text(f"control: {{socket: {self.socket}}}\nexporters: {{prometheus: {{listen: 'off'}}}}\n"
+                          "store: {traces: 100000, bytes: 256MiB}\n")
         command = [self.program, "--config", str(config)]
         for pid in self.pids:
             command += ["--pid", str(pid)]
@@ -89,7 +91,7 @@ class Weftd:
         finally:
             connection.close()
 
-    def spans(self, limit=1000):
+    def spans(self, limit=10_000):
         return [json.loads(line) for line in self.text(f"/v1/spans?limit={limit}").splitlines()]
 
     def traced(self):

@@ -11,6 +11,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import unittest
 import urllib.request
@@ -71,9 +72,21 @@ class Quickstart(unittest.TestCase):
     def start(self, *words):
         process = subprocess.Popen([str(QUICKSTART), *words], env=self.environment, start_new_session=True, text=True,
                                    stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-        for stop in (process.stderr.close, process.stdout.close, process.wait, process.terminate):
-            self.addCleanup(stop)
+        self.addCleanup(self.stop, process)
         return process
+
+    def stop(self, process):
+        """Whatever became of it: nothing of its session or with the folder's name goes on."""
+        process.terminate()
+        try:
+            process.wait(timeout=20)
+        except subprocess.TimeoutExpired:
+            process.kill()
+        for pid, _ in processes_of(self.folder, process.pid):
+            os.kill(int(pid), signal.SIGKILL)
+        process.wait()
+        process.stdout.close()
+        process.stderr.close()
 
     def weft(self, *words):
         answer = subprocess.run([str(BUILD / "weft"), "--socket", str(self.socket), "-o", "json", *words],
@@ -123,11 +136,15 @@ class Quickstart(unittest.TestCase):
     def test_stays_and_ends(self):
         process = self.start()
         output = ""
+        alarm = threading.Timer(LIMIT_S, os.killpg, (process.pid, signal.SIGKILL))
+        alarm.start()
+        self.addCleanup(alarm.cancel)
         while "Ctrl-C ends" not in output:
             line = process.stdout.readline()
             if not line:
                 self.fail(output + process.stderr.read())
             output += line
+        alarm.cancel()
         self.a_request_of_ones_own(re.search(r"curl (http://\S+/shop/orders/)\d", output)[1] + "4711")
         self.a_second_one_is_refused()
         self.assertTrue(self.weft("status")["healthy"])

@@ -10,11 +10,13 @@
 service_pids=()   # in the order of their start
 declare -A port   # by service
 
-# run LOG COMMAND…: in the background, without privileges, and gone when this shell is gone. The pid is in $!.
+# run LOG COMMAND…: in the background, without privileges, out of reach of the terminal's Ctrl-C, and gone when this shell
+# is gone. The pid is in $!.
 run() {
   local log=$1
   shift
-  setpriv --reuid nobody --regid nogroup --clear-groups --pdeathsig TERM -- "$@" >"$log" 2>&1 </dev/null &
+  setsid setpriv --reuid nobody --regid nogroup --clear-groups --pdeathsig TERM -- "$@" >"$log" 2>&1 </dev/null &
+  disown $!
 }
 
 free_ports() { # COUNT FROM: as many free ports, from FROM on
@@ -90,16 +92,16 @@ start_services() {
   return 1
 }
 
-# end PID…: TERM, and KILL to what is there after five seconds.
+# end PID…: TERM, and KILL to what is there after five seconds. No `wait`: in an exit trap bash 5.2 now and then waits
+# for ever for a child that it has reaped already.
 end() {
   local pid tries
   for pid; do kill -TERM "$pid" 2>/dev/null || true; done
   for pid; do
-    for ((tries = 0; tries < 50; tries++)); do
+    for ((tries = 0; tries < 60; tries++)); do
       kill -0 "$pid" 2>/dev/null || break
+      ((tries != 50)) || kill -KILL "$pid" 2>/dev/null || true
       sleep 0.1
     done
-    kill -KILL "$pid" 2>/dev/null || true
-    wait "$pid" 2>/dev/null || true
   done
 }
