@@ -4,7 +4,6 @@
 #define WEFT_LIB_EXCHANGE_H
 
 #include "lib/attribute.h"
-#include "lib/ids.h"
 #include "maps/partial_heads.h"
 #include "maps/ring.h"
 
@@ -69,37 +68,20 @@ static __always_inline void emit_request(const struct connection *c, struct scra
 	ring_put(&e->header, sizeof(*e) + text);
 }
 
-static __always_inline void carried_key_of(struct carried_key *key, __u32 tgid, __u32 kind)
+/* s->value_sum becomes that of the value in `range`. False: too long to be recognised again. */
+static __always_inline bool value_sum(struct scratch *s, struct text_range range)
 {
-	__builtin_memset(key, 0, sizeof(*key));
-	key->tgid = tgid;
-	key->kind = kind;
-}
+	__u32 bytes = (__u32)range.end - range.start;
 
-/* s->key becomes the key of the value in `range`. False: too long to be remembered. */
-static __always_inline bool carried_key_of_value(struct scratch *s, struct text_range range)
-{
-	__u64 bytes = (__u32)range.end - range.start;
-	__u32 start = range.start;
-
-	carried_key_of(&s->key, s->pid_tgid >> 32, CARRIED_VALUE);
-	WIRE_OPAQUE(bytes);
 	if (bytes == 0 || bytes > CARRIED_VALUE_MAX)
 		return false;
-	s->key.length = bytes;
-	return !bpf_probe_read_kernel(s->key.value, bytes, s->text.bytes + head_text_index(start));
-}
-
-static __always_inline void carried_key_of_trace(struct scratch *s, const __u8 *trace_id)
-{
-	carried_key_of(&s->key, s->pid_tgid >> 32, CARRIED_TRACE);
-	s->key.length = 16;
-	__builtin_memcpy(s->key.value, trace_id, 16);
+	s->value_sum = carried_sum_of_value(s->pid_tgid >> 32, s->text.bytes + head_text_index(range.start), bytes);
+	return true;
 }
 
 /*
- * The server exchange of s->exchange (ids, flags, texts filled in) begins; s->key holds the received value when
- * `received` says so. The entry is complete before anybody can find it.
+ * The server exchange of s->exchange (ids, flags, texts filled in, its place claimed) begins; s->value_sum holds the
+ * received value when `received` says so. The entry is complete before anybody can find it.
  */
 WIRE_GLOBAL int exchange_begin(struct connection *c, struct scratch *s, struct process_entry *p, __u32 received)
 {
@@ -111,29 +93,19 @@ WIRE_GLOBAL int exchange_begin(struct connection *c, struct scratch *s, struct p
 	e->tgid = s->pid_tgid >> 32;
 	e->tid = (__u32)s->pid_tgid;
 	e->connection_id = c->id;
-	e->id_again = e->id;
 	e->generation = p->generation;
 	e->indexed = 0;
-	if (!received) {
-		__builtin_memset(&e->received, 0, sizeof(e->received));
-	} else {
-		__builtin_memcpy(&e->received, &s->key, sizeof(e->received));
-		if (carried_add(&e->received, e->id))
-			e->indexed |= INDEXED_VALUE;
-		if (!(s->facts & REQUEST_INVALID_CONTEXT)) {
-			carried_key_of_trace(s, e->ids.trace_id);
-			if (carried_add(&s->key, e->id))
-				e->indexed |= INDEXED_TRACE;
-		}
+	e->received = 0;
+	if (received) {
+		e->received = s->value_sum;
+		e->indexed = INDEXED_VALUE | (s->facts & REQUEST_INVALID_CONTEXT ? 0 : INDEXED_TRACE);
 	}
-	if (exchange_add(e)) {
-		count_fault(s->program, FAULT_MAP_FULL);
-		if (e->indexed & INDEXED_VALUE)
-			carried_remove(&e->received, e->id);
+	exchange_publish(e);
+	if (e->indexed) {
+		__sync_fetch_and_add(&id_lanes[id_lane_index()].carried, 1);
+		carried_add(e->received, e->id);
 		if (e->indexed & INDEXED_TRACE)
-			carried_remove(&s->key, e->id);
-		exchange_remove(e); /* its texts */
-		return 0;
+			carried_add(carried_sum_of_trace(e->tgid, e->ids.trace_id), e->id);
 	}
 	__sync_fetch_and_add(&p->live, 1);
 	return attribute_begin(c, s, p);
@@ -156,13 +128,11 @@ static __always_inline void exchange_end(struct scratch *s, __u64 id, __u64 next
 
 	if (!exchange_copy(id, e))
 		return;
-	if (e->indexed & INDEXED_VALUE)
-		carried_remove(&e->received, id);
-	if (e->indexed & INDEXED_TRACE) {
-		carried_key_of(&s->key, e->tgid, CARRIED_TRACE);
-		s->key.length = 16;
-		__builtin_memcpy(s->key.value, e->ids.trace_id, 16);
-		carried_remove(&s->key, id);
+	if (e->indexed) {
+		__sync_fetch_and_add(&id_lanes[id_lane_index()].carried, -1);
+		carried_remove(e->received, id);
+		if (e->indexed & INDEXED_TRACE)
+			carried_remove(carried_sum_of_trace(e->tgid, e->ids.trace_id), id);
 	}
 	exchange_remove(e);
 	process_live_ends(e->tgid, e->generation);

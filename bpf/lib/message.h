@@ -25,23 +25,29 @@
 #define MESSAGE_LINEAR_MAX 16384u
 #define MESSAGE_FOREVER 0x7fffffffu
 
-static __always_inline __u32 message_scatter(struct sk_msg_md *m)
+/* How the message lies in memory. To be asked again after what may change it. */
+static __always_inline void message_look(struct sk_msg_md *m, struct message *message)
 {
 	struct sk_msg *msg = (struct sk_msg *)m;
 	__u32 start = 0, end = 0;
+	unsigned long copy = 0;
 
 	bpf_core_read(&start, sizeof(start), &msg->sg.start);
 	bpf_core_read(&end, sizeof(end), &msg->sg.end);
-	return end >= start ? end - start : end + SCATTER_RING - start;
+	bpf_core_read(&copy, sizeof(copy), &msg->sg.copy);
+	message->scatter = end >= start ? end - start : end + SCATTER_RING - start;
+	message->shared = copy != 0;
 }
 
-static __always_inline bool message_shared(struct sk_msg_md *m)
+/* Brings [start, end) into one private element and moves the window there. 0 = done. */
+static __always_inline int message_pull(struct sk_msg_md *m, struct message *message, __u32 start, __u32 end)
 {
-	struct sk_msg *msg = (struct sk_msg *)m;
-	unsigned long copy = 0;
-
-	bpf_core_read(&copy, sizeof(copy), &msg->sg.copy);
-	return copy != 0;
+	message->windowed = 1;
+	if (bpf_msg_pull_data(m, start, end, 0))
+		return -1;
+	if (message->scatter > 1 || message->shared)
+		message_look(m, message);
+	return 0;
 }
 
 /* Free send buffer with which n bytes in that many elements surely go out: each may become an skb of its own. */
@@ -156,31 +162,36 @@ static __always_inline __u32 message_portion(__u32 n, __u32 space, __u32 scatter
 struct message_write {
 	struct sk_msg_md *message;
 	struct scratch *scratch;
-	__u32 bytes, pad;
+	__u32 bytes, reserved;
 };
 
-/* Eight bytes of s->staging to the pulled area; the last ones one by one. */
+/* Four times eight bytes of s->staging to the pulled area; the last ones may overlap those before. */
 static long message_write_step(__u32 i, void *arg)
 {
 	struct message_write *w = arg;
 	__u8 *data = (void *)(long)w->message->data, *end = (void *)(long)w->message->data_end;
-	__u32 words = w->bytes >> 3, at;
+	__u32 last = w->bytes - 8, at = 0;
 
-	at = i < words ? i << 3 : (words << 3) + (i - words);
-	if (at >= w->bytes)
-		return 1;
-	WIRE_OPAQUE(at);
-	at &= HEAD_TEXT_CAP - 1;
-	if (i < words) {
+#pragma unroll
+	for (__u32 k = 0; k < 4; k++) {
+		at = i * 32 + k * 8;
+		if (at > last)
+			at = last;
+		WIRE_OPAQUE(at);
+		at &= HEAD_TEXT_CAP - 1;
 		if ((void *)(data + at + 8) > (void *)end)
 			return 1;
 		*(__u64 *)(data + at) = wire_load64(w->scratch->staging.bytes + at);
-	} else {
-		if ((void *)(data + at + 1) > (void *)end)
-			return 1;
-		data[at] = w->scratch->staging.bytes[at];
 	}
-	return 0;
+	return at == last;
+}
+
+/* The first `bytes` (8 at least) of s->staging to the window of the message. */
+static __always_inline void message_write(struct sk_msg_md *m, struct scratch *s, __u32 bytes)
+{
+	struct message_write w = {.message = m, .scratch = s, .bytes = bytes};
+
+	bpf_loop((bytes >> 5) + 1, message_write_step, &w, 0);
 }
 
 /*
@@ -189,63 +200,38 @@ static long message_write_step(__u32 i, void *arg)
  */
 WIRE_GLOBAL int message_insert(struct sk_msg_md *m, struct scratch *s, __u32 at, __u32 bytes)
 {
-	struct message_write w = {.message = m, .scratch = s, .bytes = bytes};
-
-	if (!s || bytes == 0 || bytes > EXCHANGE_TEXT_LARGE)
+	if (!s || bytes < 8 || bytes > EXCHANGE_TEXT_LARGE)
 		return -1;
 	if (bpf_msg_push_data(m, at, bytes, 0)) {
 		count_fault(PROGRAM_MESSAGE, FAULT_PUSH);
 		return -1;
 	}
 	/* The new bytes are an element of their own: this only moves the window there. */
+	s->message.windowed = 1;
 	if (bpf_msg_pull_data(m, at, at + bytes, 0) || (__u64)m->data_end - (__u64)m->data < bytes) {
 		count_fault(PROGRAM_MESSAGE, FAULT_PULL);
 		if (bpf_msg_pop_data(m, at, bytes, 0))
 			count_fault(PROGRAM_MESSAGE, FAULT_UNDO);
 		return -1;
 	}
-	bpf_loop((bytes >> 3) + 8, message_write_step, &w, 0);
-	return 0;
-}
-
-/* Puts spaces over [at, at + pad) and traceparent text from s->staging over the 55 bytes behind. 0 = done. */
-struct message_over {
-	struct sk_msg_md *message;
-	struct scratch *scratch;
-	__u32 bytes, pad;
-};
-
-static long message_over_step(__u32 i, void *arg)
-{
-	struct message_over *w = arg;
-	__u8 *data = (void *)(long)w->message->data, *end = (void *)(long)w->message->data_end;
-	__u32 from = i - w->pad, at = i;
-
-	WIRE_OPAQUE(at);
-	at &= 255;
-	if ((void *)(data + at + 1) > (void *)end)
-		return 1;
-	data[at] = i < w->pad ? ' ' : w->scratch->staging.bytes[from & 127];
+	message_write(m, s, bytes);
 	return 0;
 }
 
 /*
- * Writes the first `bytes` of s->staging over [at, end), which lies in one element; spaces fill up in front, where
- * every reader skips them. REQUIRES: bytes <= end - at <= 255, bytes <= 128.
+ * Writes s->staging over [at, end), which is brought into one element. 0 = done. REQUIRES: 8 <= end - at <= 255.
  */
-WIRE_GLOBAL int message_overwrite(struct sk_msg_md *m, struct scratch *s, __u32 at, __u32 end, __u32 bytes)
+WIRE_GLOBAL int message_overwrite(struct sk_msg_md *m, struct scratch *s, __u32 at, __u32 end)
 {
-	struct message_over w = {.message = m, .scratch = s, .bytes = bytes};
 	__u32 room = end - at;
 
-	if (!s || room > 255 || bytes > room)
+	if (!s || room < 8 || room > 255)
 		return -1;
-	if (bpf_msg_pull_data(m, at, end, 0) || (__u64)m->data_end - (__u64)m->data < room) {
+	if (message_pull(m, &s->message, at, end) || (__u64)m->data_end - (__u64)m->data < room) {
 		count_fault(PROGRAM_MESSAGE, FAULT_PULL);
 		return -1;
 	}
-	w.pad = room - bytes;
-	bpf_loop(room, message_over_step, &w, 0);
+	message_write(m, s, room);
 	return 0;
 }
 

@@ -1,81 +1,80 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-only */
 /*
- * Which live exchange received a given context value. One 64-bit sum a value, so that one atomic addition changes both
- * parts: the number of live exchanges in the top byte, the sum of their 48-bit ids below. With a count of one the sum
- * is that exchange's id; with more it says nothing, and nothing is claimed.
+ * Which live exchange received a given context value. Values are not stored, only counted: each adds to two cells that
+ * its sum chooses, in one 64-bit word a cell, so that one atomic addition changes both parts: the number of exchanges
+ * in the top byte, the sum of their 48-bit ids below. With a count of one the sum is that exchange's id, and the
+ * exchange says whether the value is its own; so a cell that two values share hides an exchange, and never names a
+ * wrong one.
  */
 #ifndef WEFT_MAPS_CARRIED_H
 #define WEFT_MAPS_CARRIED_H
 
 #include "maps/exchanges.h"
 
+#define CARRIED_CELLS 65536u /* a power of two */
+#define CARRIED_VALUE_MAX 64u
 #define CARRIED_ONE (1ULL << 56)
-#define CARRIED_COUNT(sum) ((__u32)((sum) >> 56))
-#define CARRIED_ID(sum) ((sum) & (CARRIED_ONE - 1))
-#define CARRIED_COUNT_MAX 200u
-#define CARRIED_POISON (CARRIED_ONE * 255) /* never claimed, never counted down */
+#define CARRIED_COUNT(cell) ((__u32)((cell) >> 56))
+#define CARRIED_ID(cell) ((cell) & (CARRIED_ONE - 1))
 
-struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__uint(max_entries, 65536);
-	__type(key, struct carried_key);
-	__type(value, __u64);
-} carried SEC(".maps");
+__u64 carried_cells[CARRIED_CELLS] __attribute__((aligned(64)));
 
-/* The sum of `key`; 0: no live exchange received this. */
-static __always_inline __u64 carried_get(const struct carried_key *key)
+static __always_inline __u64 *carried_cell(__u64 sum, __u32 choice)
 {
-	__u64 *sum = bpf_map_lookup_elem(&carried, key);
+	__u32 at = choice ? (__u32)(sum >> 32) : (__u32)sum;
 
-	return sum ? *(volatile __u64 *)sum : 0;
+	WIRE_OPAQUE(at);
+	return &carried_cells[at & (CARRIED_CELLS - 1)];
 }
 
-/*
- * An entry that counts down to zero is deleted by whoever took it there; an addition that finds zero must not land in
- * it. When that race goes on, the value is poisoned rather than left uncounted: a missing count could name a wrong
- * request.
- */
-static __always_inline bool carried_add(const struct carried_key *key, __u64 id)
+/* What a cell says of a value. */
+static __always_inline __u64 carried_get(__u64 sum, __u32 choice)
 {
-	__u64 one = CARRIED_ONE + id, poison = CARRIED_POISON;
+	return *(volatile __u64 *)carried_cell(sum, choice);
+}
 
-	for (int i = 0; i < 4; i++) {
-		__u64 *sum = bpf_map_lookup_elem(&carried, key), old;
+static __always_inline void carried_add(__u64 sum, __u64 id)
+{
+	__sync_fetch_and_add(carried_cell(sum, 0), CARRIED_ONE + id);
+	__sync_fetch_and_add(carried_cell(sum, 1), CARRIED_ONE + id);
+}
 
-		if (!sum) {
-			long error = bpf_map_update_elem(&carried, key, &one, BPF_NOEXIST);
-			if (!error)
-				return true;
-			if (error != -17) /* EEXIST */
-				return false;
-			continue;
-		}
-		old = *(volatile __u64 *)sum;
-		if (CARRIED_COUNT(old) >= CARRIED_COUNT_MAX) {
-			*(volatile __u64 *)sum = CARRIED_POISON;
-			return false;
-		}
-		old = __sync_fetch_and_add(sum, one);
-		/* The entry may have gone meanwhile, and its memory may serve another value. */
-		if (CARRIED_COUNT(old) && bpf_map_lookup_elem(&carried, key) == sum)
-			return true;
-		__sync_fetch_and_add(sum, -one);
+static __always_inline void carried_remove(__u64 sum, __u64 id)
+{
+	__sync_fetch_and_add(carried_cell(sum, 0), -(CARRIED_ONE + id));
+	__sync_fetch_and_add(carried_cell(sum, 1), -(CARRIED_ONE + id));
+}
+
+static __always_inline __u64 carried_fold(__u64 sum, __u64 word)
+{
+	sum = (sum ^ word) * 0x9fb21c651e98df25ULL;
+	return sum ^ (sum >> 32);
+}
+
+/* A value as received by that process. At most CARRIED_VALUE_MAX bytes; behind them, as many may be looked at. */
+static __always_inline __u64 carried_sum_of_value(__u32 tgid, const __u8 *value, __u32 bytes)
+{
+	__u64 sum = carried_fold(settings.seed[3], (__u64)tgid << 32 | bytes);
+
+#pragma unroll
+	for (__u32 i = 0; i < CARRIED_VALUE_MAX / 8; i++) {
+		__u32 left = bytes > 8 * i ? bytes - 8 * i : 0;
+		__u64 word = wire_load64(value + 8 * i);
+
+		if (left < 8)
+			word &= left ? (1ULL << (8 * left)) - 1 : 0;
+		sum = carried_fold(sum, word);
 	}
-	bpf_map_update_elem(&carried, key, &poison, BPF_ANY);
-	return false;
+	return sum;
 }
 
-static __always_inline void carried_remove(const struct carried_key *key, __u64 id)
+/* A trace id that came with a request of that process. */
+static __always_inline __u64 carried_sum_of_trace(__u32 tgid, const __u8 *trace_id)
 {
-	__u64 *sum = bpf_map_lookup_elem(&carried, key);
-	__u64 one = CARRIED_ONE + id, old;
+	__u64 sum = carried_fold(~settings.seed[3], tgid);
 
-	if (!sum || CARRIED_COUNT(*(volatile __u64 *)sum) > CARRIED_COUNT_MAX)
-		return;
-	old = __sync_fetch_and_add(sum, -one);
-	if (old == one)
-		bpf_map_delete_elem(&carried, key);
+	sum = carried_fold(sum, wire_load64(trace_id));
+	return carried_fold(sum, wire_load64(trace_id + 8));
 }
 
 #endif

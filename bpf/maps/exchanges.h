@@ -1,34 +1,26 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-only */
 /*
- * Server exchanges that are being worked on, by exchange id: the context that outgoing messages continue. An entry
- * lives from the request's head to the end of its response; whoever holds an id asks here whether it is still alive.
+ * Server exchanges that are being worked on: the context that outgoing messages continue. An entry lives from the
+ * request's head to the end of its response; whoever holds an id asks here whether it is still alive. The id's low bits
+ * say where it lies: no hashing, no allocation; when that place is taken the next id is tried.
  */
 #ifndef WEFT_MAPS_EXCHANGES_H
 #define WEFT_MAPS_EXCHANGES_H
 
+#include "lib/ids.h"
 #include "wire/events.h"
 #include "wire/head_text.h"
 
-#define CARRIED_VALUE_MAX 64u
-
-/* A context value as received, for recognising it when the application forwards it. */
-struct carried_key {
-	__u32 tgid;
-	__u16 kind;		       /* enum carried_kind */
-	__u16 length;		       /* of the value */
-	__u8 value[CARRIED_VALUE_MAX]; /* zeros behind it */
-};
-WIRE_ASSERT(sizeof(struct carried_key) == 72, "carried_key layout");
-
-enum carried_kind { CARRIED_VALUE = 1, CARRIED_TRACE = 2 };
+#define EXCHANGE_SLOTS 32768u /* a power of two */
+#define EXCHANGE_TRIES 8u
 
 /* exchange.indexed */
 #define INDEXED_VALUE (1u << 0)
 #define INDEXED_TRACE (1u << 1)
 
-/* `id` stands at both ends: memory of a deleted entry is reused at once, a reader compares both after copying. */
+/* `id` stands at both ends: a place is used again at once, so a reader compares both after copying. */
 struct exchange {
-	__u64 id;
+	__u64 id; /* 0: free, or not complete yet */
 	__u64 connection_id;
 	__u32 tgid;
 	__u32 tid;
@@ -38,12 +30,19 @@ struct exchange {
 	__u16 tracestate_bytes;
 	__u16 baggage_bytes;
 	__u16 reserved;
+	__u64 received;	  /* text_sum of the context value as received; see INDEXED_VALUE */
 	__u32 generation; /* of the tracing of the process */
-	__u32 reserved2;
-	struct carried_key received; /* zeros: nothing that could be recognised */
+	__u32 claimed;
 	__u64 id_again;
 };
-WIRE_ASSERT(sizeof(struct exchange) == 152, "exchange layout");
+WIRE_ASSERT(sizeof(struct exchange) == 88, "exchange layout");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, EXCHANGE_SLOTS);
+	__type(key, __u32);
+	__type(value, struct exchange);
+} exchanges SEC(".maps");
 
 /* tracestate and baggage of an exchange, one behind the other. Two size classes; most exchanges need neither. */
 #define EXCHANGE_TEXT_SMALL 512u
@@ -55,14 +54,6 @@ struct exchange_text_small {
 struct exchange_text_large {
 	__u8 bytes[EXCHANGE_TEXT_LARGE];
 };
-
-struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__uint(max_entries, 65536);
-	__type(key, __u64);
-	__type(value, struct exchange);
-} exchanges SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
@@ -80,14 +71,63 @@ struct {
 	__type(value, struct exchange_text_large);
 } texts_large SEC(".maps");
 
-static __always_inline struct exchange *exchange_get(__u64 id)
+/* Order for other CPUs; x86 needs no more than the compiler's. */
+static __always_inline void exchange_set_id(struct exchange *e, __u64 id)
 {
-	return bpf_map_lookup_elem(&exchanges, &id);
+	barrier();
+	*(volatile __u64 *)&e->id = id;
+	barrier();
 }
 
-static __always_inline long exchange_add(const struct exchange *e)
+static __always_inline struct exchange *exchange_slot(__u64 id)
 {
-	return bpf_map_update_elem(&exchanges, &e->id, e, BPF_NOEXIST);
+	__u32 slot = id & (EXCHANGE_SLOTS - 1);
+
+	return bpf_map_lookup_elem(&exchanges, &slot);
+}
+
+/* The live exchange `id`, or NULL. What it says may change under the reader: see exchange_copy. */
+static __always_inline struct exchange *exchange_get(__u64 id)
+{
+	struct exchange *e = exchange_slot(id);
+
+	return e && *(volatile __u64 *)&e->id == id ? e : NULL;
+}
+
+/* A new id with a place for its exchange. 0: there is none. */
+static __always_inline __u64 exchange_claim(void)
+{
+	for (__u32 i = 0; i < EXCHANGE_TRIES; i++) {
+		__u64 id = new_exchange_id();
+		struct exchange *e = exchange_slot(id);
+
+		if (e && !__sync_val_compare_and_swap(&e->claimed, 0, 1)) {
+			__sync_fetch_and_add(&id_lanes[id_lane_index()].exchanges, 1);
+			return id;
+		}
+	}
+	return 0;
+}
+
+/* REQUIRES: a claim. From here on it can be found. */
+static __always_inline void exchange_publish(const struct exchange *from)
+{
+	struct exchange *e = exchange_slot(from->id);
+
+	if (!e)
+		return;
+	e->connection_id = from->connection_id;
+	e->tgid = from->tgid;
+	e->tid = from->tid;
+	e->ids = from->ids;
+	e->flags = from->flags;
+	e->indexed = from->indexed;
+	e->tracestate_bytes = from->tracestate_bytes;
+	e->baggage_bytes = from->baggage_bytes;
+	e->received = from->received;
+	e->generation = from->generation;
+	e->id_again = from->id;
+	exchange_set_id(e, from->id);
 }
 
 /* Copies the live exchange `id` to `out`. False: it is over. */
@@ -98,6 +138,7 @@ static __always_inline bool exchange_copy(__u64 id, struct exchange *out)
 	if (!e)
 		return false;
 	__builtin_memcpy(out, e, sizeof(*out));
+	barrier();
 	return *(volatile __u64 *)&e->id == id && *(volatile __u64 *)&e->id_again == id && out->id == id;
 }
 
@@ -109,13 +150,25 @@ static __always_inline long exchange_text_add(__u64 id, __u32 bytes, const void 
 	return bpf_map_update_elem(&texts_large, &id, text, BPF_ANY);
 }
 
+/* The place of `id` is free again. */
+static __always_inline void exchange_free(__u64 id)
+{
+	struct exchange *e = exchange_slot(id);
+
+	if (!e)
+		return;
+	exchange_set_id(e, 0);
+	__sync_fetch_and_add(&id_lanes[id_lane_index()].exchanges, -1);
+	__sync_lock_test_and_set(&e->claimed, 0);
+}
+
 static __always_inline void exchange_remove(const struct exchange *e)
 {
 	__u64 id = e->id;
 	__u32 bytes = (__u32)e->tracestate_bytes + e->baggage_bytes;
 
 	/* The entry first: whoever copies the texts asks for it afterwards. */
-	bpf_map_delete_elem(&exchanges, &id);
+	exchange_free(id);
 	if (bytes > EXCHANGE_TEXT_SMALL)
 		bpf_map_delete_elem(&texts_large, &id);
 	else if (bytes)

@@ -7,7 +7,7 @@
 #define WEFT_MAPS_SCRATCH_H
 
 #include "maps/connections.h"
-#include "maps/exchanges.h"
+#include "maps/carried.h"
 #include "wire/baggage.h"
 #include "wire/settings.h"
 #include "wire/traceparent.h"
@@ -50,6 +50,9 @@ struct message {
 	__u32 rolled_back; /* the head at head_at is to be looked at again */
 	__u32 failed;	   /* enum park_reason */
 	__u32 heads, body; /* heads completed and body bytes passed in this run */
+	__u32 scatter;	   /* elements of the message */
+	__u32 shared;	   /* some of its pages are not private */
+	__u32 windowed;	   /* data and data_end may be elsewhere than at the message's start */
 };
 
 struct scratch {
@@ -68,7 +71,7 @@ struct scratch {
 	struct message message;
 	struct half half; /* sk_msg works on a copy, so that a head can be looked at again */
 	struct traceparent incoming __attribute__((aligned(8)));
-	struct carried_key key;
+	__u64 value_sum; /* of the context value at hand; see maps/carried.h */
 	struct exchange exchange;
 	struct parent parent;
 	struct decision decision;
@@ -99,11 +102,14 @@ struct {
 
 static __always_inline struct scratch *scratch_claim(__u32 program, __u32 slots)
 {
-	__u32 first = bpf_get_smp_processor_id() * 4;
+	__u32 slot = bpf_get_smp_processor_id() * 4;
 
-	for (__u32 i = 0; i < 8; i++) {
-		__u32 slot = slots ? (first + i) % slots : 0;
-		struct scratch *s = bpf_map_lookup_elem(&scratch_slots, &slot);
+	for (__u32 i = 0; i < 8; i++, slot++) {
+		struct scratch *s;
+
+		if (slot >= slots)
+			slot = 0;
+		s = bpf_map_lookup_elem(&scratch_slots, &slot);
 
 		if (s && !s->claimed && !__sync_val_compare_and_swap(&s->claimed, 0, 1)) {
 			s->program = program;

@@ -53,7 +53,7 @@ static __always_inline void message_bulk(struct connection *c, struct scratch *s
 static __always_inline int message_parse(struct sk_msg_md *m, struct connection *c, struct process_entry *p,
 					 struct tcp_sock *tp, struct scratch *s)
 {
-	__u32 position = tp->write_seq, size = m->size, scatter = message_scatter(m), take;
+	__u32 position = tp->write_seq, size = m->size, scatter, take;
 	__s32 ahead = (__s32)(c->send.next_seq - position);
 	struct message *message = &s->message;
 	/* Each piece of a zero-copy send is a notification of its own: those are never cut. */
@@ -61,9 +61,11 @@ static __always_inline int message_parse(struct sk_msg_md *m, struct connection 
 
 	message->size = size;
 	message->space = message_space(tp);
+	message->windowed = 0;
+	message_look(m, message);
 	message->zerocopy = whole = message_zerocopy(tp);
 	if (whole) { /* each element of a member's message is a notification of its own: at least make them one */
-		bpf_msg_pull_data(m, 0, size, 0);
+		message_pull(m, message, 0, size);
 		message_release(c, s, INJECTION_ZEROCOPY);
 	} else if (message_unsafe_call(tp)) {
 		count_parked(PROGRAM_MESSAGE, PARK_UNSAFE_CALL);
@@ -72,6 +74,7 @@ static __always_inline int message_parse(struct sk_msg_md *m, struct connection 
 	message->cut = message->changed = message->rolled_back = message->failed = 0;
 	message->heads = message->body = 0;
 	message->head_at = -1;
+	scatter = message->scatter;
 	if (ahead < 0) {
 		__u32 gap = -ahead;
 		if (!http1_in_data(&c->send.http1) || gap >= c->send.http1.left)
@@ -109,7 +112,7 @@ static __always_inline int message_parse(struct sk_msg_md *m, struct connection 
 	if (message->cut) {
 		take = message->cut;
 		c->send.next_seq = position + take;
-		scatter = message_scatter(m);
+		scatter = message->scatter;
 		/* The part before a head that waits is untouched and may not fit either. */
 		if (message->cut != message->offset && message_need(take, scatter) > message->space)
 			take = message_portion(take, message->space, scatter);
@@ -117,7 +120,7 @@ static __always_inline int message_parse(struct sk_msg_md *m, struct connection 
 		return SK_PASS;
 	}
 	size = message->size;
-	scatter = message_scatter(m);
+	scatter = message->scatter;
 	c->send.next_seq = position + size;
 fit:
 	/*

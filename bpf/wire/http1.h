@@ -47,8 +47,8 @@ WIRE_INLINE void http1_run_name(struct http1_scan *s, __u32 *at)
 	if (h->state == HTTP1_LINE && rest >= 8 && http1_is_token_byte(*p)) {
 		if (!http1_may_matter(wire_load64(p) | 0x2020202020202020ULL, 8))
 			h->state = HTTP1_NAME_SKIP;
-		else if (rest >= 24)
-			http1_run_known_name(h, p, at);
+		else
+			http1_run_known_name(h, p, at, rest);
 	}
 	if (h->state != HTTP1_NAME_SKIP)
 		return;
@@ -70,7 +70,31 @@ WIRE_INLINE void http1_run_value_start(struct http1_scan *s, __u32 *at)
 	}
 }
 
-/* The loop's body: what can be seen whole at once, then a run of plain bytes, then one byte. */
+/* CR LF after a value that is complete, or in place of a header line. 1 = found. */
+WIRE_INLINE bool http1_run_line_end(struct http1_scan *s, __u32 at)
+{
+	struct http1 *h = s->http;
+	const __u8 *p = http1_at(s, at);
+
+	if (at + 2 > s->end || p[0] != '\r' || p[1] != '\n')
+		return false;
+	if (h->state == HTTP1_LINE) {
+		h->blank_at = at + s->to_offset;
+		h->state = HTTP1_BLANK_LF;
+		s->event = HTTP1_HEAD;
+	} else if (h->state == HTTP1_VALUE) {
+		http1_value_ends(h, at + s->to_offset);
+		h->state = HTTP1_LINE;
+	} else if (h->state == HTTP1_VALUE_SKIP || h->state == HTTP1_LENGTH) {
+		h->state = HTTP1_LINE;
+	} else {
+		return false;
+	}
+	s->at = at + 2;
+	return true;
+}
+
+/* The loop's body: what can be seen whole at once, then a run of plain bytes, then the line's end or one byte. */
 WIRE_STEP http1_step(__u32 i, void *arg)
 {
 	struct http1_scan *s = (struct http1_scan *)arg;
@@ -98,6 +122,8 @@ WIRE_STEP http1_step(__u32 i, void *arg)
 			return at >= s->end;
 		}
 	}
+	if (http1_run_line_end(s, at))
+		return s->event ? 1 : 0;
 	s->at = at;
 	if (at >= s->end)
 		return 1;

@@ -6,7 +6,13 @@
 #include "wire/http1_bytes.h"
 #include "wire/words.h"
 
-/* Bytes from p on that are no control bytes, as far as eight-byte steps below `rest` tell; at most 64. */
+/* Bytes below the first mark; the marks are the top bits of their bytes, and not none. */
+WIRE_INLINE __u32 http1_bytes_below(__u64 marks)
+{
+	return (__u32)((((marks & -marks) - 1) & 0x0101010101010101ULL) * 0x0101010101010101ULL >> 56) - 1;
+}
+
+/* Of the `rest` bytes from p on, how many come before a control byte; looks at no more than 64, and behind the rest. */
 WIRE_INLINE __u32 http1_plain_run(const __u8 *p, __u32 rest)
 {
 	__u32 n = 0;
@@ -15,19 +21,15 @@ WIRE_INLINE __u32 http1_plain_run(const __u8 *p, __u32 rest)
 #pragma unroll
 #endif
 	for (int i = 0; i < 8; i++) {
-		__u64 marks;
+		__u64 marks = http1_control_marks(wire_load64(p + 8 * i));
 
-		if (rest < 8)
-			return n;
-		marks = http1_control_marks(wire_load64(p + 8 * i));
-		if (marks) /* the mark is the top bit of its byte: that many bytes lie wholly below */
-			return n +
-			       (__u32)((((marks & -marks) - 1) & 0x0101010101010101ULL) * 0x0101010101010101ULL >> 56) -
-			       1;
+		if (marks) {
+			n += http1_bytes_below(marks);
+			break;
+		}
 		n += 8;
-		rest -= 8;
 	}
-	return n;
+	return n < rest ? n : rest;
 }
 
 /* One mark for each byte that is no http1_is_name_byte. */
@@ -36,7 +38,7 @@ WIRE_INLINE __u64 http1_name_marks(__u64 x)
 	return word_equal(x, ':') | (~word_at_least(x, 0x21) & WORD_HIGH) | (x & WORD_HIGH);
 }
 
-/* Bytes of a name from p on, in at most three steps of eight. */
+/* Of the `rest` bytes from p on, how many are bytes of a name; looks at no more than 24, and behind the rest. */
 WIRE_INLINE __u32 http1_name_run(const __u8 *p, __u32 rest)
 {
 	__u32 n = 0;
@@ -45,19 +47,15 @@ WIRE_INLINE __u32 http1_name_run(const __u8 *p, __u32 rest)
 #pragma unroll
 #endif
 	for (int i = 0; i < 3; i++) {
-		__u64 marks;
+		__u64 marks = http1_name_marks(wire_load64(p + 8 * i));
 
-		if (rest < 8)
-			return n;
-		marks = http1_name_marks(wire_load64(p + 8 * i));
-		if (marks)
-			return n +
-			       (__u32)((((marks & -marks) - 1) & 0x0101010101010101ULL) * 0x0101010101010101ULL >> 56) -
-			       1;
+		if (marks) {
+			n += http1_bytes_below(marks);
+			break;
+		}
 		n += 8;
-		rest -= 8;
 	}
-	return n;
+	return n < rest ? n : rest;
 }
 
 /*
@@ -97,34 +95,35 @@ WIRE_INLINE void http1_run_method(struct http1 *h, const __u8 *p, __u32 *at)
 	*at += bytes;
 }
 
-/* The name of a header that matters, colon included. REQUIRES: 24 bytes may be looked at. */
-WIRE_INLINE void http1_run_known_name(struct http1 *h, const __u8 *p, __u32 *at)
+/* The name of a header that matters, colon included, when it lies whole in the `rest` bytes from p on. */
+WIRE_INLINE void http1_run_known_name(struct http1 *h, const __u8 *p, __u32 *at, __u32 rest)
 {
 	const __u64 fold = 0x2020202020202020ULL;
 	__u64 first = wire_load64(p) | fold, second = wire_load64(p + 8) | fold, third = wire_load64(p + 16) | fold;
 
 	if (first == HTTP1_CONTENT_ && (second & 0xffffffffffffffULL) == 0x3a6874676e656cULL && p[7] == '-' &&
-	    p[14] == ':') {
+	    p[14] == ':' && rest >= 15) {
 		h->state = HTTP1_LENGTH_START;
 		*at += 15;
-	} else if (first == HTTP1_TRACEPAR && (second & 0xffffffffULL) == 0x3a746e65ULL && p[11] == ':') {
+	} else if (first == HTTP1_TRACEPAR && (second & 0xffffffffULL) == 0x3a746e65ULL && p[11] == ':' && rest >= 12) {
 		h->traceparent_lines++;
 		h->field = HTTP1_FIELD_TRACEPARENT;
 		h->state = HTTP1_VALUE_START;
 		*at += 12;
-	} else if (first == HTTP1_TRACESTA && (second & 0xffffffULL) == 0x3a6574ULL && p[10] == ':') {
+	} else if (first == HTTP1_TRACESTA && (second & 0xffffffULL) == 0x3a6574ULL && p[10] == ':' && rest >= 11) {
 		h->field = HTTP1_FIELD_TRACESTATE;
 		h->state = HTTP1_VALUE_START;
 		*at += 11;
-	} else if (first == HTTP1_BAGGAGE_ && p[7] == ':') {
+	} else if (first == HTTP1_BAGGAGE_ && p[7] == ':' && rest >= 8) {
 		h->field = HTTP1_FIELD_BAGGAGE;
 		h->state = HTTP1_VALUE_START;
 		*at += 8;
 	} else if (first == HTTP1_TRANSFER && second == 0x6e69646f636e652dULL && (third & 0xffffULL) == 0x3a67ULL &&
-		   p[8] == '-' && p[17] == ':') {
+		   p[8] == '-' && p[17] == ':' && rest >= 18) {
 		h->state = HTTP1_CODING_START;
 		*at += 18;
-	} else if (first == HTTP1_CONTENT_ && p[7] == '-' && (second & 0xffffffffffffULL) != 0x6874676e656cULL) {
+	} else if (first == HTTP1_CONTENT_ && p[7] == '-' && rest >= 14 &&
+		   (second & 0xffffffffffffULL) != 0x6874676e656cULL) {
 		h->state = HTTP1_NAME_SKIP; /* content-type and the like */
 		*at += 8;
 	}

@@ -21,8 +21,9 @@ struct kernel_settings {
 	__u32 flags;
 	__u32 header_bytes; /* head text sent up per request, at most 4096 */
 	__u32 scratch_slots;
-	__u32 reserved;
+	__u32 id_lane_bits; /* of an exchange id; at most 6, enough for all CPUs or 6 */
 	__u64 bulk_bytes;
+	__u64 seed[4]; /* random: span ids, both halves of trace ids, text sums */
 };
 
 /* process_entry.flags: what discovery decided */
@@ -107,11 +108,17 @@ struct sweep_order {
 	__u32 reserved;
 };
 
-/* Exchange ids: one counter for each lane of CPUs, so that they do not share cache lines. */
-#define EXCHANGE_ID_LANES 64u
+/*
+ * Ids and live server exchanges, counted in one lane for a CPU (or several), so that CPUs do not share cache lines.
+ * What was counted up in one lane may be counted down in another: only the sum over all lanes means something.
+ */
+#define ID_LANES 64u /* a power of two */
 struct id_lane {
-	__u64 next;
-	__u8 reserved[56];
+	__u64 next;	 /* exchange ids */
+	__u64 random;	 /* span and trace ids */
+	__u64 exchanges; /* in the table of live ones */
+	__u64 carried;	 /* of those, with a received context */
+	__u8 reserved[32];
 };
 
 struct kernel_counters {

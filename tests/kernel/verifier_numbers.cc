@@ -68,8 +68,9 @@ void switch_all_on(bpf_object* object) {
   const kernel_settings settings{.flags = ~static_cast<__u32>(SETTING_DISCARD_EVENTS),
                                  .header_bytes = 4096,
                                  .scratch_slots = 8,
-                                 .reserved = 0,
-                                 .bulk_bytes = 8u << 20};
+                                 .id_lane_bits = 1,
+                                 .bulk_bytes = 8u << 20,
+                                 .seed = {}};
   std::memcpy(data.data() + offset, &settings, sizeof settings);
   bpf_map__set_initial_value(map, data.data(), data.size());
 }

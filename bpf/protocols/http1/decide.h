@@ -24,12 +24,47 @@ static __always_inline bool has_lines(const struct text_lines *lines)
 	return lines->count || lines->more;
 }
 
-/* The exchange that s->exchange holds received the very value in s->key. */
+/* The exchange that s->exchange holds received the value of s->value_sum. */
 static __always_inline bool received_this(const struct scratch *s)
 {
-	return (s->exchange.indexed & INDEXED_VALUE) && s->exchange.received.tgid == s->key.tgid &&
-	       s->exchange.received.length == s->key.length &&
-	       !__builtin_memcmp(s->exchange.received.value, s->key.value, CARRIED_VALUE_MAX);
+	return (s->exchange.indexed & INDEXED_VALUE) && s->exchange.tgid == s->pid_tgid >> 32 &&
+	       s->exchange.received == s->value_sum;
+}
+
+enum carried_by { CARRIED_BY_NONE = 0, CARRIED_BY_ONE, CARRIED_BY_SEVERAL };
+
+/* Who of the live exchanges received the value of s->value_sum? When it is one, it is in s->exchange. */
+WIRE_GLOBAL int carried_by(struct scratch *s)
+{
+	if (!s)
+		return CARRIED_BY_NONE;
+	for (__u32 choice = 0; choice < 2; choice++) {
+		__u64 cell = carried_get(s->value_sum, choice);
+
+		if (!CARRIED_COUNT(cell))
+			return CARRIED_BY_NONE;
+		if (CARRIED_COUNT(cell) == 1) /* when it received something else, or has just ended, nobody has */
+			return exchange_copy(CARRIED_ID(cell), &s->exchange) && received_this(s) ? CARRIED_BY_ONE
+												 : CARRIED_BY_NONE;
+	}
+	return CARRIED_BY_SEVERAL;
+}
+
+/* Did a live exchange of this process come with the trace id of s->incoming? */
+static __always_inline bool trace_is_known(struct scratch *s)
+{
+	__u64 sum = carried_sum_of_trace(s->pid_tgid >> 32, s->incoming.trace_id);
+
+	for (__u32 choice = 0; choice < 2; choice++) {
+		__u64 cell = carried_get(sum, choice);
+
+		if (!CARRIED_COUNT(cell))
+			return false;
+		if (CARRIED_COUNT(cell) == 1)
+			return exchange_copy(CARRIED_ID(cell), &s->exchange) && (s->exchange.indexed & INDEXED_TRACE) &&
+			       !__builtin_memcmp(s->exchange.ids.trace_id, s->incoming.trace_id, 16);
+	}
+	return true;
 }
 
 /* Headers of the inject formats that the message lacks and the parent has. */
@@ -81,8 +116,7 @@ static __always_inline int decide_carrying(struct connection *c, const struct ht
 {
 	__u32 start = h->traceparent.start, end = h->traceparent.end;
 	struct text_range range;
-	__u64 sum = 0;
-	int result;
+	int by = CARRIED_BY_NONE, result;
 
 	s->facts |= REQUEST_HAS_CONTEXT;
 	if (h->traceparent_lines > 1 || (h->flags & HTTP1_TEXT_LOST))
@@ -90,16 +124,12 @@ static __always_inline int decide_carrying(struct connection *c, const struct ht
 	text_trim(&s->text, &start, &end);
 	range.start = start;
 	range.end = end;
-	if (p->live > 0 && carried_key_of_value(s, range))
-		sum = carried_get(&s->key);
-	if (CARRIED_COUNT(sum) == 1) {
-		if (exchange_copy(CARRIED_ID(sum), &s->exchange) && received_this(s))
-			return decide_forwarded(c, h, s, end - start);
-		sum = 0; /* it has just ended */
-	}
-	if (CARRIED_COUNT(sum) > 1) {
-		/* Several live requests came with this value: only the thread can tell which. attribute_task leaves the
-		 * candidate in s->exchange. */
+	if (p->live > 0 && value_sum(s, range))
+		by = carried_by(s);
+	if (by == CARRIED_BY_ONE)
+		return decide_forwarded(c, h, s, end - start);
+	if (by == CARRIED_BY_SEVERAL) {
+		/* Only the thread can tell which. attribute_task leaves the candidate in s->exchange. */
 		if (attribute_task(s, p) != ATTRIBUTION_NONE && received_this(s))
 			return decide_forwarded(c, h, s, end - start);
 		return decided(s, INJECTION_AMBIGUOUS, ATTRIBUTION_NONE, 0);
@@ -109,12 +139,9 @@ static __always_inline int decide_carrying(struct connection *c, const struct ht
 		s->facts |= REQUEST_INVALID_CONTEXT;
 		return decided(s, INJECTION_INVALID_CARRIED, ATTRIBUTION_NONE, 0);
 	}
-	if (p->live > 0) {
-		carried_key_of_trace(s, s->incoming.trace_id);
-		if (carried_get(&s->key)) {
-			s->facts |= REQUEST_FOREIGN_PARENT;
-			return decided(s, INJECTION_INSTRUMENTED, ATTRIBUTION_NONE, 0);
-		}
+	if (p->live > 0 && trace_is_known(s)) {
+		s->facts |= REQUEST_FOREIGN_PARENT;
+		return decided(s, INJECTION_INSTRUMENTED, ATTRIBUTION_NONE, 0);
 	}
 	return decided(s, INJECTION_OWN_HEADER, ATTRIBUTION_NONE, 0);
 }

@@ -15,10 +15,22 @@
 #define HTTP1_TRACESTATE_LINE 14u  /* "tracestate: " + CRLF */
 #define HTTP1_BAGGAGE_LINE 11u	   /* "baggage: " + CRLF */
 
-/* The new value of the traceparent header goes to the start of s->staging. */
+/* The new value of the traceparent header, to s->staging. */
 static __always_inline void http1_stage_value(struct scratch *s, __u32 at)
 {
 	traceparent_format(s->staging.bytes + at, s->parent.trace_id, s->decision.span_id, s->parent.flags);
+}
+
+/* The same to stand in place of a value of `room` bytes: spaces fill up in front, where every reader skips them. */
+static __always_inline void http1_stage_over(struct scratch *s, __u32 room)
+{
+	__u32 pad = room - TRACEPARENT_BYTES;
+
+#pragma unroll
+	for (__u32 i = 0; i < 256; i += 8)
+		wire_store64(s->staging.bytes + i, 0x2020202020202020ULL);
+	WIRE_OPAQUE(pad);
+	http1_stage_value(s, pad & 255);
 }
 
 /*
@@ -98,6 +110,17 @@ static __always_inline int http1_wait(struct message *message)
 	return INJECTION_NO_BUDGET;
 }
 
+/* What an insertion has split becomes one element again, as far as it pays: several go out as several segments. */
+static __always_inline void http1_linearise(struct sk_msg_md *m, struct message *message)
+{
+	__u32 linear = message->size <= MESSAGE_LINEAR_MAX ? message->size : message->offset;
+
+	if (!message_pull(m, message, 0, linear)) /* failing does no harm */
+		message->windowed = 0;
+	if (message->offset < message->size && message_need(message->size, message->scatter) > message->space)
+		message->cut = message->offset;
+}
+
 /* Carries out s->decision on the head that ends at message->offset. Returns what became of it (enum injection_result).
  */
 WIRE_GLOBAL int http1_write_head(struct sk_msg_md *m, struct connection *c, struct scratch *s)
@@ -120,7 +143,7 @@ WIRE_GLOBAL int http1_write_head(struct sk_msg_md *m, struct connection *c, stru
 
 		value_at = end - back;
 		value_end = value_at + h->traceparent.end - h->traceparent.start;
-		if (back > end || value_end - value_at > 255) {
+		if (back > end || value_end - value_at > 255 || value_end - value_at < TRACEPARENT_BYTES) {
 			over = false;
 			result = INJECTION_SPLIT_HEAD;
 		}
@@ -133,23 +156,23 @@ WIRE_GLOBAL int http1_write_head(struct sk_msg_md *m, struct connection *c, stru
 		return result;
 	if (message->zerocopy)
 		return INJECTION_ZEROCOPY;
-	if (message_shared(m))
+	if (message->shared)
 		return INJECTION_SHARED_PAGES;
 	if (writes)
 		inserted = http1_stage_lines(s, writes);
 	/* Also for writing in place: a partial send would leave half an id, because the rest is sent again as it was.
 	 */
-	if (message_need(end + inserted, message_scatter(m) + 2) > message->space)
+	if (message_need(end + inserted, message->scatter + 2) > message->space)
 		return message->head_at > 0 ? http1_wait(message) : INJECTION_NO_BUDGET;
 	if (end > MESSAGE_FIRST_MAX)
 		return message->head_at > 0 ? http1_wait(message) : INJECTION_TOO_LARGE;
-	if (bpf_msg_pull_data(m, 0, end, 0)) {
+	if (message->scatter > 1 && message_pull(m, message, 0, end)) {
 		count_fault(PROGRAM_MESSAGE, FAULT_PULL);
 		return INJECTION_HELPER_FAILED;
 	}
-	if (inserted && message_scatter(m) > SCATTER_MAX) {
-		bpf_msg_pull_data(m, 0, message->size < 60000 ? message->size : 60000, 0);
-		if (message_scatter(m) > SCATTER_MAX) {
+	if (inserted && message->scatter > SCATTER_MAX) {
+		message_pull(m, message, 0, message->size < 60000 ? message->size : 60000);
+		if (message->scatter > SCATTER_MAX) {
 			if (!over)
 				return INJECTION_SCATTER;
 			inserted = 0;
@@ -165,19 +188,14 @@ WIRE_GLOBAL int http1_write_head(struct sk_msg_md *m, struct connection *c, stru
 			message->offset += inserted;
 			message->changed = 1;
 		}
+		message_look(m, message);
 	}
 	if (over) {
-		http1_stage_value(s, 0);
-		result = message_overwrite(m, s, value_at, value_end, TRACEPARENT_BYTES) ? INJECTION_HELPER_FAILED
-											 : INJECTION_OVERWRITTEN;
+		http1_stage_over(s, value_end - value_at);
+		result = message_overwrite(m, s, value_at, value_end) ? INJECTION_HELPER_FAILED : INJECTION_OVERWRITTEN;
 	}
-	if (inserted) {
-		__u32 linear = message->size <= MESSAGE_LINEAR_MAX ? message->size : message->offset;
-
-		bpf_msg_pull_data(m, 0, linear, 0); /* failing does no harm */
-		if (message->offset < message->size && message_need(message->size, message_scatter(m)) > message->space)
-			message->cut = message->offset;
-	}
+	if (inserted)
+		http1_linearise(m, message);
 	return result;
 }
 
@@ -198,17 +216,17 @@ WIRE_GLOBAL int http1_overwrite_early(struct sk_msg_md *m, struct connection *c,
 	h = &s->half.http1;
 	back = h->head_bytes - h->traceparent.start;
 	if (h->traceparent_lines != 1 || !h->traceparent.end || (h->flags & HTTP1_TEXT_LOST) ||
-	    back > message->offset || c->overwritten || message->zerocopy || message_shared(m))
+	    back > message->offset || c->overwritten || message->zerocopy || message->shared)
 		return 0;
 	value_at = message->offset - back;
 	value_end = value_at + h->traceparent.end - h->traceparent.start;
-	if (value_end - value_at > 255 || value_end > MESSAGE_FIRST_MAX)
+	if (value_end - value_at > 255 || value_end - value_at < TRACEPARENT_BYTES || value_end > MESSAGE_FIRST_MAX)
 		return 0;
 	http1_decide(c, h, s, p);
-	if (!(s->decision.writes & WRITE_OVER) || message_need(value_end, message_scatter(m) + 1) > message->space)
+	if (!(s->decision.writes & WRITE_OVER) || message_need(value_end, message->scatter + 1) > message->space)
 		return 0;
-	http1_stage_value(s, 0);
-	if (message_overwrite(m, s, value_at, value_end, TRACEPARENT_BYTES))
+	http1_stage_over(s, value_end - value_at);
+	if (message_overwrite(m, s, value_at, value_end))
 		return 0;
 	c->overwritten = 1;
 	c->overwritten_parent = s->parent;
@@ -271,12 +289,19 @@ WIRE_GLOBAL int http1_message_head(struct sk_msg_md *m, struct connection *c, st
 /* Up to `most` bytes at message->offset into the text at index `to`. Returns how many, 0 = failed. */
 static __always_inline __u32 http1_message_load(struct sk_msg_md *m, struct scratch *s, __u32 to, __u32 most)
 {
-	__u32 offset = s->message.offset;
-	__u64 n = s->message.size - offset;
+	struct message *message = &s->message;
+	__u32 offset = message->offset, skip = 0;
+	__u64 n = message->size - offset;
 
 	if (n > most)
 		n = most;
-	if (bpf_msg_pull_data(m, offset, offset + n, 0) || (__u64)m->data_end - (__u64)m->data < n) {
+	if (message->scatter == 1 && !message->shared && !message->windowed && offset < 0xffff) {
+		skip = offset; /* it lies before us as it is */
+	} else if (message_pull(m, message, offset, offset + n)) {
+		count_fault(PROGRAM_MESSAGE, FAULT_PULL);
+		return 0;
+	}
+	if ((__u64)m->data_end - (__u64)m->data < skip + n) {
 		count_fault(PROGRAM_MESSAGE, FAULT_PULL);
 		return 0;
 	}
@@ -284,7 +309,9 @@ static __always_inline __u32 http1_message_load(struct sk_msg_md *m, struct scra
 	WIRE_OPAQUE(to);
 	if (n == 0 || n > HTTP1_WINDOW || to > HTTP1_TEXT_KEPT)
 		return 0;
-	if (bpf_probe_read_kernel(s->text.bytes + to, n, (void *)(long)m->data))
+	WIRE_OPAQUE(skip);
+	skip &= 0xffff;
+	if (bpf_probe_read_kernel(s->text.bytes + to, n, (void *)(long)m->data + skip))
 		return 0;
 	return n;
 }

@@ -5,7 +5,7 @@
 
 #include "lib/exchange.h"
 
-/* Ids of s->exchange from the head, or a new root. Returns whether s->key holds the received value. */
+/* Ids of s->exchange from the head, or a new root. Returns whether s->value_sum is that of the received value. */
 static __always_inline bool server_context(const struct http1 *h, struct scratch *s)
 {
 	__u32 start = h->traceparent.start, end = h->traceparent.end;
@@ -21,7 +21,7 @@ static __always_inline bool server_context(const struct http1 *h, struct scratch
 			text_trim(&s->text, &start, &end);
 			range.start = start;
 			range.end = end;
-			received = carried_key_of_value(s, range);
+			received = value_sum(s, range);
 			if (traceparent_parse(&s->text, range, &s->incoming) == TRACEPARENT_OK)
 				out->attribution = ATTRIBUTION_INCOMING;
 		}
@@ -97,13 +97,22 @@ WIRE_GLOBAL int http1_server_request(struct connection *c, struct http1 *h, stru
 		return 0;
 	e = &s->exchange;
 	s->facts = h->flags & HTTP1_IS_10 ? REQUEST_HTTP10 : 0;
-	e->id = new_exchange_id();
 	new_span_id(e->ids.span_id);
 	received = server_context(h, s);
 	e->tracestate_bytes = e->baggage_bytes = 0;
-	if (!pending_push(c, s, e->id, h->method, h->method == HTTP1_METHOD_CONNECT || (h->flags & HTTP1_HAS_UPGRADE)))
-		return 0;
 	anonymous = exchange_is_anonymous(s, p, received);
+	e->id = anonymous ? new_exchange_id() : exchange_claim();
+	if (!e->id) {
+		count_fault(s->program, FAULT_MAP_FULL);
+		anonymous = true;
+		e->id = new_exchange_id();
+	}
+	if (!pending_push(c, s, e->id, h->method,
+			  h->method == HTTP1_METHOD_CONNECT || (h->flags & HTTP1_HAS_UPGRADE))) {
+		if (!anonymous)
+			exchange_free(e->id);
+		return 0;
+	}
 	if (!anonymous && (h->tracestate.count || h->baggage.count))
 		http1_server_keep_texts(h, s);
 	s->event.request.ids = e->ids;
