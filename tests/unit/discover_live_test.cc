@@ -55,6 +55,28 @@ TEST_CASE("live: a Python program, its environment, its shell child and its end"
   unlink(script.c_str());
 }
 
+TEST_CASE("live: a script started by fexecve is called by its file") {
+  ManualClock clock;
+  FakeTarget target;
+  ResourceTable resources({}, clock);
+  const std::string name = "cart-" + std::to_string(getpid());
+  const std::string script = (std::filesystem::temp_directory_path() / (name + ".py")).string();
+  std::ofstream(script) << "#!/usr/bin/python3\nimport sys\nprint('up', flush=True)\nsys.stdin.read()\n";
+  std::filesystem::permissions(script, std::filesystem::perms::owner_all);
+  Child child({"python3", "-c",
+               "import os\n"
+               "fd = os.open('" +
+                   script +
+                   "', os.O_RDONLY)\n"
+                   "os.set_inheritable(fd, True)\n"
+                   "os.execve(fd, ['shown to nobody'], os.environ)\n"});
+  CHECK(child.read_line() == "up");
+  Discoverer discoverer({}, target, resources, clock);
+  REQUIRE(discoverer.attach(child.pid()));
+  CHECK(resources.of(child.pid())->service_name == name);
+  unlink(script.c_str());
+}
+
 TEST_CASE("live: a listening port, and the thread of a process") {
   ManualClock clock;
   FakeTarget target;

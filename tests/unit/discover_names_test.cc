@@ -77,6 +77,23 @@ TEST_CASE("program name: script, module, jar or executable") {
   }
 }
 
+TEST_CASE("program name: a file given by descriptor is never called by the descriptor's number") {
+  CHECK(program_name(process("/memfd:shop", {"x"})) == "shop");
+  CHECK(program_name(process("/memfd:", {"x"})) == "unknown_service");
+  for (const std::string path : {"/dev/fd/3", "/proc/self/fd/3"}) {
+    CAPTURE(path);
+    auto script = process("/usr/bin/python3.11", {"/usr/bin/python3", path, "--port", "80"});
+    CHECK(program_name(script) == "python");
+    script.descriptor_file = "/srv/orders.py";
+    CHECK(program_name(script) == "orders");
+    script.descriptor_file = "/memfd:cart";
+    CHECK(program_name(script) == "cart");
+    CHECK(program_name(process("/memfd:python3", {path, "orders.py"})) == "orders");
+    CHECK(program_name(process("/usr/bin/python3", {path})) == "python");
+  }
+  CHECK(program_name(process("/bin/bash", {"bash", "/dev/fd/run.sh"})) == "run");
+}
+
 TEST_CASE("program name: never empty, never broken text") {
   ProcessInfo nameless;
   CHECK(program_name(nameless) == "unknown_service");

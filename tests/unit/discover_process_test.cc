@@ -53,6 +53,22 @@ TEST_CASE("process: a replaced executable keeps its name") {
   CHECK(info->executable_deleted);
 }
 
+TEST_CASE("process: what an argument like /dev/fd/3 stands for, as long as it can be a program") {
+  namespace fs = std::filesystem;
+  FakeProc proc;
+  proc.put({.pid = 42, .exe = "/usr/bin/python3.11", .args = {"/usr/bin/python3", "/dev/fd/3"}});
+  const std::string script = proc.root() + "/orders.py";
+  std::ofstream(script) << "#!/usr/bin/python3\n";
+  fs::permissions(script, fs::perms::owner_all);
+  const ProcFiles files(proc.root());
+  const ProcessReader reader(files, nullptr);
+  CHECK(reader.read(42)->descriptor_file.empty());  // closed
+  fs::create_symlink(script, proc.directory(42) / "fd/3");
+  CHECK(reader.read(42)->descriptor_file == script);
+  fs::permissions(script, fs::perms::owner_read);  // as a log file that got the number since
+  CHECK(reader.read(42)->descriptor_file.empty());
+}
+
 TEST_CASE("process: kernel threads, ended and half readable processes are no errors") {
   FakeProc proc;
   const ProcFiles files(proc.root());

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "discover/process_info.h"
 
+#include <sys/stat.h>
+
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <cstring>
@@ -71,11 +74,37 @@ void take_variable(std::string_view entry, EnvironmentHints& hints) {
   if (is_exporter_setting(name)) hints.exporter_names.emplace_back(name);
 }
 
+// Descriptors are closed and opened again: one that now is a log file or a socket tells no name, so the file has to be
+// one that can be executed, as a script given to fexecve is.
+std::string descriptor_file(const ProcFiles& files, pid_t pid, const std::vector<std::string>& args) {
+  const auto arg = std::find_if(args.begin(), args.end(), [](const auto& a) { return !descriptor_number(a).empty(); });
+  if (arg == args.end()) return {};
+  const std::string descriptor = "fd/" + std::string(descriptor_number(*arg));
+  struct stat facts{};
+  if (stat(files.path(pid, descriptor).c_str(), &facts) != 0 || !S_ISREG(facts.st_mode) ||
+      (facts.st_mode & 0111) == 0) {
+    return {};
+  }
+  std::string file = files.link(pid, descriptor).value_or("");
+  if (file.ends_with(kDeleted)) file.resize(file.size() - kDeleted.size());
+  return file;
+}
+
 }  // namespace
 
 std::string_view base_name(std::string_view path) {
   const std::size_t slash = path.rfind('/');
   return slash == std::string_view::npos ? path : path.substr(slash + 1);
+}
+
+std::string_view descriptor_number(std::string_view path) {
+  for (const std::string_view folder : {"/dev/fd/", "/proc/self/fd/"}) {
+    if (!path.starts_with(folder)) continue;
+    const std::string_view number = path.substr(folder.size());
+    const bool digits = std::all_of(number.begin(), number.end(), [](char c) { return c >= '0' && c <= '9'; });
+    return digits ? number : std::string_view{};
+  }
+  return {};
 }
 
 std::string ProcessInfo::command_line() const {
@@ -102,6 +131,7 @@ std::optional<ProcessInfo> ProcessReader::read(pid_t pid) const {
   const auto stat = files_.read(pid, "stat", 4096);
   if (!stat || !parse_stat(*stat, info)) return std::nullopt;
   if (const auto args = files_.read(pid, "cmdline", kMaxArgs_bytes)) info.args = split_args(*args);
+  info.descriptor_file = descriptor_file(files_, pid, info.args);
   info.language = language_of_name(info.executable);
   return info;
 }

@@ -31,6 +31,7 @@ struct ProcessInfo {
   std::string executable;  // resolved, without the " (deleted)" of a replaced file
   bool executable_deleted = false;
   std::vector<std::string> args;    // argv, cut at 64 KiB in all
+  std::string descriptor_file;      // what the first argument like /dev/fd/3 stands for; empty: no program file
   std::string container_id;         // 64 hex digits, or empty
   std::uint64_t net_namespace = 0;  // inode; 0: unreadable
   std::uint64_t pid_namespace = 0;
@@ -41,6 +42,9 @@ struct ProcessInfo {
 };
 
 std::string_view base_name(std::string_view path);
+
+// "3" of /dev/fd/3 and /proc/self/fd/3, empty for anything else: fexecve of a script hands it over under such a name.
+std::string_view descriptor_number(std::string_view path);
 
 // Thread-safe when its Language guesser is (it caches by file identity).
 class LanguageGuesser;

@@ -156,7 +156,7 @@ std::string_view script_name(std::string_view path) {
 
 // A program that rewrote its title: "gunicorn: worker [app]", "puma 6.0 (tcp://…)", "orders".
 std::string_view title_name(const Args& args) {
-  if (args.empty()) return {};
+  if (args.empty() || !descriptor_number(args[0]).empty()) return {};
   std::string_view title = args[0];
   if (args.size() > 1 && title.find(' ') == title.npos) return {};
   title = title.substr(0, title.find(' '));
@@ -171,15 +171,23 @@ std::string_view without_version(std::string_view name) {
   return name;
 }
 
+// The last part of a program file's path; a file without a place of its own is /memfd:NAME.
+std::string_view file_name(std::string_view path) {
+  constexpr std::string_view kMemory = "/memfd:";
+  return base_name(path.starts_with(kMemory) ? path.substr(kMemory.size()) : path);
+}
+
 std::string_view find_name(const ProcessInfo& process) {
-  const std::string_view executable = base_name(process.executable);
+  const std::string_view executable = file_name(process.executable);
   const Grammar* grammar = grammar_of(executable);
   if (grammar == nullptr) return executable;
   if (const std::string_view title = title_name(process.args); !title.empty()) return title;
   const Program program = find_program(*grammar, process.args);
   if (program.kind == Program::Kind::module) return program.text;
   // A main class is written like a path of packages: kept whole.
-  if (program.kind == Program::Kind::script) return script_name(program.text);
+  const bool by_descriptor = !descriptor_number(program.text).empty();
+  if (program.kind == Program::Kind::script && !by_descriptor) return script_name(program.text);
+  if (by_descriptor && !process.descriptor_file.empty()) return without_suffix(file_name(process.descriptor_file));
   return without_version(executable);
 }
 
