@@ -35,9 +35,10 @@ class Folder(unittest.TestCase):
         base = {"control": {"socket": str(self.folder / "weft.sock")}, "exporters": {"prometheus": {"listen": "off"}}}
         return self.configuration(json.dumps({**base, **more}))
 
-    def weftd(self, *arguments, before=(), program=None):
+    def weftd(self, *arguments, before=(), program=None, variables={}):
         """Has to end by itself."""
-        return subprocess.run([*before, program or PROGRAMS.weftd, *map(str, arguments)], capture_output=True, text=True, timeout=300)
+        return subprocess.run([*before, program or PROGRAMS.weftd, *map(str, arguments)], capture_output=True, text=True,
+                              timeout=300, env=os.environ | variables)
 
     def expect(self, done, code, *texts):
         """One line on stderr with all texts."""
@@ -69,6 +70,13 @@ class Arguments(Folder):
             self.assertEqual((done.returncode, done.stdout, done.stderr), (CLEAN, "configuration is valid\n", ""))
         done = self.weftd("--check-config", "--config", pathlib.Path(__file__).parents[2] / "deploy" / "weft.yaml")
         self.assertEqual(done.returncode, CLEAN, done)
+
+    def test_variables_that_set_nothing(self):
+        variables = {"WEFT_LOG_LEVLE": "debug", "WEFT_STORE": "9", "WEFT_STORE_TRACES": "9", "WEFT_BUILD_DIR": "/nowhere"}
+        done = self.weftd("--check-config", "--config", self.configuration(""), variables=variables)
+        self.assertEqual((done.returncode, done.stdout), (CLEAN, "configuration is valid\n"), done)
+        self.assertEqual(len(done.stderr.splitlines()), 1, done)
+        self.assertIn("nothing is set by WEFT_LOG_LEVLE, WEFT_STORE:", done.stderr)
 
     def test_missing_file(self):
         self.expect(self.weftd("--config", self.folder / "none.yaml"), USAGE, "none.yaml")

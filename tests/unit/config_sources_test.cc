@@ -22,6 +22,8 @@ ConfigSources sources(Variables variables = {}, ConfigFlags flags = {}) {
     const auto found = variables.find(name);
     return found == variables.end() ? std::nullopt : std::optional(found->second);
   };
+  sources.variable_names.clear();
+  for (const auto& [name, value] : variables) sources.variable_names.push_back(name);
   sources.flags = std::move(flags);
   return sources;
 }
@@ -84,6 +86,24 @@ TEST_CASE("config: WEFT_<SECTION>_<KEY> for scalars at any depth") {
   CHECK(error(sources({{"WEFT_PAGE_LISTEN", "127.0.0.1:1"}})) ==
         "WEFT_PAGE_LISTEN: '127.0.0.1:1' is not in this version (only off)");
   CHECK(error(sources({{"WEFT_BAGGAGE_POLICY", "/x"}})) == "WEFT_BAGGAGE_POLICY: not in this version");
+}
+
+TEST_CASE("config: WEFT_ variables that set nothing are named") {
+  const Config config = good("exporters: {otlp: {headers: {api-key: '${WEFT_TOKEN}'}}}",
+                             sources({{"WEFT_LOG_LEVLE", "debug"},
+                                      {"WEFT_ROUTES_PATTERNS", "/users/{id}"},  // a list
+                                      {"WEFT_EMPTY", ""},
+                                      {"WEFT_TOKEN", "t"},
+                                      {"WEFT_LOG_LEVEL", "debug"},
+                                      {"WEFT_PAGE_LISTEN", "off"},
+                                      {"WEFT_CONTROL_SOCKET", "/run/x.sock"},
+                                      {"WEFT_EXPORTERS_OTLP_TLS_CA", "/ca"},
+                                      {"WEFT_BUILD_DIR", "/b"},
+                                      {"WEFT_PEERS_DIR", "/p"},
+                                      {"WEFTLESS", "x"},
+                                      {"HOME", "/root"}}));
+  CHECK(config.ignored_variables == std::vector<std::string>{"WEFT_LOG_LEVLE", "WEFT_ROUTES_PATTERNS"});
+  CHECK(good("", sources()).ignored_variables.empty());
 }
 
 TEST_CASE("config: the OTEL_ variables") {

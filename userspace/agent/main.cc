@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // weftd: flags, configuration, signals; everything else is built by Agent.
+#include <fmt/ranges.h>
 #include <poll.h>
 #include <signal.h>
 #include <spdlog/sinks/stdout_sinks.h>
@@ -91,11 +92,15 @@ void say_hello(const Agent&, const Config& config, const KernelReport& report) {
 int start(const Arguments& arguments) {
   const auto config = load_config(arguments.sources);
   if (!config) return complain(kUsage, config.error().message);
+  set_up_log(*config);
+  if (!config->ignored_variables.empty()) {
+    spdlog::warn("nothing is set by {}: no key with a single value has that name (docs/configuration.md)",
+                 fmt::join(config->ignored_variables, ", "));
+  }
   if (arguments.check_only) {
     std::cout << "configuration is valid\n";
     return kClean;
   }
-  set_up_log(*config);
   const UniqueFd signals = catch_signals();
   const auto lock = MachineLock::acquire();
   if (!lock) return complain(kFailure, lock.error().message);

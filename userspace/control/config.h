@@ -136,6 +136,8 @@ struct Config {
   // OTEL_RESOURCE_ATTRIBUTES of the agent itself, for every span's resource where the process does not say otherwise;
   // service.name and service.instance.id describe the agent there and are left out.
   std::map<std::string, std::string> resource_attributes;
+  // WEFT_ variables that are set and that neither a key nor a ${…} of the file asks for: slips, worth a warning.
+  std::vector<std::string> ignored_variables;
 };
 
 // For KernelOptions::destinations: both sets merged into prefixes of which the longest match decides. Empty = any, any.

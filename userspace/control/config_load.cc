@@ -5,11 +5,13 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <memory>
+#include <set>
 
 #include "control/config_environment.h"
 #include "control/config_keys.h"
@@ -70,6 +72,41 @@ void check_whole(Config& config) {
   std::erase_if(config.exporters.zipkin, [](const ZipkinConfig& zipkin) { return !zipkin.enabled(); });
 }
 
+// Remembers what was asked for, so that what was not is known without a second list of names.
+class AskedEnvironment {
+ public:
+  explicit AskedEnvironment(const Environment& environment) : environment_(environment) {}
+
+  Environment environment() {
+    return [this](std::string_view name) {
+      asked_.emplace(name);
+      return environment_(name);
+    };
+  }
+
+  std::vector<std::string> ignored(const std::vector<std::string>& names) const {
+    std::vector<std::string> ignored;
+    for (const auto& name : names) {
+      if (!name.starts_with("WEFT_") || asked_.contains(name) || of_tools(name)) continue;
+      if (!environment_(name).value_or("").empty()) ignored.push_back(name);
+    }
+    std::ranges::sort(ignored);
+    return ignored;
+  }
+
+ private:
+  // Variables of tools/ and tests/ that an agent started by them inherits.
+  static bool of_tools(std::string_view name) {
+    constexpr std::array<std::string_view, 3> kNames{"WEFT_BUILD", "WEFT_BUILD_DIR", "WEFT_JOBS"};
+    constexpr std::array<std::string_view, 4> kFamilies{"WEFT_E2E_", "WEFT_TEST_", "WEFT_PEER_", "WEFT_PEERS_"};
+    return std::ranges::find(kNames, name) != kNames.end() ||
+           std::ranges::any_of(kFamilies, [name](std::string_view family) { return name.starts_with(family); });
+  }
+
+  const Environment& environment_;
+  std::set<std::string, std::less<>> asked_;
+};
+
 Result<std::string> read_whole(const std::string& path) {
   const auto refuse = [&] { return fail(fmt::format("{}: cannot be read: {}", path, std::strerror(errno))); };
   const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen(path.c_str(), "re"), std::fclose);
@@ -95,13 +132,24 @@ Environment process_environment() {
   };
 }
 
+std::vector<std::string> process_variable_names() {
+  std::vector<std::string> names;
+  for (char** entry = environ; entry && *entry; ++entry) {
+    const std::string_view variable = *entry;
+    names.emplace_back(variable.substr(0, variable.find('=')));
+  }
+  return names;
+}
+
 Result<Config> parse_config(std::string_view text, const std::string& name, const ConfigSources& sources) {
   Config config;
+  AskedEnvironment asked(sources.environment);
   try {
-    config::read_yaml(text, sources.environment, config);
-    config::read_environment(sources.environment, config);
+    config::read_yaml(text, asked.environment(), config);
+    config::read_environment(asked.environment(), config);
     read_flags(sources.flags, config);
     check_whole(config);
+    config.ignored_variables = asked.ignored(sources.variable_names);
   } catch (const config::Misplaced& bad) {
     return fail(fmt::format("{}:{}:{}: {}", name, bad.line, bad.column, bad.reason));
   } catch (const BadValue& bad) {
