@@ -1,10 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <doctest/doctest.h>
 
-#include <set>
-
 #include "decode/events.h"
-#include "decode/names.h"
 #include "support/wire_events.h"
 
 using namespace weft;
@@ -96,16 +93,4 @@ TEST_CASE("events: fields out of range are refused") {
   const Bytes response = with_text(response_to(server_request(7, 1), 2), "");
   CHECK(refusal_of(with_u8(response, offsetof(response_event, end), 6)) == Refusal::bad_field);
   CHECK(refusal_of(plain(process_change_of(5, static_cast<process_change>(0), 9))) == Refusal::bad_field);
-}
-
-TEST_CASE("events: every injection result and end reason has a word of its own") {
-  std::set<std::string_view> words;
-  for (unsigned i = 0; i < INJECTION_COUNT; i++) words.insert(injection_reason(i));
-  CHECK(words.size() == INJECTION_COUNT);
-  CHECK_FALSE(words.contains("unknown"));
-  CHECK(injection_reason(INJECTION_COUNT) == "unknown");
-  words.clear();
-  for (unsigned i = 0; i <= END_UPGRADED; i++) words.insert(end_reason_name(i));
-  CHECK(words.size() == END_UPGRADED + 1);
-  CHECK_FALSE(words.contains("unknown"));
 }

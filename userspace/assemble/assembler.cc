@@ -10,8 +10,8 @@
 #include "assemble/attributes.h"
 #include "assemble/trace_state.h"
 #include "assemble/utf8.h"
-#include "decode/names.h"
 #include "decode/text.h"
+#include "kernel/names.h"
 
 namespace weft {
 namespace {
@@ -164,7 +164,7 @@ void Assembler::set_client_attributes(const Exchange& exchange, Span& span) {
     add(attributes, "url.full", full_url(facts_, path_, peer, request.peer_port));
   add_message_attributes(exchange, facts_, std::move(peer), attributes);
   if (!was_injected(request) && request.injection != INJECTION_NOT_TRIED)
-    add(attributes, "weft.injection", std::string(injection_reason(request.injection)));
+    add(attributes, "weft.injection", std::string(injection_name(request.injection)));
 }
 
 Assembled Assembler::assemble(const Exchange& exchange) {

@@ -4,7 +4,7 @@
 #include <algorithm>
 
 #include "assemble/utf8.h"
-#include "decode/names.h"
+#include "kernel/names.h"
 
 namespace weft {
 namespace {
@@ -82,7 +82,7 @@ void add_message_attributes(const Exchange& exchange, const HttpFacts& facts, st
 
 void set_outcome(const Exchange& exchange, Span& span) {
   const response_event& response = exchange.response;
-  if (response.end != END_COMPLETE) add(span.attributes, "weft.end", std::string(end_reason_name(response.end)));
+  if (response.end != END_COMPLETE) add(span.attributes, "weft.end", std::string(end_name(response.end)));
   Outcome outcome = outcome_of(response, exchange.is_server());
   if (outcome.error_type.empty()) return;
   span.status = StatusCode::error;

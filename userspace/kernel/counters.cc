@@ -3,6 +3,7 @@
 #include <vector>
 
 #include "kernel/kernel_impl.h"
+#include "kernel/names.h"
 
 namespace weft {
 namespace {

@@ -14,7 +14,6 @@
 
 #include "base/result.h"
 #include "kernel/event_source.h"
-#include "kernel/names.h"
 
 namespace weft {
 

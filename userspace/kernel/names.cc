@@ -56,6 +56,25 @@ std::string_view injection_name(unsigned result) {
   }
 }
 
+std::string_view end_name(unsigned reason) {
+  switch (reason) {
+    case END_COMPLETE:
+      return "complete";
+    case END_CLOSED:
+      return "closed";
+    case END_TIMEOUT:
+      return "timeout";
+    case END_EXIT:
+      return "exit";
+    case END_LOST:
+      return "lost";
+    case END_UPGRADED:
+      return "upgraded";
+    default:
+      return "unknown";
+  }
+}
+
 std::string_view park_name(unsigned reason) {
   switch (reason) {
     case PARK_NONE:

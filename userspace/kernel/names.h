@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Words for the numbers that the kernel programs count by; they are label values of metrics and stay as they are.
+// Words for the numbers that the kernel programs report and count by; they are label values of metrics and attributes
+// of spans, and stay as they are. A number that is out of range is "unknown".
 #pragma once
 
 #include <string_view>
@@ -7,6 +8,7 @@
 namespace weft {
 
 std::string_view injection_name(unsigned result);  // enum injection_result
+std::string_view end_name(unsigned reason);        // enum end_reason
 std::string_view park_name(unsigned reason);       // enum park_reason
 std::string_view fault_name(unsigned fault);       // enum fault
 std::string_view program_name(unsigned program);   // enum kernel_program
