@@ -5,14 +5,12 @@
 #include <charconv>
 #include <cmath>
 
+#include "base/utf8.h"
+
 namespace weft {
 namespace {
 
 constexpr std::string_view replacement = "\xef\xbf\xbd";
-
-bool plain_ascii(std::string_view text) {
-  return std::all_of(text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) < 0x80; });
-}
 
 template <class Number>
 void append_number(std::string& out, Number number) {
@@ -46,46 +44,6 @@ void append_escaped(std::string& out, unsigned char c) {
 }
 
 }  // namespace
-
-std::size_t utf8_sequence(std::string_view text) {
-  if (text.empty()) return 0;
-  const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
-  const unsigned char lead = byte(0);
-  if (lead < 0x80) return 1;
-  const std::size_t length = lead >= 0xc2 && lead <= 0xdf   ? 2
-                             : lead >= 0xe0 && lead <= 0xef ? 3
-                             : lead >= 0xf0 && lead <= 0xf4 ? 4
-                                                            : 0;
-  if (length == 0 || text.size() < length) return 0;
-  for (std::size_t i = 1; i < length; i++)
-    if ((byte(i) & 0xc0) != 0x80) return 0;
-  // Overlong forms, surrogates and what lies beyond U+10FFFF.
-  if ((lead == 0xe0 && byte(1) < 0xa0) || (lead == 0xed && byte(1) > 0x9f)) return 0;
-  if ((lead == 0xf0 && byte(1) < 0x90) || (lead == 0xf4 && byte(1) > 0x8f)) return 0;
-  return length;
-}
-
-bool is_utf8(std::string_view text) {
-  if (plain_ascii(text)) return true;
-  while (!text.empty()) {
-    const std::size_t length = utf8_sequence(text);
-    if (length == 0) return false;
-    text.remove_prefix(length);
-  }
-  return true;
-}
-
-std::string to_utf8(std::string_view text) {
-  if (is_utf8(text)) return std::string(text);
-  std::string out;
-  out.reserve(text.size() + 16);
-  while (!text.empty()) {
-    const std::size_t length = utf8_sequence(text);
-    out += length == 0 ? replacement : text.substr(0, length);
-    text.remove_prefix(std::max<std::size_t>(length, 1));
-  }
-  return out;
-}
 
 void append_json(std::string& out, std::string_view text) {
   out += '"';

@@ -5,7 +5,7 @@
 #include <array>
 #include <utility>
 
-#include "exporter/text.h"
+#include "base/utf8.h"
 
 namespace weft {
 namespace {

@@ -3,8 +3,8 @@
 
 #include <unordered_map>
 
+#include "base/utf8.h"
 #include "exporter/otlp/otlp_exporter.h"
-#include "exporter/text.h"
 #include "opentelemetry/proto/collector/trace/v1/trace_service.pb.h"
 
 namespace weft {

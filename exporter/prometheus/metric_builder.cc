@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "exporter/prometheus/metric_builder.h"
 
-#include "exporter/text.h"
+#include "base/utf8.h"
 
 namespace weft {
 namespace {

@@ -7,7 +7,6 @@
 #include "assemble/address.h"
 #include "assemble/route.h"
 #include "assemble/trace_state.h"
-#include "assemble/utf8.h"
 #include "assemble/wall_clock.h"
 
 using namespace weft;
@@ -117,21 +116,6 @@ TEST_CASE("tracestate: one bad member and all of it goes") {
   std::string many;
   for (int i = 0; i < 33; i++) many += "k" + std::to_string(i) + "=1,";
   CHECK(clean_trace_state(many).empty());
-}
-
-TEST_CASE("utf-8: what is valid stays, what is not is replaced") {
-  CHECK(utf8_text("plain text of some length") == "plain text of some length");
-  CHECK(utf8_text("\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80") == "\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80");
-  const std::string r = "\xEF\xBF\xBD";
-  CHECK(utf8_text("a\xff") == "a" + r);
-  CHECK(utf8_text("\xc0\x80") == r + r);                  // overlong
-  CHECK(utf8_text("\xed\xa0\x80") == r + r + r);          // surrogate
-  CHECK(utf8_text("\xf4\x90\x80\x80") == r + r + r + r);  // above U+10FFFF
-  CHECK(utf8_text("12345678\xe2\x82") == "12345678" + r + r);
-  CHECK(utf8_text(std::string_view("a\0b", 3)) == "a" + r + "b");
-  CHECK(utf8_text(std::string_view("12345678\0", 9)) == "12345678" + r);
-  CHECK(percent_decoded_utf8("a%20b%2") == "a b%2");
-  CHECK(percent_decoded_utf8("%C3%A9%zz") == "\xc3\xa9%zz");
 }
 
 TEST_CASE("addresses") {

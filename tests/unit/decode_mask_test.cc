@@ -156,3 +156,10 @@ TEST_CASE("mask_event: what is no event is not kept") {
   CHECK_FALSE(mask_event(record, {}));
   CHECK(record.empty());
 }
+
+TEST_CASE("url: percent-decoding takes what it can") {
+  CHECK(percent_decoded("a%20b%2") == "a b%2");
+  CHECK(percent_decoded("%C3%A9%zz%4") == "\xc3\xa9%zz%4");
+  CHECK(percent_decoded("%41%") == "A%");
+  CHECK(percent_decoded("") == "");
+}

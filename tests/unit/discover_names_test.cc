@@ -100,6 +100,7 @@ TEST_CASE("program name: never empty, never broken text") {
   nameless.comm = "kworker";
   CHECK(program_name(nameless) == "kworker");
   CHECK(program_name(process("/usr/bin/python3", {"python3", "a\xff.py"})) == "a?");
+  CHECK(program_name(process("/usr/bin/python3", {"python3", "a\n\x1b[2J.py"})) == "a??[2J");
   CHECK(program_name(process("/usr/bin/python3", {"python3", "-m"})) == "python");
 }
 

@@ -5,7 +5,6 @@
 
 #include "discover/container_id.h"
 #include "discover/glob.h"
-#include "discover/utf8.h"
 
 using namespace weft;
 
@@ -74,15 +73,4 @@ TEST_CASE("container id: none outside a container") {
   CHECK(container_id_of_cgroup("0::/x/" + id.substr(1) + "\n") == "");
   CHECK(container_id_of_cgroup("0::/x/z" + id.substr(1) + "g\n") == "");
   CHECK(container_id_of_cgroup("no colons here") == "");
-}
-
-TEST_CASE("text: bytes that are no UTF-8 never reach an attribute") {
-  CHECK(utf8_text("plain ünï 漢 😀") == "plain ünï 漢 😀");
-  CHECK(utf8_text("a\xff"
-                  "b\x80") == "a?b?");
-  CHECK(utf8_text("\xc0\xaf") == "??");            // overlong
-  CHECK(utf8_text("\xed\xa0\x80") == "???");       // surrogate
-  CHECK(utf8_text("\xf4\x90\x80\x80") == "????");  // above U+10FFFF
-  CHECK(utf8_text("cut \xe6\xbc") == "cut ??");
-  CHECK(utf8_text("a\nb\x1b[0m") == "a?b?[0m");
 }

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "kernel/names.h"
+
 #include <doctest/doctest.h>
 
 #include <set>
 #include <string_view>
 
-#include "kernel/names.h"
 #include "wire/settings.h"
 
 using namespace weft;

@@ -9,8 +9,9 @@
 #include "assemble/address.h"
 #include "assemble/attributes.h"
 #include "assemble/trace_state.h"
-#include "assemble/utf8.h"
+#include "base/utf8.h"
 #include "decode/text.h"
+#include "decode/url.h"
 #include "kernel/names.h"
 
 namespace weft {
@@ -115,7 +116,7 @@ void Assembler::set_baggage(const Exchange& exchange, Span& span) {
       std::string_view member = trim(take_until(value, ','));
       const std::string_view key = trim(take_until(member, '='));
       if (key.empty()) continue;
-      span.baggage.emplace_back(utf8_text(key), percent_decoded_utf8(trim(take_until(member, ';'))));
+      span.baggage.emplace_back(to_utf8(key), to_utf8(percent_decoded(trim(take_until(member, ';')))));
     }
   };
   std::for_each(facts_.baggage.begin(), facts_.baggage.end(), take);
@@ -143,13 +144,13 @@ void Assembler::set_server_attributes(const Exchange& exchange, Span& span) {
   add_method(facts_, attributes);
   if (!path_.empty()) add(attributes, "url.path", path_);
   add(attributes, "url.scheme", "http");
-  if (!facts_.target.query.empty()) add(attributes, "url.query", utf8_text(facts_.target.query));
+  if (!facts_.target.query.empty()) add(attributes, "url.query", to_utf8(facts_.target.query));
   if (!route.empty()) add(attributes, "http.route", std::string(route));
   add_server_address(facts_, facts_.host.host.empty() ? address_text(exchange.request.local_address) : std::string(),
                      exchange.request.local_port, attributes);
   std::string peer = address_text(exchange.request.peer_address);
   add(attributes, "client.address", peer);
-  if (!facts_.user_agent.empty()) add(attributes, "user_agent.original", utf8_text(facts_.user_agent));
+  if (!facts_.user_agent.empty()) add(attributes, "user_agent.original", to_utf8(facts_.user_agent));
   add_message_attributes(exchange, facts_, std::move(peer), attributes);
 }
 

@@ -3,7 +3,7 @@
 
 #include <algorithm>
 
-#include "assemble/utf8.h"
+#include "base/utf8.h"
 #include "kernel/names.h"
 
 namespace weft {
@@ -51,7 +51,7 @@ Outcome outcome_of(const response_event& response, bool server) {
 void add_method(const HttpFacts& facts, Attributes& attributes) {
   add(attributes, "http.request.method", std::string(facts.known_method ? facts.method : "_OTHER"));
   if (!facts.known_method && !facts.method.empty())
-    add(attributes, "http.request.method_original", utf8_text(facts.method));
+    add(attributes, "http.request.method_original", to_utf8(facts.method));
 }
 
 void add_server_address(const HttpFacts& facts, std::string_view fallback_address, int fallback_port,
@@ -61,7 +61,7 @@ void add_server_address(const HttpFacts& facts, std::string_view fallback_addres
     add(attributes, "server.port", std::int64_t{fallback_port});
     return;
   }
-  add(attributes, "server.address", utf8_text(facts.host.host));
+  add(attributes, "server.address", to_utf8(facts.host.host));
   add(attributes, "server.port", std::int64_t{facts.host.port ? facts.host.port : default_http_port});
 }
 

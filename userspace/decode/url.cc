@@ -69,17 +69,21 @@ constexpr std::string_view secret_beginnings[] = {"xamz", "xgoog"};
 
 int hex_value(char c) { return is_digit(c) ? c - '0' : ascii_lower(c) - 'a' + 10; }
 
+// Takes one character off `text`, a percent-encoded one whole. REQUIRES: there is one.
+char take_decoded(std::string_view& text) {
+  const bool encoded = text[0] == '%' && text.size() > 2 && is_hex(text[1]) && is_hex(text[2]);
+  const char c = encoded ? static_cast<char>(hex_value(text[1]) << 4 | hex_value(text[2])) : text[0];
+  text.remove_prefix(encoded ? 3 : 1);
+  return c;
+}
+
 // Lower case, percent-decoded, letters and digits only. What does not fit is cut from the front, since endings decide.
 class NormalName {
  public:
   explicit NormalName(std::string_view name) {
     if (name.size() > buffer_.size()) name.remove_prefix(name.size() - buffer_.size());
-    for (std::size_t i = 0; i < name.size(); i++) {
-      char c = name[i];
-      if (c == '%' && i + 2 < name.size() && is_hex(name[i + 1]) && is_hex(name[i + 2])) {
-        c = static_cast<char>(hex_value(name[i + 1]) << 4 | hex_value(name[i + 2]));
-        i += 2;
-      }
+    while (!name.empty()) {
+      const char c = take_decoded(name);
       if (is_digit(c) || is_alpha(c)) buffer_[size_++] = ascii_lower(c);
     }
   }
@@ -147,6 +151,12 @@ Target split_target(std::string_view method, std::string_view target) {
   parts.path = target.substr(0, question);
   if (question != std::string_view::npos) parts.query = target.substr(question + 1);
   return parts;
+}
+
+std::string percent_decoded(std::string_view text) {
+  std::string decoded;
+  while (!text.empty()) decoded.push_back(take_decoded(text));
+  return decoded;
 }
 
 void append_masked_target(std::string_view method, std::string_view target, std::string& out) {

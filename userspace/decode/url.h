@@ -21,6 +21,9 @@ Target split_target(std::string_view method, std::string_view target);
 // and brackets of the name do not matter.
 bool secret_parameter(std::string_view name);
 
+// A '%' without two hex digits after it stays as it is.
+std::string percent_decoded(std::string_view text);
+
 void append_masked_target(std::string_view method, std::string_view target, std::string& out);
 
 }  // namespace weft

@@ -7,7 +7,7 @@
 #include <set>
 #include <utility>
 
-#include "discover/utf8.h"
+#include "base/utf8.h"
 
 namespace weft {
 namespace {
@@ -272,7 +272,7 @@ std::vector<DiscoveredProcess> Discoverer::processes() const {
   for (const auto& [pid, process] : processes_) {
     Language language = process.info.language;  // of those not traced it may not have been asked yet
     if (language == Language::unknown) language = languages_.guess(files_.path(pid, "exe"), process.info.executable);
-    rows.push_back({pid, process.service, utf8_text(process.info.executable), std::string(language_name(language)),
+    rows.push_back({pid, process.service, to_utf8_line(process.info.executable), std::string(language_name(language)),
                     process.state, process.reason, process.settings});
   }
   return rows;

@@ -3,8 +3,8 @@
 
 #include <cstdio>
 
+#include "base/utf8.h"
 #include "discover/service_name.h"
-#include "discover/utf8.h"
 
 namespace weft {
 namespace {
@@ -89,13 +89,13 @@ std::string read_line(const ProcFiles& files, const std::string& name) {
 }
 
 void set_text(Attributes& attributes, std::string_view key, const std::string& value) {
-  if (!value.empty()) attributes.set(key, utf8_text(std::string_view(value).substr(0, kMaxValue_bytes)));
+  if (!value.empty()) attributes.set(key, to_utf8_line(std::string_view(value).substr(0, kMaxValue_bytes)));
 }
 
 }  // namespace
 
 HostIdentity read_host_identity(const ProcFiles& files) {
-  return {utf8_text(read_line(files, "hostname")), read_line(files, "random/boot_id")};
+  return {to_utf8_line(read_line(files, "hostname")), read_line(files, "random/boot_id")};
 }
 
 std::optional<Pairs> parse_resource_attributes(std::string_view text) {
@@ -143,7 +143,7 @@ std::shared_ptr<const Resource> make_resource(const ProcessInfo& process, const 
   set_text(attributes, "telemetry.sdk.language", std::string(language_name(process.language)));
   for (const auto& [key, value] : own) {
     if (attributes.items.size() >= kMaxAttributes) break;
-    const std::string name = utf8_text(key);
+    const std::string name = to_utf8_line(key);
     // What weft measured or is stays true, whatever the process says of itself.
     if (name.starts_with("telemetry.sdk.") || attributes.find(name) != nullptr) continue;
     set_text(attributes, name, value);

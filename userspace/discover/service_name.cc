@@ -5,8 +5,8 @@
 #include <array>
 #include <optional>
 
+#include "base/utf8.h"
 #include "discover/language.h"
-#include "discover/utf8.h"
 
 namespace weft {
 namespace {
@@ -197,7 +197,7 @@ std::string program_name(const ProcessInfo& process) {
   std::string_view name = find_name(process);
   if (name.empty()) name = process.comm;
   if (name.empty()) return "unknown_service";
-  return utf8_text(name.substr(0, 255));
+  return to_utf8_line(name.substr(0, 255));
 }
 
 }  // namespace weft
