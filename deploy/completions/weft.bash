@@ -11,7 +11,7 @@ _weft() {
   COMPREPLY=()
   case $previous in
     -o | --output) COMPREPLY=($(compgen -W "table json yaml" -- "$current")); return ;;
-    --socket) COMPREPLY=($(compgen -f -- "$current")); return ;;
+    --socket | --config) COMPREPLY=($(compgen -f -- "$current")); return ;;
     --kind) COMPREPLY=($(compgen -W "server client internal producer consumer" -- "$current")); return ;;
     --service | --trace | --min-duration | --interval | --duration | -n) return ;;
   esac
@@ -27,7 +27,7 @@ _weft() {
     top) options+=" -o --output --socket -n --interval --once" ;;
     doctor) options+=" -o --output" ;;
     record) options+=" --socket --force --duration" ;;
-    replay) options+=" -o --output" ;;
+    replay) options+=" -o --output --config" ;;
     attach | detach) options+=" -o --output --socket" ;;
     policy) options+=" show check apply test shadow diff" ;;
     sampling) options+=" show set" ;;

@@ -35,6 +35,7 @@ complete -c weft -n '__fish_seen_subcommand_from top' -l interval -x -d 'pause b
 complete -c weft -n '__fish_seen_subcommand_from top' -l once -d 'one look'
 complete -c weft -n '__fish_seen_subcommand_from record' -l force -d 'replace the file'
 complete -c weft -n '__fish_seen_subcommand_from record' -l duration -x -d 'end after this long'
+complete -c weft -n '__fish_seen_subcommand_from replay' -l config -r -F -d 'configuration'
 complete -c weft -n '__fish_seen_subcommand_from record replay' -F
 complete -c weft -n '__fish_seen_subcommand_from attach detach' -a '(__fish_complete_pids)'
 complete -c weft -n '__fish_seen_subcommand_from completion' -a 'bash zsh fish'

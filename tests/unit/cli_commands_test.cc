@@ -204,6 +204,29 @@ TEST_CASE("weft record: whole records only, mode 0600, no overwriting by chance;
   CHECK(replayed.exit_code == 0);
 }
 
+TEST_CASE("weft replay --config: spans as an agent with this configuration makes them") {
+  FakeDaemon daemon;  // for its folder
+  const auto configured = [&](const std::string& yaml) {
+    std::ofstream(daemon.folder + "/weft.yaml") << yaml;
+    return run_weft({"replay", WEFT_RECORDING, "-o", "json", "--config", daemon.folder + "/weft.yaml"});
+  };
+  const std::string as_it_is = run_weft({"replay", WEFT_RECORDING, "-o", "json"}).out;
+  CHECK(has(as_it_is, "\"name\":\"GET /stock/{id}\""));
+  CHECK(configured("").out == as_it_is);
+  const auto routes = configured("routes: {patterns: ['/stock/{number}'], ignored: ['/orders/**']}\n");
+  CHECK(routes.exit_code == 0);
+  CHECK(has(routes.out, "\"name\":\"GET /stock/{number}\""));
+  CHECK_FALSE(has(routes.out, "/orders/"));
+  CHECK_FALSE(has(as_it_is, "http.request.header.user-agent"));
+  const auto header = configured("capture: {headers: [user-agent]}\n");
+  CHECK(has(header.out, "\"http.request.header.user-agent\":"));
+  const auto bad = configured("routes: {unmatched: guess}\n");
+  CHECK(bad.exit_code == 2);
+  CHECK(bad.out.empty());
+  CHECK(has(bad.err, "weft: " + daemon.folder + "/weft.yaml:1:21: routes.unmatched: 'guess'"));
+  CHECK(run_weft({"replay", WEFT_RECORDING, "--config", "/nowhere.yaml"}).exit_code == 2);
+}
+
 TEST_CASE("weft record --duration ends by itself") {
   FakeDaemon daemon;
   daemon.agent.first_piece = bytes_text(encode_recording_header({1'000, 2'000}));

@@ -10,6 +10,7 @@
 #include <cstring>
 
 #include "agent/version.h"
+#include "control/pipeline_options.h"
 #include "decode/http_head.h"
 #include "decode/text.h"
 
@@ -52,14 +53,6 @@ DiscoveryRules discovery_rules(const Config& config, const KernelReport& report)
   return rules;
 }
 
-RouteOptions route_options(const RoutesConfig& config) {
-  RouteOptions options;
-  options.patterns = config.patterns;
-  options.unmatched = static_cast<RouteOptions::Unmatched>(config.unmatched);
-  options.ignored = config.ignored;
-  return options;
-}
-
 // The parent id in the first traceparent line of a head; not valid when there is none.
 SpanId carried_parent(std::string_view head) {
   RequestHead request = parse_request_head(head);
@@ -98,10 +91,7 @@ Result<void> Agent::build() {
       std::make_unique<ResourceTable>(read_host_identity(ProcFiles("/proc")), clock_, config_.resource_attributes);
   target_ = std::make_unique<KernelTarget>(*kernel_, report_.fionread_broken);
   discoverer_ = std::make_unique<Discoverer>(discovery_rules(config_, report_), *target_, *resources_, clock_, "/proc");
-  PipelineOptions options;
-  options.mask = MaskRules(config_.capture.headers, config_.spans.baggage_attributes);
-  options.routes = route_options(config_.routes);
-  options.parent_based = config_.sampling.parent_based;
+  PipelineOptions options = pipeline_options(config_);
   recorders_ = std::make_unique<Recorders>(options.mask, clock_, *resources_);
   pipeline_ =
       std::make_unique<SpanPipeline>(std::move(options), clock_, *resources_, [this](const Assembled& assembled) {

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <memory>
+#include <optional>
 #include <span>
 
 #include "assemble/replay.h"
@@ -12,6 +13,8 @@
 #include "cli/format.h"
 #include "cli/terminal.h"
 #include "cli/whole_records.h"
+#include "control/config_load.h"
+#include "control/pipeline_options.h"
 #include "exporter/console/span_json.h"
 #include "exporter/console/waterfall.h"
 #include "kernel/recording.h"
@@ -48,11 +51,29 @@ int record(Context& context, const RecordOptions& options) {
   return kOk;
 }
 
-int replay_spans(Context& context, const std::string& file) {
+struct ReplayOptions {
+  std::string file;
+  std::optional<std::string> config;
+};
+
+// Without --config the defaults: what another agent is told on this machine has nothing to do with the recording.
+Result<PipelineOptions> replay_pipeline(const ReplayOptions& options) {
+  if (!options.config) return PipelineOptions{};
+  ConfigSources sources;
+  sources.file = options.config;
+  sources.default_policy_file.clear();
+  const auto config = load_config(sources);
+  if (!config) return std::unexpected(config.error());
+  return pipeline_options(*config);
+}
+
+int replay_spans(Context& context, const ReplayOptions& options) {
+  auto pipeline = replay_pipeline(options);
+  if (!pipeline) return complain(pipeline.error().message, kUsage);
   const Screen screen = cli::screen();
   std::vector<SpanPtr> spans;
   bool shown = true;
-  const auto result = replay_file(file, {}, [&](Assembled assembled) {
+  const auto result = replay_file(options.file, std::move(*pipeline), [&](Assembled assembled) {
     if (!assembled.record || !shown) return;
     if (context.format == Format::table)
       spans.push_back(assembled.span);
@@ -61,10 +82,10 @@ int replay_spans(Context& context, const std::string& file) {
     else
       shown = print("---\n" + yaml_text(Json::parse(span_json(*assembled.span), nullptr, false)));
   });
-  WaterfallOptions options;
-  options.color = screen.color;
-  if (screen.width > 0) options.width = screen.width;
-  if (!spans.empty()) print(render_waterfall(std::move(spans), options));
+  WaterfallOptions look;
+  look.color = screen.color;
+  if (screen.width > 0) look.width = screen.width;
+  if (!spans.empty()) print(render_waterfall(std::move(spans), look));
   if (!result) return complain(result.error().message, kNo);
   return kOk;
 }
@@ -88,9 +109,14 @@ void add_replay(CLI::App& app, Context& context) {
   auto& command = add_command(app, "replay", "a recording through the pipeline: its traces; needs no agent",
                               "weft replay orders.weft -o json");
   add_format_option(command, context);
-  auto file = std::make_shared<std::string>();
-  command.add_option("file", *file, "a file of weft record")->required()->type_name("FILE");
-  command.callback([&context, file] { context.exit_code = replay_spans(context, *file); });
+  auto options = std::make_shared<ReplayOptions>();
+  command.add_option("file", options->file, "a file of weft record")->required()->type_name("FILE");
+  command
+      .add_option_function<std::string>(
+          "--config", [options](const std::string& file) { options->config = file; },
+          "a configuration of weftd: its routes, capture.headers, spans and sampling")
+      ->type_name("FILE");
+  command.callback([&context, options] { context.exit_code = replay_spans(context, *options); });
 }
 
 }  // namespace weft::cli

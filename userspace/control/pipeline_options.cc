@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "control/pipeline_options.h"
+
+namespace weft {
+
+RouteOptions route_options(const RoutesConfig& config) {
+  RouteOptions options;
+  options.patterns = config.patterns;
+  options.unmatched = static_cast<RouteOptions::Unmatched>(config.unmatched);
+  options.ignored = config.ignored;
+  return options;
+}
+
+PipelineOptions pipeline_options(const Config& config) {
+  PipelineOptions options;
+  options.mask = MaskRules(config.capture.headers, config.spans.baggage_attributes);
+  options.routes = route_options(config.routes);
+  options.parent_based = config.sampling.parent_based;
+  return options;
+}
+
+}  // namespace weft
