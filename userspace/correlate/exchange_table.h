@@ -20,8 +20,8 @@ namespace weft {
 struct ExchangeLimits {
   std::size_t entries = 65536;
   std::size_t text_bytes = 16u << 20;
-  // Safety net behind the kernel's own idle time-out: an exchange that is still moving bytes may be long, so this is
-  // far above it.
+  // Safety net behind the kernel's own idle time-out: an exchange that is still moving bytes may be long, so this has
+  // to be far above it.
   std::uint64_t open_ns = 3'600'000'000'000;
   // A response whose request has not come by then was a loss in the ring buffer.
   std::uint64_t lone_response_ns = 5'000'000'000;
