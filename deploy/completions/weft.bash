@@ -21,7 +21,8 @@ _weft() {
   fi
   local options="--help"
   case $command in
-    status | ps | trace) options+=" -o --output --socket" ;;
+    status | trace) options+=" -o --output --socket" ;;
+    ps) options+=" -o --output --socket --all" ;;
     spans) options+=" -o --output --socket -f --follow --service --trace --kind --error -n" ;;
     traces) options+=" -o --output --socket --service --min-duration --error -n" ;;
     top) options+=" -o --output --socket -n --interval --once" ;;

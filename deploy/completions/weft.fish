@@ -8,7 +8,7 @@ complete -c weft -f
 complete -c weft -l help -d 'help'
 complete -c weft -n __weft_needs_command -l version -d 'version'
 complete -c weft -n __weft_needs_command -a status -d 'how the agent is'
-complete -c weft -n __weft_needs_command -a ps -d 'processes, traced or not and why'
+complete -c weft -n __weft_needs_command -a ps -d 'selected processes, traced or not and why'
 complete -c weft -n __weft_needs_command -a spans -d 'recent or live spans'
 complete -c weft -n __weft_needs_command -a traces -d 'recent traces'
 complete -c weft -n __weft_needs_command -a trace -d 'one trace as a waterfall'
@@ -24,6 +24,7 @@ complete -c weft -n __weft_needs_command -a completion -d 'completion for your s
 
 complete -c weft -n 'not __fish_seen_subcommand_from completion policy sampling record' -s o -l output -xa 'table json yaml' -d 'format'
 complete -c weft -n 'not __fish_seen_subcommand_from completion policy sampling doctor replay' -l socket -r -F -d 'control socket'
+complete -c weft -n '__fish_seen_subcommand_from ps' -l all -d 'also those that nothing selects'
 complete -c weft -n '__fish_seen_subcommand_from spans' -s f -l follow -d 'live'
 complete -c weft -n '__fish_seen_subcommand_from spans' -l trace -x -d 'only of this trace'
 complete -c weft -n '__fish_seen_subcommand_from spans' -l kind -xa 'server client internal producer consumer' -d 'kind'

@@ -61,12 +61,35 @@ TEST_CASE("weft ps: state and reason; names cannot steer the terminal") {
   const auto table = ask(daemon, {"ps"});
   CHECK(table.exit_code == 0);
   CHECK(has(table.out, "PID  SERVICE"));
+  CHECK(has(table.out, "CONNS SEEN"));  // since tracing began, not open now
   CHECK(has(table.out, "blocking sockets"));
   CHECK(has(table.out, "another user namespace"));
   CHECK_FALSE(has(table.out, "\x1b"));
   const json rows = json::parse(ask(daemon, {"-o", "json", "ps"}).out)["processes"];
   CHECK(rows[0]["service"] == "orders");
   CHECK(rows[0]["task"]["why"] == "blocking sockets");
+}
+
+TEST_CASE("weft ps: the selected ones, --all those that are merely seen too") {
+  FakeDaemon daemon;
+  for (const std::string format : {"table", "json", "yaml"}) {
+    CAPTURE(format);
+    const auto few = ask(daemon, {"ps", "-o", format}), all = ask(daemon, {"ps", "--all", "-o", format});
+    for (const char* state : {"traced", "refused"}) {
+      CHECK(has(few.out, state));
+      CHECK(has(all.out, state));
+    }
+    CHECK_FALSE(has(few.out, "no entry matches"));
+    CHECK(has(all.out, "no entry matches"));
+    CHECK(few.err == "");
+    CHECK(few.exit_code == 0);
+  }
+  daemon.agent.nothing_selected = true;
+  const auto none = ask(daemon, {"ps"});
+  CHECK(none.err == "weft: none of 1 processes is selected: weft ps --all says why\n");
+  CHECK(none.exit_code == 0);
+  CHECK(json::parse(ask(daemon, {"ps", "-o", "json"}).out)["processes"].size() == 0);
+  CHECK(ask(daemon, {"ps", "-o", "json"}).err == "");
 }
 
 TEST_CASE("weft spans: rows, or one JSON object a line") {

@@ -37,6 +37,7 @@ class FakeAgent final : public AgentControl {
     return report;
   }
   std::vector<ProcessRow> processes() override {
+    if (nothing_selected) return {{.pid = 200, .service = "web", .state = "seen", .reason = "no entry matches"}};
     return {
         {.pid = 100,
          .service = "orders",
@@ -79,6 +80,7 @@ class FakeAgent final : public AgentControl {
 
   std::string first_piece = "HEADER";  // of a recording
   bool healthy = true;
+  bool nothing_selected = false;
   std::mutex mutex;
   std::vector<std::string> actions;
 

@@ -86,7 +86,7 @@ TEST_CASE("hand: attach and detach say what is wrong") {
   CHECK(scene.discoverer.attach(77).error().message == "there is no process 77");
   CHECK(scene.discoverer.attach(0).error().message == "there is no process 0");
   CHECK(scene.discoverer.attach(-1).error().message == "there is no process -1");
-  CHECK(scene.discoverer.detach(77).error().message == "process 77 is not known: see weft ps");
+  CHECK(scene.discoverer.detach(77).error().message == "process 77 is not known: see weft ps --all");
   scene.proc.put({.pid = 2, .exe = "", .args = {}});
   CHECK(scene.discoverer.attach(2).error().message ==
         "process 2 cannot be traced: a kernel thread, a zombie, or weftd may not read it (CAP_SYS_PTRACE)");

@@ -2,6 +2,8 @@
 // weft status, weft ps.
 #include <fmt/format.h>
 
+#include <memory>
+
 #include "cli/client.h"
 #include "cli/command.h"
 #include "cli/format.h"
@@ -77,7 +79,7 @@ std::string ps_text(const Json& answer, const Screen& screen) {
                {"LANGUAGE"},
                {"STATE"},
                {"TASK"},
-               {"CONNS", true},
+               {"CONNS SEEN", true},
                {"PROTOCOLS"},
                {"PROBES"},
                {"WHY", false, true}});
@@ -98,6 +100,15 @@ std::string ps_text(const Json& answer, const Screen& screen) {
   return table.text(screen);
 }
 
+// Those that are selected, whatever came of it: a machine has hundreds of others.
+Json selected(const Json& answer) {
+  Json rows = Json::array();
+  for (const auto& row : member(answer, "processes")) {
+    if (text_of(row, "state") != "seen") rows.push_back(row);
+  }
+  return {{"processes", std::move(rows)}};
+}
+
 }  // namespace
 
 void add_status(CLI::App& app, Context& context) {
@@ -112,12 +123,20 @@ void add_status(CLI::App& app, Context& context) {
 }
 
 void add_ps(CLI::App& app, Context& context) {
-  auto& command = add_query(app, context, "ps", "processes: traced or not and why, how requests are tied to work",
-                            "weft ps -o yaml");
-  command.callback([&context] {
-    const auto answer = fetch_json(context, "/v1/processes");
-    if (!answer) return;
-    print(context.format == Format::table ? ps_text(*answer, screen()) : machine_text(*answer, context.format));
+  auto& command =
+      add_query(app, context, "ps", "selected processes: traced or not and why, how requests are tied to work",
+                "weft ps --all -o yaml");
+  auto all = std::make_shared<bool>(false);
+  command.add_flag("--all", *all, "also those that nothing selects");
+  command.callback([&context, all] {
+    const auto seen = fetch_json(context, "/v1/processes");
+    if (!seen) return;
+    const Json answer = *all ? *seen : selected(*seen);
+    print(context.format == Format::table ? ps_text(answer, screen()) : machine_text(answer, context.format));
+    if (context.format == Format::table && member(answer, "processes").empty())
+      complain(
+          fmt::format("none of {} processes is selected: weft ps --all says why", member(*seen, "processes").size()),
+          kOk);
   });
 }
 

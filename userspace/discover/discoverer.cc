@@ -228,7 +228,7 @@ Result<void> Discoverer::attach(pid_t pid) {
 Result<void> Discoverer::detach(pid_t pid) {
   const std::scoped_lock lock(mutex_);
   const auto known = processes_.find(pid);
-  if (known == processes_.end()) return fail("process " + std::to_string(pid) + " is not known: see weft ps");
+  if (known == processes_.end()) return fail("process " + std::to_string(pid) + " is not known: see weft ps --all");
   const bool was_attached = known->second.by_hand == ByHand::attach;
   known->second.by_hand = ByHand::detach;
   apply(known->second, false);

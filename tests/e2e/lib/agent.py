@@ -105,7 +105,7 @@ class Agent:
         return self.json("status")
 
     def processes(self):
-        return {row["pid"]: row for row in self.json("ps")["processes"]}
+        return {row["pid"]: row for row in self.json("ps", "--all")["processes"]}
 
     def traced(self):
         return {pid for pid, row in self.processes().items() if row["state"] == "traced"}
