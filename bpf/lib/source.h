@@ -123,8 +123,10 @@ static __always_inline __u32 source_read(struct source *source, __u32 offset, st
 		return 0;
 	left = source->segments[segment].bytes - (offset - start);
 	n = left < most ? left : most;
+	if (n == 0)
+		return 0;
 	WIRE_OPAQUE(n);
-	if (n == 0 || n > 4096)
+	if (n > 4096)
 		return 0;
 	WIRE_OPAQUE(to);
 	if (to > HEAD_TEXT_CAP - 4096)

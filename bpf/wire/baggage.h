@@ -112,9 +112,12 @@ WIRE_INLINE bool baggage_open(const struct baggage_run *run, struct baggage_work
 	w->start = w->pos;
 	w->state = BAGGAGE_IN_KEY;
 	w->to = length;
-	if (length > 0 && length < BAGGAGE_BYTES_MAX) {
-		run->out->bytes[length] = ',';
-		w->to = length + 1;
+	if (length > 0) {
+		WIRE_OPAQUE(length);
+		if (length < BAGGAGE_BYTES_MAX) {
+			run->out->bytes[length] = ',';
+			w->to = length + 1;
+		}
 	}
 	return true;
 }

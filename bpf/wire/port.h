@@ -19,7 +19,10 @@
 #define WIRE_GLOBAL __attribute__((noinline))
 #define WIRE_ASSERT(condition, text) _Static_assert(condition, text)
 #define wire_loop(n, step, arg) bpf_loop((n), (step), (arg), 0)
-/* Hides a value from the optimiser, so that a mask the verifier needs is not folded away. */
+/*
+ * Hides a value from the optimiser, so that a mask the verifier needs is not folded away, and between two bounds of a
+ * value: clang makes one comparison of `0 < x && x < n`, of x - 1, which Linux 6.12 and older do not carry back to x.
+ */
 #define WIRE_OPAQUE(x) __asm__ volatile("" : "+r"(x))
 
 /*

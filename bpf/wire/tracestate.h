@@ -62,9 +62,12 @@ WIRE_INLINE bool tracestate_copy_next(struct tracestate_work *work, struct trace
 	slot &= TRACESTATE_MEMBERS_MAX - 1;
 	work->from = work->member[slot].start;
 	work->left = work->member[slot].end - work->member[slot].start;
-	if (work->left && to > 0 && to < TRACESTATE_BYTES_MAX) {
-		out->bytes[to] = ',';
-		work->to = to + 1;
+	if (work->left && to > 0) {
+		WIRE_OPAQUE(to);
+		if (to < TRACESTATE_BYTES_MAX) {
+			out->bytes[to] = ',';
+			work->to = to + 1;
+		}
 	}
 	return true;
 }

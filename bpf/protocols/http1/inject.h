@@ -305,9 +305,11 @@ static __always_inline __u32 http1_message_load(struct sk_msg_md *m, struct scra
 		count_fault(PROGRAM_MESSAGE, FAULT_PULL);
 		return 0;
 	}
+	if (n == 0)
+		return 0;
 	WIRE_OPAQUE(n);
 	WIRE_OPAQUE(to);
-	if (n == 0 || n > HTTP1_WINDOW || to > HTTP1_TEXT_KEPT)
+	if (n > HTTP1_WINDOW || to > HTTP1_TEXT_KEPT)
 		return 0;
 	WIRE_OPAQUE(skip);
 	skip &= 0xffff;

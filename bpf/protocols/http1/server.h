@@ -53,7 +53,7 @@ static __always_inline void server_texts(const struct http1 *h, struct scratch *
 	    tracestate_join(&s->text, &h->tracestate, &s->tracestate_work, &s->tracestate) == TRACESTATE_VALID) {
 		bytes = s->tracestate.length;
 		WIRE_OPAQUE(bytes);
-		if (bytes && bytes <= TRACESTATE_BYTES_MAX) {
+		if (bytes <= TRACESTATE_BYTES_MAX) {
 			wire_copy(s->staging.bytes, s->tracestate.bytes, bytes);
 			e->tracestate_bytes = bytes;
 		}
@@ -65,7 +65,7 @@ static __always_inline void server_texts(const struct http1 *h, struct scratch *
 		bytes = s->baggage.length;
 		WIRE_OPAQUE(bytes);
 		WIRE_OPAQUE(to);
-		if (bytes && bytes <= BAGGAGE_BYTES_MAX && to <= TRACESTATE_BYTES_MAX) {
+		if (bytes <= BAGGAGE_BYTES_MAX && to <= TRACESTATE_BYTES_MAX) {
 			wire_copy(s->staging.bytes + to, s->baggage.bytes, bytes);
 			e->baggage_bytes = bytes;
 		}
