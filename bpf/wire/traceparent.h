@@ -28,30 +28,42 @@ enum traceparent_result {
 	TRACEPARENT_ZERO_ID = 2,   /* well-formed, but an id is all zero */
 };
 
+/*
+ * Eight digits. One word is done before the next begins, or clang keeps all of them on the stack, of which Linux 6.1
+ * allows 512 bytes to a program and all that it calls.
+ */
+WIRE_INLINE __u64 traceparent_word(__u64 word, __u64 *bad)
+{
+	__u64 value = word_unhex(word, bad);
+
+	__asm__ volatile("" : "+r"(value), "+r"(*bad) : : "memory");
+	return value;
+}
+
 /* The fixed part, at an offset where TRACEPARENT_BYTES bytes are known to be; *bad becomes non-zero for a wrong byte.
  */
 WIRE_INLINE void traceparent_fields(const __u8 *at, struct traceparent *out, __u64 *bad)
 {
 	__u64 head = wire_load64(at), dash = wire_load64(at + 35), tail = wire_load64(at + 47), edge;
-	__u64 first, second;
+	__u64 first;
 
 	/* "vv-" at 0, "-" at 35, "-ff" at 52: padded with zeros where a word holds bytes of an id. */
 	edge = (head & 0xffff) | ((tail >> 48) << 16) | (WORD_ONES * '0') << 32;
-	first = word_unhex(edge, bad);
+	first = traceparent_word(edge, bad);
 	out->version = (__u8)first;
 	out->flags = (__u8)(first >> 8);
 	*bad |= ((head >> 16) & 0xff) ^ '-';
 	*bad |= (dash & 0xff) ^ '-';
 	*bad |= ((tail >> 40) & 0xff) ^ '-';
 
-	first = word_unhex(wire_load64(at + 3), bad);
-	first |= (__u64)word_unhex(wire_load64(at + 11), bad) << 32;
-	second = word_unhex(wire_load64(at + 19), bad);
-	second |= (__u64)word_unhex(wire_load64(at + 27), bad) << 32;
+	first = traceparent_word(wire_load64(at + 3), bad);
+	first |= traceparent_word(wire_load64(at + 11), bad) << 32;
 	wire_store64(out->trace_id, first);
-	wire_store64(out->trace_id + 8, second);
-	first = word_unhex(wire_load64(at + 36), bad);
-	first |= (__u64)word_unhex(wire_load64(at + 44), bad) << 32;
+	first = traceparent_word(wire_load64(at + 19), bad);
+	first |= traceparent_word(wire_load64(at + 27), bad) << 32;
+	wire_store64(out->trace_id + 8, first);
+	first = traceparent_word(wire_load64(at + 36), bad);
+	first |= traceparent_word(wire_load64(at + 44), bad) << 32;
 	wire_store64(out->parent_id, first);
 }
 
