@@ -12,7 +12,8 @@
 
 static __always_inline void client_connects(struct bpf_sock_ops *ops, struct bpf_sock *sk)
 {
-	__u32 tgid = bpf_get_current_pid_tgid() >> 32;
+	/* Linux 6.1 has no bpf_get_current_pid_tgid here. */
+	__u32 tgid = bpf_get_current_task_btf()->tgid;
 	struct process_entry *p = process_get(tgid);
 	struct connection *c;
 
