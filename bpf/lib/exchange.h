@@ -89,6 +89,9 @@ WIRE_GLOBAL int exchange_begin(struct connection *c, struct scratch *s, struct p
 
 	if (!c || !s || !p)
 		return 0;
+	s = scratch_again(s);
+	if (!s)
+		return 0;
 	e = &s->exchange;
 	e->tgid = s->pid_tgid >> 32;
 	e->tid = (__u32)s->pid_tgid;
@@ -151,6 +154,9 @@ WIRE_GLOBAL int pending_finish(struct connection *c, struct scratch *s, __u32 en
 	__u32 next_tid = 0;
 
 	if (!c || !s || !pending_count(c))
+		return 0;
+	s = scratch_again(s);
+	if (!s)
 		return 0;
 	pending = pending_at(c, c->pending_begin);
 	id = pending->exchange_id;

@@ -56,7 +56,7 @@ struct message {
 };
 
 struct scratch {
-	__u32 claimed;
+	__u32 claimed; /* 0, or one more than the slot's number */
 	__u32 program; /* enum kernel_program */
 	__u64 now_ns;
 	__u64 pid_tgid;
@@ -111,12 +111,23 @@ static __always_inline struct scratch *scratch_claim(__u32 program, __u32 slots)
 			slot = 0;
 		s = bpf_map_lookup_elem(&scratch_slots, &slot);
 
-		if (s && !s->claimed && !__sync_val_compare_and_swap(&s->claimed, 0, 1)) {
+		if (s && !s->claimed && !__sync_val_compare_and_swap(&s->claimed, 0, slot + 1)) {
 			s->program = program;
 			return s;
 		}
 	}
 	return NULL;
+}
+
+/*
+ * The claimed slot as its map's value: before Linux 6.2 no key and no value of a map call may lie in memory that a
+ * global function was given as an argument. Never NULL, which the verifier cannot know.
+ */
+static __always_inline struct scratch *scratch_again(const struct scratch *s)
+{
+	__u32 slot = s->claimed - 1;
+
+	return bpf_map_lookup_elem(&scratch_slots, &slot);
 }
 
 static __always_inline void scratch_release(struct scratch *s)

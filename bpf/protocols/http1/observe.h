@@ -53,6 +53,9 @@ WIRE_GLOBAL int http1_response_head(struct connection *c, struct scratch *s, str
 
 	if (!c || !s || !p)
 		return 0;
+	s = scratch_again(s);
+	if (!s)
+		return 0;
 	half = s->outgoing ? &c->send : &c->receive;
 	other = s->outgoing ? &c->receive : &c->send;
 	h = &half->http1;

@@ -95,6 +95,9 @@ WIRE_GLOBAL int http1_server_request(struct connection *c, struct http1 *h, stru
 
 	if (!c || !h || !s || !p)
 		return 0;
+	s = scratch_again(s);
+	if (!s)
+		return 0;
 	e = &s->exchange;
 	s->facts = h->flags & HTTP1_IS_10 ? REQUEST_HTTP10 : 0;
 	new_span_id(e->ids.span_id);
