@@ -30,6 +30,15 @@ static __always_inline void blind_ends(struct connection *c)
 	process_blind_ends(c->blind_tgid, c->blind_generation);
 }
 
+/* Requests that come on c are not followed any more. */
+static __always_inline void server_goes_blind(struct connection *c)
+{
+	struct process_entry *p = c->role == ROLE_SERVER ? process_get(c->owner_tgid) : NULL;
+
+	if (p)
+		blind_begins(c, p, c->owner_tgid);
+}
+
 static __always_inline void join_failed(struct connection *c, struct scratch *s)
 {
 	count_fault(s->program, FAULT_JOIN);
@@ -49,7 +58,6 @@ static __always_inline void join_failed(struct connection *c, struct scratch *s)
  */
 static __always_inline void park(struct connection *c, struct half *half, struct scratch *s, __u32 reason)
 {
-	struct process_entry *p;
 	bool answers;
 
 	if (half->parked)
@@ -65,11 +73,8 @@ static __always_inline void park(struct connection *c, struct half *half, struct
 		c->answers_lost = 1;
 		pending_finish_all(c, s, END_LOST);
 	}
-	if (c->role == ROLE_SERVER && reason != PARK_UPGRADE && reason != PARK_NOT_HTTP) {
-		p = process_get(c->owner_tgid);
-		if (p)
-			blind_begins(c, p, c->owner_tgid);
-	}
+	if (reason != PARK_UPGRADE && reason != PARK_NOT_HTTP)
+		server_goes_blind(c);
 }
 
 static __always_inline struct half *answering_half(struct connection *c)
@@ -128,6 +133,7 @@ static __always_inline void pending_end_soon(struct connection *c, __u32 program
 
 	c->answers_lost = 1;
 	c->end_wanted = 1;
+	server_goes_blind(c);
 	if (!half_claim(half))
 		return;
 	if (c->end_wanted)
@@ -174,19 +180,21 @@ static __always_inline void connection_init(struct connection *c, const struct s
 	__sync_fetch_and_add(&p->connections, 1);
 }
 
-/* Known from an earlier tracing of the process: nothing about its position is certain any more. */
-static __always_inline void connection_restart(struct connection *c, struct process_entry *p, struct scratch *s)
+/* Nothing about its position is certain any more; what waits on it ends as `end` says. */
+static __always_inline void connection_restart(struct connection *c, struct process_entry *p, struct scratch *s,
+					       __u32 end)
 {
-	pending_finish_all(c, s, END_LOST);
+	pending_finish_all(c, s, end);
 	blind_ends(c);
 	c->generation = p->generation;
 	c->role = ROLE_UNKNOWN;
 	c->joining = 1;
 	c->join_failures = 0;
-	c->answers_lost = c->answer_begun = 0;
+	c->answers_lost = c->answer_begun = c->answer_kept = 0;
 	c->pending_begin = c->pending_end;
 	c->bulk_score = 0;
 	c->overwritten = 0;
+	c->rejoins = 0;
 	c->receive.known = c->send.known = 0;
 	c->receive.parked = c->send.parked = 0;
 	c->receive.http1.state = c->send.http1.state = HTTP1_START;

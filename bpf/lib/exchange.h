@@ -7,19 +7,26 @@
 #include "maps/partial_heads.h"
 #include "maps/ring.h"
 
-/* Takes note of a request that waits for its response. False: too many; their ends will not be seen. */
+/* False: too many wait for their responses already; their ends will not be seen. */
+static __always_inline bool pending_has_room(struct connection *c, const struct scratch *s)
+{
+	if (c->answers_lost)
+		return false;
+	if (pending_count(c) < PENDING_MAX)
+		return true;
+	c->answers_lost = 1;
+	count_fault(s->program, FAULT_PIPELINE);
+	return false;
+}
+
+/* Takes note of a request that waits for its response: from now on it may be ended by whoever ends the connection. */
 static __always_inline bool pending_push(struct connection *c, struct scratch *s, __u64 exchange_id, __u8 method,
-					 bool ends_protocol)
+					 bool ends_protocol, bool anonymous)
 {
 	struct pending *pending;
 
-	if (c->answers_lost)
+	if (!pending_has_room(c, s))
 		return false;
-	if (pending_count(c) >= PENDING_MAX) {
-		c->answers_lost = 1;
-		count_fault(s->program, FAULT_PIPELINE);
-		return false;
-	}
 	pending = pending_at(c, c->pending_end);
 	pending->exchange_id = exchange_id;
 	pending->request_bytes = 0;
@@ -28,7 +35,7 @@ static __always_inline bool pending_push(struct connection *c, struct scratch *s
 	pending->tid = (__u32)s->pid_tgid;
 	pending->method = method;
 	pending->ends_protocol = ends_protocol;
-	pending->anonymous = 0;
+	pending->anonymous = anonymous;
 	__sync_fetch_and_add(&c->pending_end, 1); /* only now may the response side see it */
 	return true;
 }
@@ -200,6 +207,22 @@ WIRE_GLOBAL int pending_finish(struct connection *c, struct scratch *s, __u32 en
 	return 1;
 }
 
+/* A request that was reported and whose response will not be matched. */
+static __always_inline void emit_lost(struct connection *c, struct scratch *s, __u64 exchange_id)
+{
+	struct response_event *e = &s->event.response;
+
+	__builtin_memset(e, 0, sizeof(*e));
+	e->header.type = EVENT_RESPONSE;
+	e->header.time_ns = s->now_ns;
+	e->exchange_id = exchange_id;
+	e->connection_id = c->id;
+	e->tgid = c->owner_tgid;
+	e->end = END_LOST;
+	e->role = c->role;
+	ring_put(&e->header, sizeof(*e));
+}
+
 struct finish_run {
 	struct connection *connection;
 	struct scratch *scratch;
@@ -224,7 +247,7 @@ static __always_inline void pending_finish_all(struct connection *c, struct scra
 		bpf_loop(PENDING_MAX, pending_finish_step, &run, 0);
 }
 
-static __always_inline void emit_socket(struct connection *c, struct scratch *s, __u32 request, __u32 reason)
+static __always_inline void emit_socket(struct connection *c, struct scratch *s, __u32 request, __u32 reason, __s32 fd)
 {
 	struct socket_event e = {};
 
@@ -234,7 +257,9 @@ static __always_inline void emit_socket(struct connection *c, struct scratch *s,
 	e.tgid = c->owner_tgid;
 	e.request = request;
 	e.reason = reason;
-	ring_put(&e.header, sizeof(e));
+	e.fd = fd;
+	/* To be enrolled again is worth a wake-up: until then requests go without context. */
+	ring_put_with(&e.header, sizeof(e), request == SOCKET_ENROL ? BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP);
 }
 
 #endif

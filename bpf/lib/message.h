@@ -24,6 +24,7 @@
 #define MESSAGE_FIRST_MAX 32000u /* a head has to end within this to be brought into the first element */
 #define MESSAGE_LINEAR_MAX 16384u
 #define MESSAGE_FOREVER 0x7fffffffu
+#define SOCKET_NO_SPACE 2 /* linux/net.h, SOCK_NOSPACE: a wake-up is to come when the buffer has room again */
 
 /* How the message lies in memory. To be asked again after what may change it. */
 static __always_inline void message_look(struct sk_msg_md *m, struct message *message)
@@ -86,13 +87,13 @@ static __always_inline __u32 message_space(const struct tcp_sock *tp)
  * the full buffer would end a member's blocking receive with EAGAIN (tcp_msg_wait_data looks once). It is taken out of
  * the hash at the acknowledgement that this send waits for (on_sockops), and comes back after the exchange.
  */
-static __always_inline bool message_will_wait(const struct tcp_sock *tp, __u32 n, __u32 space, __u32 scatter)
+static __always_inline bool message_will_wait(const struct tcp_sock *tp, __u64 n, __u32 space, __u32 scatter)
 {
 	const struct socket *socket = tp->inet_conn.icsk_inet.sk.sk_socket;
 
-	if (n + n / 4 + 4096 + scatter * 2304 <= space)
+	if (!socket || (socket->file->f_flags & O_NONBLOCK))
 		return false;
-	return socket && !(socket->file->f_flags & O_NONBLOCK);
+	return n + n / 4 + 4096 + scatter * 2304 > space || (socket->flags >> SOCKET_NO_SPACE & 1);
 }
 
 static __always_inline bool socket_may_zerocopy(const struct tcp_sock *tp)

@@ -22,6 +22,7 @@ enum {
 	SYSCALL_SENDFILE = 40,
 	SYSCALL_RECVMSG = 47,
 	SYSCALL_SPLICE = 275,
+	SYSCALL_RECVMMSG = 299,
 	SYSCALL_SENDMMSG = 307,
 	SYSCALL_IO_URING_ENTER = 426,
 	USER_CODE_SEGMENT = 0x33, /* 64-bit code */
@@ -56,6 +57,24 @@ static __always_inline void source_iovec(struct source *source, __u64 iovec, __u
 	if (bpf_probe_read_user(source->segments, count * sizeof(struct user_iovec), (void *)iovec))
 		return;
 	source->count = count;
+}
+
+/* The descriptor that the current call receives from; negative: not known. */
+static __always_inline __s32 receiving_descriptor(void)
+{
+	struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(bpf_get_current_task_btf());
+
+	if (regs->cs != USER_CODE_SEGMENT)
+		return -1;
+	switch (regs->orig_ax) {
+	case SYSCALL_READ:
+	case SYSCALL_RECVFROM:
+	case SYSCALL_READV:
+	case SYSCALL_RECVMSG:
+	case SYSCALL_RECVMMSG:
+		return (__s32)regs->di;
+	}
+	return -1;
 }
 
 static __always_inline void source_of_syscall(struct source *source, __u64 bytes, bool outgoing)

@@ -51,7 +51,8 @@ enum membership {
 	MEMBER_WANTED, /* to be enrolled when the handshake is done */
 	MEMBER_YES,
 	MEMBER_RELEASED, /* let go; the agent takes it out of the hash */
-	MEMBER_JOINED,	 /* certain after joining in mid-life: the iterator may enrol it */
+	MEMBER_JOINED,	 /* certain: the agent puts it into the hash, and the first message that begins where we are
+			    makes it a member */
 };
 
 struct connection {
@@ -59,6 +60,7 @@ struct connection {
 	__u64 last_ns;	     /* last byte either way */
 	__u64 first_byte_ns; /* response head complete */
 	__u64 bulk_score;
+	__u64 asked_ns; /* when the agent was last asked to put it into the hash */
 	__u32 owner_tgid;
 	__u32 generation;
 	__u8 role;     /* enum exchange_role */

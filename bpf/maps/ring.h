@@ -12,15 +12,20 @@ struct {
 } ring SEC(".maps");
 
 /* False: the ring is full; counted. */
-static __always_inline bool ring_put(struct event_header *event, __u64 bytes)
+static __always_inline bool ring_put_with(struct event_header *event, __u64 bytes, __u64 flags)
 {
 	bool lost = false;
 
 	event->size = bytes;
 	if (!setting(SETTING_DISCARD_EVENTS))
-		lost = bpf_ringbuf_output(&ring, event, bytes, BPF_RB_NO_WAKEUP) != 0;
+		lost = bpf_ringbuf_output(&ring, event, bytes, flags) != 0;
 	count_event(event->type, lost);
 	return !lost;
+}
+
+static __always_inline bool ring_put(struct event_header *event, __u64 bytes)
+{
+	return ring_put_with(event, bytes, BPF_RB_NO_WAKEUP);
 }
 
 #endif

@@ -55,7 +55,7 @@ static __always_inline bool connection_seen(struct connection *c, struct sock *s
 	if (c->owner_tgid != s->pid_tgid >> 32)
 		c->owner_tgid = s->pid_tgid >> 32; /* passed on, or inherited by a child */
 	if (c->generation != p->generation)
-		connection_restart(c, p, s);
+		connection_restart(c, p, s, END_LOST);
 	return true;
 }
 
@@ -64,6 +64,7 @@ static __always_inline int capture_lost(struct connection *c, struct half *half,
 {
 	half->parked = reason;
 	count_parked(program, reason);
+	server_goes_blind(c);
 	if (half == answering_half(c))
 		pending_end_soon(c, program);
 	return 0;
@@ -79,8 +80,14 @@ static __always_inline int capture_bytes(struct sock *sk, struct connection *c, 
 	struct scratch *s;
 	bool idle;
 
-	if (!tp || (outgoing && c->membership == MEMBER_YES && c->generation == p->generation))
+	if (!tp)
 		return 0;
+	if (outgoing && c->membership == MEMBER_YES && c->generation == p->generation) {
+		c->last_ns = bpf_ktime_get_ns();
+		if ((__s32)(c->send.next_seq - tp->write_seq) >= 0)
+			return 0;	       /* seen by sk_msg */
+		c->membership = MEMBER_JOINED; /* it is not in the hash any more, or this call was under way before */
+	}
 	if (!half_claim(half))
 		return capture_lost(c, half, program, PARK_CONCURRENT);
 	s = scratch_claim(program, settings.scratch_slots);
@@ -97,7 +104,7 @@ static __always_inline int capture_bytes(struct sock *sk, struct connection *c, 
 	s->nonblocking = is_nonblocking(sk, flags);
 	connection_seen(c, sk, tp, s, p);
 	c->last_ns = s->now_ns;
-	if (half->parked || (outgoing && c->membership == MEMBER_YES))
+	if (half->parked)
 		goto out;
 	end = outgoing ? tp->write_seq : tp->copied_seq;
 	/* The end of the stream counts as one, and may be taken along with the last bytes. */

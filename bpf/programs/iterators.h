@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-only */
 /*
  * What the agent asks for about all connections at once: ending what has been idle for too long, taking the sockets of
- * a process out of the hash, enrolling those that became certain after joining in mid-life.
+ * a process out of the hash.
  */
 #ifndef WEFT_PROGRAMS_ITERATORS_H
 #define WEFT_PROGRAMS_ITERATORS_H
@@ -11,16 +11,43 @@
 
 struct sweep_order sweep = {};
 
-static __always_inline void sweep_finish(struct connection *c, __u32 end)
+/* What waits on c ends, for good when `stop`; otherwise the connection is joined again at its next exchange. */
+static __always_inline void sweep_finish(struct connection *c, __u32 end, bool stop)
 {
-	struct half *answers = answering_half(c);
+	struct process_entry *p = process_get(c->owner_tgid);
+	struct scratch *s;
 
-	if (!pending_count(c) || !half_claim(answers))
+	if (!pending_count(c) || !half_claim(&c->receive))
 		return;
-	c->answers_lost = 1; /* a late response belongs to nobody now */
-	answers->parked = PARK_POSITION_LOST;
-	pending_end_now(c, PROGRAM_ITERATOR, end);
-	half_release(answers);
+	if (!half_claim(&c->send)) {
+		half_release(&c->receive);
+		return;
+	}
+	s = stop || !p ? NULL : scratch_claim(PROGRAM_ITERATOR, settings.scratch_slots);
+	if (s) {
+		s->now_ns = bpf_ktime_get_ns();
+		s->outgoing = c->role == ROLE_SERVER;
+		connection_restart(c, p, s, end);
+		scratch_release(s);
+	} else {
+		c->answers_lost = 1; /* a late response belongs to nobody now */
+		answering_half(c)->parked = PARK_POSITION_LOST;
+		server_goes_blind(c);
+		pending_end_now(c, PROGRAM_ITERATOR, end);
+	}
+	half_release(&c->send);
+	half_release(&c->receive);
+}
+
+/* Nothing has moved for long, and nothing is on its way. */
+static __always_inline bool sweep_is_idle(const struct connection *c, struct sock *sk)
+{
+	struct tcp_sock *tp;
+
+	if (c->last_ns >= sweep.idle_before_ns)
+		return false;
+	tp = bpf_skc_to_tcp_sock(sk);
+	return !tp || tp->write_seq == tp->snd_una;
 }
 
 /* Is it to leave the hash, because an event about it was lost or for what its process did? */
@@ -30,10 +57,19 @@ static __always_inline bool sweep_releases(const struct connection *c)
 
 	if (c->membership == MEMBER_RELEASED)
 		return true;
-	if (c->membership != MEMBER_YES)
+	if (c->membership != MEMBER_YES && c->membership != MEMBER_JOINED)
 		return false;
 	p = process_get(c->owner_tgid);
 	return p && (p->flags & PROCESS_NEVER_ENROL);
+}
+
+static __always_inline void sweep_release(struct connection *c)
+{
+	__u64 id = c->id;
+
+	if (c->membership != MEMBER_RELEASED)
+		c->membership = MEMBER_RELEASED;
+	bpf_map_delete_elem(&members, &id);
 }
 
 SEC("iter/bpf_sk_storage_map")
@@ -51,54 +87,19 @@ int on_sweep(struct bpf_iter__bpf_sk_storage_map *context)
 	if (sweep.release_tgid && (sweep.release_tgid == c->owner_tgid || sweep.release_tgid == ~0u)) {
 		if (!sweep.keep_observing)
 			c->send.parked = PARK_FOREIGN_OWNER;
-		if (c->membership == MEMBER_YES || c->membership == MEMBER_RELEASED) {
-			__u64 id = c->id;
-			c->membership = MEMBER_RELEASED;
-			bpf_map_delete_elem(&members, &id);
-		}
+		c->rejoins = 0;
+		if (c->membership != MEMBER_NO && c->membership != MEMBER_WANTED)
+			sweep_release(c);
 		if (!sweep.keep_observing)
-			sweep_finish(c, END_LOST);
+			sweep_finish(c, END_LOST, true);
 		return 0;
 	}
-	if (sweep_releases(c)) {
-		__u64 id = c->id;
-		c->membership = MEMBER_RELEASED;
-		bpf_map_delete_elem(&members, &id);
-	}
-	if (c->last_ns < sweep.idle_before_ns)
-		sweep_finish(c, END_TIMEOUT);
-	return 0;
-}
-
-/* The socket is locked while this runs, so that no send is under way. */
-SEC("iter/tcp")
-int on_enrol(struct bpf_iter__tcp *context)
-{
-	struct sock_common *common = context->sk_common;
-	struct connection *c;
-	struct tcp_sock *tp;
-
-	if (!common)
-		return 0;
-	tp = bpf_skc_to_tcp_sock(common);
-	if (!tp)
-		return 0;
-	c = connection_get(tp);
-	if (!c || c->membership != MEMBER_JOINED || c->role != ROLE_CLIENT)
-		return 0;
-	if (common->skc_state != TCP_ESTABLISHED || c->send.parked || !c->send.known || c->send.claimed ||
-	    c->send.next_seq != tp->write_seq || c->send.http1.state != HTTP1_START)
-		return 0; /* not now; the agent comes back */
-	if (tp->is_mptcp || tp->inet_conn.icsk_ulp_ops) {
-		c->membership = MEMBER_NO;
-		count_fault(PROGRAM_ITERATOR, tp->is_mptcp ? FAULT_MPTCP : FAULT_ULP);
-		return 0;
-	}
-	__u64 id = c->id;
-	c->membership = MEMBER_YES;
-	if (bpf_map_update_elem(&members, &id, tp, BPF_NOEXIST)) {
-		c->membership = MEMBER_NO;
-		count_fault(PROGRAM_ITERATOR, FAULT_ENROL);
+	if (sweep_releases(c))
+		sweep_release(c);
+	if (sweep_is_idle(c, sk)) {
+		if (pending_count(c) && c->membership != MEMBER_NO && c->membership != MEMBER_WANTED)
+			sweep_release(c);
+		sweep_finish(c, END_TIMEOUT, false);
 	}
 	return 0;
 }

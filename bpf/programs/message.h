@@ -35,8 +35,33 @@ static __always_inline void message_release(struct connection *c, struct scratch
 {
 	if (c->membership != MEMBER_YES)
 		return;
+	c->rejoins = 0;
 	c->membership = MEMBER_RELEASED;
-	emit_socket(c, s, SOCKET_RELEASE, reason);
+	emit_socket(c, s, SOCKET_RELEASE, reason, -1);
+}
+
+/* The same until the exchange is over: see message_will_wait. */
+static __always_inline void message_release_for_now(struct connection *c, struct scratch *s)
+{
+	if (c->membership != MEMBER_YES)
+		return;
+	message_release(c, s, INJECTION_BULK);
+	c->rejoins = 1;
+}
+
+/*
+ * In the hash, no member yet: a message that begins where we are makes it one. Others pass, and are followed by the
+ * send hook.
+ */
+static __always_inline bool message_adopt(struct connection *c, const struct tcp_sock *tp,
+					  const struct process_entry *p)
+{
+	if (!c->send.known || c->send.claimed || c->send.http1.state != HTTP1_START ||
+	    c->send.next_seq != tp->write_seq || socket_may_zerocopy(tp) || (p->flags & PROCESS_NEVER_ENROL))
+		return false;
+	c->overwritten = 0;
+	c->membership = MEMBER_YES;
+	return true;
 }
 
 /* Body bytes that each request may send without being taken for a bulk sender. */
@@ -109,6 +134,11 @@ static __always_inline int message_parse(struct sk_msg_md *m, struct connection 
 	take = message->heads * BULK_ALLOWANCE;
 	c->bulk_score = c->bulk_score > take ? c->bulk_score - take : 0;
 	message_bulk(c, s, message->body);
+	/* A body that is known not to fit: let go before it begins, so that an acknowledgement comes before the wait.
+	 */
+	if (message->heads && c->send.http1.state == HTTP1_BODY &&
+	    message_will_wait(tp, message->size + c->send.http1.left, message->space, message->scatter))
+		message_release_for_now(c, s);
 	if (message->cut) {
 		take = message->cut;
 		c->send.next_seq = position + take;
@@ -131,10 +161,8 @@ fit:
 	if (whole || message_need(size, scatter) <= message->space)
 		return SK_PASS;
 	bpf_msg_apply_bytes(m, message_portion(size, message->space, scatter));
-	if (message_will_wait(tp, size, message->space, scatter) && c->membership == MEMBER_YES) {
-		c->rejoins = 1;
-		message_release(c, s, INJECTION_BULK);
-	}
+	if (message_will_wait(tp, size, message->space, scatter))
+		message_release_for_now(c, s);
 	return SK_PASS;
 }
 
@@ -154,13 +182,13 @@ int on_message(struct sk_msg_md *m)
 	bpf_msg_apply_bytes(m, 0);
 	bpf_msg_cork_bytes(m, 0);
 	c = connection_get(sk);
-	if (!c || c->send.parked || c->membership != MEMBER_YES)
+	if (!c || c->send.parked || (c->membership != MEMBER_YES && c->membership != MEMBER_JOINED))
 		return message_let_go(m);
 	p = process_get(bpf_get_current_pid_tgid() >> 32);
 	if (!p || p->generation != c->generation)
 		return message_park(m, c, PARK_FOREIGN_OWNER);
 	tp = bpf_skc_to_tcp_sock(sk);
-	if (!tp)
+	if (!tp || (c->membership == MEMBER_JOINED && !message_adopt(c, tp, p)))
 		return SK_PASS;
 	s = scratch_claim(PROGRAM_MESSAGE, settings.scratch_slots);
 	if (!s) {

@@ -24,11 +24,16 @@ static __always_inline void client_connects(struct bpf_sock_ops *ops, struct bpf
 		count_fault(PROGRAM_SOCKOPS, FAULT_STORAGE);
 		return;
 	}
-	if (c->id) { /* connected before: another stream now */
+	if (c->id) { /* connected before: another stream now; what waited on the old one ended with it */
+		blind_ends(c);
 		c->send.known = c->receive.known = 0;
 		c->send.parked = c->receive.parked = 0;
 		c->send.http1.state = c->receive.http1.state = HTTP1_START;
 		c->pending_begin = c->pending_end;
+		c->joining = c->join_failures = c->answers_lost = c->answer_begun = c->answer_kept = 0;
+		c->rejoins = c->end_wanted = 0;
+		c->overwritten = 0;
+		c->bulk_score = 0;
 	}
 	c->id = bpf_get_socket_cookie(ops);
 	c->owner_tgid = tgid;

@@ -192,7 +192,9 @@ struct socket_event {
 	__u8 request; /* enum socket_request */
 	__u8 reason;  /* enum injection_result for RELEASE */
 	__u8 reserved[2];
+	__s32 fd; /* ENROL: the socket's descriptor in that process at that moment */
+	__u32 reserved2;
 };
-WIRE_ASSERT(sizeof(struct socket_event) == 32, "socket_event layout");
+WIRE_ASSERT(sizeof(struct socket_event) == 40, "socket_event layout");
 
 #endif

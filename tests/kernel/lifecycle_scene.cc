@@ -162,7 +162,8 @@ void Scene::on_event(EventBytes bytes) {
     socket_event socket{};
     std::memcpy(&socket, bytes.data(), sizeof socket);
     if (socket.request == SOCKET_RELEASE) kernel_->release_socket(socket.connection_id);
-    if (socket.request == SOCKET_ENROL) kernel_->enrol_joined();
+    if (socket.request == SOCKET_ENROL)
+      kernel_->enrol_socket(static_cast<pid_t>(socket.tgid), socket.fd, socket.connection_id);
   }
 }
 

@@ -131,10 +131,6 @@ int Agent::turn() {
   const std::size_t records = kernel_->events().drain([this](EventBytes record) { on_event(record); });
   const std::uint64_t now = clock_.monotonic_ns();
   if (records) last_event_ns_ = now;
-  if (enrol_wanted_) {
-    enrol_wanted_ = false;
-    kernel_->enrol_joined();
-  }
   if (now >= next_second_ns_) {
     next_second_ns_ = now + kSecond_ns;
     every_second();
@@ -215,7 +211,8 @@ void Agent::on_process(const ProcessEvent& event) {
 
 void Agent::on_socket(const SocketEvent& event) {
   if (event.fields.request == SOCKET_RELEASE) kernel_->release_socket(event.fields.connection_id);
-  if (event.fields.request == SOCKET_ENROL) enrol_wanted_ = true;
+  if (event.fields.request == SOCKET_ENROL)
+    kernel_->enrol_socket(static_cast<pid_t>(event.fields.tgid), event.fields.fd, event.fields.connection_id);
 }
 
 void Agent::reload(const Config& config) {

@@ -30,6 +30,7 @@ class Agent final : public AgentControl {
 
   // One turn: drain the ring, and whatever is due. Returns how long nothing is due after it, in milliseconds.
   int turn();
+  int wake_fd() const { return kernel_->events().wake_fd(); }  // readable: the next turn is not to wait
   void reload(const Config& config);
   void stop();  // detach, flush within shutdown_timeout
 
@@ -75,7 +76,6 @@ class Agent final : public AgentControl {
   std::atomic<std::uint64_t> spans_{0};
   std::uint64_t spans_before_ = 0;
   std::atomic<double> spans_per_second_{0};
-  bool enrol_wanted_ = false;
   bool stopped_ = false;
   mutable std::mutex counters_mutex_;  // pipeline counters, copied once a second
   PipelineCounters pipeline_counters_;

@@ -67,10 +67,10 @@ void reload(Agent& agent, const ConfigSources& sources) {
 
 // Until SIGTERM or SIGINT.
 void run(Agent& agent, int signals, const ConfigSources& sources) {
-  pollfd wait{signals, POLLIN, 0};
+  pollfd wait[] = {{signals, POLLIN, 0}, {agent.wake_fd(), POLLIN, 0}};
   for (;;) {
     const int pause_ms = agent.turn();
-    if (::poll(&wait, 1, pause_ms) <= 0) continue;
+    if (::poll(wait, 2, pause_ms) <= 0 || !(wait[0].revents & POLLIN)) continue;
     signalfd_siginfo info{};
     if (::read(signals, &info, sizeof info) != sizeof info) continue;
     if (info.ssi_signo != SIGHUP) return;

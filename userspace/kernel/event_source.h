@@ -18,6 +18,7 @@ class EventSource {
   virtual ~EventSource() = default;
   // Hands over everything that is there now, in order, and returns how many records that was. Never waits.
   virtual std::size_t drain(const EventHandler& handler) = 0;
+  virtual int wake_fd() const { return -1; }       // readable when a record came that is not to wait; -1: there is none
   virtual bool finished() const { return false; }  // a recording that has been read to its end
 };
 

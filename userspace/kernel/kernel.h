@@ -115,7 +115,9 @@ class Kernel {
   virtual std::map<pid_t, ProcessFindings> findings() = 0;
   virtual void release_socket(std::uint64_t connection_id) = 0;
   virtual void release_members(pid_t tgid) = 0;  // all of a process; they stay observed
-  virtual void enrol_joined() = 0;               // runs the enrolment iterator once
+  // Puts a socket of that process into the hash, as a SOCKET_ENROL event asks for: its descriptor there, checked by the
+  // socket cookie. In the order of events with release_socket. False: it is gone, or the kernel refuses.
+  virtual bool enrol_socket(pid_t tgid, int fd, std::uint64_t connection_id) = 0;
   virtual void sweep() = 0;  // ends exchanges that have been idle for idle_timeout; call every few seconds
   virtual KernelCounters counters() = 0;
   virtual void stop_changing() = 0;  // first step of shutdown: no more injection, members released

@@ -33,10 +33,12 @@ class RingSource final : public EventSource {
  public:
   static Result<std::unique_ptr<RingSource>> open(int map_fd);
   std::size_t drain(const EventHandler& handler) override;
+  int wake_fd() const override { return wake_.get(); }
 
  private:
   static int on_record(void* self, void* data, std::size_t bytes);
   std::unique_ptr<ring_buffer, RingDeleter> ring_;
+  UniqueFd wake_;  // epoll, edge-triggered: level-triggered it would say "readable" of every record
   const EventHandler* handler_ = nullptr;
 };
 
@@ -53,7 +55,7 @@ class KernelImpl final : public Kernel {
   std::map<pid_t, ProcessFindings> findings() override;
   void release_socket(std::uint64_t connection_id) override;
   void release_members(pid_t tgid) override;
-  void enrol_joined() override;
+  bool enrol_socket(pid_t tgid, int fd, std::uint64_t connection_id) override;
   void sweep() override;
   KernelCounters counters() override;
   void stop_changing() override;
@@ -71,7 +73,7 @@ class KernelImpl final : public Kernel {
   KernelOptions options_;
   std::unique_ptr<RingSource> ring_;
   std::vector<Link> links_;
-  Link sockops_, sweep_iterator_, enrol_iterator_;
+  Link sockops_, sweep_iterator_;
   std::map<pid_t, std::vector<UniqueFd>> ioctl_links_;
   UniqueFd stats_;
   std::mutex sweep_mutex_;  // the sweep order is one place in memory

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
+#include <sys/epoll.h>
 #include <sys/random.h>
 #include <sys/resource.h>
 
@@ -122,8 +123,7 @@ Result<void> KernelImpl::attach(const std::string& cgroup) {
     iterator_options.link_info_len = sizeof info;
     return bpf_program__attach_iter(programs.on_sweep, &iterator_options);
   }());
-  enrol_iterator_.reset(bpf_program__attach_iter(programs.on_enrol, nullptr));
-  if (!sweep_iterator_ || !enrol_iterator_) return fail(fmt::format("iterators: {}", errno_text(errno)));
+  if (!sweep_iterator_) return fail(fmt::format("iterators: {}", errno_text(errno)));
   if (!options_.enrol) return {};
 
   // The program hangs on the map: when the agent dies, both go and the sockets are plain again.
@@ -151,6 +151,10 @@ Result<std::unique_ptr<RingSource>> RingSource::open(int map_fd) {
   auto source = std::make_unique<RingSource>();
   source->ring_.reset(ring_buffer__new(map_fd, on_record, source.get(), nullptr));
   if (!source->ring_) return fail(fmt::format("ring buffer: {}", errno_text(errno)));
+  source->wake_ = UniqueFd(::epoll_create1(EPOLL_CLOEXEC));
+  epoll_event edge{.events = EPOLLIN | EPOLLET, .data = {}};
+  if (!source->wake_ || ::epoll_ctl(source->wake_.get(), EPOLL_CTL_ADD, map_fd, &edge))
+    return fail(fmt::format("ring buffer: {}", errno_text(errno)));
   return source;
 }
 
@@ -161,6 +165,8 @@ int RingSource::on_record(void* self, void* data, std::size_t bytes) {
 }
 
 std::size_t RingSource::drain(const EventHandler& handler) {
+  epoll_event taken;
+  ::epoll_wait(wake_.get(), &taken, 1, 0);
   handler_ = &handler;
   const int records = ring_buffer__consume(ring_.get());
   handler_ = nullptr;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Which processes are traced, which sockets are members: typed calls on the maps and iterators.
 #include <fmt/format.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -108,7 +109,18 @@ void KernelImpl::release_members(pid_t tgid) {
   run_sweep({.release_tgid = static_cast<__u32>(tgid), .keep_observing = 1});
 }
 
-void KernelImpl::enrol_joined() { run_iterator(enrol_iterator_); }
+bool KernelImpl::enrol_socket(pid_t tgid, int fd, std::uint64_t connection_id) {
+  const UniqueFd process(static_cast<int>(::syscall(SYS_pidfd_open, tgid, 0)));
+  if (!process) return false;
+  const UniqueFd socket(static_cast<int>(::syscall(SYS_pidfd_getfd, process.get(), fd, 0)));
+  if (!socket) return false;
+  std::uint64_t cookie = 0;
+  socklen_t bytes = sizeof cookie;
+  if (::getsockopt(socket.get(), SOL_SOCKET, SO_COOKIE, &cookie, &bytes) || cookie != connection_id) return false;
+  const __u32 value = static_cast<__u32>(socket.get());
+  return !bpf_map__update_elem(skeleton_->maps.members, &connection_id, sizeof connection_id, &value, sizeof value,
+                               BPF_NOEXIST);
+}
 
 void KernelImpl::sweep() {
   const auto now = monotonic_ns();

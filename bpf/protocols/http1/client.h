@@ -48,19 +48,18 @@ WIRE_GLOBAL int http1_client_request(struct connection *c, struct http1 *h, stru
 {
 	struct request_event *e;
 	__u64 id;
-	bool ends, followed;
+	bool ends;
 
 	if (!c || !h || !s)
 		return 0;
 	e = &s->event.request;
 	ends = h->method == HTTP1_METHOD_CONNECT || (h->flags & HTTP1_HAS_UPGRADE);
 	if (is_telemetry(s, h)) {
-		pending_push(c, s, 0, h->method, ends);
+		pending_push(c, s, 0, h->method, ends, false);
 		emit_telemetry_seen(c, s);
 		return 0;
 	}
 	id = new_exchange_id();
-	followed = pending_push(c, s, id, h->method, ends);
 	__builtin_memset(&e->ids, 0, sizeof(e->ids));
 	e->parent_exchange_id = 0;
 	e->trace_flags = 0;
@@ -75,18 +74,9 @@ WIRE_GLOBAL int http1_client_request(struct connection *c, struct http1 *h, stru
 	}
 	count_injection(result);
 	emit_request(c, s, id, h->head_bytes);
-	if (!followed) { /* its response will not be matched: it ends here */
-		struct response_event *end = &s->event.response;
-		__builtin_memset(end, 0, sizeof(*end));
-		end->header.type = EVENT_RESPONSE;
-		end->header.time_ns = s->now_ns;
-		end->exchange_id = id;
-		end->connection_id = c->id;
-		end->tgid = c->owner_tgid;
-		end->end = END_LOST;
-		end->role = ROLE_CLIENT;
-		ring_put(&end->header, sizeof(*end));
-	}
+	/* Only now: whoever ends it (a reset, for one) tells of its end after its beginning. */
+	if (!pending_push(c, s, id, h->method, ends, false))
+		emit_lost(c, s, id);
 	return 0;
 }
 

@@ -172,4 +172,16 @@ WIRE_GLOBAL int http1_decide(struct connection *c, struct http1 *h, struct scrat
 	return 0;
 }
 
+/* What http1_overwrite_early did is what this head carries; texts that it lacks are still added. */
+static __always_inline void http1_decided_early(struct connection *c, const struct http1 *h, struct scratch *s)
+{
+	c->overwritten = 0;
+	s->facts = REQUEST_HAS_CONTEXT | (h->flags & HTTP1_IS_10 ? REQUEST_HTTP10 : 0);
+	s->parent = c->overwritten_parent;
+	s->decision.result = INJECTION_OVERWRITTEN;
+	s->decision.attribution = ATTRIBUTION_CARRIED;
+	s->decision.writes = h->traceparent_lines == 1 ? missing_texts(c, h, s) : 0;
+	__builtin_memcpy(s->decision.span_id, c->overwritten_span_id, 8);
+}
+
 #endif

@@ -115,8 +115,8 @@ static __always_inline void http1_linearise(struct sk_msg_md *m, struct message 
 {
 	__u32 linear = message->size <= MESSAGE_LINEAR_MAX ? message->size : message->offset;
 
-	if (!message_pull(m, message, 0, linear)) /* failing does no harm */
-		message->windowed = 0;
+	if (!message_pull(m, message, 0, linear))	    /* failing does no harm */
+		message->windowed = linear < message->size; /* the window ends where the request for it did */
 	if (message->offset < message->size && message_need(message->size, message->scatter) > message->space)
 		message->cut = message->offset;
 }
@@ -232,18 +232,6 @@ WIRE_GLOBAL int http1_overwrite_early(struct sk_msg_md *m, struct connection *c,
 	c->overwritten_parent = s->parent;
 	__builtin_memcpy(c->overwritten_span_id, s->decision.span_id, 8);
 	return 0;
-}
-
-/* What http1_overwrite_early did is what this head carries; texts that it lacks are still added. */
-static __always_inline void http1_decided_early(struct connection *c, const struct http1 *h, struct scratch *s)
-{
-	c->overwritten = 0;
-	s->facts = REQUEST_HAS_CONTEXT | (h->flags & HTTP1_IS_10 ? REQUEST_HTTP10 : 0);
-	s->parent = c->overwritten_parent;
-	s->decision.result = INJECTION_OVERWRITTEN;
-	s->decision.attribution = ATTRIBUTION_CARRIED;
-	s->decision.writes = h->traceparent_lines == 1 ? missing_texts(c, h, s) : 0;
-	__builtin_memcpy(s->decision.span_id, c->overwritten_span_id, 8);
 }
 
 /* The head at hand is complete. 1 = stop. */

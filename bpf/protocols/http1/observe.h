@@ -12,6 +12,31 @@
 #include "protocols/http1/half.h"
 #include "protocols/http1/server.h"
 
+#define ASK_AGAIN_NS 1000000000ULL
+
+static __always_inline void connection_wants_membership(struct connection *c)
+{
+	c->rejoins = 0;
+	c->asked_ns = 0;
+	c->membership = c->role == ROLE_CLIENT ? MEMBER_JOINED : MEMBER_NO;
+}
+
+/* Again after a while, should the agent have missed it or the kernel have refused. */
+static __always_inline void ask_for_membership(struct connection *c, struct scratch *s)
+{
+	struct process_entry *p = process_get(c->owner_tgid);
+	__s32 fd;
+
+	if (s->program != PROGRAM_RECEIVE || !p || (p->flags & PROCESS_NEVER_ENROL) ||
+	    (c->asked_ns && s->now_ns - c->asked_ns < ASK_AGAIN_NS))
+		return;
+	fd = receiving_descriptor();
+	if (fd < 0)
+		return;
+	c->asked_ns = s->now_ns;
+	emit_socket(c, s, SOCKET_ENROL, 0, fd);
+}
+
 /* The final response to the oldest pending request is complete. */
 static __always_inline void http1_answered(struct connection *c, struct scratch *s, __u32 end, bool head_at_hand)
 {
@@ -29,19 +54,16 @@ static __always_inline void http1_answered(struct connection *c, struct scratch 
 	}
 	c->answer_kept = 0;
 	pending_finish(c, s, end, text);
-	if (c->rejoins && c->role == ROLE_CLIENT && c->membership == MEMBER_RELEASED && !pending_count(c)) {
-		c->rejoins = 0;
-		c->membership = MEMBER_JOINED;
-		emit_socket(c, s, SOCKET_ENROL, 0);
-	}
 	if (c->joining) {
 		c->joining = 0;
 		blind_ends(c);
-		if (c->role == ROLE_CLIENT && c->membership == MEMBER_WANTED) {
-			c->membership = MEMBER_JOINED;
-			emit_socket(c, s, SOCKET_ENROL, 0);
-		}
+		if (c->membership == MEMBER_WANTED)
+			connection_wants_membership(c);
+	} else if (c->rejoins && c->membership == MEMBER_RELEASED && !pending_count(c)) {
+		connection_wants_membership(c);
 	}
+	if (c->membership == MEMBER_JOINED)
+		ask_for_membership(c, s);
 }
 
 WIRE_GLOBAL int http1_response_head(struct connection *c, struct scratch *s, struct process_entry *p)
@@ -99,7 +121,7 @@ static __always_inline int http1_request_head(struct connection *c, struct scrat
 	c->protocol = PROTOCOL_HTTP1;
 	ends = h->method == HTTP1_METHOD_CONNECT || (h->flags & HTTP1_HAS_UPGRADE);
 	if (c->joining) {
-		pending_push(c, s, 0, h->method, ends);
+		pending_push(c, s, 0, h->method, ends, false);
 	} else if (c->role == ROLE_SERVER) {
 		http1_server_request(c, h, s, p);
 	} else {
@@ -107,9 +129,14 @@ static __always_inline int http1_request_head(struct connection *c, struct scrat
 			       : c->membership == MEMBER_JOINED ? INJECTION_JOINING
 								: INJECTION_NOT_MEMBER;
 
-		http1_decide(c, h, s, p);
-		if (s->decision.result != INJECTION_DONE && s->decision.result != INJECTION_OVERWRITTEN)
-			result = s->decision.result;
+		if (c->overwritten) { /* by sk_msg, before the socket was let go in the middle of this head */
+			http1_decided_early(c, h, s);
+			result = INJECTION_OVERWRITTEN;
+		} else {
+			http1_decide(c, h, s, p);
+			if (s->decision.result != INJECTION_DONE && s->decision.result != INJECTION_OVERWRITTEN)
+				result = s->decision.result;
+		}
 		http1_client_request(c, h, s, result);
 	}
 	http1_request_follows(h);

@@ -92,11 +92,14 @@ WIRE_GLOBAL int http1_server_request(struct connection *c, struct http1 *h, stru
 {
 	struct exchange *e;
 	bool received, anonymous;
+	__u64 id;
 
 	if (!c || !h || !s || !p)
 		return 0;
 	s = scratch_again(s);
 	if (!s)
+		return 0;
+	if (!pending_has_room(c, s))
 		return 0;
 	e = &s->exchange;
 	s->facts = h->flags & HTTP1_IS_10 ? REQUEST_HTTP10 : 0;
@@ -110,12 +113,6 @@ WIRE_GLOBAL int http1_server_request(struct connection *c, struct http1 *h, stru
 		anonymous = true;
 		e->id = new_exchange_id();
 	}
-	if (!pending_push(c, s, e->id, h->method,
-			  h->method == HTTP1_METHOD_CONNECT || (h->flags & HTTP1_HAS_UPGRADE))) {
-		if (!anonymous)
-			exchange_free(e->id);
-		return 0;
-	}
 	if (!anonymous && (h->tracestate.count || h->baggage.count))
 		http1_server_keep_texts(h, s);
 	s->event.request.ids = e->ids;
@@ -124,11 +121,20 @@ WIRE_GLOBAL int http1_server_request(struct connection *c, struct http1 *h, stru
 	s->event.request.injection = INJECTION_NOT_TRIED;
 	emit_request(c, s, e->id, h->head_bytes);
 	if (anonymous) {
-		pending_at(c, c->pending_end - 1)->anonymous = 1;
 		__sync_fetch_and_add(&p->live, 1);
 		attribute_begin(c, s, p); /* the thread may have been known as one that blocks */
 	} else {
 		exchange_begin(c, s, p, received);
+	}
+	/* Last: a reset may end it on another CPU as soon as it stands here, and must find all of it. */
+	id = e->id;
+	if (!pending_push(c, s, id, h->method, h->method == HTTP1_METHOD_CONNECT || (h->flags & HTTP1_HAS_UPGRADE),
+			  anonymous)) {
+		if (anonymous)
+			process_live_ends(s->pid_tgid >> 32, c->generation);
+		else
+			exchange_end(s, id, 0, 0);
+		emit_lost(c, s, id);
 	}
 	return 0;
 }
