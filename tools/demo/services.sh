@@ -100,7 +100,7 @@ end() {
   for pid; do
     for ((tries = 0; tries < 60; tries++)); do
       kill -0 "$pid" 2>/dev/null || break
-      ((tries != 50)) || kill -KILL "$pid" 2>/dev/null || true
+      ((tries != 50)) || kill -KILL -- "-$pid" "$pid" 2>/dev/null || true
       sleep 0.1
     done
   done
