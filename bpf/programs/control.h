@@ -9,15 +9,17 @@ SEC("syscall")
 int set_process(struct process_change_args *args)
 {
 	struct process_entry *p = process_get(args->tgid), fresh = {};
+	__u64 failed = 0;
 
-	args->result = 0;
 	if (p) {
 		p->flags = args->flags;
-		return 0;
+	} else {
+		fresh.flags = args->flags;
+		fresh.generation = args->generation;
+		failed = process_add(args->tgid, &fresh) != 0;
 	}
-	fresh.flags = args->flags;
-	fresh.generation = args->generation;
-	args->result = process_add(args->tgid, &fresh) != 0;
+	WIRE_OPAQUE(failed);
+	args->result = failed;
 	return 0;
 }
 

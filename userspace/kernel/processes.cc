@@ -46,7 +46,9 @@ Result<void> KernelImpl::trace(pid_t tgid, const ProcessSettings& settings) {
 
 void KernelImpl::untrace(pid_t tgid) {
   const auto key = static_cast<__u32>(tgid);
-  bpf_map__delete_elem(skeleton_->maps.processes, &key, sizeof key, 0);
+  auto& marks = skeleton_->bss->process_marks;
+  if (!bpf_map__delete_elem(skeleton_->maps.processes, &key, sizeof key, 0))
+    __atomic_fetch_sub(&marks[key % std::size(marks)], 1, __ATOMIC_RELAXED);
   unwatch_ioctl(tgid);
   run_sweep({.release_tgid = key});
   forget_tasks(key);
