@@ -165,6 +165,14 @@ static __always_inline void address_of(const struct sock *sk, __u8 *local, __u8 
 	*(__be32 *)(peer + 12) = sk->__sk_common.skc_daddr;
 }
 
+/* Once a connection, and so a function of its own: its stack is not that of every call. */
+WIRE_GLOBAL int connection_destination(struct connection *c)
+{
+	if (c)
+		c->destination = destination_allows(c->peer_address);
+	return 0;
+}
+
 /* Fresh storage becomes the state of this socket. */
 static __always_inline void connection_init(struct connection *c, const struct sock *sk, __u64 id, __u32 tgid,
 					    struct process_entry *p)
@@ -175,15 +183,19 @@ static __always_inline void connection_init(struct connection *c, const struct s
 	address_of(sk, c->local_address, c->peer_address);
 	c->local_port = sk->__sk_common.skc_num;
 	c->peer_port = __builtin_bswap16(sk->__sk_common.skc_dport);
-	c->destination = destination_allows(c->peer_address);
+	connection_destination(c);
 	c->membership = setting(SETTING_ENROL) && !(p->flags & PROCESS_NEVER_ENROL) ? MEMBER_WANTED : MEMBER_NO;
 	__sync_fetch_and_add(&p->connections, 1);
 }
 
-/* Nothing about its position is certain any more; what waits on it ends as `end` says. */
-static __always_inline void connection_restart(struct connection *c, struct process_entry *p, struct scratch *s,
-					       __u32 end)
+/*
+ * Nothing about its position is certain any more; what waits on it ends as `end` says. Rare, and so a function of its
+ * own: its stack is not that of every call.
+ */
+WIRE_GLOBAL int connection_restart(struct connection *c, struct process_entry *p, struct scratch *s, __u32 end)
 {
+	if (!c || !p || !s)
+		return 0;
 	pending_finish_all(c, s, end);
 	blind_ends(c);
 	c->generation = p->generation;
@@ -199,6 +211,7 @@ static __always_inline void connection_restart(struct connection *c, struct proc
 	c->receive.parked = c->send.parked = 0;
 	c->receive.http1.state = c->send.http1.state = HTTP1_START;
 	c->membership = setting(SETTING_ENROL) && !(p->flags & PROCESS_NEVER_ENROL) ? MEMBER_WANTED : MEMBER_NO;
+	return 0;
 }
 
 /*

@@ -247,19 +247,21 @@ static __always_inline void pending_finish_all(struct connection *c, struct scra
 		bpf_loop(PENDING_MAX, pending_finish_step, &run, 0);
 }
 
+/* REQUIRES: no other event is being made in s. */
 static __always_inline void emit_socket(struct connection *c, struct scratch *s, __u32 request, __u32 reason, __s32 fd)
 {
-	struct socket_event e = {};
+	struct socket_event *e = &s->event.socket;
 
-	e.header.type = EVENT_SOCKET;
-	e.header.time_ns = s->now_ns;
-	e.connection_id = c->id;
-	e.tgid = c->owner_tgid;
-	e.request = request;
-	e.reason = reason;
-	e.fd = fd;
+	__builtin_memset(e, 0, sizeof(*e));
+	e->header.type = EVENT_SOCKET;
+	e->header.time_ns = s->now_ns;
+	e->connection_id = c->id;
+	e->tgid = c->owner_tgid;
+	e->request = request;
+	e->reason = reason;
+	e->fd = fd;
 	/* To be enrolled again is worth a wake-up: until then requests go without context. */
-	ring_put_with(&e.header, sizeof(e), request == SOCKET_ENROL ? BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP);
+	ring_put_with(&e->header, sizeof(*e), request == SOCKET_ENROL ? BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP);
 }
 
 #endif

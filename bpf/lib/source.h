@@ -80,7 +80,7 @@ static __always_inline __s32 receiving_descriptor(void)
 static __always_inline void source_of_syscall(struct source *source, __u64 bytes, bool outgoing)
 {
 	struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(bpf_get_current_task_btf());
-	struct user_message_header header;
+	struct user_message_header *header;
 
 	source->count = source->segment = source->segment_start = 0;
 	if (regs->cs != USER_CODE_SEGMENT)
@@ -106,8 +106,10 @@ static __always_inline void source_of_syscall(struct source *source, __u64 bytes
 	case SYSCALL_RECVMSG:
 		if (outgoing != (regs->orig_ax == SYSCALL_SENDMSG))
 			return;
-		if (!bpf_probe_read_user(&header, sizeof(header), (void *)regs->si))
-			source_iovec(source, header.iovec, header.iovec_count);
+		/* Where the segments will lie: Linux 6.1 has little stack. */
+		header = (struct user_message_header *)source->segments;
+		if (!bpf_probe_read_user(header, sizeof(*header), (void *)regs->si))
+			source_iovec(source, header->iovec, header->iovec_count);
 		return;
 	}
 }

@@ -66,7 +66,8 @@ struct scratch {
 	__u32 nonblocking;
 	__u32 facts;	  /* REQUEST_* of the head at hand */
 	__u8 text_loaded; /* the text holds the beginning of the head being read */
-	__u8 reserved[3];
+	__u8 hidden;	  /* the bytes are not where the system call says */
+	__u8 reserved[2];
 	struct source source;
 	struct message message;
 	struct half half; /* sk_msg works on a copy, so that a head can be looked at again */
@@ -82,6 +83,7 @@ struct scratch {
 	struct head_text staging; /* text on its way into a map or a message */
 	union {
 		struct request_event request;
+		struct socket_event socket;
 		struct {
 			__u8 reserved[sizeof(struct request_event) - sizeof(struct response_event)];
 			struct response_event response;

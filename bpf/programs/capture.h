@@ -101,6 +101,7 @@ static __always_inline int capture_bytes(struct sock *sk, struct connection *c, 
 	s->offset = 0;
 	s->outgoing = outgoing;
 	s->text_loaded = 0;
+	s->hidden = hidden;
 	s->nonblocking = is_nonblocking(sk, flags);
 	connection_seen(c, sk, tp, s, p);
 	c->last_ns = s->now_ns;
@@ -108,13 +109,13 @@ static __always_inline int capture_bytes(struct sock *sk, struct connection *c, 
 		goto out;
 	end = outgoing ? tp->write_seq : tp->copied_seq;
 	/* The end of the stream counts as one, and may be taken along with the last bytes. */
-	if (!outgoing && (sk->sk_shutdown & RCV_SHUTDOWN) && half->known && end == half->next_seq + bytes + 1)
+	if (!outgoing && (sk->sk_shutdown & RCV_SHUTDOWN) && half->known && end == half->next_seq + s->total + 1)
 		end--;
 	idle = outgoing ? tp->rcv_nxt == tp->copied_seq : tp->write_seq == tp->snd_una;
 	if (position(c, half, s, end, idle)) {
 		s->source.count = 0;
-		if (!hidden)
-			source_of_syscall(&s->source, bytes, outgoing);
+		if (!s->hidden)
+			source_of_syscall(&s->source, s->total, outgoing);
 		protocol_observe(c, s, p);
 	}
 out:

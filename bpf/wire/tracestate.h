@@ -34,15 +34,19 @@ WIRE_STEP tracestate_shrink_step(__u32 i, void *arg)
 	return 0;
 }
 
-WIRE_INLINE void tracestate_shrink(struct tracestate_work *work)
+/* A function of its own, as tracestate_copy: the scan does not need its stack, of which Linux 6.1 has little. */
+WIRE_GLOBAL int tracestate_shrink(struct tracestate_work *work)
 {
 	struct tracestate_shrink_run run = {};
 
+	if (!work)
+		return 0;
 	run.work = work;
 	run.longer_than = TRACESTATE_LONG_MEMBER;
 	wire_loop(TRACESTATE_MEMBERS_MAX, tracestate_shrink_step, &run);
 	run.longer_than = 0;
 	wire_loop(TRACESTATE_MEMBERS_MAX, tracestate_shrink_step, &run);
+	return 0;
 }
 
 struct tracestate_copy_run {
@@ -98,10 +102,12 @@ WIRE_STEP tracestate_copy_step(__u32 i, void *arg)
 	return 0;
 }
 
-WIRE_INLINE __u32 tracestate_copy(const struct head_text *t, struct tracestate_work *work, struct tracestate_text *out)
+WIRE_GLOBAL __u32 tracestate_copy(const struct head_text *t, struct tracestate_work *work, struct tracestate_text *out)
 {
 	struct tracestate_copy_run run = {};
 
+	if (!t || !work || !out)
+		return 0;
 	run.text = t;
 	run.work = work;
 	run.out = out;
@@ -124,9 +130,9 @@ WIRE_GLOBAL int tracestate_join(const struct head_text *t, const struct text_lin
 		return TRACESTATE_DISCARDED;
 	work->seen = 0;
 	work->count = work->total = work->dropped = 0;
-	work->place.pos = work->place.end = work->place.line = 0;
+	work->place.pos = work->place.end = work->line = 0;
 	work->place.state = TRACESTATE_BETWEEN;
-	work->place.tab = work->place.invalid = work->place.done = 0;
+	work->place.tab = work->invalid = work->done = 0;
 	out->length = out->dropped = 0;
 	if (lines->more)
 		return TRACESTATE_DISCARDED;
@@ -134,7 +140,7 @@ WIRE_GLOBAL int tracestate_join(const struct head_text *t, const struct text_lin
 	run.lines = lines;
 	run.work = work;
 	wire_loop(HEAD_TEXT_CAP, tracestate_step, &run);
-	if (work->place.invalid || !work->place.done)
+	if (work->invalid || !work->done)
 		return TRACESTATE_DISCARDED;
 	if (work->total > TRACESTATE_BYTES_MAX + 1)
 		tracestate_shrink(work);

@@ -37,12 +37,10 @@ enum tracestate_state { TRACESTATE_BETWEEN, TRACESTATE_IN_KEY, TRACESTATE_IN_VAL
 /* Where the scan stands. */
 struct tracestate_place {
 	__u32 pos, end; /* in the current line */
-	__u32 line;	/* next line */
 	__u32 start, value;
 	__u8 state; /* enum tracestate_state */
 	__u8 tab;   /* a tab stood in this value: only white space may follow */
-	__u8 invalid;
-	__u8 done;
+	__u8 reserved[6];
 	__u64 hash; /* of the key */
 };
 
@@ -60,7 +58,10 @@ struct tracestate_work {
 	__u32 total; /* bytes of all members, each with a comma: one more than the list has */
 	__u32 dropped;
 	__u32 slot, from, to, left; /* the copy: next member, place in the text, place in `out`, bytes of the member */
-	__u32 reserved;
+	__u32 line;		    /* next line */
+	__u32 invalid, done;
+	__u32 found;  /* the search for a key … */
+	__u64 sought; /* … by its hash; here because Linux 6.1 has little stack */
 };
 
 struct tracestate_run {
@@ -81,35 +82,29 @@ WIRE_INLINE __u64 tracestate_mix(__u64 hash, __u64 word)
 	return hash ^ (hash >> 29);
 }
 
-struct tracestate_search {
-	const struct tracestate_work *work;
-	__u64 hash;
-	__u32 found;
-};
-
 WIRE_STEP tracestate_search_step(__u32 i, void *arg)
 {
-	struct tracestate_search *search = (struct tracestate_search *)arg;
+	struct tracestate_work *work = ((const struct tracestate_run *)arg)->work;
 
-	if (i >= search->work->count)
+	if (i >= work->count)
 		return 1;
-	if (search->work->key_hash[i & (TRACESTATE_MEMBERS_MAX - 1)] != search->hash)
+	if (work->key_hash[i & (TRACESTATE_MEMBERS_MAX - 1)] != work->sought)
 		return 0;
-	search->found = 1;
+	work->found = 1;
 	return 1;
 }
 
 /* Is there a key of this hash already? 64 bits are taken for the key itself. */
-WIRE_INLINE bool tracestate_known(const struct tracestate_work *work, __u64 hash)
+WIRE_INLINE bool tracestate_known(const struct tracestate_run *run, __u64 hash)
 {
-	struct tracestate_search search = {};
+	struct tracestate_work *work = run->work;
 
 	if (!(work->seen >> (hash & 63) & 1))
 		return false;
-	search.work = work;
-	search.hash = hash;
-	wire_loop(TRACESTATE_MEMBERS_MAX, tracestate_search_step, &search);
-	return search.found;
+	work->sought = hash;
+	work->found = 0;
+	wire_loop(TRACESTATE_MEMBERS_MAX, tracestate_search_step, (void *)run);
+	return work->found;
 }
 
 /* The member that began at p->start ends at p->pos. Returns whether the list is still valid. */
@@ -122,7 +117,7 @@ WIRE_INLINE bool tracestate_close(const struct tracestate_run *run, struct trace
 		end = text_trim_end(run->text, p->value, end);
 	if (end <= p->value || end - p->value > TRACESTATE_VALUE_MAX)
 		return false;
-	if (slot >= TRACESTATE_MEMBERS_MAX || tracestate_known(work, p->hash))
+	if (slot >= TRACESTATE_MEMBERS_MAX || tracestate_known(run, p->hash))
 		return false;
 	WIRE_OPAQUE(slot);
 	slot &= TRACESTATE_MEMBERS_MAX - 1;
@@ -236,21 +231,21 @@ WIRE_INLINE bool tracestate_words(const struct tracestate_run *run, struct trace
 /* At the end of a line: closes what is open there and goes on with the next. Returns whether there is one. */
 WIRE_INLINE bool tracestate_next_line(const struct tracestate_run *run, struct tracestate_place *p)
 {
-	__u32 line = p->line;
+	__u32 line = run->work->line;
 
 	if (p->state == TRACESTATE_IN_KEY || (p->state == TRACESTATE_IN_VALUE && !tracestate_close(run, p))) {
-		p->invalid = 1;
+		run->work->invalid = 1;
 		return false;
 	}
 	if (line >= run->lines->count || line >= TEXT_LINES_MAX) {
-		p->done = 1;
+		run->work->done = 1;
 		return false;
 	}
+	run->work->line = line + 1;
 	WIRE_OPAQUE(line);
 	line &= TEXT_LINES_MAX - 1;
 	p->pos = run->lines->line[line].start;
 	p->end = run->lines->line[line].end;
-	p->line++;
 	return true;
 }
 
@@ -265,7 +260,7 @@ WIRE_STEP tracestate_step(__u32 i, void *arg)
 		go_on = tracestate_next_line(run, &p);
 	} else {
 		go_on = tracestate_words(run, &p);
-		p.invalid = !go_on;
+		run->work->invalid = !go_on;
 	}
 	run->work->place = p;
 	WIRE_OPAQUE(go_on);
