@@ -10,6 +10,7 @@
 #include "programs/iterators.h"
 #include "programs/message.h"
 #include "programs/process.h"
+#include "programs/socket_fentry.h"
 #include "programs/socket_receive.h"
 #include "programs/socket_send.h"
 #include "programs/socket_state.h"

@@ -12,6 +12,8 @@ endfunction()
 
 if(TARGET weftd)
   weft_e2e(clients clients_test LABELS core)
+  weft_e2e(flavours flavours_test LABELS core smoke)
+  weft_e2e(smoke_curl clients_test LABELS core smoke ARGUMENTS Curl.test_keep_alive Curl.test_name_and_query_in_the_span)
   weft_e2e(clients_full clients_full_test LABELS full)
   weft_e2e(receive receive_test LABELS core)
   weft_e2e(servers servers_test LABELS core)

@@ -29,6 +29,7 @@ KernelOptions kernel_options(const Config& config, const KernelReport& report) {
   const bool http =
       std::ranges::find(config.propagation.protocols, Protocol::http) != config.propagation.protocols.end();
   KernelOptions options;
+  options.capture = report.capture;
   options.ring_bytes = config.capture.ring_bytes;
   options.max_connections = config.capture.max_connections;
   options.header_bytes = config.capture.header_bytes;

@@ -104,7 +104,7 @@ int start(const Arguments& arguments) {
   const UniqueFd signals = catch_signals();
   const auto lock = MachineLock::acquire();
   if (!lock) return complain(kFailure, lock.error().message);
-  const KernelReport report = probe_kernel();
+  const KernelReport report = probe_kernel(config->capture.hook);
   if (!report.usable) return complain(kUnsupported, report.reason + " (weft doctor tells all)");
   auto agent = Agent::start(*config, report);
   if (!agent) return complain(kFailure, agent.error().message);
@@ -133,6 +133,10 @@ int parse_and_start(int argc, char** argv) {
   app.add_option("--port", flags.ports, "trace programs that listen on these ports: 8080 or 9000-9099")
       ->type_name("RANGE")
       ->allow_extra_args(false);
+  app.add_option_function<std::string>(
+         "--capture", [&flags](const std::string& hook) { flags.capture = hook; },
+         "how bytes are seen: auto (default), tp_btf or fentry; one that this kernel refuses is an error")
+      ->type_name("HOOK");
   std::string console;
   auto* console_option =
       app.add_option("--console", console, "print traces: tree (default) or json")->expected(0, 1)->type_name("FORMAT");

@@ -64,6 +64,7 @@ struct CaptureConfig {
   std::uint32_t ring_bytes = 4u << 20;  // power of two
   std::uint32_t max_connections = 65536;
   std::chrono::nanoseconds idle_timeout = std::chrono::seconds(60);
+  CaptureHook hook = CaptureHook::automatic;
 };
 
 struct TlsConfig {

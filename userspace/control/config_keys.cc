@@ -187,6 +187,12 @@ KeyTable<Config> span_keys() {
                      [](Config& c, const std::string& v) {
                        c.capture.max_connections = static_cast<std::uint32_t>(parse_integer(v, 64, 4u << 20));
                      }),
+      scalar<Config>("capture.hook",
+                     [](Config& c, const std::string& v) {
+                       using enum CaptureHook;
+                       c.capture.hook =
+                           choose<CaptureHook>(v, {{"auto", automatic}, {"tp_btf", tp_btf}, {"fentry", fentry}});
+                     }),
       scalar<Config>("capture.idle_timeout",
                      [](Config& c, const std::string& v) { c.capture.idle_timeout = parse_duration(v, 1s, 24h); }),
   };

@@ -55,6 +55,7 @@ void read_flags(const ConfigFlags& flags, Config& config) {
     flag("--console",
          [&] { set_key(config, "exporters.console.format", flags.console->empty() ? "tree" : *flags.console); });
   }
+  if (flags.capture) flag("--capture", [&] { set_key(config, "capture.hook", *flags.capture); });
   if (flags.log_level) flag("--log-level", [&] { set_key(config, "log.level", *flags.log_level); });
   if (flags.log_format) flag("--log-format", [&] { set_key(config, "log.format", *flags.log_format); });
 }

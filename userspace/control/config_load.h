@@ -20,6 +20,7 @@ struct ConfigFlags {
   std::vector<std::string> executables;  // globs
   std::vector<std::string> ports;        // "8080" or "9000-9099", also lists "8080,9000-9099"
   std::optional<std::string> console;    // "tree" | "json"; bare --console is "tree"
+  std::optional<std::string> capture;
   std::optional<std::string> log_level;
   std::optional<std::string> log_format;
 };

@@ -25,7 +25,13 @@ struct DestinationRule {
   bool baggage = true;
 };
 
+// Flavours of the receive and send hooks: the same handler, other places in the kernel. automatic: the first that
+// works.
+enum class CaptureHook : std::uint8_t { automatic = 0, tp_btf, fentry };
+std::string_view capture_hook_name(CaptureHook hook);
+
 struct KernelOptions {
+  CaptureHook capture = CaptureHook::automatic;
   std::uint32_t ring_bytes = 4u << 20;  // power of two
   std::uint32_t max_connections = 65536;
   std::uint32_t header_bytes = 4096;  // head text sent up per request, at most
@@ -96,12 +102,14 @@ struct Probe {
 struct KernelReport {
   std::string release;
   std::vector<Probe> probes;
-  bool usable = false;  // weftd can run here
+  bool usable = false;                           // weftd can run here
+  CaptureHook capture = CaptureHook::automatic;  // the flavour that works; automatic: none
   bool fionread_broken =
       false;           // membership breaks FIONREAD (upstream 929e30f93125): known programs are never enrolled
   std::string reason;  // not usable: one sentence, what and what to do
 };
-KernelReport probe_kernel(const std::string& cgroup = {});
+// A given flavour of the hooks is the only one tried.
+KernelReport probe_kernel(CaptureHook wanted = CaptureHook::automatic, const std::string& cgroup = {});
 
 class Kernel {
  public:

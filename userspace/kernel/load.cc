@@ -14,6 +14,7 @@
 #include <random>
 #include <thread>
 
+#include "kernel/capture_hook.h"
 #include "kernel/cgroup.h"
 #include "kernel/kernel_impl.h"
 
@@ -54,6 +55,20 @@ kernel_settings settings_of(const KernelOptions& options, std::uint32_t scratch_
   return settings;
 }
 
+// Of the flavours of the hooks only one is loaded, and of that one what this kernel has.
+void select_hook(const weft_bpf& skeleton, CaptureHook hook) {
+  const auto& programs = skeleton.progs;
+  const bool fentry = hook == CaptureHook::fentry;
+  for (auto* program : {programs.on_receive, programs.on_send}) bpf_program__set_autoload(program, !fentry);
+  const std::pair<bpf_program*, const char*> exits[] = {{programs.on_inet_receive, "inet_recvmsg"},
+                                                        {programs.on_inet6_receive, "inet6_recvmsg"},
+                                                        {programs.on_inet_send, "inet_sendmsg"},
+                                                        {programs.on_inet6_send, "inet6_sendmsg"},
+                                                        {programs.on_sendpage, "inet_sendpage"}};
+  for (const auto& [program, function] : exits)
+    bpf_program__set_autoload(program, fentry && libbpf_find_vmlinux_btf_id(function, BPF_TRACE_FEXIT) > 0);
+}
+
 Result<void> fill_destinations(bpf_map* map, const std::vector<DestinationRule>& rules) {
   for (const auto& rule : rules) {
     destination_key key{};
@@ -87,6 +102,9 @@ Result<std::unique_ptr<Kernel>> Kernel::load(const KernelOptions& options) {
   bpf_map__set_max_entries(skeleton->maps.scratch_slots, slots);
   bpf_map__set_max_entries(skeleton->maps.ring, options.ring_bytes);
   bpf_map__set_max_entries(skeleton->maps.members, options.max_connections);
+  CaptureHook hook = options.capture;
+  if (hook == CaptureHook::automatic) hook = choose_capture(hook).hook;
+  select_hook(*skeleton, hook);
   bpf_program__set_expected_attach_type(skeleton->progs.on_ioctl, static_cast<bpf_attach_type>(48));  // uprobe_multi
   if (const int error = weft_bpf__load(skeleton.get()))
     return fail(
@@ -112,7 +130,9 @@ Result<void> KernelImpl::attach(const std::string& cgroup) {
   };
   auto& programs = skeleton_->progs;
   for (auto* program : {programs.on_fork, programs.on_exec, programs.on_exit, programs.on_state, programs.on_destroy,
-                        programs.on_receive, programs.on_send}) {
+                        programs.on_receive, programs.on_send, programs.on_inet_receive, programs.on_inet6_receive,
+                        programs.on_inet_send, programs.on_inet6_send, programs.on_sendpage}) {
+    if (!bpf_program__autoload(program)) continue;
     if (auto kept = keep(bpf_program__attach(program), bpf_program__name(program)); !kept) return kept;
   }
   sweep_iterator_.reset([&] {

@@ -12,6 +12,7 @@
 #include <fstream>
 #include <string>
 
+#include "kernel/capture_hook.h"
 #include "kernel/cgroup.h"
 #include "kernel/kernel.h"
 #include "kernel/self_test.h"
@@ -72,14 +73,18 @@ Probe probe_cgroup(const std::string& given, std::string& mount) {
           "client sockets cannot be found when they connect", "mount -t cgroup2 none /sys/fs/cgroup/unified"};
 }
 
-Probe probe_capture() {
-  const bool receive = libbpf_find_vmlinux_btf_id("sock_recv_length", BPF_TRACE_RAW_TP) > 0;
-  const bool send = libbpf_find_vmlinux_btf_id("sock_send_length", BPF_TRACE_RAW_TP) > 0;
-  if (receive && send)
-    return {"capture", State::works, "tracepoints sock_send_length and sock_recv_length",
-            "bytes are seen in process context", ""};
-  return {"capture", State::missing, "no sock_send_length tracepoint (it came with Linux 6.3)",
-          "this version has no other way to see bytes", "use Linux 6.3 or newer"};
+Probe probe_capture(CaptureHook wanted, CaptureHook& chosen) {
+  const CaptureChoice choice = choose_capture(wanted);
+  chosen = choice.hook;
+  if (chosen != CaptureHook::automatic)
+    return {"capture", State::works, capture_hook_text(chosen),
+            fmt::format("bytes are seen in process context, by {}", capture_hook_name(chosen)), ""};
+  if (wanted != CaptureHook::automatic)
+    return {"capture", State::missing,
+            fmt::format("this kernel refuses what capture.hook asks for ({})", choice.refused),
+            "bytes of processes cannot be seen", "leave capture.hook to auto"};
+  return {"capture", State::missing, fmt::format("this kernel refuses every hook ({})", choice.refused),
+          "bytes of processes cannot be seen", "use Linux 6.3 or newer, or a kernel that allows fentry"};
 }
 
 Probe probe_uprobe_multi() {
@@ -115,7 +120,7 @@ void probe_membership(KernelReport& report) {
 
 }  // namespace
 
-KernelReport probe_kernel(const std::string& cgroup) {
+KernelReport probe_kernel(CaptureHook wanted, const std::string& cgroup) {
   libbpf_set_print(nullptr);
   KernelReport report;
   utsname names{};
@@ -126,7 +131,7 @@ KernelReport probe_kernel(const std::string& cgroup) {
   report.probes.push_back(probe_lockdown());
   report.probes.push_back(probe_cgroup(cgroup, mount));
   if (report.probes[0].state == State::works && report.probes[1].state == State::works) {
-    report.probes.push_back(probe_capture());
+    report.probes.push_back(probe_capture(wanted, report.capture));
     report.probes.push_back(probe_uprobe_multi());
     probe_membership(report);
   }

@@ -1,0 +1,86 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""flavours_test.py BUILD: the same traffic under each flavour of the receive and send hooks gives the same spans. A flavour
+that the kernel refuses is refused with one line and exit code 3; the one that is chosen without being named is there."""
+import collections
+import json
+import pathlib
+import subprocess
+import sys
+import tempfile
+import unittest
+
+sys.path.insert(0, str(pathlib.Path(__file__).parent))
+from lib import payload, servers   # noqa: E402
+from lib.agent import Agent, Programs   # noqa: E402
+from lib.launcher import Launcher   # noqa: E402
+
+PROGRAMS = Programs.of(sys.argv.pop(1) if len(sys.argv) > 1 else "build")
+FLAVOURS = ("tp_btf", "fentry")
+UNSUPPORTED = 3
+OWN_OF_A_RUN = ("client.port", "network.peer.port", "process.pid", "weft.connection")
+
+
+def comparable(spans):
+    """Everything but times, ids and ports of clients; of the parent, what it is called."""
+    by_id = {span["span_id"]: span for span in spans}
+
+    def one(span):
+        parent = by_id.get(span.get("parent_span_id"))
+        attributes = {k: v for k, v in span["attributes"].items() if k not in OWN_OF_A_RUN}
+        return json.dumps([span["kind"], span["name"], span.get("status"), parent and parent["kind"], attributes], sort_keys=True)
+    return collections.Counter(one(span) for span in spans)
+
+
+class Flavours(unittest.TestCase):
+    maxDiff = None
+
+    def refusal(self, flavour):
+        """None when the kernel takes this flavour."""
+        with tempfile.TemporaryDirectory() as folder:
+            file = pathlib.Path(folder) / "weft.yaml"
+            file.write_text(json.dumps({"control": {"socket": f"{folder}/s"}, "exporters": {"prometheus": {"listen": "off"}}}))
+            process = subprocess.Popen([PROGRAMS.weftd, "--config", file, f"--capture={flavour}"], stderr=subprocess.PIPE, text=True)
+            first = process.stderr.readline()
+            process.terminate()
+            rest = process.communicate(timeout=60)[1]
+        if process.returncode == 0:
+            return None
+        self.assertEqual((process.returncode, rest), (UNSUPPORTED, ""), first)
+        self.assertIn(f"({flavour}: ", first)
+        return first
+
+    def traffic(self, server, launcher, upload):
+        url = f"http://127.0.0.1:{server.port}"
+        for arguments in ([url + "/small.txt", url + "/small.txt?q=1", url + "/large.bin"], ["-I", url + "/small.txt"],
+                          ["--data-binary", f"@{upload}", url + "/upload"], [url + "/fails"],
+                          ["-H", "Expect: 100-continue", "-T", str(upload), url + "/upload"]):
+            sinks = [part for argument in arguments if argument.startswith("http") for part in ("-o", "/dev/null")]
+            done = launcher.run("curl", "-sS", *arguments, *sinks)
+            self.assertEqual(done.code, 0, done)
+
+    def spans(self, flavour, server, launcher, upload):
+        with Agent(PROGRAMS, f"--capture={flavour}", pids=[server.pid, launcher.pid]) as agent:
+            capture = next(m for m in agent.status()["kernel"]["mechanisms"] if m["name"] == "capture")
+            self.assertIn(f"by {flavour}", capture["effect"])
+            self.traffic(server, launcher, upload)
+            spans = agent.wait_spans("both spans of seven requests", lambda spans: len(spans) >= 14)
+            return comparable(spans)
+
+    def test_same_spans(self):
+        with tempfile.TemporaryDirectory() as folder:
+            upload = pathlib.Path(folder) / "up"
+            upload.write_bytes(payload.body(300_000))
+            refused = {flavour: self.refusal(flavour) for flavour in FLAVOURS}
+            works = [flavour for flavour in FLAVOURS if not refused[flavour]]
+            print("flavours here:", *works)
+            self.assertTrue(works, refused)
+            with servers.Python("threaded.py") as server, Launcher() as launcher:
+                seen = {flavour: self.spans(flavour, server, launcher, upload) for flavour in works}
+        for flavour in works[1:]:
+            self.assertEqual(seen[flavour], seen[works[0]], flavour)
+        self.assertEqual(sum(seen[works[0]].values()), 14)
+
+
+if __name__ == "__main__":
+    unittest.main()
