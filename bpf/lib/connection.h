@@ -14,20 +14,18 @@
  */
 static __always_inline void blind_begins(struct connection *c, struct process_entry *p, __u32 tgid)
 {
-	if (c->blind)
+	if (c->role == ROLE_CLIENT || __sync_val_compare_and_swap(&c->blind, 0, 1))
 		return;
-	c->blind = 1;
 	c->blind_tgid = tgid;
 	c->blind_generation = p->generation;
 	__sync_fetch_and_add(&p->blind, 1);
+	c->blind = 2;
 }
 
 static __always_inline void blind_ends(struct connection *c)
 {
-	if (!c->blind)
-		return;
-	c->blind = 0;
-	process_blind_ends(c->blind_tgid, c->blind_generation);
+	if (__sync_val_compare_and_swap(&c->blind, 2, 0) == 2)
+		process_blind_ends(c->blind_tgid, c->blind_generation);
 }
 
 /* Requests that come on c are not followed any more. */
@@ -45,7 +43,8 @@ static __always_inline void join_failed(struct connection *c, struct scratch *s)
 	c->receive.known = c->send.known = 0;
 	c->receive.http1.state = c->send.http1.state = HTTP1_START;
 	c->pending_begin = c->pending_end;
-	c->role = c->membership == MEMBER_JOINED ? c->role : ROLE_UNKNOWN;
+	if (c->membership != MEMBER_JOINED && !c->role_certain)
+		c->role = ROLE_UNKNOWN;
 	if (++c->join_failures > JOIN_FAILURES_MAX) {
 		c->receive.parked = c->send.parked = PARK_POSITION_LOST;
 		blind_ends(c);
@@ -196,21 +195,36 @@ WIRE_GLOBAL int connection_restart(struct connection *c, struct process_entry *p
 {
 	if (!c || !p || !s)
 		return 0;
+	if (c->membership != MEMBER_NO && c->membership != MEMBER_WANTED)
+		emit_socket(c, s, SOCKET_RELEASE, INJECTION_NOT_MEMBER, -1);
 	pending_finish_all(c, s, end);
+	if (c->generation != p->generation) {
+		c->role = ROLE_UNKNOWN;
+		c->role_certain = 0;
+		c->join_failures = 0;
+		c->membership = MEMBER_WANTED;
+		c->receive.parked = c->send.parked = 0;
+	} else {
+		c->role_certain = 1; /* it has had an exchange */
+	}
 	blind_ends(c);
 	c->generation = p->generation;
-	c->role = ROLE_UNKNOWN;
 	c->joining = 1;
-	c->join_failures = 0;
 	c->answers_lost = c->answer_begun = c->answer_kept = 0;
 	c->pending_begin = c->pending_end;
 	c->bulk_score = 0;
 	c->overwritten = 0;
 	c->rejoins = 0;
+	c->asked = 0;
 	c->receive.known = c->send.known = 0;
-	c->receive.parked = c->send.parked = 0;
 	c->receive.http1.state = c->send.http1.state = HTTP1_START;
-	c->membership = setting(SETTING_ENROL) && !(p->flags & PROCESS_NEVER_ENROL) ? MEMBER_WANTED : MEMBER_NO;
+	if (!setting(SETTING_ENROL) || (p->flags & PROCESS_NEVER_ENROL) || c->membership == MEMBER_NO)
+		c->membership = MEMBER_NO;
+	else
+		c->membership = MEMBER_WANTED;
+	/* Whatever comes on it is not followed until it is joined again. */
+	if (c->role_certain)
+		server_goes_blind(c);
 	return 0;
 }
 
@@ -231,6 +245,8 @@ static __always_inline bool position(struct connection *c, struct half *half, st
 		/* Mid-life: a request may begin only while the other direction rests; a response, once one waits. */
 		bool begins = other->known ? pending_count(c) > 0 && other->http1.state == HTTP1_START : other_idle;
 
+		if (c->role_certain && half == answering_half(c) && !pending_count(c))
+			begins = false; /* a late answer to what has been given up */
 		if (c->joining && !s->outgoing) {
 			p = process_get(c->owner_tgid);
 			if (p)

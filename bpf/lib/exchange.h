@@ -136,7 +136,7 @@ static __always_inline void exchange_end(struct scratch *s, __u64 id, __u64 next
 {
 	struct exchange *e = &s->exchange;
 
-	if (!exchange_copy(id, e))
+	if (!exchange_take(id, e))
 		return;
 	if (e->indexed) {
 		__sync_fetch_and_add(&id_lanes[id_lane_index()].carried, -1);

@@ -13,24 +13,29 @@ static __always_inline __u32 id_lane_index(void)
 }
 
 /*
- * Never 0; below 2^48 for the first 4·10^12 exchanges of each lane (maps/carried.h counts on that). The lane is above
- * the low bits only as far as there are CPUs, so that the ids of a lane spread over the table of live exchanges.
+ * Never 0 and below 2^48 (maps/carried.h counts on that): the lane above, its count below. The low bits are a place in
+ * the table of live exchanges, which all lanes share; each begins at another one.
  */
 static __always_inline __u64 new_exchange_id(void)
 {
-	__u32 lane = id_lane_index();
-	__u64 number = __sync_fetch_and_add(&id_lanes[lane].next, 1) + 1;
+	__u64 lane = id_lane_index();
+	__u64 number = __sync_fetch_and_add(&id_lanes[lane].next, 1) + 1 + lane * 512;
 
-	return ((number << (settings.id_lane_bits & 7)) | (lane & ((1u << (settings.id_lane_bits & 7)) - 1))) &
-	       0xffffffffffffULL;
+	return lane << 42 | (number & ((1ULL << 42) - 1));
 }
 
-/* SplitMix64: a bijection, so that ids of one seed never repeat, and nobody without the seed can tell the next one. */
+/* SplitMix64's mixing: a bijection. */
 static __always_inline __u64 id_mix(__u64 x)
 {
 	x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9ULL;
 	x = (x ^ (x >> 27)) * 0x94d049bb133111ebULL;
 	return x ^ (x >> 31);
+}
+
+/* With two secret keys: never the same for two numbers, and one result does not tell the next. */
+static __always_inline __u64 id_keyed(__u64 number, __u64 first, __u64 second)
+{
+	return id_mix(id_mix(number + first) ^ second);
 }
 
 static __always_inline __u64 id_number(void)
@@ -43,17 +48,17 @@ static __always_inline __u64 id_number(void)
 /* An all-zero id is invalid. */
 static __always_inline void new_span_id(__u8 *id)
 {
-	__u64 random = id_mix(id_number() + settings.seed[0]);
+	__u64 random = id_keyed(id_number(), settings.seed[0], settings.seed[1]);
 
 	wire_store64(id, random ? random : 1);
 }
 
 static __always_inline void new_trace_id(__u8 *id)
 {
-	__u64 number = id_number(), high = id_mix(number + settings.seed[1]);
+	__u64 number = id_number(), high = id_keyed(number, settings.seed[2], settings.seed[3]);
 
 	wire_store64(id, high ? high : 1);
-	wire_store64(id + 8, id_mix(number + settings.seed[2]));
+	wire_store64(id + 8, id_keyed(number, settings.seed[4], settings.seed[5]));
 }
 
 #endif

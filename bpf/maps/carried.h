@@ -47,14 +47,15 @@ static __always_inline void carried_remove(__u64 sum, __u64 id)
 
 static __always_inline __u64 carried_fold(__u64 sum, __u64 word)
 {
-	sum = (sum ^ word) * 0x9fb21c651e98df25ULL;
+	sum ^= word;
+	sum = (sum ^ (sum >> 29)) * 0x9fb21c651e98df25ULL;
 	return sum ^ (sum >> 32);
 }
 
 /* A value as received by that process. At most CARRIED_VALUE_MAX bytes; behind them, as many may be looked at. */
 static __always_inline __u64 carried_sum_of_value(__u32 tgid, const __u8 *value, __u32 bytes)
 {
-	__u64 sum = carried_fold(settings.seed[3], (__u64)tgid << 32 | bytes);
+	__u64 sum = carried_fold(settings.seed[6], (__u64)tgid << 32 | bytes);
 
 #pragma unroll
 	for (__u32 i = 0; i < CARRIED_VALUE_MAX / 8; i++) {
@@ -71,7 +72,7 @@ static __always_inline __u64 carried_sum_of_value(__u32 tgid, const __u8 *value,
 /* A trace id that came with a request of that process. */
 static __always_inline __u64 carried_sum_of_trace(__u32 tgid, const __u8 *trace_id)
 {
-	__u64 sum = carried_fold(~settings.seed[3], tgid);
+	__u64 sum = carried_fold(~settings.seed[6], tgid);
 
 	sum = carried_fold(sum, wire_load64(trace_id));
 	return carried_fold(sum, wire_load64(trace_id + 8));

@@ -73,11 +73,13 @@ struct connection {
 	__u8 answer_begun; /* head of the final response seen for the oldest pending */
 	__u16 status;	   /* of that response */
 	__u16 answer_head_bytes;
-	__u8 answer_kept; /* that head waits in partial_heads, to go along with the response event */
-	__u8 blind;	  /* counted in process_entry.blind of … */
-	__u8 end_wanted;  /* what is pending is to end: by whoever holds the claim */
-	__u8 rejoins;	  /* released for this exchange only: enrolled again after it */
+	__u8 answer_kept;  /* that head waits in partial_heads, to go along with the response event */
+	__u8 role_certain; /* stays, even when the position is lost */
+	__u8 end_wanted;   /* what is pending is to end: by whoever holds the claim */
+	__u8 rejoins;	   /* released for this exchange only: enrolled again after it */
+	__u32 blind;	   /* counted in process_entry.blind of … */
 	__u32 blind_tgid, blind_generation;
+	__u32 asked;	   /* how often */
 	__u32 overwritten; /* the carried context of the head being sent is written over already: by these */
 	struct parent overwritten_parent;
 	__u8 overwritten_span_id[8];

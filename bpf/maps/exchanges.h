@@ -12,7 +12,7 @@
 #include "wire/head_text.h"
 
 #define EXCHANGE_SLOTS 32768u /* a power of two */
-#define EXCHANGE_TRIES 8u
+#define EXCHANGE_TRIES 16u
 
 /* exchange.indexed */
 #define INDEXED_VALUE (1u << 0)
@@ -150,24 +150,31 @@ static __always_inline long exchange_text_add(__u64 id, __u32 bytes, const void 
 	return bpf_map_update_elem(&texts_large, &id, text, BPF_ANY);
 }
 
-/* The place of `id` is free again. */
+/* REQUIRES: a claim whose exchange cannot be found (not published, or taken back). */
 static __always_inline void exchange_free(__u64 id)
 {
 	struct exchange *e = exchange_slot(id);
 
 	if (!e)
 		return;
-	exchange_set_id(e, 0);
 	__sync_fetch_and_add(&id_lanes[id_lane_index()].exchanges, -1);
 	__sync_lock_test_and_set(&e->claimed, 0);
 }
 
+/* Whoever ends the exchange: false for all but one. From here on it cannot be found. */
+static __always_inline bool exchange_take(__u64 id, struct exchange *out)
+{
+	struct exchange *e = exchange_slot(id);
+
+	return e && exchange_copy(id, out) && __sync_val_compare_and_swap(&e->id, id, 0) == id;
+}
+
+/* What exchange_take took: its place and its texts. */
 static __always_inline void exchange_remove(const struct exchange *e)
 {
 	__u64 id = e->id;
 	__u32 bytes = (__u32)e->tracestate_bytes + e->baggage_bytes;
 
-	/* The entry first: whoever copies the texts asks for it afterwards. */
 	exchange_free(id);
 	if (bytes > EXCHANGE_TEXT_SMALL)
 		bpf_map_delete_elem(&texts_large, &id);

@@ -83,8 +83,10 @@ static __always_inline int capture_bytes(struct sock *sk, struct connection *c, 
 	if (!tp)
 		return 0;
 	if (outgoing && c->membership == MEMBER_YES && c->generation == p->generation) {
+		__u32 sent = *(volatile __u32 *)&tp->write_seq; /* before next_seq, which another thread may move on */
+
 		c->last_ns = bpf_ktime_get_ns();
-		if ((__s32)(c->send.next_seq - tp->write_seq) >= 0)
+		if ((__s32)(*(volatile __u32 *)&c->send.next_seq - sent) >= 0)
 			return 0;	       /* seen by sk_msg */
 		c->membership = MEMBER_JOINED; /* it is not in the hash any more, or this call was under way before */
 	}

@@ -23,7 +23,10 @@ static __always_inline void sweep_finish(struct connection *c, __u32 end, bool s
 		half_release(&c->receive);
 		return;
 	}
-	s = stop || !p ? NULL : scratch_claim(PROGRAM_ITERATOR, settings.scratch_slots);
+	if (!stop && c->last_ns >= sweep.idle_before_ns)
+		goto out;					  /* something has come meanwhile */
+	stop = stop || !p || c->receive.parked || c->send.parked; /* what is parked for its bytes stays so */
+	s = stop ? NULL : scratch_claim(PROGRAM_ITERATOR, settings.scratch_slots);
 	if (s) {
 		s->now_ns = bpf_ktime_get_ns();
 		s->outgoing = c->role == ROLE_SERVER;
@@ -35,6 +38,7 @@ static __always_inline void sweep_finish(struct connection *c, __u32 end, bool s
 		server_goes_blind(c);
 		pending_end_now(c, PROGRAM_ITERATOR, end);
 	}
+out:
 	half_release(&c->send);
 	half_release(&c->receive);
 }
@@ -59,6 +63,8 @@ static __always_inline bool sweep_releases(const struct connection *c)
 		return true;
 	if (c->membership != MEMBER_YES && c->membership != MEMBER_JOINED)
 		return false;
+	if (c->send.parked)
+		return true;
 	p = process_get(c->owner_tgid);
 	return p && (p->flags & PROCESS_NEVER_ENROL);
 }

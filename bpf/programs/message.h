@@ -68,7 +68,7 @@ static __always_inline bool message_adopt(struct connection *c, const struct tcp
 #define BULK_ALLOWANCE 262144u
 
 /* Uploads are not to pay for membership: a sender of bodies without end is taken out of the hash. */
-static __always_inline void message_bulk(struct connection *c, struct scratch *s, __u32 body_bytes)
+static __always_inline void message_bulk(struct connection *c, struct scratch *s, __u64 body_bytes)
 {
 	c->bulk_score += body_bytes;
 	if (c->bulk_score >= settings.bulk_bytes)
@@ -137,8 +137,11 @@ static __always_inline int message_parse(struct sk_msg_md *m, struct connection 
 	/* A body that is known not to fit: let go before it begins, so that an acknowledgement comes before the wait.
 	 */
 	if (message->heads && c->send.http1.state == HTTP1_BODY &&
-	    message_will_wait(tp, message->size + c->send.http1.left, message->space, message->scatter))
+	    message_will_wait(tp, (message->cut ? message->cut : message->size) + c->send.http1.left, message->space,
+			      message->scatter)) {
+		message_bulk(c, s, c->send.http1.left); /* it will go by unseen: to be counted now */
 		message_release_for_now(c, s);
+	}
 	if (message->cut) {
 		take = message->cut;
 		c->send.next_seq = position + take;
@@ -166,6 +169,28 @@ fit:
 	return SK_PASS;
 }
 
+/*
+ * In the hash and no member yet, in the middle of a body for one: does this send have one of the hazards of a member?
+ * (PROCESS_NEVER_ENROL is left to the sweep that follows it.)
+ */
+static __always_inline bool message_must_go(struct sk_msg_md *m, struct connection *c, const struct tcp_sock *tp,
+					    struct process_entry *p)
+{
+	__u64 left = http1_in_data(&c->send.http1) ? c->send.http1.left : 0;
+
+	return socket_may_zerocopy(tp) || message_unsafe_call(tp) ||
+	       message_will_wait(tp, m->size + left, message_space(tp), SCATTER_MAX);
+}
+
+static __always_inline int message_leave(struct sk_msg_md *m, struct connection *c, const struct tcp_sock *tp,
+					 struct process_entry *p, struct scratch *s)
+{
+	c->membership = MEMBER_RELEASED;
+	c->rejoins = !socket_may_zerocopy(tp) && !message_unsafe_call(tp);
+	emit_socket(c, s, SOCKET_RELEASE, INJECTION_JOINING, -1);
+	return message_let_go(m);
+}
+
 SEC("sk_msg")
 int on_message(struct sk_msg_md *m)
 {
@@ -174,6 +199,7 @@ int on_message(struct sk_msg_md *m)
 	struct connection *c;
 	struct tcp_sock *tp;
 	struct scratch *s;
+	bool adopted;
 	int verdict;
 
 	if (!sk)
@@ -188,7 +214,10 @@ int on_message(struct sk_msg_md *m)
 	if (!p || p->generation != c->generation)
 		return message_park(m, c, PARK_FOREIGN_OWNER);
 	tp = bpf_skc_to_tcp_sock(sk);
-	if (!tp || (c->membership == MEMBER_JOINED && !message_adopt(c, tp, p)))
+	if (!tp)
+		return SK_PASS;
+	adopted = c->membership == MEMBER_YES || message_adopt(c, tp, p);
+	if (!adopted && !message_must_go(m, c, tp, p))
 		return SK_PASS;
 	s = scratch_claim(PROGRAM_MESSAGE, settings.scratch_slots);
 	if (!s) {
@@ -200,7 +229,10 @@ int on_message(struct sk_msg_md *m)
 	s->outgoing = 1;
 	s->text_loaded = 0;
 	c->last_ns = s->now_ns;
-	verdict = message_parse(m, c, p, tp, s);
+	if (adopted)
+		verdict = message_parse(m, c, p, tp, s);
+	else
+		verdict = message_leave(m, c, tp, p, s);
 	scratch_release(s);
 	return verdict;
 }

@@ -71,7 +71,8 @@ int BPF_PROG(on_destroy, struct sock *sk)
 
 	if (!c || !c->id)
 		return 0;
-	pending_end_now(c, PROGRAM_STATE, END_CLOSED);
+	if (half_claim(answering_half(c))) /* else a sweep is ending it just now */
+		pending_end_now(c, PROGRAM_STATE, END_CLOSED);
 	blind_ends(c);
 	partial_drop(partial_key(c->id, false));
 	partial_drop(partial_key(c->id, true));

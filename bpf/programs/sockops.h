@@ -32,6 +32,7 @@ static __always_inline void client_connects(struct bpf_sock_ops *ops, struct bpf
 		c->pending_begin = c->pending_end;
 		c->joining = c->join_failures = c->answers_lost = c->answer_begun = c->answer_kept = 0;
 		c->rejoins = c->end_wanted = 0;
+		c->asked = 0;
 		c->overwritten = 0;
 		c->bulk_score = 0;
 	}
@@ -39,6 +40,7 @@ static __always_inline void client_connects(struct bpf_sock_ops *ops, struct bpf
 	c->owner_tgid = tgid;
 	c->generation = p->generation;
 	c->role = ROLE_CLIENT;
+	c->role_certain = 1;
 	c->membership = setting(SETTING_ENROL) && !(p->flags & PROCESS_NEVER_ENROL) ? MEMBER_WANTED : MEMBER_NO;
 	__sync_fetch_and_add(&p->connections, 1);
 }

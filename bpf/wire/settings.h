@@ -21,9 +21,9 @@ struct kernel_settings {
 	__u32 flags;
 	__u32 header_bytes; /* head text sent up per request, at most 4096 */
 	__u32 scratch_slots;
-	__u32 id_lane_bits; /* of an exchange id; at most 6, enough for all CPUs or 6 */
+	__u32 reserved;
 	__u64 bulk_bytes;
-	__u64 seed[4]; /* random: span ids, both halves of trace ids, text sums */
+	__u64 seed[8]; /* random: two for span ids, two for each half of trace ids, one for sums of values */
 };
 
 /* process_entry.flags: what discovery decided */

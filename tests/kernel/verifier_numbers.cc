@@ -68,7 +68,7 @@ void switch_all_on(bpf_object* object) {
   const kernel_settings settings{.flags = ~static_cast<__u32>(SETTING_DISCARD_EVENTS),
                                  .header_bytes = 4096,
                                  .scratch_slots = 8,
-                                 .id_lane_bits = 1,
+                                 .reserved = 0,
                                  .bulk_bytes = 8u << 20,
                                  .seed = {}};
   std::memcpy(data.data() + offset, &settings, sizeof settings);

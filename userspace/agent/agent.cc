@@ -212,7 +212,7 @@ void Agent::on_process(const ProcessEvent& event) {
 
 void Agent::on_socket(const SocketEvent& event) {
   if (event.fields.request == SOCKET_RELEASE) kernel_->release_socket(event.fields.connection_id);
-  if (event.fields.request == SOCKET_ENROL)
+  if (event.fields.request == SOCKET_ENROL && !stopped_)
     kernel_->enrol_socket(static_cast<pid_t>(event.fields.tgid), event.fields.fd, event.fields.connection_id);
 }
 

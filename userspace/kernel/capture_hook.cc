@@ -64,8 +64,7 @@ CaptureChoice choose_capture(CaptureHook wanted) {
       choice.hook = hook;
       return choice;
     }
-    choice.refused +=
-        fmt::format("{}{}: {}", choice.refused.empty() ? "" : ", ", capture_hook_name(hook), reason);
+    choice.refused += fmt::format("{}{}: {}", choice.refused.empty() ? "" : ", ", capture_hook_name(hook), reason);
   }
   return choice;
 }

@@ -8,7 +8,6 @@
 #include <sys/resource.h>
 
 #include <algorithm>
-#include <bit>
 #include <cstdarg>
 #include <cstring>
 #include <random>
@@ -45,8 +44,6 @@ kernel_settings settings_of(const KernelOptions& options, std::uint32_t scratch_
   set(options.discard_events, SETTING_DISCARD_EVENTS);
   settings.header_bytes = std::min<std::uint32_t>(options.header_bytes, 4096);
   settings.scratch_slots = scratch_slots;
-  const auto cpus = static_cast<std::uint32_t>(std::max(1, libbpf_num_possible_cpus()));
-  settings.id_lane_bits = std::min<std::uint32_t>(std::bit_width(cpus - 1), 6);
   if (getrandom(settings.seed, sizeof settings.seed, 0) != sizeof settings.seed) {
     std::random_device source;
     for (auto& seed : settings.seed) seed = std::uint64_t{source()} << 32 | source();

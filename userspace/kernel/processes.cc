@@ -112,6 +112,11 @@ void KernelImpl::release_members(pid_t tgid) {
 }
 
 bool KernelImpl::enrol_socket(pid_t tgid, int fd, std::uint64_t connection_id) {
+  const auto key = static_cast<__u32>(tgid);
+  process_entry entry{};
+  if (bpf_map__lookup_elem(skeleton_->maps.processes, &key, sizeof key, &entry, sizeof entry, 0) ||
+      (entry.flags & PROCESS_NEVER_ENROL))
+    return false;
   const UniqueFd process(static_cast<int>(::syscall(SYS_pidfd_open, tgid, 0)));
   if (!process) return false;
   const UniqueFd socket(static_cast<int>(::syscall(SYS_pidfd_getfd, process.get(), fd, 0)));
@@ -120,6 +125,7 @@ bool KernelImpl::enrol_socket(pid_t tgid, int fd, std::uint64_t connection_id) {
   socklen_t bytes = sizeof cookie;
   if (::getsockopt(socket.get(), SOL_SOCKET, SO_COOKIE, &cookie, &bytes) || cookie != connection_id) return false;
   const __u32 value = static_cast<__u32>(socket.get());
+  release_socket(connection_id);  // a fresh member: no verdict of an earlier one sticks to it
   return !bpf_map__update_elem(skeleton_->maps.members, &connection_id, sizeof connection_id, &value, sizeof value,
                                BPF_NOEXIST);
 }

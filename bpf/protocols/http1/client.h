@@ -48,7 +48,7 @@ WIRE_GLOBAL int http1_client_request(struct connection *c, struct http1 *h, stru
 {
 	struct request_event *e;
 	__u64 id;
-	bool ends;
+	bool ends, followed = false;
 
 	if (!c || !h || !s)
 		return 0;
@@ -60,6 +60,9 @@ WIRE_GLOBAL int http1_client_request(struct connection *c, struct http1 *h, stru
 		return 0;
 	}
 	id = new_exchange_id();
+	/* What has left already may be answered at once, and the answer must find it. */
+	if (s->program != PROGRAM_MESSAGE)
+		followed = pending_push(c, s, id, h->method, ends, false);
 	__builtin_memset(&e->ids, 0, sizeof(e->ids));
 	e->parent_exchange_id = 0;
 	e->trace_flags = 0;
@@ -74,8 +77,11 @@ WIRE_GLOBAL int http1_client_request(struct connection *c, struct http1 *h, stru
 	}
 	count_injection(result);
 	emit_request(c, s, id, h->head_bytes);
-	/* Only now: whoever ends it (a reset, for one) tells of its end after its beginning. */
-	if (!pending_push(c, s, id, h->method, ends, false))
+	/* What is still to be sent, only now: whoever ends it (a reset, for one) tells of its end after its beginning.
+	 */
+	if (s->program == PROGRAM_MESSAGE)
+		followed = pending_push(c, s, id, h->method, ends, false);
+	if (!followed) /* its response will not be matched: it ends here */
 		emit_lost(c, s, id);
 	return 0;
 }

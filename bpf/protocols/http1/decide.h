@@ -50,7 +50,7 @@ WIRE_GLOBAL int carried_by(struct scratch *s)
 	return CARRIED_BY_SEVERAL;
 }
 
-/* Did a live exchange of this process come with the trace id of s->incoming? */
+/* Did a live exchange of this process come with the trace id of s->incoming? Several: not known, and not claimed. */
 static __always_inline bool trace_is_known(struct scratch *s)
 {
 	__u64 sum = carried_sum_of_trace(s->pid_tgid >> 32, s->incoming.trace_id);
@@ -62,9 +62,10 @@ static __always_inline bool trace_is_known(struct scratch *s)
 			return false;
 		if (CARRIED_COUNT(cell) == 1)
 			return exchange_copy(CARRIED_ID(cell), &s->exchange) && (s->exchange.indexed & INDEXED_TRACE) &&
+			       s->exchange.tgid == s->pid_tgid >> 32 &&
 			       !__builtin_memcmp(s->exchange.ids.trace_id, s->incoming.trace_id, 16);
 	}
-	return true;
+	return false;
 }
 
 /* Headers of the inject formats that the message lacks and the parent has. */

@@ -12,12 +12,13 @@
 #include "protocols/http1/half.h"
 #include "protocols/http1/server.h"
 
-#define ASK_AGAIN_NS 1000000000ULL
+#define ASK_AGAIN_NS 1000000000ULL /* doubled with each time */
+#define ASK_MOST 8u
 
 static __always_inline void connection_wants_membership(struct connection *c)
 {
 	c->rejoins = 0;
-	c->asked_ns = 0;
+	c->asked = 0;
 	c->membership = c->role == ROLE_CLIENT ? MEMBER_JOINED : MEMBER_NO;
 }
 
@@ -27,13 +28,14 @@ static __always_inline void ask_for_membership(struct connection *c, struct scra
 	struct process_entry *p = process_get(c->owner_tgid);
 	__s32 fd;
 
-	if (s->program != PROGRAM_RECEIVE || !p || (p->flags & PROCESS_NEVER_ENROL) ||
-	    (c->asked_ns && s->now_ns - c->asked_ns < ASK_AGAIN_NS))
+	if (s->program != PROGRAM_RECEIVE || !p || (p->flags & PROCESS_NEVER_ENROL) || c->asked >= ASK_MOST ||
+	    (c->asked && s->now_ns - c->asked_ns < ASK_AGAIN_NS << (c->asked & 7)))
 		return;
 	fd = receiving_descriptor();
 	if (fd < 0)
 		return;
 	c->asked_ns = s->now_ns;
+	c->asked++;
 	emit_socket(c, s, SOCKET_ENROL, 0, fd);
 }
 

@@ -120,14 +120,15 @@ WIRE_GLOBAL int http1_server_request(struct connection *c, struct http1 *h, stru
 	s->event.request.parent_exchange_id = 0;
 	s->event.request.injection = INJECTION_NOT_TRIED;
 	emit_request(c, s, e->id, h->head_bytes);
+	id = e->id;
 	if (anonymous) {
 		__sync_fetch_and_add(&p->live, 1);
+		e->id = 0;		  /* there is nothing to be found under it */
 		attribute_begin(c, s, p); /* the thread may have been known as one that blocks */
 	} else {
 		exchange_begin(c, s, p, received);
 	}
 	/* Last: a reset may end it on another CPU as soon as it stands here, and must find all of it. */
-	id = e->id;
 	if (!pending_push(c, s, id, h->method, h->method == HTTP1_METHOD_CONNECT || (h->flags & HTTP1_HAS_UPGRADE),
 			  anonymous)) {
 		if (anonymous)
