@@ -51,10 +51,10 @@ class Flavours(unittest.TestCase):
         return first
 
     def traffic(self, server, launcher, upload):
+        # Nothing that the server answers before it has read it: how much of that is sent is chance.
         url = f"http://127.0.0.1:{server.port}"
         for arguments in ([url + "/small.txt", url + "/small.txt?q=1", url + "/large.bin"], ["-I", url + "/small.txt"],
-                          ["--data-binary", f"@{upload}", url + "/upload"], [url + "/fails"],
-                          ["-H", "Expect: 100-continue", "-T", str(upload), url + "/upload"]):
+                          ["--data-binary", f"@{upload}", url + "/upload"], [url + "/fails"]):
             sinks = [part for argument in arguments if argument.startswith("http") for part in ("-o", "/dev/null")]
             done = launcher.run("curl", "-sS", *arguments, *sinks)
             self.assertEqual(done.code, 0, done)
@@ -64,7 +64,7 @@ class Flavours(unittest.TestCase):
             capture = next(m for m in agent.status()["kernel"]["mechanisms"] if m["name"] == "capture")
             self.assertIn(f"by {flavour}", capture["effect"])
             self.traffic(server, launcher, upload)
-            spans = agent.wait_spans("both spans of seven requests", lambda spans: len(spans) >= 14)
+            spans = agent.wait_spans("both spans of six requests", lambda spans: len(spans) >= 12)
             return comparable(spans)
 
     def test_same_spans(self):
@@ -78,8 +78,9 @@ class Flavours(unittest.TestCase):
             with servers.Python("threaded.py") as server, Launcher() as launcher:
                 seen = {flavour: self.spans(flavour, server, launcher, upload) for flavour in works}
         for flavour in works[1:]:
-            self.assertEqual(seen[flavour], seen[works[0]], flavour)
-        self.assertEqual(sum(seen[works[0]].values()), 14)
+            only = (seen[works[0]] - seen[flavour], seen[flavour] - seen[works[0]])
+            self.assertEqual([sorted(spans) for spans in only], [[], []], f"only by {works[0]}, only by {flavour}")
+        self.assertEqual(sum(seen[works[0]].values()), 12)
 
 
 if __name__ == "__main__":
