@@ -3,8 +3,10 @@
 // "child" (after a fork) or the name of a thread, which is started when it is first spoken to. One line of answer each,
 // so that a test decides which thread does what and when. In texts "~" stands for CRLF.
 #include <fmt/format.h>
+#include <net/if.h>
 #include <poll.h>
 #include <sched.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -80,6 +82,29 @@ std::string holding_threads(int count) {
   return "held";
 }
 
+// In one call that waits until all of it is in the send buffer.
+std::string send_filler(int fd, std::size_t bytes) { return send_all(fd, std::string(bytes, 'b')) ? "sent" : "failed"; }
+
+// A connection of which one read is all that the program wants.
+std::string read_and_close() {
+  char buffer[4096];
+  const Fd fd(must(accept(listener.fd.get(), nullptr, nullptr), "accept"));
+  (void)!recv(fd.get(), buffer, sizeof buffer, 0);
+  return "closed";
+}
+
+// Sockets made from here on by this thread belong to a network of their own, which has a loopback device only.
+std::string own_network() {
+  must(unshare(CLONE_NEWNET), "unshare");
+  const Fd any(must(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0), "socket"));
+  ifreq loopback{};
+  loopback.ifr_name[0] = 'l';
+  loopback.ifr_name[1] = 'o';
+  loopback.ifr_flags = IFF_UP;
+  must(ioctl(any.get(), SIOCSIFFLAGS, &loopback), "SIOCSIFFLAGS");
+  return fmt::format("{}", gettid());
+}
+
 std::string perform(const std::string& line) {
   static char buffer[65536];  // commands run one after the other
   std::istringstream words(line);
@@ -91,12 +116,23 @@ std::string perform(const std::string& line) {
     return fmt::format("{}", listener.port);
   }
   if (command == "accept") return fmt::format("{}", must(accept(listener.fd.get(), nullptr, nullptr), "accept"));
+  if (command == "read_and_close") return read_and_close();
+  if (command == "network") return own_network();
   words >> number;
   if (command == "call") return call(static_cast<std::uint16_t>(number), text_of(words));
-  if (command == "connect") return fmt::format("{}", dup(connect_to(static_cast<std::uint16_t>(number)).get()));
+  if (command == "connect") {
+    int send_buffer_bytes = 0;
+    words >> send_buffer_bytes;
+    return fmt::format("{}", dup(connect_to(static_cast<std::uint16_t>(number), false, send_buffer_bytes).get()));
+  }
   if (command == "recv") return fmt::format("{}", recv(number, buffer, sizeof buffer, 0));
   if (command == "recv_to_end") return receive_to_end(number);
   if (command == "send") return send_all(number, text_of(words)) ? "sent" : "failed";
+  if (command == "fill") {
+    std::size_t bytes = 0;
+    words >> bytes;
+    return send_filler(number, bytes);
+  }
   if (command == "close") return fmt::format("{}", close(number));
   // The peer's FIN or reset has arrived.
   if (command == "await_end") return wait_for(number, POLLRDHUP, 5000) ? "ended" : "timeout";

@@ -2,7 +2,9 @@
 #include "lifecycle_scene.h"
 
 #include <doctest/doctest.h>
+#include <fcntl.h>
 #include <fmt/format.h>
+#include <sched.h>
 
 #include <chrono>
 #include <cstring>
@@ -32,8 +34,8 @@ std::string lower(std::string_view text) {
 
 }  // namespace
 
-Scene::Scene() : sink_(listen_on_loopback()), app_({beside_me("lifecycle_app")}) {
-  auto kernel = Kernel::load({});
+Scene::Scene(const KernelOptions& options) : sink_(listen_on_loopback()), app_({beside_me("lifecycle_app")}) {
+  auto kernel = Kernel::load(options);
   REQUIRE_MESSAGE(kernel.has_value(), (kernel ? "" : kernel.error().message));
   kernel_ = std::move(*kernel);
   port_ = static_cast<std::uint16_t>(number("main", "listen"));
@@ -42,6 +44,12 @@ Scene::Scene() : sink_(listen_on_loopback()), app_({beside_me("lifecycle_app")})
 Scene::~Scene() = default;
 
 std::string Scene::tell(const std::string& who, const std::string& command, std::string_view text) {
+  begin(who, command, text);
+  return result();
+}
+
+void Scene::begin(const std::string& who, const std::string& command, std::string_view text) {
+  told_ = fmt::format("{} {}", who, command);
   std::string line = fmt::format("{} {} ", who, command);
   if (text.empty()) line.pop_back();
   for (std::size_t i = 0; i < text.size(); i++) {
@@ -53,8 +61,11 @@ std::string Scene::tell(const std::string& who, const std::string& command, std:
     }
   }
   app_.write_line(line);
+}
+
+std::string Scene::result() {
   const auto answer = app_.read_line();
-  REQUIRE_MESSAGE(answer.has_value(), "the program ended at: " << who << " " << command);
+  REQUIRE_MESSAGE(answer.has_value(), "the program ended at: " << told_);
   return *answer;
 }
 
@@ -78,13 +89,23 @@ std::string Scene::called(const std::string& who, const std::string& text) {
   return read_to_end(accept_at_sink().get());
 }
 
+void Scene::leave_network(const std::string& who) {
+  const std::string thread = tell(who, "network");
+  std::thread([&] {  // a namespace is a thread's
+    const Fd network(must(open(fmt::format("/proc/{}/ns/net", thread).c_str(), O_RDONLY | O_CLOEXEC), "open"));
+    must(setns(network.get(), CLONE_NEWNET), "setns");
+    sink_ = listen_on_loopback();
+  })
+      .join();
+}
+
 void Scene::end_program() {
   app_.write_line("main exit");
   CHECK(app_.wait() == 0);
 }
 
-void Scene::trace() {
-  const auto traced = kernel_->trace(pid(), {});
+void Scene::trace(const ProcessSettings& settings) {
+  const auto traced = kernel_->trace(pid(), settings);
   REQUIRE_MESSAGE(traced.has_value(), (traced ? "" : traced.error().message));
 }
 
@@ -141,6 +162,16 @@ std::vector<response_event> Scene::responses() {
   return responses_;
 }
 
+const std::vector<ReportedRequest>& Scene::requests() {
+  drain();
+  return requests_;
+}
+
+const std::vector<Scene::Step>& Scene::steps() {
+  drain();
+  return steps_;
+}
+
 void Scene::drain() {
   kernel_->events().drain([this](EventBytes bytes) { on_event(bytes); });
 }
@@ -155,9 +186,11 @@ void Scene::on_event(EventBytes bytes) {
     request.trace_id = hex(request.event.ids.trace_id);
     request.span_id = hex(request.event.ids.span_id);
     request.parent_span_id = hex(request.event.ids.parent_span_id);
+    steps_.push_back({.begins = true, .exchange_id = request.event.exchange_id});
     requests_.push_back(std::move(request));
   } else if (type.type == EVENT_RESPONSE) {
     std::memcpy(&responses_.emplace_back(), bytes.data(), sizeof(response_event));
+    steps_.push_back({.begins = false, .exchange_id = responses_.back().exchange_id});
   } else if (type.type == EVENT_SOCKET) {
     socket_event socket{};
     std::memcpy(&socket, bytes.data(), sizeof socket);

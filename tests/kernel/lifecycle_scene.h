@@ -24,12 +24,15 @@ struct ReportedRequest {
 
 class Scene {
  public:
-  Scene();
+  explicit Scene(const KernelOptions& options = {});
   ~Scene();
 
   // What the traced program is to do, and its answer. WHO: "main", a thread's name, "child".
   std::string tell(const std::string& who, const std::string& command, std::string_view text = {});
   int number(const std::string& who, const std::string& command);
+  // The same in two steps, for a call that waits for what the test does meanwhile.
+  void begin(const std::string& who, const std::string& command, std::string_view text = {});
+  std::string result();
   // `who` accepts a connection of the test's and receives `request`. Returns the test's end and the program's number.
   struct Taken {
     Fd peer;
@@ -42,11 +45,14 @@ class Scene {
   std::uint16_t port() const { return port_; }  // where the program listens
   std::uint16_t sink() const { return sink_.port; }
   Fd accept_at_sink() { return accept_from(sink_.fd.get()); }
+  // From here on `who` connects in a network namespace of its own, where the sink is too.
+  void leave_network(const std::string& who);
   pid_t pid() const { return app_.pid(); }
   void end_program();
 
-  void trace();
+  void trace(const ProcessSettings& settings = {});  // also changes settings
   void untrace();
+  Kernel& kernel() { return *kernel_; }
   ProcessFindings findings();
   std::uint64_t entries(const std::string& map);
   // Bounded polling: what happens behind a system call's back (exits, resets) is waited for, not slept for.
@@ -58,6 +64,13 @@ class Scene {
   int reported(const std::string& target);
   std::vector<response_event> responses(std::uint64_t exchange_id);
   std::vector<response_event> responses();
+  const std::vector<ReportedRequest>& requests();
+  // Beginnings and ends of exchanges as they were reported.
+  struct Step {
+    bool begins = false;
+    std::uint64_t exchange_id = 0;
+  };
+  const std::vector<Step>& steps();
 
  private:
   void drain();
@@ -69,6 +82,8 @@ class Scene {
   std::uint16_t port_ = 0;
   std::vector<ReportedRequest> requests_;
   std::vector<response_event> responses_;
+  std::vector<Step> steps_;
+  std::string told_;  // the command whose answer is awaited
 };
 
 // Values of every header of this name, as they stand in the head.

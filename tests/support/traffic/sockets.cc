@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
@@ -125,6 +126,17 @@ std::string read_to_end(int fd) {
   char buffer[65536];
   for (ssize_t n; (n = recv(fd, buffer, sizeof buffer, 0)) > 0;) all.append(buffer, static_cast<std::size_t>(n));
   return all;
+}
+
+std::size_t read_bytes(int fd, std::size_t bytes) {
+  std::size_t left = bytes;
+  char buffer[65536];
+  while (left) {
+    const ssize_t n = recv(fd, buffer, std::min(left, sizeof buffer), 0);
+    if (n <= 0) break;
+    left -= static_cast<std::size_t>(n);
+  }
+  return bytes - left;
 }
 
 }  // namespace weft::test

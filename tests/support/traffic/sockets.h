@@ -45,5 +45,7 @@ bool send_all(int fd, std::string_view bytes);
 // Reads up to the end of a head ("\r\n\r\n") and returns it; empty at end of stream.
 std::string read_head(int fd);
 std::string read_to_end(int fd);
+// Reads that many bytes, whatever they are; fewer at end of stream.
+std::size_t read_bytes(int fd, std::size_t bytes);
 
 }  // namespace weft::test
