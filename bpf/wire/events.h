@@ -183,7 +183,7 @@ WIRE_ASSERT(sizeof(struct process_event) == 32, "process_event layout");
 
 enum socket_request {
 	SOCKET_RELEASE = 1, /* take this member out of the socket hash */
-	SOCKET_ENROL = 2,   /* a client connection joined in mid-life is certain now: run the enrolment iterator */
+	SOCKET_ENROL = 2,   /* a client connection is certain: to be put into the hash, by its descriptor */
 };
 struct socket_event {
 	struct event_header header;
