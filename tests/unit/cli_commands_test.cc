@@ -207,12 +207,24 @@ TEST_CASE("weft record: whole records only, mode 0600, no overwriting by chance;
   }
   CHECK(ask(daemon, {"record", file}).exit_code == 1);              // it is there
   while (daemon.agent.recorders() != 0) std::this_thread::yield();  // the server has noticed that it hung up
+  daemon.agent.first_piece = "";
+  {
+    RunningWeft early({"record", "--force", file}, daemon.socket);
+    while (daemon.agent.recorders() == 0) std::this_thread::yield();
+    early.interrupt();
+    const auto finished = early.finish();
+    CHECK(finished.exit_code == 1);
+    CHECK(finished.err == "weft: ended before the agent had sent anything; no file is left\n");
+    CHECK(access(file.c_str(), F_OK) != 0);
+  }
+  while (daemon.agent.recorders() != 0) std::this_thread::yield();
   daemon.agent.first_piece = header;
   RunningWeft record({"record", "--force", file}, daemon.socket);
   while (daemon.agent.recorders() == 0) std::this_thread::yield();
-  daemon.agent.emit(clock);
-  daemon.agent.emit(clock);
-  daemon.agent.emit(clock.substr(0, 10));  // never completed
+  std::string many;
+  while (many.size() < 100'000) many += clock;
+  while (file_text(file).empty()) daemon.agent.emit(many);  // written in large pieces
+  daemon.agent.emit(clock.substr(0, 10));                   // never completed
   record.interrupt();
   const auto finished = record.finish();
   CHECK(finished.exit_code == 0);

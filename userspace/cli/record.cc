@@ -2,6 +2,7 @@
 // weft record FILE, weft replay FILE.
 #include <fmt/format.h>
 
+#include <filesystem>
 #include <memory>
 #include <optional>
 #include <span>
@@ -47,6 +48,11 @@ int record(Context& context, const RecordOptions& options) {
   if (!closed && problem.empty()) problem = closed.error().message;
   if (!streamed) return context.exit_code;
   if (!problem.empty()) return complain(problem, kNo);
+  if (!records.begun()) {  // not even a header: nothing could read that
+    std::error_code ignored;
+    std::filesystem::remove(options.file, ignored);
+    return complain("ended before the agent had sent anything; no file is left", kNo);
+  }
   fmt::print(stderr, "{} records in {}\n", records.count(), options.file);
   return kOk;
 }

@@ -13,6 +13,7 @@ class WholeRecords {
   // Takes the next piece of the stream; returns what is complete by now: the file header, then whole records.
   std::string take(std::string_view data);
   bool broken() const { return broken_; }  // a length that cannot be; nothing more is returned
+  bool begun() const { return header_seen_; }
   std::uint64_t count() const { return count_; }
 
  private:
