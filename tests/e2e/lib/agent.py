@@ -74,8 +74,10 @@ class Agent:
         file.write_text(json.dumps(merged(base, self.config)))
         before = host.bpf_programs()
         with open(self.log, "ab") as log:
-            self.process = subprocess.Popen([self.programs.weftd, "--config", str(file), *self.arguments], stderr=log,
-                                            stdout=log, stdin=subprocess.DEVNULL, env=self.environment)
+            # WEFT_TEST_PREFIX: a command that starts the agent with other privileges, in the same process.
+            command = [*os.environ.get("WEFT_TEST_PREFIX", "").split(), self.programs.weftd, "--config", str(file)]
+            self.process = subprocess.Popen([*command, *self.arguments], stderr=log, stdout=log,
+                                            stdin=subprocess.DEVNULL, env=self.environment)
         try:
             wait_for("weftd to answer and trace " + str(self.pids), self.is_ready, START_LIMIT_S)
         except BaseException:
