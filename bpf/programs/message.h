@@ -173,8 +173,7 @@ fit:
  * In the hash and no member yet, in the middle of a body for one: does this send have one of the hazards of a member?
  * (PROCESS_NEVER_ENROL is left to the sweep that follows it.)
  */
-static __always_inline bool message_must_go(struct sk_msg_md *m, struct connection *c, const struct tcp_sock *tp,
-					    struct process_entry *p)
+static __always_inline bool message_must_go(struct sk_msg_md *m, const struct connection *c, const struct tcp_sock *tp)
 {
 	__u64 left = http1_in_data(&c->send.http1) ? c->send.http1.left : 0;
 
@@ -183,7 +182,7 @@ static __always_inline bool message_must_go(struct sk_msg_md *m, struct connecti
 }
 
 static __always_inline int message_leave(struct sk_msg_md *m, struct connection *c, const struct tcp_sock *tp,
-					 struct process_entry *p, struct scratch *s)
+					 struct scratch *s)
 {
 	c->membership = MEMBER_RELEASED;
 	c->rejoins = !socket_may_zerocopy(tp) && !message_unsafe_call(tp);
@@ -217,7 +216,7 @@ int on_message(struct sk_msg_md *m)
 	if (!tp)
 		return SK_PASS;
 	adopted = c->membership == MEMBER_YES || message_adopt(c, tp, p);
-	if (!adopted && !message_must_go(m, c, tp, p))
+	if (!adopted && !message_must_go(m, c, tp))
 		return SK_PASS;
 	s = scratch_claim(PROGRAM_MESSAGE, settings.scratch_slots);
 	if (!s) {
@@ -232,7 +231,7 @@ int on_message(struct sk_msg_md *m)
 	if (adopted)
 		verdict = message_parse(m, c, p, tp, s);
 	else
-		verdict = message_leave(m, c, tp, p, s);
+		verdict = message_leave(m, c, tp, s);
 	scratch_release(s);
 	return verdict;
 }
