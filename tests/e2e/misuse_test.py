@@ -87,6 +87,11 @@ class Arguments(Folder):
             with self.subTest(arguments):
                 self.expect(self.weftd("--config", self.valid(), *arguments), USAGE)
 
+    def test_process_that_is_not_there(self):
+        gone = subprocess.Popen(["/bin/true"])
+        gone.wait()
+        self.expect(self.weftd("--config", self.valid(), "--pid", gone.pid), 1, f"--pid: there is no process {gone.pid}")
+
     def test_help_and_version(self):
         self.assertEqual(self.weftd("--help").returncode, CLEAN)
         done = self.weftd("--version")

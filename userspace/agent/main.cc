@@ -101,6 +101,9 @@ int start(const Arguments& arguments) {
     std::cout << "configuration is valid\n";
     return kClean;
   }
+  for (const pid_t pid : arguments.sources.flags.pids)
+    if (::kill(pid, 0) != 0 && errno == ESRCH)
+      return complain(kFailure, fmt::format("--pid: there is no process {}", pid));
   const UniqueFd signals = catch_signals();
   const auto lock = MachineLock::acquire();
   if (!lock) return complain(kFailure, lock.error().message);
