@@ -3,8 +3,8 @@
 
 #include <string>
 
+#include "base/glob.h"
 #include "discover/container_id.h"
-#include "discover/glob.h"
 
 using namespace weft;
 

@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/glob.h"
 #include "discover/discoverer.h"
-#include "discover/glob.h"
 #include "discover/known_programs.h"
 #include "discover/service_name.h"
 

@@ -7,7 +7,7 @@
 #include <array>
 #include <string_view>
 
-#include "discover/glob.h"
+#include "base/glob.h"
 #include "discover/service_name.h"
 
 namespace weft {

@@ -3,7 +3,7 @@
 
 #include <algorithm>
 
-#include "discover/glob.h"
+#include "base/glob.h"
 #include "discover/known_programs.h"
 
 namespace weft {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "discover/glob.h"
+#include "base/glob.h"
 
 #include <cstddef>
 
