@@ -76,3 +76,39 @@ int on_http1(void *ctx)
 	d->result = http1_scan(&d->http, &d->text, d->from, d->to);
 	return 0;
 }
+
+SEC("syscall")
+int on_carriers(void *ctx)
+{
+	struct wire_door *d = opened();
+
+	if (!d)
+		return 1;
+	d->result = carriers_scan(&d->text, d->to, &d->carriers);
+	return 0;
+}
+
+SEC("syscall")
+int on_context(void *ctx)
+{
+	struct wire_door *d = opened();
+
+	if (!d)
+		return 1;
+	d->result = context_read(&d->text, &d->carriers, d->format, &d->fields, &d->ids);
+	return 0;
+}
+
+SEC("syscall")
+int on_context_format(void *ctx)
+{
+	struct wire_door *d = opened();
+
+	if (!d)
+		return 1;
+	if (d->format == FORMAT_B3)
+		b3_format(d->formatted, d->ids.trace_id, d->ids.parent_id, d->ids.flags);
+	else
+		jaeger_format(d->formatted, d->ids.trace_id, d->ids.parent_id, d->ids.flags);
+	return 0;
+}

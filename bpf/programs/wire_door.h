@@ -4,20 +4,23 @@
 #define WEFT_PROGRAMS_WIRE_DOOR_H
 
 #include "wire/baggage.h"
+#include "wire/formats.h"
 #include "wire/http1.h"
 #include "wire/traceparent.h"
 #include "wire/tracestate.h"
 
 struct wire_door {
 	struct head_text text;
-	struct text_lines lines; /* in: tracestate, baggage */
-	struct text_range range; /* in: traceparent */
-	__u32 result;		 /* out: what the function returned */
-	__u32 from, to;		 /* in: http1_scan */
-	__u32 reserved;
-	struct http1 http;	/* in and out */
-	struct traceparent ids; /* out: traceparent_parse; in: traceparent_format */
-	__u8 formatted[64];	/* out: traceparent_format */
+	struct text_lines lines;  /* in: tracestate, baggage */
+	struct text_range range;  /* in: traceparent */
+	__u32 result;		  /* out: what the function returned */
+	__u32 from, to;		  /* in: http1_scan; carriers_scan reads up to `to` */
+	__u32 format;		  /* in: context_read */
+	struct http1 http;	  /* in and out */
+	struct traceparent ids;	  /* out: traceparent_parse; in: traceparent_format */
+	__u8 formatted[64];	  /* out: traceparent_format */
+	struct carriers carriers; /* out: carriers_scan; in: context_read */
+	struct hex_fields fields;
 	struct tracestate_work work;
 	struct tracestate_text tracestate;
 	struct baggage_text baggage;

@@ -45,7 +45,13 @@ WIRE_INLINE void http1_run_name(struct http1_scan *s, __u32 *at)
 	__u32 rest = s->end - *at;
 
 	if (h->state == HTTP1_LINE && rest >= 8 && http1_is_token_byte(*p)) {
-		if (!http1_may_matter(wire_load64(p) | 0x2020202020202020ULL, 8))
+		__u64 first = wire_load64(p) | 0x2020202020202020ULL;
+
+		if (!http1_letter_matters(first))
+			h->state = HTTP1_NAME_SKIP;
+		else if (carrier_other(first))
+			http1_carrier_found(h);
+		else if (!http1_may_matter(first, 8))
 			h->state = HTTP1_NAME_SKIP;
 		else
 			http1_run_known_name(h, p, at, rest);

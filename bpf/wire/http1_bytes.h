@@ -4,6 +4,7 @@
 #ifndef WEFT_WIRE_HTTP1_BYTES_H
 #define WEFT_WIRE_HTTP1_BYTES_H
 
+#include "wire/carriers.h"
 #include "wire/http1_state.h"
 
 /* One mark (0x80) for each byte below 0x20; only the lowest mark is exact. */
@@ -55,6 +56,23 @@ WIRE_INLINE bool http1_skips(__u32 state)
 #define HTTP1_TRANSFER 0x726566736e617274ULL
 #define HTTP1_UPGRADE_ 0x3a65646172677075ULL
 
+/* Most lines are dismissed by their first letter: t, b, c, u and x are those that matter. */
+WIRE_INLINE bool http1_letter_matters(__u64 first)
+{
+	const __u32 letters =
+	    1u << ('t' & 31) | 1u << ('b' & 31) | 1u << ('c' & 31) | 1u << ('u' & 31) | 1u << ('x' & 31);
+
+	return letters >> (first & 31) & 1;
+}
+
+/* Do the first n (at most 8) bytes, folded to lower case, begin or exceed a name that carrier_other knows? */
+WIRE_INLINE bool http1_may_carry(__u64 first, __u64 mask)
+{
+	return !((first ^ 0x3a3362ULL) & mask & 0xffffff) || !((first ^ 0x2d33622d78ULL) & mask & 0xffffffffffULL) ||
+	       !((first ^ 0x6172742d72656275ULL) & mask) || !((first ^ 0x2d78746372656275ULL) & mask) ||
+	       !((first ^ 0x2d65636172742d78ULL) & mask) || !((first ^ 0x746e657261702d78ULL) & mask);
+}
+
 /*
  * Can the header line whose first n (at most 8) bytes, folded to lower case, are these be one that matters? A line that
  * cannot is skipped from its first differing byte on, whether the bytes come at once or one by one.
@@ -63,10 +81,19 @@ WIRE_INLINE bool http1_may_matter(__u64 first, __u32 n)
 {
 	__u64 mask = n >= 8 ? ~0ULL : (1ULL << (8 * n)) - 1;
 
+	if (!http1_letter_matters(first))
+		return false;
 	first &= mask;
 	return first == (HTTP1_TRACEPAR & mask) || first == (HTTP1_TRACESTA & mask) ||
 	       first == (HTTP1_BAGGAGE_ & mask) || first == (HTTP1_CONTENT_ & mask) ||
-	       first == (HTTP1_TRANSFER & mask) || first == (HTTP1_UPGRADE_ & mask);
+	       first == (HTTP1_TRANSFER & mask) || first == (HTTP1_UPGRADE_ & mask) || http1_may_carry(first, mask);
+}
+
+/* The line is one of another format: its value is looked for when the head is complete. */
+WIRE_INLINE void http1_carrier_found(struct http1 *h)
+{
+	h->flags |= HTTP1_HAS_CARRIERS;
+	h->state = HTTP1_NAME_SKIP;
 }
 
 WIRE_INLINE void http1_begin(struct http1 *h)
@@ -119,6 +146,8 @@ WIRE_INLINE __u8 http1_named(struct http1 *h)
 		return HTTP1_CODING_START;
 	if (n == 7 && a == (HTTP1_UPGRADE_ & 0xffffffffffffffULL))
 		h->flags |= HTTP1_HAS_UPGRADE;
+	if (n == 2 && a == 0x3362ULL) /* b3 */
+		h->flags |= HTTP1_HAS_CARRIERS;
 	return HTTP1_VALUE_SKIP;
 }
 
@@ -284,8 +313,12 @@ WIRE_INLINE enum http1_event http1_head_byte(struct http1 *h, const struct head_
 			return HTTP1_MORE;
 		}
 		http1_name_byte(h, http1_lower(b));
-		if (h->name_length <= 8 && !http1_may_matter(h->name[0], h->name_length))
-			h->state = HTTP1_NAME_SKIP;
+		if (h->name_length <= 8) {
+			if (!http1_may_matter(h->name[0], h->name_length))
+				h->state = HTTP1_NAME_SKIP;
+			else if (carrier_other(h->name[0]))
+				http1_carrier_found(h);
+		}
 		return http1_is_name_byte(b) ? HTTP1_MORE : HTTP1_BAD;
 	case HTTP1_NAME_SKIP:
 		if (b == ':') {

@@ -57,7 +57,8 @@ enum http1_field { HTTP1_FIELD_NONE = 0, HTTP1_FIELD_TRACEPARENT, HTTP1_FIELD_TR
 #define HTTP1_HAS_CODING (1u << 1) /* Transfer-Encoding: chunked */
 #define HTTP1_HAS_UPGRADE (1u << 2)
 #define HTTP1_IS_10 (1u << 3)
-#define HTTP1_TEXT_LOST (1u << 4) /* head longer than the text: kept values may be missing */
+#define HTTP1_TEXT_LOST (1u << 4)    /* head longer than the text: kept values may be missing */
+#define HTTP1_HAS_CARRIERS (1u << 5) /* a line may carry context in a format beside the W3C's: see wire/carriers.h */
 
 struct http1 {
 	__u8 state;	   /* enum http1_state */

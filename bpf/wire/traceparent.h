@@ -17,8 +17,10 @@ struct traceparent {
 	__u8 trace_id[16];
 	__u8 parent_id[8];
 	__u8 version;
-	__u8 flags; /* as received, unknown bits included */
-	__u8 reserved[6];
+	__u8 flags;	/* as received, unknown bits included */
+	__u8 undecided; /* other formats: the carrier leaves the sampling decision to the receiver */
+	__u8 opaque;	/* X-Trace-ID: the trace id is derived from a value that is none */
+	__u8 reserved[4];
 } __attribute__((aligned(8)));
 WIRE_ASSERT(sizeof(struct traceparent) == 32, "traceparent layout");
 
@@ -75,6 +77,7 @@ WIRE_INLINE enum traceparent_result traceparent_check(const struct head_text *t,
 	if (end > HEAD_TEXT_CAP || start + TRACEPARENT_BYTES > end)
 		return TRACEPARENT_MALFORMED;
 	traceparent_fields(t->bytes + head_text_index(start), out, &bad);
+	out->undecided = out->opaque = 0;
 	if (bad || out->version == 0xff)
 		return TRACEPARENT_MALFORMED;
 	if (end - start > TRACEPARENT_BYTES && (out->version == 0 || head_text_at(t, start + TRACEPARENT_BYTES) != '-'))

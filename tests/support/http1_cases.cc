@@ -175,6 +175,14 @@ void add_context(std::vector<Http1Case>& cases) {
   cases.push_back({"all context headers", get(kParent + "tracestate: a=1\r\nbaggage: k=v\r\n")});
   cases.push_back({"context headers in odd case", get("TRACEPARENT:x\r\nTraceState:\ta=1 \r\nBaGgAgE:  k=v\t\r\n")});
   cases.push_back({"two traceparents", get(kParent + "X: y\r\n" + kParent)});
+  cases.push_back({"other formats",
+                   get("B3: 1\r\nX-B3-TraceId: 2\r\n") + get("Uber-Trace-Id:3\r\n") + get("uberctx-a: 4\r\n") +
+                       get("X-Trace-ID: 5\r\n") + get("x-parent-id: 6\r\n"),
+                   kBetween, 5});
+  cases.push_back({"nearly other formats",
+                   get("b33: 1\r\nx-b: 2\r\nx-b4-a: 2\r\nuber: 3\r\n") +
+                       get("x-forwarded-for: 5\r\nx-trac: 6\r\nb: 3\r\nx-parens: 1\r\n"),
+                   kBetween, 2});
   cases.push_back({"empty context headers", get("traceparent:\r\ntracestate: \r\nbaggage:\t\r\n")});
   string many;
   for (int i = 0; i < 10; i++)

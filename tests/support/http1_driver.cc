@@ -84,7 +84,8 @@ void Http1Driver::event(__u32 event) {
     Http1Message m;
     m.method = state_.method;
     m.status = state_.status;
-    m.flags = state_.flags & (HTTP1_HAS_LENGTH | HTTP1_HAS_CODING | HTTP1_HAS_UPGRADE | HTTP1_IS_10);
+    m.flags =
+        state_.flags & (HTTP1_HAS_LENGTH | HTTP1_HAS_CODING | HTTP1_HAS_UPGRADE | HTTP1_IS_10 | HTTP1_HAS_CARRIERS);
     m.head_bytes = state_.head_bytes;
     require(state_.blank_at + 2 == state_.head_bytes, "place of the blank line");
     m.target = value(state_.target);

@@ -32,6 +32,14 @@ string lower(string text) {
   return text;
 }
 
+// What is looked at again when the head is complete (wire/carriers.h): by the beginning of the name, so that it is
+// cheap.
+bool begins_as_carrier(const string& name) {
+  for (const char* prefix : {"x-b3-", "uber-tra", "uberctx-", "x-trace-", "x-parent"})
+    if (name.starts_with(prefix)) return true;
+  return false;
+}
+
 string left_trimmed(const string& text) {
   const size_t first = text.find_first_not_of(" \t");
   return first == kNone ? "" : text.substr(first);
@@ -91,6 +99,8 @@ bool read_header(const string& line, Http1Message& message, uint64_t& length) {
     keep_line(message.baggage, value, message);
   } else if (name == "upgrade") {
     message.flags |= HTTP1_HAS_UPGRADE;
+  } else if (name == "b3" || begins_as_carrier(name)) {
+    message.flags |= HTTP1_HAS_CARRIERS;
   } else if (name == "content-length") {
     if (value.empty() || !only(value, kDigits) || (message.flags & (HTTP1_HAS_LENGTH | HTTP1_HAS_CODING))) return false;
     const string digits = value.substr(std::min(value.find_first_not_of('0'), value.size() - 1));

@@ -135,6 +135,11 @@ void GuardedText::place(const std::vector<std::string>& lines) {
     else
       lines_.more++;
   }
+  place_whole(all);
+}
+
+void GuardedText::place_whole(const std::string& text) {
+  std::string all = text;
   for (size_t i = 0; i < HEAD_TEXT_SLACK; i++) all += one_in(random_, 3) ? ',' : static_cast<char>(random_());
   text_ = reinterpret_cast<head_text*>(memory_.end() - all.size());
   memcpy(text_, all.data(), all.size());

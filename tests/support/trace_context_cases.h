@@ -23,6 +23,7 @@ class GuardedText {
   explicit GuardedText(Random& random) : random_(random), memory_(sizeof(head_text)) {}
 
   void place(const std::vector<std::string>& lines);
+  void place_whole(const std::string& text);  // from offset 0 on
   const head_text* text() const { return text_; }
   const text_lines& lines() const { return lines_; }
   text_range first() const { return lines_.line[0]; }

@@ -52,6 +52,9 @@ void KernelDoor::traceparent_format() { run(programs_->progs.on_traceparent_form
 void KernelDoor::tracestate() { run(programs_->progs.on_tracestate); }
 void KernelDoor::baggage() { run(programs_->progs.on_baggage); }
 void KernelDoor::http1() { run(programs_->progs.on_http1); }
+void KernelDoor::carriers() { run(programs_->progs.on_carriers); }
+void KernelDoor::context() { run(programs_->progs.on_context); }
+void KernelDoor::context_format() { run(programs_->progs.on_context_format); }
 
 std::string KernelDoor::verified() const {
   std::string report;

@@ -23,6 +23,9 @@ class KernelDoor {
   void tracestate();
   void baggage();
   void http1();
+  void carriers();
+  void context();
+  void context_format();
 
   // Instructions that the verifier walked, a line for each program.
   std::string verified() const;

@@ -5,6 +5,10 @@ weft_test(wire_trace_context_test LABELS unit core SOURCES
   ${CMAKE_SOURCE_DIR}/tests/support/trace_context_cases.cc
   ${CMAKE_SOURCE_DIR}/tests/support/trace_context_reference.cc)
 
+weft_test(wire_formats_test LABELS unit core SOURCES wire_formats_test.cc
+  ${CMAKE_SOURCE_DIR}/tests/support/context_cases.cc
+  ${CMAKE_SOURCE_DIR}/tests/support/trace_context_cases.cc)
+
 weft_test(wire_http1_test LABELS unit core SOURCES wire_http1_test.cc
   ${CMAKE_SOURCE_DIR}/tests/support/http1_cases.cc
   ${CMAKE_SOURCE_DIR}/tests/support/http1_driver.cc

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+// libFuzzer target: contexts in every format, against the reference. context_fuzz -max_len=1024 NEW
+// tests/fuzz/corpus/context
+#include <cstdio>
+#include <cstdlib>
+
+#include "support/context_cases.h"
+
+namespace {
+
+// The input as header lines of a head that the framing accepts.
+std::string as_head(const uint8_t* data, size_t size) {
+  std::vector<std::string> lines(1);
+  for (size_t i = 0; i < size; i++) {
+    const char c = static_cast<char>(data[i]);
+    if (c == '\n' && !lines.back().empty())
+      lines.emplace_back();
+    else if (static_cast<unsigned char>(c) >= 0x20 || c == '\t')
+      lines.back() += c;
+  }
+  std::erase_if(lines, [](const std::string& line) {
+    const size_t colon = line.find(':');
+    if (colon == 0 || colon == std::string::npos) return true;
+    for (const char c : line.substr(0, colon))
+      if (static_cast<unsigned char>(c) <= 0x20 || static_cast<unsigned char>(c) >= 0x7f) return true;
+    return false;
+  });
+  return weft::test::request_head(lines);
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  using namespace weft::test;
+  static ContextReader reader;
+  const std::string head = as_head(data, size < 4096 ? size : 4096);
+  reader.scan(head);
+  for (int format = 0; format < FORMAT_IDS; format++) {
+    const auto which = static_cast<context_format>(format);
+    if (reader.found().more) return 0;
+    const ReadContext got = reader.read(which), expected = reference_context(head, which);
+    if (got == expected) continue;
+    std::fprintf(stderr, "format %d: %s instead of %s in\n%s", format, to_string(got).c_str(),
+                 to_string(expected).c_str(), head.c_str());
+    std::abort();
+  }
+  return 0;
+}
