@@ -150,9 +150,9 @@ static __always_inline void half_done(struct connection *c, struct half *half, _
 		pending_end_soon(c, program);
 }
 
-static __always_inline void address_of(const struct sock *sk, __u8 *local, __u8 *peer)
+static __always_inline void address_of(const struct sock *sk, __u8 *local, __u8 *peer, const bool probed)
 {
-	if (sk->__sk_common.skc_family == AF_INET6) {
+	if (KERNEL_FIELD(probed, sk, __sk_common.skc_family) == AF_INET6) {
 		BPF_CORE_READ_INTO((struct in6_addr *)local, sk, __sk_common.skc_v6_rcv_saddr);
 		BPF_CORE_READ_INTO((struct in6_addr *)peer, sk, __sk_common.skc_v6_daddr);
 		return;
@@ -160,8 +160,8 @@ static __always_inline void address_of(const struct sock *sk, __u8 *local, __u8 
 	__builtin_memset(local, 0, 10);
 	__builtin_memset(peer, 0, 10);
 	local[10] = local[11] = peer[10] = peer[11] = 0xff;
-	*(__be32 *)(local + 12) = sk->__sk_common.skc_rcv_saddr;
-	*(__be32 *)(peer + 12) = sk->__sk_common.skc_daddr;
+	*(__be32 *)(local + 12) = KERNEL_FIELD(probed, sk, __sk_common.skc_rcv_saddr);
+	*(__be32 *)(peer + 12) = KERNEL_FIELD(probed, sk, __sk_common.skc_daddr);
 }
 
 /* Once a connection, and so a function of its own: its stack is not that of every call. */
@@ -174,14 +174,14 @@ WIRE_GLOBAL int connection_destination(struct connection *c)
 
 /* Fresh storage becomes the state of this socket. */
 static __always_inline void connection_init(struct connection *c, const struct sock *sk, __u64 id, __u32 tgid,
-					    struct process_entry *p)
+					    struct process_entry *p, const bool probed)
 {
 	c->id = id;
 	c->owner_tgid = tgid;
 	c->generation = p->generation;
-	address_of(sk, c->local_address, c->peer_address);
-	c->local_port = sk->__sk_common.skc_num;
-	c->peer_port = __builtin_bswap16(sk->__sk_common.skc_dport);
+	address_of(sk, c->local_address, c->peer_address, probed);
+	c->local_port = KERNEL_FIELD(probed, sk, __sk_common.skc_num);
+	c->peer_port = __builtin_bswap16(KERNEL_FIELD(probed, sk, __sk_common.skc_dport));
 	connection_destination(c);
 	c->membership = setting(SETTING_ENROL) && !(p->flags & PROCESS_NEVER_ENROL) ? MEMBER_WANTED : MEMBER_NO;
 	__sync_fetch_and_add(&p->connections, 1);

@@ -40,6 +40,10 @@ struct proto {
 	unsigned long *memory_pressure;
 };
 
+typedef struct {
+	__s64 counter;
+} atomic64_t;
+
 struct sock_common {
 	__be32 skc_daddr;
 	__be32 skc_rcv_saddr;
@@ -52,6 +56,7 @@ struct sock_common {
 	struct in6_addr skc_v6_daddr;
 	struct in6_addr skc_v6_rcv_saddr;
 	unsigned long skc_flags;
+	atomic64_t skc_cookie;
 };
 
 struct file {
@@ -154,11 +159,32 @@ struct bpf_iter__bpf_sk_storage_map {
 	void *value;
 };
 
+struct bpf_iter__bpf_map_elem {
+	struct bpf_iter_meta *meta;
+	struct bpf_map *map;
+	void *key;
+	void *value;
+};
+
 enum sock_flags {
 	SOCK_ZEROCOPY = 18,
 };
 
 #pragma clang attribute pop
+
+/*
+ * A field behind a pointer to a kernel structure. `probed`, a constant: the pointer came in a register, of a kprobe for
+ * one, so that the verifier knows no type of it and only a helper may follow it.
+ */
+#define KERNEL_FIELD(probed, pointer, field)                                                                           \
+	({                                                                                                             \
+		__typeof_unqual__((pointer)->field) value_;                                                            \
+		if (probed)                                                                                            \
+			bpf_core_read((void *)&value_, sizeof(value_), &(pointer)->field);                             \
+		else                                                                                                   \
+			value_ = *(const volatile __typeof__(value_) *)&(pointer)->field;                              \
+		value_;                                                                                                \
+	})
 
 enum {
 	IPPROTO_TCP = 6,

@@ -77,12 +77,15 @@ static __always_inline __s32 receiving_descriptor(void)
 	return -1;
 }
 
-static __always_inline void source_of_syscall(struct source *source, __u64 bytes, bool outgoing)
+/* The call has moved `bytes`, behind `skip` that are dealt with. */
+static __always_inline void source_of_syscall(struct source *source, __u64 bytes, __u32 skip, bool outgoing)
 {
 	struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(bpf_get_current_task_btf());
 	struct user_message_header *header;
 
-	source->count = source->segment = source->segment_start = 0;
+	source->count = source->segment = 0;
+	source->segment_start = -skip; /* offset 0 lies that far behind the buffer's first byte */
+	bytes += skip;
 	if (regs->cs != USER_CODE_SEGMENT)
 		return;
 	/* Only calls of the right direction: work of io_uring is done at the end of any call. */

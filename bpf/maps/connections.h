@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-only */
 /*
- * State of a connection, in socket storage: created for traced processes only, dies with the socket. Each half is
- * written by one side only: `receive` by the receive hook, `send` by sk_msg for members and by the send hook otherwise.
+ * State of a connection, created for traced processes only. In socket storage, which dies with the socket; under
+ * SETTING_HASH in a hash by the socket's address, for kprobes cannot use socket storage, and on_destroy drops it. All
+ * programs of one agent use the same of the two. Each half is written by one side only: `receive` by the receive hook,
+ * `send` by sk_msg for members and by the send hook otherwise.
  */
 #ifndef WEFT_MAPS_CONNECTIONS_H
 #define WEFT_MAPS_CONNECTIONS_H
 
-#include "wire/events.h"
+#include "maps/settings.h"
 #include "wire/http1.h"
 
 /* The context an outgoing message is to continue. */
@@ -55,9 +57,12 @@ enum membership {
 			    makes it a member */
 };
 
+#define CONNECTION_WITHOUT_COOKIE (1ULL << 63)
+
 struct connection {
-	__u64 id;	     /* socket cookie, key in `members`; 0 = fresh storage */
-	__u64 last_ns;	     /* last byte either way */
+	__u64 id;      /* socket cookie, key in `members`, or CONNECTION_WITHOUT_COOKIE and a number of its own; 0 =
+			  fresh storage */
+	__u64 last_ns; /* last byte either way */
 	__u64 first_byte_ns; /* response head complete */
 	__u64 bulk_score;
 	__u64 asked_ns; /* when the agent was last asked to put it into the hash */
@@ -102,10 +107,50 @@ struct {
 	__type(value, struct connection);
 } connections SEC(".maps");
 
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 1); /* set before load when it is used */
+	__type(key, __u64);	/* the address of the struct sock */
+	__type(value, struct connection);
+} connections_by_address SEC(".maps");
+
+static const struct connection connection_none = {};
+
+static __always_inline struct connection *connection_at(__u64 address)
+{
+	return bpf_map_lookup_elem(&connections_by_address, &address);
+}
+
+static __always_inline struct connection *connection_create_at(__u64 address)
+{
+	struct connection *c = connection_at(address);
+
+	if (c || bpf_map_update_elem(&connections_by_address, &address, &connection_none, BPF_NOEXIST))
+		return c;
+	return connection_at(address);
+}
+
+static __always_inline void connection_drop_at(__u64 address)
+{
+	bpf_map_delete_elem(&connections_by_address, &address);
+}
+
+/* The socket goes. What is in socket storage goes with it. */
+static __always_inline void connection_drop(const struct sock *sk)
+{
+	if (setting(SETTING_HASH))
+		connection_drop_at((__u64)sk);
+}
+
 /* The socket argument differs in type by program (struct sock *, struct bpf_sock *): hence macros. */
-#define connection_get(sk) ((struct connection *)bpf_sk_storage_get(&connections, (sk), NULL, 0))
+#define connection_get(sk)                                                                                             \
+	(setting(SETTING_HASH) ? connection_at((__u64)(sk))                                                            \
+			       : (struct connection *)bpf_sk_storage_get(&connections, (sk), NULL, 0))
 #define connection_create(sk)                                                                                          \
-	((struct connection *)bpf_sk_storage_get(&connections, (sk), NULL, BPF_SK_STORAGE_GET_F_CREATE))
+	(setting(SETTING_HASH)                                                                                         \
+	     ? connection_create_at((__u64)(sk))                                                                       \
+	     : (struct connection *)bpf_sk_storage_get(&connections, (sk), NULL, BPF_SK_STORAGE_GET_F_CREATE))
 
 static __always_inline __u32 pending_count(const struct connection *c)
 {

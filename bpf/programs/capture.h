@@ -8,18 +8,27 @@
 
 #include "protocols/table.h"
 
-static __always_inline bool is_tcp(const struct sock *sk)
+static __always_inline bool is_tcp(const struct sock *sk, const bool probed)
 {
-	__u16 family = sk->__sk_common.skc_family;
+	__u16 family = KERNEL_FIELD(probed, sk, __sk_common.skc_family);
 
-	return (family == AF_INET || family == AF_INET6) && sk->sk_protocol == IPPROTO_TCP;
+	return (family == AF_INET || family == AF_INET6) && KERNEL_FIELD(probed, sk, sk_protocol) == IPPROTO_TCP;
+}
+
+/* Bytes of the stream that have been read from the socket. */
+static __always_inline __u64 bytes_taken(const struct tcp_sock *tp, const bool probed)
+{
+	return KERNEL_FIELD(probed, tp, bytes_received) -
+	       (__u32)(KERNEL_FIELD(probed, tp, rcv_nxt) - KERNEL_FIELD(probed, tp, copied_seq));
 }
 
 /* Nothing has been sent and nothing but this call received (or the other way round): the stream begins here. */
-static __always_inline bool stream_begins(const struct tcp_sock *tp, bool outgoing, __u32 bytes, bool closed)
+static __always_inline bool stream_begins(const struct tcp_sock *tp, bool outgoing, __u32 bytes, bool closed,
+					  const bool probed)
 {
-	__u64 received = tp->bytes_received - (__u32)(tp->rcv_nxt - tp->copied_seq);
-	__u64 sent = tp->bytes_acked + (__u32)(tp->write_seq - tp->snd_una);
+	__u64 received = bytes_taken(tp, probed);
+	__u64 sent = KERNEL_FIELD(probed, tp, bytes_acked) +
+		     (__u32)(KERNEL_FIELD(probed, tp, write_seq) - KERNEL_FIELD(probed, tp, snd_una));
 
 	if (outgoing)
 		return received == 0 && sent <= bytes + 1ULL && sent >= bytes;
@@ -27,36 +36,82 @@ static __always_inline bool stream_begins(const struct tcp_sock *tp, bool outgoi
 	return (received == bytes || (closed && received == bytes + 1ULL)) && sent <= 1;
 }
 
-static __always_inline bool is_nonblocking(const struct sock *sk, int flags)
+static __always_inline bool is_nonblocking(const struct sock *sk, int flags, const bool probed)
 {
-	return (flags & MSG_DONTWAIT) || (sk->sk_socket && (sk->sk_socket->file->f_flags & O_NONBLOCK));
+	const struct socket *socket;
+
+	if (flags & MSG_DONTWAIT)
+		return true;
+	socket = KERNEL_FIELD(probed, sk, sk_socket);
+	if (!socket)
+		return false;
+	if (probed)
+		return BPF_CORE_READ(socket, file, f_flags) & O_NONBLOCK;
+	return socket->file->f_flags & O_NONBLOCK;
 }
 
-/* First sight of a socket by a traced process, or of one known from an earlier tracing. */
-static __always_inline bool connection_seen(struct connection *c, struct sock *sk, const struct tcp_sock *tp,
-					    struct scratch *s, struct process_entry *p)
+/* Where kprobes see it the cookie has been made, unless the socket is older than the agent and came from elsewhere. */
+static __always_inline __u64 connection_id_of(struct sock *sk, const bool probed)
 {
-	if (!c->id) {
-		connection_init(c, sk, bpf_get_socket_cookie(sk), s->pid_tgid >> 32, p);
-		bool closed = sk->sk_shutdown & RCV_SHUTDOWN;
+	__u64 cookie;
 
-		c->joining = !stream_begins(tp, s->outgoing, s->total, closed);
-		if (!c->joining) {
-			c->send.known = c->receive.known = 1;
-			c->send.next_seq = tp->write_seq - (s->outgoing ? s->total : 0);
-			c->receive.next_seq = tp->copied_seq - (s->outgoing ? 0 : s->total);
-			if (closed && !s->outgoing &&
-			    tp->bytes_received - (__u32)(tp->rcv_nxt - tp->copied_seq) == s->total + 1ULL)
-				c->receive.next_seq--;
-			if (c->membership == MEMBER_WANTED)
-				c->membership = MEMBER_NO; /* accepted, or never enrolled at connect */
-		}
-	}
+	if (!probed)
+		return bpf_get_socket_cookie(sk);
+	cookie = KERNEL_FIELD(true, sk, __sk_common.skc_cookie.counter);
+	return cookie ? cookie : CONNECTION_WITHOUT_COOKIE | new_exchange_id();
+}
+
+/* Of another socket that was at this address: on_destroy did not run, because it had interrupted itself. */
+static __always_inline bool connection_is_stale(const struct connection *c, const struct sock *sk)
+{
+	return c->id && !(c->id & CONNECTION_WITHOUT_COOKIE) &&
+	       c->id != (__u64)KERNEL_FIELD(true, sk, __sk_common.skc_cookie.counter);
+}
+
+/* First sight of a socket by a traced process: its state begins. */
+static __always_inline void connection_first_seen(struct connection *c, struct sock *sk, const struct tcp_sock *tp,
+						  struct scratch *s, struct process_entry *p, const bool probed)
+{
+	bool closed;
+
+	connection_init(c, sk, connection_id_of(sk, probed), s->pid_tgid >> 32, p, probed);
+	closed = KERNEL_FIELD(probed, sk, sk_shutdown) & RCV_SHUTDOWN;
+	if (c->id & CONNECTION_WITHOUT_COOKIE)
+		c->membership = MEMBER_NO; /* the agent could not find it again */
+	c->joining = !stream_begins(tp, s->outgoing, s->total, closed, probed);
+	if (c->joining)
+		return;
+	c->send.known = c->receive.known = 1;
+	c->send.next_seq = KERNEL_FIELD(probed, tp, write_seq) - (s->outgoing ? s->total : 0);
+	c->receive.next_seq = KERNEL_FIELD(probed, tp, copied_seq) - (s->outgoing ? 0 : s->total);
+	if (closed && !s->outgoing && bytes_taken(tp, probed) == s->total + 1ULL)
+		c->receive.next_seq--;
+	if (c->membership == MEMBER_WANTED)
+		c->membership = MEMBER_NO; /* accepted, or never enrolled at connect */
+}
+
+/* The same behind a mere address; a function of its own for its stack. */
+WIRE_GLOBAL int connection_first_probed(__u64 address, struct connection *c, struct scratch *s, struct process_entry *p)
+{
+	struct sock *sk = (struct sock *)address;
+
+	if (c && s && p)
+		connection_first_seen(c, sk, (struct tcp_sock *)sk, s, p, true);
+	return 0;
+}
+
+/* A connection that may be new, or known from an earlier tracing. */
+static __always_inline void connection_seen(struct connection *c, struct sock *sk, const struct tcp_sock *tp,
+					    struct scratch *s, struct process_entry *p, const bool probed)
+{
+	if (!c->id && probed)
+		connection_first_probed((__u64)sk, c, s, p);
+	else if (!c->id)
+		connection_first_seen(c, sk, tp, s, p, false);
 	if (c->owner_tgid != s->pid_tgid >> 32)
 		c->owner_tgid = s->pid_tgid >> 32; /* passed on, or inherited by a child */
 	if (c->generation != p->generation)
 		connection_restart(c, p, s, END_LOST);
-	return true;
 }
 
 /* Two at once in one direction, or no memory to look at the bytes: it cannot be followed any more. */
@@ -70,11 +125,14 @@ static __always_inline int capture_lost(struct connection *c, struct half *half,
 	return 0;
 }
 
-/* `bytes` > 0 have gone through the socket. With `hidden` they are not where the system call says. */
+/*
+ * `bytes` > 0 have gone through the socket, behind `skip` others of the same call that were seen before. With `hidden`
+ * they are not where the system call says.
+ */
 static __always_inline int capture_bytes(struct sock *sk, struct connection *c, struct process_entry *p, __u32 bytes,
-					 int flags, bool outgoing, bool hidden)
+					 __u32 skip, int flags, bool outgoing, bool hidden, const bool probed)
 {
-	struct tcp_sock *tp = bpf_skc_to_tcp_sock(sk);
+	struct tcp_sock *tp = probed ? (struct tcp_sock *)sk : bpf_skc_to_tcp_sock(sk);
 	struct half *half = outgoing ? &c->send : &c->receive;
 	__u32 end, program = outgoing ? PROGRAM_SEND : PROGRAM_RECEIVE;
 	struct scratch *s;
@@ -83,7 +141,8 @@ static __always_inline int capture_bytes(struct sock *sk, struct connection *c, 
 	if (!tp)
 		return 0;
 	if (outgoing && c->membership == MEMBER_YES && c->generation == p->generation) {
-		__u32 sent = *(volatile __u32 *)&tp->write_seq; /* before next_seq, which another thread may move on */
+		/* Before next_seq, which another thread may move on. */
+		__u32 sent = KERNEL_FIELD(probed, tp, write_seq);
 
 		c->last_ns = bpf_ktime_get_ns();
 		if ((__s32)(*(volatile __u32 *)&c->send.next_seq - sent) >= 0)
@@ -104,20 +163,22 @@ static __always_inline int capture_bytes(struct sock *sk, struct connection *c, 
 	s->outgoing = outgoing;
 	s->text_loaded = 0;
 	s->hidden = hidden;
-	s->nonblocking = is_nonblocking(sk, flags);
-	connection_seen(c, sk, tp, s, p);
+	s->nonblocking = is_nonblocking(sk, flags, probed);
+	connection_seen(c, sk, tp, s, p, probed);
 	c->last_ns = s->now_ns;
 	if (half->parked)
 		goto out;
-	end = outgoing ? tp->write_seq : tp->copied_seq;
+	end = outgoing ? KERNEL_FIELD(probed, tp, write_seq) : KERNEL_FIELD(probed, tp, copied_seq);
 	/* The end of the stream counts as one, and may be taken along with the last bytes. */
-	if (!outgoing && (sk->sk_shutdown & RCV_SHUTDOWN) && half->known && end == half->next_seq + s->total + 1)
+	if (!outgoing && (KERNEL_FIELD(probed, sk, sk_shutdown) & RCV_SHUTDOWN) && half->known &&
+	    end == half->next_seq + s->total + 1)
 		end--;
-	idle = outgoing ? tp->rcv_nxt == tp->copied_seq : tp->write_seq == tp->snd_una;
+	idle = outgoing ? KERNEL_FIELD(probed, tp, rcv_nxt) == KERNEL_FIELD(probed, tp, copied_seq)
+			: KERNEL_FIELD(probed, tp, write_seq) == KERNEL_FIELD(probed, tp, snd_una);
 	if (position(c, half, s, end, idle)) {
 		s->source.count = 0;
 		if (!s->hidden)
-			source_of_syscall(&s->source, s->total, outgoing);
+			source_of_syscall(&s->source, s->total, skip, outgoing);
 		protocol_observe(c, s, p);
 	}
 out:
@@ -145,23 +206,34 @@ static __always_inline int capture_end_of_stream(struct connection *c)
 	return 0;
 }
 
-static __always_inline int capture(struct sock *sk, int result, int flags, bool outgoing)
+/* The same for flavours whose pointers are `probed`; `skip` as in capture_bytes. */
+static __always_inline int capture_call(struct sock *sk, int result, __u32 skip, int flags, bool outgoing,
+					const bool probed)
 {
 	struct process_entry *p = process_get(bpf_get_current_pid_tgid() >> 32);
 	struct connection *c;
 
-	if (!p || result < 0 || (flags & (MSG_PEEK | MSG_ERRQUEUE)) || !is_tcp(sk))
+	if (!p || result < 0 || (flags & (MSG_PEEK | MSG_ERRQUEUE)) || !is_tcp(sk, probed))
 		return 0;
 	if (result == 0) {
 		c = outgoing ? NULL : connection_get(sk);
 		return c ? capture_end_of_stream(c) : 0;
 	}
 	c = connection_create(sk);
+	if (c && probed && connection_is_stale(c, sk)) {
+		connection_drop(sk);
+		c = connection_create(sk);
+	}
 	if (!c) {
 		count_fault(outgoing ? PROGRAM_SEND : PROGRAM_RECEIVE, FAULT_STORAGE);
 		return 0;
 	}
-	return capture_bytes(sk, c, p, result, flags, outgoing, !outgoing && (flags & MSG_TRUNC));
+	return capture_bytes(sk, c, p, result, skip, flags, outgoing, !outgoing && (flags & MSG_TRUNC), probed);
+}
+
+static __always_inline int capture(struct sock *sk, int result, int flags, bool outgoing)
+{
+	return capture_call(sk, result, 0, flags, outgoing, false);
 }
 
 #endif

@@ -43,15 +43,15 @@ out:
 	half_release(&c->receive);
 }
 
-/* Nothing has moved for long, and nothing is on its way. */
-static __always_inline bool sweep_is_idle(const struct connection *c, struct sock *sk)
+/* Nothing has moved for long, and nothing is on its way. The key of a hash is an address and no more. */
+static __always_inline bool sweep_is_idle(const struct connection *c, struct sock *sk, const bool probed)
 {
-	struct tcp_sock *tp;
+	const struct tcp_sock *tp;
 
 	if (c->last_ns >= sweep.idle_before_ns)
 		return false;
-	tp = bpf_skc_to_tcp_sock(sk);
-	return !tp || tp->write_seq == tp->snd_una;
+	tp = probed ? (struct tcp_sock *)sk : bpf_skc_to_tcp_sock(sk);
+	return !tp || KERNEL_FIELD(probed, tp, write_seq) == KERNEL_FIELD(probed, tp, snd_una);
 }
 
 /* Is it to leave the hash, because an event about it was lost or for what its process did? */
@@ -78,17 +78,8 @@ static __always_inline void sweep_release(struct connection *c)
 	bpf_map_delete_elem(&members, &id);
 }
 
-SEC("iter/bpf_sk_storage_map")
-int on_sweep(struct bpf_iter__bpf_sk_storage_map *context)
+static __always_inline void sweep_connection(struct connection *c, struct sock *sk, const bool probed)
 {
-	struct sock *sk = context->sk;
-	struct connection *c;
-
-	if (!sk || !context->value)
-		return 0;
-	c = connection_get(sk);
-	if (!c || !c->id)
-		return 0;
 	sweep.seen++;
 	if (sweep.release_tgid && (sweep.release_tgid == c->owner_tgid || sweep.release_tgid == ~0u)) {
 		if (!sweep.keep_observing)
@@ -98,15 +89,43 @@ int on_sweep(struct bpf_iter__bpf_sk_storage_map *context)
 			sweep_release(c);
 		if (!sweep.keep_observing)
 			sweep_finish(c, END_LOST, true);
-		return 0;
+		return;
 	}
 	if (sweep_releases(c))
 		sweep_release(c);
-	if (sweep_is_idle(c, sk)) {
+	if (sweep_is_idle(c, sk, probed)) {
 		if (pending_count(c) && c->membership != MEMBER_NO && c->membership != MEMBER_WANTED)
 			sweep_release(c);
 		sweep_finish(c, END_TIMEOUT, false);
 	}
+}
+
+SEC("iter/bpf_sk_storage_map")
+int on_sweep(struct bpf_iter__bpf_sk_storage_map *context)
+{
+	struct sock *sk = context->sk;
+	struct connection *c;
+
+	if (!sk || !context->value)
+		return 0;
+	c = connection_get(sk);
+	if (c && c->id)
+		sweep_connection(c, sk, false);
+	return 0;
+}
+
+/* The same under SETTING_HASH. */
+SEC("iter/bpf_map_elem")
+int on_sweep_hash(struct bpf_iter__bpf_map_elem *context)
+{
+	const __u64 *address = context->key;
+	struct connection *c;
+
+	if (!address || !context->value)
+		return 0;
+	c = connection_at(*address);
+	if (c && c->id)
+		sweep_connection(c, (struct sock *)*address, true);
 	return 0;
 }
 

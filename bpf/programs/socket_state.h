@@ -52,12 +52,23 @@ int BPF_PROG(on_state, struct sock *sk, int old, int new)
 		emit_process(bpf_get_current_pid_tgid() >> 32, 0, PROCESS_LISTEN, sk->__sk_common.skc_num);
 		return 0;
 	}
+	if (setting(SETTING_HASH) && new == TCP_ESTABLISHED)
+		bpf_get_socket_cookie(sk); /* makes it, for kprobes cannot */
 	if (new != TCP_CLOSE &&new != TCP_FIN_WAIT1 &&new != TCP_LAST_ACK)
 		return 0;
 	c = connection_get(sk);
 	if (c && c->id && connection_ends(c, sk, new))
 		connection_end(c, new);
 	return 0;
+}
+
+static __always_inline void connection_gone(struct connection *c)
+{
+	if (half_claim(answering_half(c))) /* else a sweep is ending it just now */
+		pending_end_now(c, PROGRAM_STATE, END_CLOSED);
+	blind_ends(c);
+	partial_drop(partial_key(c->id, false));
+	partial_drop(partial_key(c->id, true));
 }
 
 /*
@@ -69,13 +80,11 @@ int BPF_PROG(on_destroy, struct sock *sk)
 {
 	struct connection *c = connection_get(sk);
 
-	if (!c || !c->id)
+	if (!c)
 		return 0;
-	if (half_claim(answering_half(c))) /* else a sweep is ending it just now */
-		pending_end_now(c, PROGRAM_STATE, END_CLOSED);
-	blind_ends(c);
-	partial_drop(partial_key(c->id, false));
-	partial_drop(partial_key(c->id, true));
+	if (c->id)
+		connection_gone(c);
+	connection_drop(sk);
 	return 0;
 }
 

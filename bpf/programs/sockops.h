@@ -57,7 +57,7 @@ static __always_inline void client_connected(struct bpf_sock_ops *ops, struct bp
 	if (!tp)
 		return;
 	plain = &tp->inet_conn.icsk_inet.sk;
-	address_of(plain, c->local_address, c->peer_address);
+	address_of(plain, c->local_address, c->peer_address, false);
 	c->local_port = plain->__sk_common.skc_num;
 	c->peer_port = __builtin_bswap16(plain->__sk_common.skc_dport);
 	c->destination = destination_allows(c->peer_address);

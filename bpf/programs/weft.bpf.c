@@ -11,6 +11,7 @@
 #include "programs/message.h"
 #include "programs/process.h"
 #include "programs/socket_fentry.h"
+#include "programs/socket_kprobe.h"
 #include "programs/socket_receive.h"
 #include "programs/socket_send.h"
 #include "programs/socket_state.h"

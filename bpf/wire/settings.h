@@ -15,6 +15,7 @@
 #define SETTING_ENROL (1u << 6)
 #define SETTING_DESTINATIONS (1u << 7)	 /* the destinations map decides; off = any */
 #define SETTING_DISCARD_EVENTS (1u << 8) /* measurement only: everything is done but the writing to the ring */
+#define SETTING_HASH (1u << 16)		 /* connections are kept in a hash; see bpf/maps/connections.h */
 
 /* Read-only data, set before the programs are loaded. */
 struct kernel_settings {
@@ -96,6 +97,7 @@ enum fault {
 	FAULT_HEAD_LOST, /* no place for a head that came in pieces */
 	FAULT_JOIN,	 /* a mid-life connection could not be joined this time */
 	FAULT_BODY_GAP,	 /* bytes of a body went by unseen; framing is still certain */
+	FAULT_RETURN,	 /* a call's end was not seen: the kernel had no instance left for its return probe */
 	FAULT_COUNT,
 };
 

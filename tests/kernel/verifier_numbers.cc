@@ -56,8 +56,11 @@ long rodata_offset(bpf_object* object, std::string_view name) {
 }
 
 // The verifier leaves out what read-only data makes dead code: everything is switched on, so that all of it is walked.
-// The number of slots is fixed, so that the numbers do not depend on the machine.
-void switch_all_on(bpf_object* object) {
+// The number of slots is fixed, so that the numbers do not depend on the machine. Connections are in the hash for
+// programs of the flavour that needs it, for they can use nothing else, and in socket storage for all others.
+void switch_all_on(bpf_object* object, const bpf_program* wanted) {
+  const std::string_view section = bpf_program__section_name(wanted);
+  const bool hash = section == "kprobe" || section == "kretprobe" || section == "iter/bpf_map_elem";
   const long offset = rodata_offset(object, "settings");
   bpf_map* map = bpf_object__find_map_by_name(object, ".rodata");
   if (offset < 0 || map == nullptr) return;
@@ -65,7 +68,7 @@ void switch_all_on(bpf_object* object) {
   const auto* initial = static_cast<const char*>(bpf_map__initial_value(map, &size));
   if (initial == nullptr || static_cast<std::size_t>(offset) + sizeof(kernel_settings) > size) return;
   std::vector<char> data(initial, initial + size);
-  const kernel_settings settings{.flags = ~static_cast<__u32>(SETTING_DISCARD_EVENTS),
+  const kernel_settings settings{.flags = ~static_cast<__u32>(SETTING_DISCARD_EVENTS | (hash ? 0 : SETTING_HASH)),
                                  .header_bytes = 4096,
                                  .scratch_slots = 8,
                                  .reserved = 0,
@@ -91,7 +94,6 @@ void print_program(const std::string& path, const std::string& name) {
     return;
   }
   give_sizes(object.get());
-  switch_all_on(object.get());
   std::vector<char> log(1u << 20);
   bpf_program* wanted = nullptr;
   bpf_program* program = nullptr;
@@ -100,6 +102,7 @@ void print_program(const std::string& path, const std::string& name) {
     bpf_program__set_autoload(program, here);
     if (here) wanted = program;
   }
+  switch_all_on(object.get(), wanted);
   bpf_program__set_log_buf(wanted, log.data(), log.size());
   if (bpf_object__load(object.get()) != 0) {
     const std::string reason = std::strerror(errno);

@@ -174,7 +174,7 @@ TEST_CASE("config: --pid, --exe and --port stand in the place of discovery.instr
   CHECK(error(sources({}, {.console = "xml"})) == "--console: 'xml' is not one of off, tree, json");
   CHECK(good("", sources()).capture.hook == CaptureHook::automatic);
   CHECK(good("capture: {hook: tp_btf}\n", sources({}, {.capture = "fentry"})).capture.hook == CaptureHook::fentry);
-  CHECK(error(sources({}, {.capture = "xdp"})) == "--capture: 'xdp' is not one of auto, tp_btf, fentry");
+  CHECK(error(sources({}, {.capture = "xdp"})) == "--capture: 'xdp' is not one of auto, tp_btf, fentry, kprobe");
   CHECK(error(sources({}, {.log_level = "loud"})) ==
         "--log-level: 'loud' is not one of trace, debug, info, warn, error");
 }

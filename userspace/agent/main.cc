@@ -138,7 +138,7 @@ int parse_and_start(int argc, char** argv) {
       ->allow_extra_args(false);
   app.add_option_function<std::string>(
          "--capture", [&flags](const std::string& hook) { flags.capture = hook; },
-         "how bytes are seen: auto (default), tp_btf or fentry; one that this kernel refuses is an error")
+         "how bytes are seen: auto (default), tp_btf, fentry or kprobe; one that this kernel refuses is an error")
       ->type_name("HOOK");
   std::string console;
   auto* console_option =

@@ -190,8 +190,8 @@ KeyTable<Config> span_keys() {
       scalar<Config>("capture.hook",
                      [](Config& c, const std::string& v) {
                        using enum CaptureHook;
-                       c.capture.hook =
-                           choose<CaptureHook>(v, {{"auto", automatic}, {"tp_btf", tp_btf}, {"fentry", fentry}});
+                       c.capture.hook = choose<CaptureHook>(
+                           v, {{"auto", automatic}, {"tp_btf", tp_btf}, {"fentry", fentry}, {"kprobe", kprobe}});
                      }),
       scalar<Config>("capture.idle_timeout",
                      [](Config& c, const std::string& v) { c.capture.idle_timeout = parse_duration(v, 1s, 24h); }),

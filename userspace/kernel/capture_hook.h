@@ -3,12 +3,11 @@
 // Private to kernel/.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
-#include "kernel/kernel.h"
-
-struct bpf_program;
+#include "kernel/kernel_impl.h"
 
 namespace weft {
 
@@ -20,7 +19,12 @@ struct CaptureChoice {
 // The first that works, in the order of their cost; a given one is the only one tried.
 CaptureChoice choose_capture(CaptureHook wanted);
 
-// The functions of a flavour beside sock_send_length and sock_recv_length.
+// The places in the kernel where a flavour hangs.
 std::string capture_hook_text(CaptureHook hook);
+
+// Of the flavours only this one is loaded, and of it what this kernel has. REQUIRES: opened, not loaded.
+void select_hook(weft_bpf& skeleton, CaptureHook hook, std::uint32_t max_connections);
+// REQUIRES: loaded as select_hook said.
+Result<void> attach_hook(weft_bpf& skeleton, CaptureHook hook, std::vector<Link>& links);
 
 }  // namespace weft

@@ -27,7 +27,7 @@ struct DestinationRule {
 
 // Flavours of the receive and send hooks: the same handler, other places in the kernel. automatic: the first that
 // works.
-enum class CaptureHook : std::uint8_t { automatic = 0, tp_btf, fentry };
+enum class CaptureHook : std::uint8_t { automatic = 0, tp_btf, fentry, kprobe };
 std::string_view capture_hook_name(CaptureHook hook);
 
 struct KernelOptions {

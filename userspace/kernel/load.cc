@@ -52,20 +52,6 @@ kernel_settings settings_of(const KernelOptions& options, std::uint32_t scratch_
   return settings;
 }
 
-// Of the flavours of the hooks only one is loaded, and of that one what this kernel has.
-void select_hook(const weft_bpf& skeleton, CaptureHook hook) {
-  const auto& programs = skeleton.progs;
-  const bool fentry = hook == CaptureHook::fentry;
-  for (auto* program : {programs.on_receive, programs.on_send}) bpf_program__set_autoload(program, !fentry);
-  const std::pair<bpf_program*, const char*> exits[] = {{programs.on_inet_receive, "inet_recvmsg"},
-                                                        {programs.on_inet6_receive, "inet6_recvmsg"},
-                                                        {programs.on_inet_send, "inet_sendmsg"},
-                                                        {programs.on_inet6_send, "inet6_sendmsg"},
-                                                        {programs.on_sendpage, "inet_sendpage"}};
-  for (const auto& [program, function] : exits)
-    bpf_program__set_autoload(program, fentry && libbpf_find_vmlinux_btf_id(function, BPF_TRACE_FEXIT) > 0);
-}
-
 Result<void> fill_destinations(bpf_map* map, const std::vector<DestinationRule>& rules) {
   for (const auto& rule : rules) {
     destination_key key{};
@@ -99,9 +85,9 @@ Result<std::unique_ptr<Kernel>> Kernel::load(const KernelOptions& options) {
   bpf_map__set_max_entries(skeleton->maps.scratch_slots, slots);
   bpf_map__set_max_entries(skeleton->maps.ring, options.ring_bytes);
   bpf_map__set_max_entries(skeleton->maps.members, options.max_connections);
-  CaptureHook hook = options.capture;
-  if (hook == CaptureHook::automatic) hook = choose_capture(hook).hook;
-  select_hook(*skeleton, hook);
+  KernelOptions chosen = options;
+  if (chosen.capture == CaptureHook::automatic) chosen.capture = choose_capture(chosen.capture).hook;
+  select_hook(*skeleton, chosen.capture, options.max_connections);
   bpf_program__set_expected_attach_type(skeleton->progs.on_ioctl, static_cast<bpf_attach_type>(48));  // uprobe_multi
   if (const int error = weft_bpf__load(skeleton.get()))
     return fail(
@@ -109,7 +95,7 @@ Result<std::unique_ptr<Kernel>> Kernel::load(const KernelOptions& options) {
 
   if (auto filled = fill_destinations(skeleton->maps.destinations, options.destinations); !filled)
     return std::unexpected(filled.error());
-  auto kernel = std::make_unique<KernelImpl>(std::move(skeleton), options);
+  auto kernel = std::make_unique<KernelImpl>(std::move(skeleton), chosen);
   if (auto attached = kernel->attach(cgroup); !attached) return std::unexpected(attached.error());
   return kernel;
 }
@@ -126,19 +112,18 @@ Result<void> KernelImpl::attach(const std::string& cgroup) {
     return {};
   };
   auto& programs = skeleton_->progs;
-  for (auto* program : {programs.on_fork, programs.on_exec, programs.on_exit, programs.on_state, programs.on_destroy,
-                        programs.on_receive, programs.on_send, programs.on_inet_receive, programs.on_inet6_receive,
-                        programs.on_inet_send, programs.on_inet6_send, programs.on_sendpage}) {
-    if (!bpf_program__autoload(program)) continue;
+  for (auto* program : {programs.on_fork, programs.on_exec, programs.on_exit, programs.on_state, programs.on_destroy})
     if (auto kept = keep(bpf_program__attach(program), bpf_program__name(program)); !kept) return kept;
-  }
+  if (auto attached = attach_hook(*skeleton_, options_.capture, links_); !attached) return attached;
+  const bool hash = options_.capture == CaptureHook::kprobe;
   sweep_iterator_.reset([&] {
     LIBBPF_OPTS(bpf_iter_attach_opts, iterator_options);
     bpf_iter_link_info info{};
-    info.map.map_fd = static_cast<__u32>(bpf_map__fd(skeleton_->maps.connections));
+    const auto& maps = skeleton_->maps;
+    info.map.map_fd = static_cast<__u32>(bpf_map__fd(hash ? maps.connections_by_address : maps.connections));
     iterator_options.link_info = &info;
     iterator_options.link_info_len = sizeof info;
-    return bpf_program__attach_iter(programs.on_sweep, &iterator_options);
+    return bpf_program__attach_iter(hash ? programs.on_sweep_hash : programs.on_sweep, &iterator_options);
   }());
   if (!sweep_iterator_) return fail(fmt::format("iterators: {}", errno_text(errno)));
   if (!options_.enrol) return {};

@@ -136,6 +136,8 @@ std::string_view fault_name(unsigned fault) {
       return "join_failed";
     case FAULT_BODY_GAP:
       return "body_gap";
+    case FAULT_RETURN:
+      return "return_not_seen";
     default:
       return "unknown";
   }

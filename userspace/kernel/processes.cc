@@ -5,8 +5,11 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <cstdlib>
 #include <cstring>
 #include <ctime>
+#include <filesystem>
+#include <system_error>
 
 #include "kernel/kernel_impl.h"
 
@@ -30,9 +33,27 @@ std::uint64_t monotonic_ns() {
   return static_cast<std::uint64_t>(now.tv_sec) * 1'000'000'000u + static_cast<std::uint64_t>(now.tv_nsec);
 }
 
+// A socket's cookie is made when somebody asks for it, which kprobes cannot: here for those the process has already. Of
+// what fails nothing is said: such a connection is observed and not changed.
+void make_socket_cookies(pid_t tgid) {
+  const UniqueFd process(static_cast<int>(::syscall(SYS_pidfd_open, tgid, 0)));
+  std::error_code error;
+  std::filesystem::directory_iterator entry(fmt::format("/proc/{}/fd", tgid), error), end;
+  for (; !error && entry != end; entry.increment(error)) {
+    std::error_code gone;
+    if (!std::filesystem::read_symlink(entry->path(), gone).native().starts_with("socket:")) continue;
+    const int number = std::atoi(entry->path().filename().c_str());
+    const UniqueFd socket(static_cast<int>(::syscall(SYS_pidfd_getfd, process.get(), number, 0)));
+    std::uint64_t cookie = 0;
+    socklen_t bytes = sizeof cookie;
+    if (socket) ::getsockopt(socket.get(), SOL_SOCKET, SO_COOKIE, &cookie, &bytes);
+  }
+}
+
 }  // namespace
 
 Result<void> KernelImpl::trace(pid_t tgid, const ProcessSettings& settings) {
+  if (options_.capture == CaptureHook::kprobe) make_socket_cookies(tgid);
   process_change_args change{};
   change.tgid = static_cast<__u32>(tgid);
   change.flags = flags_of(settings);

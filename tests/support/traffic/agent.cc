@@ -41,9 +41,16 @@ std::string beside_me(const std::string& name) {
   return (std::filesystem::read_symlink("/proc/self/exe").parent_path() / name).string();
 }
 
+KernelOptions as_wanted(KernelOptions options) {
+  const char* wanted = std::getenv("WEFT_TEST_CAPTURE");
+  for (const auto hook : {CaptureHook::tp_btf, CaptureHook::fentry, CaptureHook::kprobe})
+    if (wanted && capture_hook_name(hook) == wanted) options.capture = hook;
+  return options;
+}
+
 Result<std::unique_ptr<TestAgent>> TestAgent::start(const KernelOptions& options, bool keep_requests) {
   if (without_agent()) return std::unique_ptr<TestAgent>(new TestAgent(nullptr, keep_requests));
-  auto kernel = Kernel::load(options);
+  auto kernel = Kernel::load(as_wanted(options));
   if (!kernel) return std::unexpected(kernel.error());
   return std::unique_ptr<TestAgent>(new TestAgent(std::move(*kernel), keep_requests));
 }

@@ -25,6 +25,9 @@ struct SeenRequest {
   std::string target;  // of the request line
 };
 
+// The options, with the flavour of the hooks that WEFT_TEST_CAPTURE names, if it does.
+KernelOptions as_wanted(KernelOptions options);
+
 class TestAgent {
  public:
   // Without an agent (WEFT_TEST_AGENT=none) every call does nothing: what the tests then see is the plain kernel.

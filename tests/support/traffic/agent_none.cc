@@ -4,4 +4,5 @@
 
 namespace weft {
 Result<std::unique_ptr<Kernel>> Kernel::load(const KernelOptions&) { return fail("built without the kernel library"); }
+std::string_view capture_hook_name(CaptureHook) { return {}; }
 }  // namespace weft
