@@ -12,20 +12,24 @@ endfunction()
 
 if(TARGET weftd)
   weft_e2e(clients clients_test LABELS core)
-  weft_e2e(flavours flavours_test LABELS core smoke)
-  weft_e2e(smoke_curl clients_test LABELS core smoke ARGUMENTS
+  weft_e2e(flavours flavours_test LABELS core smoke kernels)
+  weft_e2e(fionread fionread_test LABELS core kernels)
+  # Needs the tls module, which the machines of tools/vm have.
+  weft_e2e(ktls ktls_test LABELS kernels)
+  weft_e2e(refusals refusals_test LABELS core kernels)
+  weft_e2e(smoke_curl clients_test LABELS core smoke kernels ARGUMENTS
     Curl.test_keep_alive Curl.test_chunked_both_ways Curl.test_name_and_query_in_the_span)
   # With exactly the four capabilities that docs/kernel-requirements.md names.
-  weft_e2e(capabilities attach_test LABELS core ARGUMENTS
+  weft_e2e(capabilities attach_test LABELS core kernels ARGUMENTS
     Attach.test_open_connections_are_injected_from_the_second_exchange_on Attach.test_new_process_is_noticed)
   set_property(TEST capabilities APPEND PROPERTY ENVIRONMENT
     "WEFT_TEST_PREFIX=setpriv --inh-caps=-all,+bpf,+perfmon,+net_admin,+sys_ptrace --bounding-set=-all,+bpf,+perfmon,+net_admin,+sys_ptrace")
   weft_e2e(clients_full clients_full_test LABELS full)
-  weft_e2e(receive receive_test LABELS core)
+  weft_e2e(receive receive_test LABELS core kernels)
   weft_e2e(servers servers_test LABELS core)
   weft_e2e(attach attach_test LABELS core)
   weft_e2e(misuse misuse_test LABELS core)
-  weft_e2e(crash crash_test LABELS core)
+  weft_e2e(crash crash_test LABELS core kernels)
   weft_e2e(record record_test LABELS core)
   weft_e2e(receivers receivers_test LABELS core)
   weft_e2e(zipkin peers_test LABELS zipkin ARGUMENTS Zipkin)

@@ -36,7 +36,7 @@ weft_test(compare_test LABELS unit core SOURCES ${CMAKE_CURRENT_LIST_DIR}/compar
 # traffic_test(NAME): a test under the kernel programs, and NAME_control, the same without them: what the tests assert of
 # the peer's bytes must hold on the plain kernel too.
 function(traffic_test name)
-  weft_test(${name} LABELS kernel core TIMEOUT 600 SOURCES ${CMAKE_CURRENT_FUNCTION_LIST_DIR}/${name}.cc
+  weft_test(${name} LABELS kernel core kernels TIMEOUT 600 SOURCES ${CMAKE_CURRENT_FUNCTION_LIST_DIR}/${name}.cc
     DEPENDS weft_test_agent)
   add_dependencies(${name} roundtrip kernel_holder)
   set_tests_properties(${name} PROPERTIES RESOURCE_LOCK weft_kernel)

@@ -15,6 +15,7 @@
 #include "kernel/capture_hook.h"
 #include "kernel/cgroup.h"
 #include "kernel/kernel.h"
+#include "kernel/kernel_impl.h"
 #include "kernel/self_test.h"
 
 namespace weft {
@@ -43,6 +44,22 @@ Probe probe_privileges() {
   if (missing.empty()) return {"privileges", State::works, admin ? "all" : "the four capabilities needed", "", ""};
   return {"privileges", State::missing, "missing: " + missing, "nothing can be loaded",
           "run as root, or with CAP_BPF, CAP_PERFMON, CAP_NET_ADMIN and CAP_SYS_PTRACE"};
+}
+
+// The smallest thing that can be asked of bpf(2), by a process that has the capabilities.
+Probe probe_bpf() {
+  const UniqueFd map(bpf_map_create(BPF_MAP_TYPE_ARRAY, "weft_probe", sizeof(__u32), sizeof(__u32), 1, nullptr));
+  if (map) return {"bpf", State::works, "the system call is allowed", "", ""};
+  if (errno == ENOSYS)
+    return {"bpf", State::missing, "no bpf system call", "nothing can be loaded",
+            "use a kernel built with CONFIG_BPF_SYSCALL"};
+  if (errno == EPERM || errno == EACCES)
+    return {"bpf", State::missing, "the bpf system call is refused to a process that has the capabilities",
+            "nothing can be loaded",
+            "have the container's seccomp profile and the security module (AppArmor, SELinux, …) allow it, and do not "
+            "run in a user namespace"};
+  return {"bpf", State::missing, fmt::format("the bpf system call fails: {}", errno_text(errno)),
+          "nothing can be loaded", "look into the kernel's log"};
 }
 
 Probe probe_btf() {
@@ -84,7 +101,7 @@ Probe probe_capture(CaptureHook wanted, CaptureHook& chosen) {
             fmt::format("this kernel refuses what capture.hook asks for ({})", choice.refused),
             "bytes of processes cannot be seen", "leave capture.hook to auto"};
   return {"capture", State::missing, fmt::format("this kernel refuses every hook ({})", choice.refused),
-          "bytes of processes cannot be seen", "use Linux 6.3 or newer, or a kernel that allows fentry"};
+          "bytes of processes cannot be seen", "use Linux 6.3 or newer, or a kernel that allows fentry or kprobes"};
 }
 
 Probe probe_uprobe_multi() {
@@ -127,10 +144,14 @@ KernelReport probe_kernel(CaptureHook wanted, const std::string& cgroup) {
   if (::uname(&names) == 0) report.release = names.release;
   std::string mount;
   report.probes.push_back(probe_privileges());
+  const bool privileged = report.probes.back().state == State::works;
+  if (privileged) report.probes.push_back(probe_bpf());
+  const bool bpf = privileged && report.probes.back().state == State::works;
   report.probes.push_back(probe_btf());
+  const bool btf = report.probes.back().state == State::works;
   report.probes.push_back(probe_lockdown());
   report.probes.push_back(probe_cgroup(cgroup, mount));
-  if (report.probes[0].state == State::works && report.probes[1].state == State::works) {
+  if (bpf && btf) {
     report.probes.push_back(probe_capture(wanted, report.capture));
     report.probes.push_back(probe_uprobe_multi());
     probe_membership(report);
