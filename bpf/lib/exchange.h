@@ -4,6 +4,7 @@
 #define WEFT_LIB_EXCHANGE_H
 
 #include "lib/attribute.h"
+#include "lib/mask.h"
 #include "maps/partial_heads.h"
 #include "maps/ring.h"
 
@@ -40,12 +41,15 @@ static __always_inline bool pending_push(struct connection *c, struct scratch *s
 	return true;
 }
 
-/* The request event of s->text. ids, flags, parent and outcome are in s->event.request already. */
+/*
+ * The request event of s->text, whose `baggage` lines are masked in the text from here on. ids, flags, parent and
+ * outcome are in s->event.request already. `checked`: bytes of s->policy.out that go along.
+ */
 static __always_inline void emit_request(const struct connection *c, struct scratch *s, __u64 exchange_id,
-					 __u32 head_bytes)
+					 __u32 head_bytes, const struct text_lines *baggage, __u32 checked)
 {
 	struct request_event *e = &s->event.request;
-	__u64 text = head_bytes;
+	__u64 text = head_bytes, more = checked;
 	__u32 most = settings.header_bytes;
 
 	e->header.type = EVENT_REQUEST;
@@ -61,18 +65,30 @@ static __always_inline void emit_request(const struct connection *c, struct scra
 	e->peer_port = c->peer_port;
 	e->role = c->role;
 	e->protocol = c->protocol;
-	e->reserved[0] = e->reserved[1] = e->reserved[2] = 0;
+	e->reserved = 0;
+	if (baggage->count || baggage->more) {
+		__u32 clear = mask_lines(s, baggage);
+
+		if (most > clear)
+			most = clear;
+	}
 	if (text > most) {
 		text = most;
 		s->facts |= REQUEST_HEAD_CUT;
 	}
 	WIRE_OPAQUE(text);
-	if (text > 4096)
-		text = 4096;
+	if (text > HEAD_SENT_MAX)
+		text = HEAD_SENT_MAX;
+	WIRE_OPAQUE(more);
+	if (more > EVENT_BAGGAGE_MAX)
+		more = EVENT_BAGGAGE_MAX;
+	if (more)
+		wire_copy(s->text.bytes + text, s->policy.out, more);
 	e->facts = s->facts | (e->trace_flags & TRACE_FLAG_SAMPLED ? REQUEST_SAMPLED : 0);
 	e->head_bytes = head_bytes;
 	e->text_bytes = text;
-	ring_put(&e->header, sizeof(*e) + text);
+	e->baggage_bytes = more;
+	ring_put(&e->header, sizeof(*e) + text + more);
 }
 
 /* s->value_sum becomes that of the value in `range`. False: too long to be recognised again. */

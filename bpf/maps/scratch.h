@@ -8,7 +8,7 @@
 
 #include "maps/connections.h"
 #include "maps/carried.h"
-#include "wire/baggage.h"
+#include "wire/policy_run.h"
 #include "wire/settings.h"
 #include "wire/traceparent.h"
 #include "wire/tracestate.h"
@@ -55,6 +55,13 @@ struct message {
 	__u32 windowed;	   /* data and data_end may be elsewhere than at the message's start */
 };
 
+/* What the shadow rule set made of the text in scratch.policy: see policy_run. */
+struct shadow_fates {
+	__u32 fate_count;
+	__u32 injected;
+	__u32 fates[POLICY_FATES];
+};
+
 struct scratch {
 	__u32 claimed; /* 0, or one more than the slot's number */
 	__u32 program; /* enum kernel_program */
@@ -78,8 +85,9 @@ struct scratch {
 	struct decision decision;
 	struct tracestate_work tracestate_work;
 	struct tracestate_text tracestate;
-	struct baggage_work baggage_work;
-	struct baggage_text baggage;
+	struct policy_run policy;
+	__u32 policy_set[POLICY_GENERATIONS]; /* which of the generation's sets judged last */
+	struct shadow_fates shadow;
 	struct head_text staging; /* text on its way into a map or a message */
 	union {
 		struct request_event request;

@@ -13,8 +13,10 @@ int set_process(struct process_change_args *args)
 
 	if (p) {
 		p->flags = args->flags;
+		p->policy_service = args->policy_service;
 	} else {
 		fresh.flags = args->flags;
+		fresh.policy_service = args->policy_service;
 		fresh.generation = args->generation;
 		failed = process_add(args->tgid, &fresh) != 0;
 	}

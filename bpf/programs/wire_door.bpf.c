@@ -56,13 +56,37 @@ int on_tracestate(void *ctx)
 }
 
 SEC("syscall")
-int on_baggage(void *ctx)
+int on_policy(void *ctx)
 {
 	struct wire_door *d = opened();
 
 	if (!d)
 		return 1;
-	d->result = baggage_join(&d->text, &d->lines, &d->baggage);
+	d->result = policy_judge(&d->policy, &d->set, &d->counters);
+	return 0;
+}
+
+/* For measurement: with `repeat` the kernel runs it in a loop and says how long one took. */
+SEC("tc")
+int on_policy_timed(struct __sk_buff *skb)
+{
+	struct wire_door *d = opened();
+
+	if (!d)
+		return 1;
+	d->policy.injectable = d->injectable;
+	policy_judge(&d->policy, &d->set, &d->counters);
+	return 0;
+}
+
+SEC("syscall")
+int on_policy_gather(void *ctx)
+{
+	struct wire_door *d = opened();
+
+	if (!d)
+		return 1;
+	policy_gather(&d->policy, &d->text, &d->lines);
 	return 0;
 }
 

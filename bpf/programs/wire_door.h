@@ -3,15 +3,16 @@
 #ifndef WEFT_PROGRAMS_WIRE_DOOR_H
 #define WEFT_PROGRAMS_WIRE_DOOR_H
 
-#include "wire/baggage.h"
 #include "wire/formats.h"
 #include "wire/http1.h"
+#include "wire/policy.h"
+#include "wire/policy_gather.h"
 #include "wire/traceparent.h"
 #include "wire/tracestate.h"
 
 struct wire_door {
 	struct head_text text;
-	struct text_lines lines;  /* in: tracestate, baggage */
+	struct text_lines lines;  /* in: tracestate, policy_gather */
 	struct text_range range;  /* in: traceparent */
 	__u32 result;		  /* out: what the function returned */
 	__u32 from, to;		  /* in: http1_scan; carriers_scan reads up to `to` */
@@ -23,7 +24,11 @@ struct wire_door {
 	struct hex_fields fields;
 	struct tracestate_work work;
 	struct tracestate_text tracestate;
-	struct baggage_text baggage;
+	__u32 injectable; /* in: on_policy_timed */
+	__u32 reserved;
+	struct policy_run policy;
+	struct policy_counters counters;
+	struct policy_set set;
 };
 
 #endif

@@ -13,7 +13,7 @@
 #include "wire/port.h"
 
 enum event_type {
-	EVENT_REQUEST = 1,  /* struct request_event + head text */
+	EVENT_REQUEST = 1,  /* struct request_event + head text + baggage */
 	EVENT_RESPONSE = 2, /* struct response_event + head text */
 	EVENT_PROCESS = 3,  /* struct process_event */
 	EVENT_SOCKET = 4,   /* struct socket_event: the agent has to do something about a socket */
@@ -133,11 +133,14 @@ struct request_event {
 	__u8 protocol;	  /* enum wire_protocol */
 	__u8 attribution; /* enum attribution */
 	__u8 injection;	  /* enum injection_result */
-	__u8 reserved[3];
-	__u32 facts;	  /* REQUEST_* */
-	__u32 head_bytes; /* whole head as the application sent it */
-	__u32 text_bytes; /* head text that follows this struct */
+	__u8 reserved;
+	__u16 baggage_bytes; /* server: baggage as the policy left it, which follows the head text */
+	__u32 facts;	     /* REQUEST_* */
+	__u32 head_bytes;    /* whole head as the application sent it */
+	__u32 text_bytes;    /* head text that follows this struct; values of baggage headers in it are masked */
 };
+/* More is cut, in the middle of a member. */
+#define EVENT_BAGGAGE_MAX 4096u
 WIRE_ASSERT(sizeof(struct request_event) == 136, "request_event layout");
 
 /*

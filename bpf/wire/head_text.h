@@ -29,7 +29,7 @@ struct text_lines {
 	struct text_range line[TEXT_LINES_MAX];
 	__u8 count; /* used entries of `line` */
 	__u8 more;
-	__u8 reserved[2];
+	__u16 lost_from; /* with `more`: the value of the first of them begins here or later */
 };
 WIRE_ASSERT(sizeof(struct text_lines) == 36, "text_lines layout");
 

@@ -151,12 +151,20 @@ WIRE_INLINE __u8 http1_named(struct http1 *h)
 	return HTTP1_VALUE_SKIP;
 }
 
+/* Another line for which there is no place. Behind the kept text offsets say nothing but that. */
+WIRE_INLINE void http1_lose_line(struct text_lines *lines, __u64 start)
+{
+	if (!lines->more)
+		lines->lost_from = start < HEAD_TEXT_CAP ? start : HEAD_TEXT_CAP;
+	lines->more++;
+}
+
 WIRE_INLINE void http1_add_line(struct text_lines *lines, struct text_range range)
 {
 	__u32 i = lines->count;
 
 	if (i >= TEXT_LINES_MAX) {
-		lines->more++;
+		http1_lose_line(lines, range.start);
 		return;
 	}
 	WIRE_OPAQUE(i);
@@ -177,9 +185,9 @@ WIRE_INLINE void http1_value_ends(struct http1 *h, __u32 offset)
 	if ((h->flags & HTTP1_TEXT_LOST) || offset >= HEAD_TEXT_CAP) {
 		h->flags |= HTTP1_TEXT_LOST;
 		if (h->field == HTTP1_FIELD_TRACESTATE)
-			h->tracestate.more++;
+			http1_lose_line(&h->tracestate, h->name[0]);
 		else if (h->field == HTTP1_FIELD_BAGGAGE)
-			h->baggage.more++;
+			http1_lose_line(&h->baggage, h->name[0]);
 		return;
 	}
 	if (h->field == HTTP1_FIELD_TRACEPARENT)

@@ -48,18 +48,21 @@ struct process_entry {
 	__u32 generation; /* of this tracing of the process; sockets seen under another one start afresh */
 	__u32 findings;
 	__u32 good_births;
-	__s64 live;	   /* server exchanges not yet over */
-	__s64 blind;	   /* connections on which requests may be served that are not followed */
-	__u64 connections; /* sockets first seen since tracing began */
+	__s64 live;	      /* server exchanges not yet over */
+	__s64 blind;	      /* connections on which requests may be served that are not followed */
+	__u64 connections;    /* sockets first seen since tracing began */
+	__u32 policy_service; /* its row of policy_services */
+	__u32 reserved;
 };
-WIRE_ASSERT(sizeof(struct process_entry) == 40, "process_entry layout");
+WIRE_ASSERT(sizeof(struct process_entry) == 48, "process_entry layout");
 
 /* Argument of the program that changes one process_entry in place, so that what the kernel counts is not lost. */
 struct process_change_args {
 	__u32 tgid;
 	__u32 flags;
 	__u32 generation; /* used when the entry is new */
-	__u32 result;	  /* out: 0, or 1 when the map is full */
+	__u32 policy_service;
+	__u32 result; /* out: 0, or 1 when the map is full */
 };
 
 /* destinations: longest prefix match over the peer's address */
@@ -98,6 +101,7 @@ enum fault {
 	FAULT_JOIN,	 /* a mid-life connection could not be joined this time */
 	FAULT_BODY_GAP,	 /* bytes of a body went by unseen; framing is still certain */
 	FAULT_RETURN,	 /* a call's end was not seen: the kernel had no instance left for its return probe */
+	FAULT_NO_POLICY, /* no rule set to judge baggage by: it was dropped */
 	FAULT_COUNT,
 };
 

@@ -8,7 +8,10 @@ weft_test(lifecycle_test LABELS kernel core kernels
     lifecycle_scene.cc
   DEPENDS weft_test_agent)
 weft_test(membership_test LABELS kernel core kernels SOURCES membership_test.cc lifecycle_scene.cc DEPENDS weft_test_agent)
-foreach(test lifecycle_test membership_test)
+weft_test(policy_test LABELS kernel core kernels
+  SOURCES policy_test.cc lifecycle_scene.cc ${CMAKE_SOURCE_DIR}/userspace/agent/policy_image.cc
+  DEPENDS weft_test_agent weft_policy)
+foreach(test lifecycle_test membership_test policy_test)
   add_dependencies(${test} lifecycle_app)
   set_tests_properties(${test} PROPERTIES RESOURCE_LOCK weft_kernel)
 endforeach()

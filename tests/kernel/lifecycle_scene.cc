@@ -187,6 +187,9 @@ void Scene::on_event(EventBytes bytes) {
     ReportedRequest request;
     std::memcpy(&request.event, bytes.data(), sizeof request.event);
     request.head.assign(reinterpret_cast<const char*>(bytes.data()) + sizeof request.event, request.event.text_bytes);
+    request.baggage.assign(
+        reinterpret_cast<const char*>(bytes.data()) + sizeof request.event + request.event.text_bytes,
+        request.event.baggage_bytes);
     request.trace_id = hex(request.event.ids.trace_id);
     request.span_id = hex(request.event.ids.span_id);
     request.parent_span_id = hex(request.event.ids.parent_span_id);

@@ -18,7 +18,7 @@ namespace weft::test {
 
 struct ReportedRequest {
   request_event event{};
-  std::string head;
+  std::string head, baggage;
   std::string trace_id, span_id, parent_span_id;  // lower-case hex
 };
 

@@ -11,6 +11,10 @@ target_link_libraries(weft_test_wire_door PUBLIC PkgConfig::WIRE_DOOR_LIBBPF)
 add_dependencies(weft_test_wire_door weft_bpf_objects)
 
 weft_test(wire_door_test LABELS kernel core kernels SOURCES wire_door_test.cc DEPENDS weft_test_wire_door)
+weft_test(wire_door_policy_test LABELS kernel core kernels SOURCES wire_door_policy_test.cc
+  ${CMAKE_SOURCE_DIR}/tests/support/policy_cases.cc
+  ${CMAKE_SOURCE_DIR}/tests/support/policy_reference.cc
+  DEPENDS weft_test_wire_door weft_policy)
 weft_test(wire_door_http1_test LABELS kernel core SOURCES wire_door_http1_test.cc
   ${CMAKE_SOURCE_DIR}/tests/support/http1_cases.cc
   ${CMAKE_SOURCE_DIR}/tests/support/http1_corpus.cc

@@ -50,14 +50,6 @@ bool tracestate_value_is_valid(const std::string& value) {
   return true;
 }
 
-bool baggage_member_is_well_formed(const std::string& member) {
-  const size_t equals = member.find('=');
-  if (equals == std::string::npos || equals == 0 || member.find(';') < equals) return false;
-  for (const char c : member)
-    if ((static_cast<unsigned char>(c) < 0x20 && c != '\t') || c == 0x7f) return false;
-  return true;
-}
-
 }  // namespace
 
 std::optional<ReferenceIds> reference_traceparent(const std::string& value) {
@@ -93,24 +85,6 @@ std::optional<ReferenceTracestate> reference_tracestate(const std::vector<std::s
     if (members[i].size() > 128) members.erase(members.begin() + static_cast<long>(i)), result.dropped++;
   while (joined_bytes(members) > 512) members.pop_back(), result.dropped++;
   result.text = joined(members);
-  return result;
-}
-
-ReferenceBaggage reference_baggage(const std::vector<std::string>& lines) {
-  ReferenceBaggage result;
-  for (const std::string& part : split(lines, ',')) {
-    const std::string member = trimmed(part);
-    if (member.empty()) continue;
-    const size_t bytes = result.text.size() + !result.text.empty() + member.size();
-    if (!baggage_member_is_well_formed(member)) {
-      result.malformed++;
-    } else if (result.members == 64 || bytes > 8192) {
-      result.over++;
-    } else {
-      result.text += (result.text.empty() ? "" : ",") + member;
-      result.members++;
-    }
-  }
   return result;
 }
 

@@ -26,12 +26,4 @@ struct ReferenceTracestate {
 // nullopt: discarded.
 std::optional<ReferenceTracestate> reference_tracestate(const std::vector<std::string>& lines);
 
-struct ReferenceBaggage {
-  std::string text;
-  int members = 0;
-  int malformed = 0;
-  int over = 0;
-};
-ReferenceBaggage reference_baggage(const std::vector<std::string>& lines);
-
 }  // namespace weft::test

@@ -50,11 +50,19 @@ KernelDoor::~KernelDoor() {
 void KernelDoor::traceparent() { run(programs_->progs.on_traceparent); }
 void KernelDoor::traceparent_format() { run(programs_->progs.on_traceparent_format); }
 void KernelDoor::tracestate() { run(programs_->progs.on_tracestate); }
-void KernelDoor::baggage() { run(programs_->progs.on_baggage); }
+void KernelDoor::policy() { run(programs_->progs.on_policy); }
+void KernelDoor::policy_gather() { run(programs_->progs.on_policy_gather); }
 void KernelDoor::http1() { run(programs_->progs.on_http1); }
 void KernelDoor::carriers() { run(programs_->progs.on_carriers); }
 void KernelDoor::context() { run(programs_->progs.on_context); }
 void KernelDoor::context_format() { run(programs_->progs.on_context_format); }
+
+double KernelDoor::policy_ns(int repeat) {
+  char packet[64] = {};
+  LIBBPF_OPTS(bpf_test_run_opts, options, .data_in = packet, .data_size_in = sizeof packet, .repeat = repeat);
+  if (bpf_prog_test_run_opts(bpf_program__fd(programs_->progs.on_policy_timed), &options) != 0) fail("on_policy_timed");
+  return options.duration;
+}
 
 std::string KernelDoor::verified() const {
   std::string report;

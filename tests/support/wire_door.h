@@ -21,7 +21,9 @@ class KernelDoor {
   void traceparent();
   void traceparent_format();
   void tracestate();
-  void baggage();
+  void policy();
+  void policy_gather();
+  double policy_ns(int repeat);  // of one evaluation, mean of `repeat`
   void http1();
   void carriers();
   void context();

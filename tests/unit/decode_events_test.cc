@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <doctest/doctest.h>
 
+#include <string>
+
 #include "decode/events.h"
 #include "support/wire_events.h"
 
@@ -51,6 +53,32 @@ TEST_CASE("events: each type comes out as what went in") {
   const auto decoded = decode_event(plain(socket));
   REQUIRE(decoded);
   CHECK(std::get<SocketEvent>(*decoded).fields.connection_id == 77);
+}
+
+TEST_CASE("events: baggage stands behind the head; half a member at its end goes") {
+  Bytes bytes = with_text(server_request(7, 1000), std::string(head) + "a=1,b=2");
+  request_event fields;
+  std::memcpy(&fields, bytes.data(), sizeof fields);
+  fields.text_bytes = static_cast<__u32>(head.size());
+  fields.baggage_bytes = 7;
+  std::memcpy(bytes.data(), &fields, sizeof fields);
+  const auto event = decode_event(bytes);
+  REQUIRE(event);
+  CHECK(std::get<RequestEvent>(*event).head == head);
+  CHECK(std::get<RequestEvent>(*event).baggage == "a=1,b=2");
+  fields.baggage_bytes = 8;
+  std::memcpy(bytes.data(), &fields, sizeof fields);
+  CHECK(refusal_of(bytes) == Refusal::bad_text);
+
+  const std::string full = "a=1," + std::string(EVENT_BAGGAGE_MAX - 4, 'b');
+  bytes = with_text(server_request(7, 1000), std::string(head) + full);
+  std::memcpy(&fields, bytes.data(), sizeof fields);
+  fields.text_bytes = static_cast<__u32>(head.size());
+  fields.baggage_bytes = EVENT_BAGGAGE_MAX;
+  std::memcpy(bytes.data(), &fields, sizeof fields);
+  const auto cut = decode_event(bytes);
+  REQUIRE(cut);
+  CHECK(std::get<RequestEvent>(*cut).baggage == "a=1,");
 }
 
 TEST_CASE("events: what lies behind header.size in a size class is not looked at") {

@@ -13,9 +13,10 @@ using namespace weft::testing;
 
 namespace {
 
-std::string masked(std::string_view text, const MaskRules& rules = {}, OtherHeaders others = OtherHeaders::name_stays) {
+std::string masked(std::string_view text, const MaskRules& rules = {}, OtherHeaders others = OtherHeaders::name_stays,
+                   std::string_view baggage = {}) {
   std::string out;
-  mask_request_head(text, rules, others, out);
+  mask_request_head(text, baggage, rules, others, out);
   return out;
 }
 std::string masked_target(std::string_view target, std::string_view method = "GET") {
@@ -52,6 +53,13 @@ TEST_CASE("mask: baggage is reduced to its keys") {
   // spans.baggage_attributes names values that stay; capture.headers cannot bring the others back.
   CHECK(masked("GET / HTTP/1.1\r\nbaggage: a=1;p=2,b=3\r\n\r\n", MaskRules({"baggage"}, {"a"})) ==
         "GET / HTTP/1.1\r\nbaggage: a=1,b=\r\n\r\n");
+}
+
+TEST_CASE("mask: baggage lines that the kernel has masked give way to what the policy left") {
+  const std::string head = "GET / HTTP/1.1\r\nHost: h\r\nbaggage: ********\r\nBaggage:**\r\n\r\n";
+  CHECK(masked(head) == "GET / HTTP/1.1\r\nHost: h\r\n\r\n");
+  CHECK(masked(head, MaskRules({}, {"a"}), OtherHeaders::dropped, "a=1,b=2;p") ==
+        "GET / HTTP/1.1\r\nbaggage: a=1,b=\r\nHost: h\r\n\r\n");
 }
 
 TEST_CASE("mask: secrets leave the query, the path stays") {

@@ -6,7 +6,6 @@
 
 #include "support/trace_context_cases.h"
 #include "support/trace_context_reference.h"
-#include "wire/baggage.h"
 #include "wire/traceparent.h"
 #include "wire/tracestate.h"
 
@@ -18,12 +17,6 @@ std::string hex(const __u8* bytes, size_t count) {
   std::string text;
   for (size_t i = 0; i < count; i++) text += {digits[bytes[i] >> 4], digits[bytes[i] & 15]};
   return text;
-}
-
-// Lines that a text_lines holds; the reference gets no more.
-std::vector<std::string> held(std::vector<std::string> lines) {
-  if (lines.size() > TEXT_LINES_MAX) lines.resize(TEXT_LINES_MAX);
-  return lines;
 }
 
 }  // namespace
@@ -90,33 +83,6 @@ TEST_CASE("tracestate: 60,000 random lists give what the reference gives") {
   CHECK(valid > 5000);
   CHECK(shortened > 2000);
   CHECK(discarded > 5000);
-}
-
-TEST_CASE("baggage: 60,000 random lists give what the reference gives") {
-  Random random(3);
-  GuardedText text(random);
-  auto out = std::make_unique<baggage_text>();
-  int clean = 0, malformed = 0, over = 0;
-  for (int i = 0; i < 60000; i++) {
-    const std::vector<std::string> lines = random_baggage(random);
-    text.place(lines);
-    const int length = baggage_join(text.text(), &text.lines(), out.get());
-    const ReferenceBaggage expected = reference_baggage(held(lines));
-    CAPTURE(lines);
-    REQUIRE(std::string(reinterpret_cast<char*>(out->bytes), out->length) == expected.text);
-    REQUIRE(length == static_cast<int>(out->length));
-    REQUIRE(out->members == expected.members);
-    REQUIRE(out->malformed == expected.malformed);
-    REQUIRE(out->over == expected.over);
-    REQUIRE(out->refused == 0);
-    REQUIRE(out->lost_lines == lines.size() - held(lines).size());
-    clean += !expected.malformed && !expected.over;
-    malformed += expected.malformed > 0;
-    over += expected.over > 0;
-  }
-  CHECK(clean > 5000);
-  CHECK(malformed > 5000);
-  CHECK(over > 1000);
 }
 
 }  // namespace weft::test

@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "agent/policy_image.h"
 #include "agent/version.h"
 #include "control/pipeline_options.h"
 #include "decode/http_head.h"
@@ -87,6 +88,9 @@ Result<void> Agent::build() {
   auto kernel = Kernel::load(kernel_options(config_, report_));
   if (!kernel) return std::unexpected(kernel.error());
   kernel_ = std::move(*kernel);
+  const auto policy = compile(default_rule_set());
+  if (!policy) return fail("the default baggage policy: " + policy.error().reason);
+  if (auto published = kernel_->policy().publish(policy_image(*policy, 1)); !published) return published;
 
   resources_ =
       std::make_unique<ResourceTable>(read_host_identity(ProcFiles("/proc")), clock_, config_.resource_attributes);

@@ -24,6 +24,16 @@ bool valid(const request_event& event) {
 
 bool valid(const response_event& event) { return event.exchange_id != 0 && event.end <= END_UPGRADED; }
 
+// The baggage behind the head text. What was cut ends in half a member, which goes.
+bool take_baggage(Bytes text, RequestEvent& event) {
+  const std::size_t bytes = event.fields.baggage_bytes;
+  if (bytes > EVENT_BAGGAGE_MAX || bytes > text.size() - event.fields.text_bytes) return false;
+  event.baggage = std::string_view(reinterpret_cast<const char*>(text.data()) + event.fields.text_bytes, bytes);
+  if (bytes == EVENT_BAGGAGE_MAX) event.baggage = event.baggage.substr(0, event.baggage.rfind(',') + 1);
+  return true;
+}
+bool take_baggage(Bytes, ResponseEvent&) { return true; }
+
 // REQUIRES: record.size() == header.size
 template <class T>
 std::expected<Event, Refusal> decode_exchange_event(Bytes record) {
@@ -33,6 +43,7 @@ std::expected<Event, Refusal> decode_exchange_event(Bytes record) {
   if (event.fields.text_bytes > text.size()) return std::unexpected(Refusal::bad_text);
   if (!valid(event.fields)) return std::unexpected(Refusal::bad_field);
   event.head = std::string_view(reinterpret_cast<const char*>(text.data()), event.fields.text_bytes);
+  if (!take_baggage(text, event)) return std::unexpected(Refusal::bad_text);
   return event;
 }
 

@@ -19,6 +19,7 @@ namespace weft {
 struct RequestEvent {
   request_event fields;
   std::string_view head;
+  std::string_view baggage;  // of a server: as the policy left it; whole members
 };
 struct ResponseEvent {
   response_event fields;

@@ -81,10 +81,12 @@ bool append_masked_headers(std::string_view text, const MaskRules& rules, OtherH
     if (colon == std::string_view::npos || colon == 0) continue;
     const std::string_view name = line.substr(0, colon);
     const MaskRules::Keep keep = rules.header(name);
+    const std::string_view value = trim(line.substr(colon + 1));
+    if (keep == MaskRules::Keep::baggage && !value.empty() && value.find_first_not_of('*') == value.npos) continue;
     if (keep == MaskRules::Keep::name && (others == OtherHeaders::dropped || !is_token(name))) continue;
     has_context |= keep == MaskRules::Keep::tracestate || keep == MaskRules::Keep::baggage;
     out.append(name).append(": ");
-    append_masked_value(trim(line.substr(colon + 1)), keep, rules, out);
+    append_masked_value(value, keep, rules, out);
     out.append("\r\n");
   }
   return has_context;
@@ -124,7 +126,8 @@ bool MaskRules::keeps_baggage_value(std::string_view key) const {
   return std::find(baggage_values_.begin(), baggage_values_.end(), key) != baggage_values_.end();
 }
 
-bool mask_request_head(std::string_view text, const MaskRules& rules, OtherHeaders others, std::string& out) {
+bool mask_request_head(std::string_view text, std::string_view baggage, const MaskRules& rules, OtherHeaders others,
+                       std::string& out) {
   if (text.empty()) return false;
   bool complete = false;
   const RequestHead head = parse_request_line(take_line(text, complete));
@@ -134,7 +137,12 @@ bool mask_request_head(std::string_view text, const MaskRules& rules, OtherHeade
   if (!head.version.empty()) out.append(" ").append(head.version);
   if (!complete) return false;
   out.append("\r\n");
-  return append_masked_headers(text, rules, others, out);
+  if (!baggage.empty()) {
+    out.append("baggage: ");
+    append_masked_baggage(baggage, rules, out);
+    out.append("\r\n");
+  }
+  return append_masked_headers(text, rules, others, out) || !baggage.empty();
 }
 
 void mask_response_head(std::string_view text, const MaskRules& rules, OtherHeaders others, std::string& out) {
@@ -156,8 +164,10 @@ bool mask_event(std::vector<std::byte>& record, const MaskRules& rules) {
       [&](const auto& typed) {
         using T = std::decay_t<decltype(typed)>;
         if constexpr (std::is_same_v<T, RequestEvent>) {
-          mask_request_head(typed.head, rules, OtherHeaders::name_stays, text);
-          replace_text(record, typed.fields, text);
+          mask_request_head(typed.head, typed.baggage, rules, OtherHeaders::name_stays, text);
+          request_event fields = typed.fields;
+          fields.baggage_bytes = 0;  // a header line now
+          replace_text(record, fields, text);
         } else if constexpr (std::is_same_v<T, ResponseEvent>) {
           mask_response_head(typed.head, rules, OtherHeaders::name_stays, text);
           replace_text(record, typed.fields, text);

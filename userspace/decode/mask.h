@@ -34,8 +34,10 @@ class MaskRules {
 // What happens to headers whose value may not be kept: a recording shows their names, a span has no use for them.
 enum class OtherHeaders : std::uint8_t { name_stays, dropped };
 
-// Both append to `out`. The first returns whether the head has a tracestate or baggage header.
-bool mask_request_head(std::string_view text, const MaskRules& rules, OtherHeaders others, std::string& out);
+// Both append to `out`. Lines of baggage that the kernel has masked go; `baggage`, as the policy left it, becomes a
+// line of its own. The first returns whether the head has a tracestate or baggage header then.
+bool mask_request_head(std::string_view text, std::string_view baggage, const MaskRules& rules, OtherHeaders others,
+                       std::string& out);
 void mask_response_head(std::string_view text, const MaskRules& rules, OtherHeaders others, std::string& out);
 
 // One whole record of bpf/wire/events.h, changed in place to one of the same layout: text masked, text_bytes and size

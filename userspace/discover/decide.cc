@@ -13,7 +13,17 @@ namespace {
 
 bool same(const ProcessSettings& a, const ProcessSettings& b) {
   return a.task == b.task && a.never_enrol == b.never_enrol && a.instrumented == b.instrumented &&
-         a.orphans_root == b.orphans_root && a.blocking_known == b.blocking_known;
+         a.orphans_root == b.orphans_root && a.blocking_known == b.blocking_known && a.identity == b.identity;
+}
+
+PolicyIdentity identity_of(const Resource& resource) {
+  const Attributes& attributes = resource.attributes;
+  std::string environment = attributes.text("deployment.environment.name");
+  if (environment.empty()) environment = attributes.text("deployment.environment");
+  return {.service = resource.service_name,
+          .service_namespace = attributes.text("service.namespace"),
+          .kubernetes_namespace = attributes.text("k8s.namespace.name"),
+          .environment = std::move(environment)};
 }
 
 }  // namespace
@@ -139,7 +149,9 @@ void Discoverer::learn_program(Process& process) {
 void Discoverer::hand_over(Process& process, bool fresh) {
   if (fresh) {
     learn_program(process);
-    process.service = resources_.add(process.info, process.rule.get())->service_name;
+    const auto resource = resources_.add(process.info, process.rule.get());
+    process.service = resource->service_name;
+    process.identity = identity_of(*resource);
   }
   ProcessSettings settings;
   settings.task = process.rule != nullptr ? process.rule->task : TaskRule::automatic;
@@ -147,6 +159,7 @@ void Discoverer::hand_over(Process& process, bool fresh) {
   settings.instrumented = !process.instrumented.empty();
   settings.orphans_root = rules_.orphans_root;
   settings.blocking_known = process.blocking_known;
+  settings.identity = process.identity;
   resources_.set_instrumented(process.info.pid, settings.instrumented);
   if (fresh || !process.handed_over || !same(settings, process.settings)) {
     process.settings = settings;

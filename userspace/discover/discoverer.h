@@ -96,6 +96,7 @@ class Discoverer {
     ProcessInfo info;         // without arguments and environment once it has been judged
     std::uint64_t inode = 0;  // of its /proc directory; 0: no scan has seen it yet
     std::string service;
+    PolicyIdentity identity;
     std::shared_ptr<const InstrumentRule> rule;  // the entry that asks for it; null: none
     std::string rule_reason;
     bool inherited = false;            // … because it asks for an ancestor

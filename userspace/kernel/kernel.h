@@ -14,6 +14,7 @@
 
 #include "base/result.h"
 #include "kernel/event_source.h"
+#include "kernel/policy_maps.h"
 
 namespace weft {
 
@@ -59,6 +60,7 @@ struct ProcessSettings {
   bool instrumented = false;  // has an SDK of its own: metrics only, nothing injected
   bool orphans_root = true;
   bool blocking_known = false;  // automatic: a known thread-per-request server, O_NONBLOCK is no evidence of a loop
+  PolicyIdentity identity;      // chooses what of the baggage policy is for it
 };
 
 // What the kernel learned about one process (weft ps).
@@ -132,6 +134,8 @@ class Kernel {
   // Notice FIONREAD in this process (process event PROCESS_FIONREAD): its libc and the file offset of ioctl there.
   virtual Result<void> watch_ioctl(pid_t tgid, const std::string& libc, std::uint64_t offset) = 0;
   virtual void unwatch_ioctl(pid_t tgid) = 0;
+  // After load() everything passes, within the limits of W3C: publish a rule set before the first process is traced.
+  virtual PolicyMaps& policy() = 0;
 };
 
 }  // namespace weft

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "kernel/kernel.h"
+#include "kernel/policy_maps_impl.h"
 #include "kernel/unique_fd.h"
 #include "wire/settings.h"
 // after the structs it names
@@ -44,7 +45,11 @@ class RingSource final : public EventSource {
 
 class KernelImpl final : public Kernel {
  public:
-  KernelImpl(Skeleton skeleton, const KernelOptions& options) : skeleton_(std::move(skeleton)), options_(options) {}
+  KernelImpl(Skeleton skeleton, const KernelOptions& options)
+      : skeleton_(std::move(skeleton)),
+        options_(options),
+        policy_({bpf_map__fd(skeleton_->maps.policy_generations), bpf_map__fd(skeleton_->maps.policy_counts),
+                 bpf_map__fd(skeleton_->maps.policy_services), &skeleton_->bss->policy_always}) {}
   ~KernelImpl() override;
 
   Result<void> attach(const std::string& cgroup);
@@ -61,6 +66,8 @@ class KernelImpl final : public Kernel {
   void stop_changing() override;
   Result<void> watch_ioctl(pid_t tgid, const std::string& libc, std::uint64_t offset) override;
   void unwatch_ioctl(pid_t tgid) override;
+  PolicyMaps& policy() override { return policy_; }
+  PolicyMapsImpl& policy_maps() { return policy_; }
 
  private:
   void run_iterator(const Link& iterator);
@@ -71,6 +78,7 @@ class KernelImpl final : public Kernel {
 
   Skeleton skeleton_;
   KernelOptions options_;
+  PolicyMapsImpl policy_;
   std::unique_ptr<RingSource> ring_;
   std::vector<Link> links_;
   Link sockops_, sweep_iterator_;

@@ -96,6 +96,7 @@ Result<std::unique_ptr<Kernel>> Kernel::load(const KernelOptions& options) {
   if (auto filled = fill_destinations(skeleton->maps.destinations, options.destinations); !filled)
     return std::unexpected(filled.error());
   auto kernel = std::make_unique<KernelImpl>(std::move(skeleton), chosen);
+  if (auto open = kernel->policy_maps().publish_open(); !open) return std::unexpected(open.error());
   if (auto attached = kernel->attach(cgroup); !attached) return std::unexpected(attached.error());
   return kernel;
 }

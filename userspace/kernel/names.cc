@@ -138,6 +138,8 @@ std::string_view fault_name(unsigned fault) {
       return "body_gap";
     case FAULT_RETURN:
       return "return_not_seen";
+    case FAULT_NO_POLICY:
+      return "no_policy";
     default:
       return "unknown";
   }

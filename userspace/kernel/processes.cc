@@ -58,6 +58,7 @@ Result<void> KernelImpl::trace(pid_t tgid, const ProcessSettings& settings) {
   change.tgid = static_cast<__u32>(tgid);
   change.flags = flags_of(settings);
   change.generation = ++generation_;
+  change.policy_service = policy_.service_number(settings.identity);
   LIBBPF_OPTS(bpf_test_run_opts, run, .ctx_in = &change, .ctx_size_in = sizeof change);
   if (const int error = bpf_prog_test_run_opts(bpf_program__fd(skeleton_->progs.set_process), &run))
     return fail(fmt::format("process {} cannot be traced: {}", tgid, errno_text(error)));

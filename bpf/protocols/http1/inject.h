@@ -53,7 +53,7 @@ static __always_inline __u32 http1_stage_texts(struct scratch *s, __u32 at, __u3
 		return at;
 	WIRE_OPAQUE(state_bytes);
 	WIRE_OPAQUE(baggage_bytes);
-	if (state_bytes > TRACESTATE_BYTES_MAX || baggage_bytes > BAGGAGE_BYTES_MAX)
+	if (state_bytes > TRACESTATE_BYTES_MAX || baggage_bytes > POLICY_BYTES_MAX)
 		return at;
 	if (writes & WRITE_TRACESTATE) {
 		wire_store64(out + at, 0x6174736563617274ULL); /* tracesta */

@@ -4,6 +4,7 @@
 #define WEFT_PROTOCOLS_HTTP1_SERVER_H
 
 #include "lib/exchange.h"
+#include "lib/policy.h"
 
 /* Ids of s->exchange from the head, or a new root. Returns whether s->value_sum is that of the received value. */
 static __always_inline bool server_context(const struct http1 *h, struct scratch *s)
@@ -42,13 +43,13 @@ static __always_inline bool server_context(const struct http1 *h, struct scratch
 	return received;
 }
 
-/* tracestate and baggage of the head go, checked, behind each other into s->staging; lengths into s->exchange. */
+/* tracestate of the head and s->policy.out go behind each other into s->staging; lengths into s->exchange. */
 static __always_inline void server_texts(const struct http1 *h, struct scratch *s)
 {
 	struct exchange *e = &s->exchange;
 	__u64 bytes;
 
-	e->tracestate_bytes = e->baggage_bytes = 0;
+	e->tracestate_bytes = 0;
 	if (h->tracestate.count && s->event.request.attribution == ATTRIBUTION_INCOMING &&
 	    tracestate_join(&s->text, &h->tracestate, &s->tracestate_work, &s->tracestate) == TRACESTATE_VALID) {
 		bytes = s->tracestate.length;
@@ -58,18 +59,32 @@ static __always_inline void server_texts(const struct http1 *h, struct scratch *
 			e->tracestate_bytes = bytes;
 		}
 	}
-	if (h->baggage.count && setting(SETTING_EXTRACT_BAGGAGE)) {
+	if (e->baggage_bytes) {
 		__u32 to = e->tracestate_bytes;
 
-		baggage_run_all(&s->text, &h->baggage, &s->baggage_work, &s->baggage);
-		bytes = s->baggage.length;
+		bytes = e->baggage_bytes;
 		WIRE_OPAQUE(bytes);
 		WIRE_OPAQUE(to);
-		if (bytes <= BAGGAGE_BYTES_MAX && to <= TRACESTATE_BYTES_MAX) {
-			wire_copy(s->staging.bytes + to, s->baggage.bytes, bytes);
-			e->baggage_bytes = bytes;
-		}
+		if (bytes <= POLICY_BYTES_MAX && to <= TRACESTATE_BYTES_MAX)
+			wire_copy(s->staging.bytes + to, s->policy.out, bytes);
 	}
+}
+
+/* The baggage of the head becomes that of the current request: the policy decides what of it, and what is added. */
+static __always_inline void server_baggage(const struct http1 *h, struct scratch *s, const struct process_entry *p)
+{
+	struct exchange *e = &s->exchange;
+
+	bool came = (h->baggage.count || h->baggage.more) && setting(SETTING_EXTRACT_BAGGAGE);
+
+	e->baggage_bytes = s->policy.out_length = 0;
+	if (!came && !policy_always)
+		return;
+	policy_gather(&s->policy, &s->text, &h->baggage);
+	if (!came)
+		s->policy.length = s->policy.lost_lines = 0;
+	policy_apply(s, p->policy_service, policy_randomness(e->ids.trace_id), policy_target(h->target));
+	e->baggage_bytes = s->policy.out_length;
 }
 
 static __always_inline int http1_server_keep_texts(struct http1 *h, struct scratch *s)
@@ -105,7 +120,8 @@ WIRE_GLOBAL int http1_server_request(struct connection *c, struct http1 *h, stru
 	s->facts = h->flags & HTTP1_IS_10 ? REQUEST_HTTP10 : 0;
 	new_span_id(e->ids.span_id);
 	received = server_context(h, s);
-	e->tracestate_bytes = e->baggage_bytes = 0;
+	e->tracestate_bytes = 0;
+	server_baggage(h, s, p);
 	anonymous = exchange_is_anonymous(s, p, received);
 	e->id = anonymous ? new_exchange_id() : exchange_claim();
 	if (!e->id) {
@@ -113,13 +129,13 @@ WIRE_GLOBAL int http1_server_request(struct connection *c, struct http1 *h, stru
 		anonymous = true;
 		e->id = new_exchange_id();
 	}
-	if (!anonymous && (h->tracestate.count || h->baggage.count))
+	if (!anonymous && (h->tracestate.count || e->baggage_bytes))
 		http1_server_keep_texts(h, s);
 	s->event.request.ids = e->ids;
 	s->event.request.trace_flags = e->flags;
 	s->event.request.parent_exchange_id = 0;
 	s->event.request.injection = INJECTION_NOT_TRIED;
-	emit_request(c, s, e->id, h->head_bytes);
+	emit_request(c, s, e->id, h->head_bytes, &h->baggage, s->policy.out_length);
 	id = e->id;
 	if (anonymous) {
 		__sync_fetch_and_add(&p->live, 1);

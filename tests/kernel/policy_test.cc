@@ -1,0 +1,208 @@
+// SPDX-License-Identifier: Apache-2.0
+// The baggage policy where it runs: a traced program is asked with baggage, calls on, and what arrives is looked at.
+#include <doctest/doctest.h>
+#include <fmt/format.h>
+
+#include "agent/policy_image.h"
+#include "lifecycle_scene.h"
+
+namespace weft::test {
+namespace {
+
+const std::string kContext = "traceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01\r\n";
+
+PlacedText text(std::string value) { return {std::move(value), {}, false}; }
+
+RuleSet denying(std::string key) {
+  RuleSet set;
+  set.top.deny.push_back(text(std::move(key)));
+  return set;
+}
+
+Injection injecting(std::string key, std::string value, std::string path = {}, std::string service = {}) {
+  Injection injection;
+  injection.when.path_prefix = text(std::move(path));
+  injection.when.service = text(std::move(service));
+  injection.set.push_back({text(std::move(key)), text(std::move(value))});
+  return injection;
+}
+
+PolicyImage image(const RuleSet& rules, std::uint64_t generation = 1) {
+  const auto compiled = compile(rules);
+  REQUIRE(compiled.has_value());
+  return policy_image(*compiled, generation);
+}
+
+void publish(Scene& scene, const RuleSet& rules, std::uint64_t generation = 1) {
+  const auto published = scene.kernel().policy().publish(image(rules, generation));
+  REQUIRE(published.has_value());
+}
+
+// One request to the program, a call of it on behalf of that request, its answer. What the call carried.
+struct Passed {
+  std::string baggage;  // "-": no such header
+  ReportedRequest request;
+};
+Passed pass(Scene& scene, const std::string& target, const std::string& baggage_lines,
+            const std::string& context = kContext, const std::function<void()>& between = {}) {
+  const Scene::Taken taken = scene.take("a", get(target, context + baggage_lines));
+  if (between) between();
+  const auto values = header(scene.called("a", get("/out" + target)), "baggage");
+  REQUIRE(scene.tell("a", fmt::format("send {}", taken.fd), "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n") != "");
+  CHECK(values.size() <= 1);
+  return {values.empty() ? "-" : values.front(), scene.request(target)};
+}
+
+}  // namespace
+
+TEST_CASE("policy: denied, unlisted and long members stay, values are redacted, members are injected") {
+  Scene scene;
+  RuleSet rules = denying("auth_token");
+  rules.top.rules.emplace();
+  rules.top.rules->push_back({.key = text("user.*"), .max_length = 8});
+  rules.top.rules->push_back({.key = text("card")});
+  rules.top.redact.push_back({{}, text(R"(\d{4}-\d{4}-\d{4}-\d{4})"), text("****")});
+  rules.inject.push_back(injecting("env", "prod"));
+  rules.inject.push_back(injecting("api", "v1", "/v1/"));
+  publish(scene, rules);
+  scene.trace();
+  const Passed passed = pass(scene, "/v1/x",
+                             "baggage: user.id=ann, auth_token=S3CRET,card=4111-1111-1111-1111;x=y\r\n"
+                             "Baggage: user.name=toolongforit,other=HIDDEN, env=dev\r\n");
+  CHECK(passed.baggage == "user.id=ann,card=****;x=y,env=prod,api=v1");
+  CHECK(pass(scene, "/v2/x", "baggage: user.id=ann\r\n").baggage == "user.id=ann,env=prod");
+  CHECK(pass(scene, "/v3/x", "").baggage == "env=prod");
+
+  const auto counts = scene.kernel().policy().counts();
+  REQUIRE(!counts.empty());
+  CHECK(counts[0].generation == 1);
+  const policy_counters& top = counts[0].sets.at(0);
+  CHECK(top.texts == 3);
+  CHECK(top.actions[POLICY_DENIED] == 1);
+  CHECK(top.actions[POLICY_NO_RULE] == 1);
+  CHECK(top.actions[POLICY_TOO_LONG] == 1);
+  CHECK(top.actions[POLICY_REDACTED] == 1);
+  CHECK(top.actions[POLICY_OVERWRITTEN] == 1);
+  CHECK(top.by[POLICY_BY_KEPT][1] == 2);
+  CHECK(top.injected[0] == 3);
+  CHECK(top.injected[1] == 1);
+}
+
+TEST_CASE("policy: what is denied or redacted is in no event, what passes is") {
+  Scene scene;
+  RuleSet rules = denying("auth_token");
+  rules.top.redact.push_back({{}, text("41{3}"), text("#")});
+  publish(scene, rules);
+  scene.trace();
+  const Passed passed =
+      pass(scene, "/one", "baggage: a=1, auth_token=S3CRET\r\nX-Other: stays\r\nbaggage:b=x4111x\r\n");
+  CHECK(passed.request.head.find("S3CRET") == std::string::npos);
+  CHECK(passed.request.head.find("4111") == std::string::npos);
+  CHECK(passed.request.head.find("auth_token") == std::string::npos);
+  CHECK(passed.request.head.find("X-Other: stays\r\n") != std::string::npos);
+  CHECK(passed.request.baggage == "a=1,b=x#x");
+  CHECK(passed.baggage == "a=1,b=x#x");
+
+  // More lines than are held: what lies behind the last of them is not sent up.
+  std::string lines;
+  for (int i = 0; i < 9; i++) lines += fmt::format("baggage: auth_token=S3CRET{}\r\n", i);
+  const Passed many = pass(scene, "/many", lines + "X-Other: S3CRET\r\n");
+  CHECK(many.request.head.find("S3CRET") == std::string::npos);
+  CHECK(many.baggage == "-");
+
+  // The application's own header, on its way out.
+  scene.called("a", get("/own", "baggage: a=1,auth_token=S3CRET\r\n"));
+  CHECK(scene.request("/own").head.find("S3CRET") == std::string::npos);
+}
+
+TEST_CASE("policy: scopes choose by service, and by a percentage of the traces") {
+  Scene scene;
+  RuleSet rules = denying("top");
+  PolicyScope part;
+  part.when.service = text("pay-*");
+  part.when.percent = 25;
+  part.rules.deny.push_back(text("part"));
+  PolicyScope whole;
+  whole.when.environment = text("prod");
+  whole.rules.deny.push_back(text("whole"));
+  rules.scopes = {part, whole};
+  publish(scene, rules);
+  const std::string all = "baggage: top=1,part=1,whole=1\r\n";
+  const auto trace_of = [](std::string_view random) {
+    return fmt::format("traceparent: 00-0af7651916cd43dd84{}-b7ad6b7169203331-01\r\n", random);
+  };
+  const std::string low = trace_of("3fffffffffffff"), high = trace_of("40000000000000");
+
+  scene.trace({.identity = {.service = "orders"}});
+  CHECK(pass(scene, "/1", all, low).baggage == "part=1,whole=1");
+  scene.trace({.identity = {.service = "pay-eu"}});
+  CHECK(pass(scene, "/2", all, low).baggage == "top=1,whole=1");
+  CHECK(pass(scene, "/3", all, high).baggage == "part=1,whole=1");
+  scene.trace({.identity = {.service = "pay-eu", .environment = "prod"}});
+  CHECK(pass(scene, "/4", all, low).baggage == "top=1,whole=1");
+  CHECK(pass(scene, "/5", all, high).baggage == "top=1,part=1");
+  const auto counts = scene.kernel().policy().counts();
+  CHECK(counts.at(0).sets.at(0).texts == 2);
+  CHECK(counts.at(0).sets.at(1).texts == 2);
+  CHECK(counts.at(0).sets.at(2).texts == 1);
+}
+
+TEST_CASE("policy: a request keeps the result of the rule set that was live when it came") {
+  Scene scene;
+  const auto version = [](int n) {
+    RuleSet rules = denying(n % 2 ? "odd" : "even");
+    rules.inject.push_back(injecting("v", std::to_string(n)));
+    return rules;
+  };
+  publish(scene, version(0), 100);
+  scene.trace();
+  for (int n = 0; n < 40; n++) {
+    const Passed passed = pass(scene, fmt::format("/{}", n), "baggage: odd=1,even=1\r\n", kContext,
+                               [&] { publish(scene, version(n + 1), 101 + n); });
+    CHECK(passed.baggage == fmt::format("{},v={}", n % 2 ? "even=1" : "odd=1", n));
+  }
+  // Live first, then the one before it, whose last counts are still there.
+  const auto counts = scene.kernel().policy().counts();
+  REQUIRE(counts.size() == 2);
+  CHECK(counts[0].generation == 140);
+  CHECK(counts[0].sets.at(0).texts == 0);
+  CHECK(counts[1].generation == 139);
+  CHECK(counts[1].sets.at(0).texts == 1);
+}
+
+TEST_CASE("policy: a shadow changes nothing and counts what it would do that the live set does not") {
+  Scene scene;
+  RuleSet live = denying("both");
+  live.inject.push_back(injecting("env", "prod"));
+  publish(scene, live);
+  RuleSet shadow = denying("both");
+  shadow.top.deny.push_back(text("new"));
+  shadow.top.redact.push_back({{}, text("secret"), text("*")});
+  shadow.inject.push_back(injecting("env", "prod"));
+  shadow.inject.push_back(injecting("tenant", "acme"));
+  scene.trace();
+  REQUIRE(scene.kernel().policy().publish_shadow(image(shadow, 7)).has_value());
+  CHECK(pass(scene, "/1", "baggage: a=secret,both=1,new=2,b=3\r\n").baggage == "a=secret,new=2,b=3,env=prod");
+  const auto counts = scene.kernel().policy().shadow_counts();
+  REQUIRE(counts.has_value());
+  CHECK(counts->generation == 7);
+  const policy_counters& all = counts->sets.at(0);
+  CHECK(all.actions[POLICY_DENIED] == 2);
+  CHECK(all.actions[POLICY_REDACTED] == 1);
+  CHECK(all.actions[POLICY_INJECTED] == 2);
+  const policy_counters& different = counts->differences.at(0);
+  CHECK(different.texts == 1);
+  CHECK(different.actions[POLICY_DENIED] == 1);
+  CHECK(different.by[POLICY_BY_DENIED][2] == 1);
+  CHECK(different.actions[POLICY_REDACTED] == 1);
+  CHECK(different.redacted[0] == 1);
+  CHECK(different.actions[POLICY_INJECTED] == 1);
+  CHECK(different.injected[1] == 1);
+  CHECK(different.actions[POLICY_KEPT] == 0);
+
+  scene.kernel().policy().end_shadow();
+  CHECK(!scene.kernel().policy().shadow_counts().has_value());
+  CHECK(pass(scene, "/2", "baggage: new=2\r\n").baggage == "new=2,env=prod");
+}
+
+}  // namespace weft::test
