@@ -5,7 +5,7 @@ weft_test(wire_trace_context_test LABELS unit core SOURCES
   ${CMAKE_SOURCE_DIR}/tests/support/trace_context_cases.cc
   ${CMAKE_SOURCE_DIR}/tests/support/trace_context_reference.cc)
 
-weft_test(wire_formats_test LABELS unit core SOURCES wire_formats_test.cc
+weft_test(wire_formats_test LABELS unit core SOURCES wire_formats_test.cc wire_uber_baggage_test.cc
   ${CMAKE_SOURCE_DIR}/tests/support/context_cases.cc
   ${CMAKE_SOURCE_DIR}/tests/support/trace_context_cases.cc)
 
