@@ -213,7 +213,7 @@ WIRE_GLOBAL int connection_restart(struct connection *c, struct process_entry *p
 	c->answers_lost = c->answer_begun = c->answer_kept = 0;
 	c->pending_begin = c->pending_end;
 	c->bulk_score = 0;
-	c->overwritten = 0;
+	c->overwritten = c->judged = 0;
 	c->rejoins = 0;
 	c->asked = 0;
 	c->receive.known = c->send.known = 0;

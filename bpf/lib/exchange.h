@@ -102,9 +102,12 @@ static __always_inline bool value_sum(struct scratch *s, struct text_range range
 	return true;
 }
 
+/* How many values exchange_begin is given. */
+enum received_values { RECEIVED_NOTHING = 0, RECEIVED_ONE, RECEIVED_MORE };
+
 /*
- * The server exchange of s->exchange (ids, flags, texts filled in, its place claimed) begins; s->value_sum holds the
- * received value when `received` says so. The entry is complete before anybody can find it.
+ * The server exchange of s->exchange (ids, flags, texts filled in, its place claimed) begins; s->value_sum and
+ * s->received_more hold what `received` (enum received_values) says. The entry is complete before anybody can find it.
  */
 WIRE_GLOBAL int exchange_begin(struct connection *c, struct scratch *s, struct process_entry *p, __u32 received)
 {
@@ -122,9 +125,12 @@ WIRE_GLOBAL int exchange_begin(struct connection *c, struct scratch *s, struct p
 	e->generation = p->generation;
 	e->indexed = 0;
 	e->received = 0;
-	if (received) {
+	if (received != RECEIVED_NOTHING) {
 		e->received = s->value_sum;
 		e->indexed = INDEXED_VALUE | (s->facts & REQUEST_INVALID_CONTEXT ? 0 : INDEXED_TRACE);
+		if (received == RECEIVED_MORE &&
+		    !bpf_map_update_elem(&received_more, &e->id, &s->received_more, BPF_ANY))
+			e->indexed |= INDEXED_MORE;
 	}
 	exchange_publish(e);
 	if (e->indexed) {
@@ -132,6 +138,8 @@ WIRE_GLOBAL int exchange_begin(struct connection *c, struct scratch *s, struct p
 		carried_add(e->received, e->id);
 		if (e->indexed & INDEXED_TRACE)
 			carried_add(carried_sum_of_trace(e->tgid, e->ids.trace_id), e->id);
+		if (e->indexed & INDEXED_MORE)
+			received_more_add(&s->received_more, e->id);
 	}
 	__sync_fetch_and_add(&p->live, 1);
 	return attribute_begin(c, s, p);
@@ -159,6 +167,8 @@ static __always_inline void exchange_end(struct scratch *s, __u64 id, __u64 next
 		carried_remove(e->received, id);
 		if (e->indexed & INDEXED_TRACE)
 			carried_remove(carried_sum_of_trace(e->tgid, e->ids.trace_id), id);
+		if (e->indexed & INDEXED_MORE)
+			received_more_remove(id);
 	}
 	exchange_remove(e);
 	process_live_ends(e->tgid, e->generation);

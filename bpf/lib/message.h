@@ -201,7 +201,7 @@ static __always_inline void message_write(struct sk_msg_md *m, struct scratch *s
  */
 WIRE_GLOBAL int message_insert(struct sk_msg_md *m, struct scratch *s, __u32 at, __u32 bytes)
 {
-	if (!s || bytes < 8 || bytes > EXCHANGE_TEXT_LARGE)
+	if (!s || bytes < 8 || bytes > HEAD_TEXT_CAP)
 		return -1;
 	if (bpf_msg_push_data(m, at, bytes, 0)) {
 		count_fault(PROGRAM_MESSAGE, FAULT_PUSH);
@@ -233,6 +233,31 @@ WIRE_GLOBAL int message_overwrite(struct sk_msg_md *m, struct scratch *s, __u32 
 		return -1;
 	}
 	message_write(m, s, room);
+	return 0;
+}
+
+/*
+ * Replaces the `room` bytes at `at` by the first `bytes` of s->staging, which are not fewer; all of them lie in the
+ * first element. 0 = done; otherwise the message is as it was.
+ */
+WIRE_GLOBAL int message_replace(struct sk_msg_md *m, struct scratch *s, __u32 at, __u32 room, __u32 bytes)
+{
+	__u32 grows = bytes - room;
+
+	if (!s || room < 8 || bytes < room || bytes > HEAD_TEXT_CAP)
+		return -1;
+	if (grows && bpf_msg_push_data(m, at + room, grows, 0)) {
+		count_fault(PROGRAM_MESSAGE, FAULT_PUSH);
+		return -1;
+	}
+	s->message.windowed = 1;
+	if (bpf_msg_pull_data(m, at, at + bytes, 0) || (__u64)m->data_end - (__u64)m->data < bytes) {
+		count_fault(PROGRAM_MESSAGE, FAULT_PULL);
+		if (grows && bpf_msg_pop_data(m, at + room, grows, 0))
+			count_fault(PROGRAM_MESSAGE, FAULT_UNDO);
+		return -1;
+	}
+	message_write(m, s, bytes);
 	return 0;
 }
 

@@ -69,6 +69,18 @@ static __always_inline __u64 carried_sum_of_value(__u32 tgid, const __u8 *value,
 	return sum;
 }
 
+/* A value in a text, at most twice as long; sums of parts go together by carried_fold. */
+static __always_inline __u64 carried_sum_of_long(__u32 tgid, const struct head_text *text, __u32 start, __u32 bytes)
+{
+	const __u8 *value = text->bytes + head_text_index(start);
+
+	if (bytes <= CARRIED_VALUE_MAX)
+		return carried_sum_of_value(tgid, value, bytes);
+	return carried_fold(carried_sum_of_value(tgid, value, CARRIED_VALUE_MAX),
+			    carried_sum_of_value(tgid, text->bytes + head_text_index(start + CARRIED_VALUE_MAX),
+						 bytes - CARRIED_VALUE_MAX));
+}
+
 /* A trace id that came with a request of that process. */
 static __always_inline __u64 carried_sum_of_trace(__u32 tgid, const __u8 *trace_id)
 {
@@ -76,6 +88,26 @@ static __always_inline __u64 carried_sum_of_trace(__u32 tgid, const __u8 *trace_
 
 	sum = carried_fold(sum, wire_load64(trace_id));
 	return carried_fold(sum, wire_load64(trace_id + 8));
+}
+
+/* Values in further formats that an exchange came with. X-Trace-ID alone names none: it may be many requests'. */
+static __always_inline void received_more_add(const struct received_more *more, __u64 id)
+{
+	for (__u32 format = 0; format < FORMAT_XTRACEID; format++)
+		if (more->sum[format])
+			carried_add(more->sum[format], id);
+}
+
+static __always_inline void received_more_remove(__u64 id)
+{
+	struct received_more *more = bpf_map_lookup_elem(&received_more, &id);
+
+	if (!more)
+		return;
+	for (__u32 format = 0; format < FORMAT_XTRACEID; format++)
+		if (more->sum[format])
+			carried_remove(more->sum[format], id);
+	bpf_map_delete_elem(&received_more, &id);
 }
 
 #endif

@@ -85,9 +85,11 @@ struct connection {
 	__u32 blind;	   /* counted in process_entry.blind of … */
 	__u32 blind_tgid, blind_generation;
 	__u32 asked;	   /* how often */
-	__u32 overwritten; /* the carried context of the head being sent is written over already: by these */
+	__u32 overwritten; /* contexts of the head being sent are written over already up to here: by these … */
 	struct parent overwritten_parent;
 	__u8 overwritten_span_id[8];
+	__u32 judged;	     /* … and its baggage is judged up to here */
+	__u32 unenforced;    /* baggage lines that went out unjudged or although the policy does not let them pass */
 	__u32 pending_begin; /* written by the response side */
 	__u32 pending_end;   /* written by the request side */
 	__u16 local_port;

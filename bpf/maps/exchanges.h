@@ -8,6 +8,7 @@
 #define WEFT_MAPS_EXCHANGES_H
 
 #include "lib/ids.h"
+#include "wire/context.h"
 #include "wire/events.h"
 #include "wire/head_text.h"
 
@@ -17,6 +18,7 @@
 /* exchange.indexed */
 #define INDEXED_VALUE (1u << 0)
 #define INDEXED_TRACE (1u << 1)
+#define INDEXED_MORE (1u << 2) /* it came with contexts in several formats: see received_more */
 
 /* `id` stands at both ends: a place is used again at once, so a reader compares both after copying. */
 struct exchange {
@@ -43,6 +45,19 @@ struct {
 	__type(key, __u32);
 	__type(value, struct exchange);
 } exchanges SEC(".maps");
+
+/* The sums of the context values in further formats that an exchange came with; 0: none. Few exchanges have any. */
+struct received_more {
+	__u64 sum[FORMAT_IDS];
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, EXCHANGE_SLOTS);
+	__type(key, __u64);
+	__type(value, struct received_more);
+} received_more SEC(".maps");
 
 /* tracestate and baggage of an exchange, one behind the other. Two size classes; most exchanges need neither. */
 #define EXCHANGE_TEXT_SMALL 512u

@@ -8,10 +8,12 @@
 
 #include "maps/connections.h"
 #include "maps/carried.h"
+#include "wire/formats.h"
 #include "wire/policy_run.h"
 #include "wire/settings.h"
 #include "wire/traceparent.h"
 #include "wire/tracestate.h"
+#include "wire/uber_baggage.h"
 
 #define SOURCE_SEGMENTS 16u
 
@@ -31,13 +33,58 @@ struct decision {
 	__u32 result;	   /* enum injection_result when all goes well */
 	__u32 attribution; /* enum attribution */
 	__u32 writes;	   /* WRITE_* */
-	__u32 reserved;
-	__u8 span_id[8]; /* of the client exchange */
+	__u32 over;	   /* formats (1 << enum context_format) whose lines are written over */
+	__u8 span_id[8];   /* of the client exchange */
 };
-#define WRITE_TRACEPARENT (1u << 0)
-#define WRITE_TRACESTATE (1u << 1)
-#define WRITE_BAGGAGE (1u << 2)
-#define WRITE_OVER (1u << 3) /* the carried traceparent, in place */
+/* Lines to be added. Those of a format with ids: WRITE_FORMAT(format). */
+#define WRITE_FORMAT(format) (1u << (format))
+#define WRITE_FORMATS ((1u << FORMAT_IDS) - 1)
+#define WRITE_TRACEPARENT WRITE_FORMAT(FORMAT_TRACECONTEXT)
+#define WRITE_TRACESTATE (1u << 8)
+#define WRITE_BAGGAGE (1u << 9)
+#define WRITE_UBER_BAGGAGE (1u << 10)
+#define WRITE_LINES (WRITE_FORMATS | WRITE_TRACESTATE | WRITE_BAGGAGE | WRITE_UBER_BAGGAGE)
+
+/* What a head carries of one format. */
+struct carried_context {
+	struct traceparent ids; /* with CONTEXT_OK; the decision also with CONTEXT_SAMPLING_ONLY */
+	__u64 sum;		/* of the value, to recognise it again; 0: none, or it stands twice */
+	__u32 result;		/* enum context_result */
+	__u32 reserved;
+};
+
+/*
+ * Whose are the contexts of an outgoing head that has other formats than the W3C's? Masks of 1 << enum context_format.
+ */
+struct weighed {
+	__u32 present; /* there in any form */
+	__u32 several; /* received by more than one live exchange */
+	__u32 own;     /* valid, and received by nobody */
+	__u32 bad;     /* none of these */
+	__u64 found;   /* the one live exchange that received what it carries */
+	__u8 conflict; /* … there are two such */
+	__u8 known;    /* an own one is of the trace of a live exchange */
+	__u8 reserved[6];
+};
+
+enum { BAGGAGE_JUDGED = 0, BAGGAGE_TOO_MUCH, BAGGAGE_ON_ITS_WAY };
+
+/*
+ * Lines of an outgoing head whose values change: offsets in the head. Everything from the first to the last of them is
+ * built anew in `staging` and written at once.
+ */
+struct rewrite {
+	__u32 baggage;		/* the baggage lines give way to s->policy.out */
+	__u32 baggage_unjudged; /* enum: there is baggage that could not be judged, or too late */
+	__u32 from, end;	/* what is built anew; from >= end: nothing */
+	__u32 base;		/* lines before this offset are not in the message any more */
+	__u32 settled;		/* contexts before this were dealt with in an earlier send … */
+	__u32 judged;		/* … and baggage before this */
+	__u32 gone;		/* formats of which a line has left already … */
+	__u32 baggage_gone;	/* … and baggage that should have changed */
+	__u32 in, to;		/* the building: next byte of the head, next byte of staging */
+	__u32 baggage_done;	/* its result stands in an earlier line */
+};
 
 /* The offsets of one sk_msg run; -1: not in this message. */
 struct message {
@@ -79,10 +126,19 @@ struct scratch {
 	struct message message;
 	struct half half; /* sk_msg works on a copy, so that a head can be looked at again */
 	struct traceparent incoming __attribute__((aligned(8)));
+	__u32 incoming_format;	  /* … and how it came: enum context_format */
+	struct carriers carriers; /* of the head at hand: only with HTTP1_HAS_CARRIERS, or after carriers_scan */
+	struct hex_fields fields;
+	struct carried_context carried[FORMAT_IDS]; /* by format; REQUIRES HTTP1_HAS_CARRIERS */
+	struct received_more received_more;
 	__u64 value_sum; /* of the context value at hand; see maps/carried.h */
 	struct exchange exchange;
 	struct parent parent;
 	struct decision decision;
+	struct weighed weighed;
+	struct rewrite rewrite;
+	struct text_lines lines; /* baggage to be judged */
+	struct uber_work uber_work;
 	struct tracestate_work tracestate_work;
 	struct tracestate_text tracestate;
 	struct policy_run policy;

@@ -59,7 +59,7 @@ static __always_inline bool message_adopt(struct connection *c, const struct tcp
 	if (!c->send.known || c->send.claimed || c->send.http1.state != HTTP1_START ||
 	    c->send.next_seq != tp->write_seq || socket_may_zerocopy(tp) || (p->flags & PROCESS_NEVER_ENROL))
 		return false;
-	c->overwritten = 0;
+	c->overwritten = c->judged = 0;
 	c->membership = MEMBER_YES;
 	return true;
 }

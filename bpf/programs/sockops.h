@@ -33,7 +33,7 @@ static __always_inline void client_connects(struct bpf_sock_ops *ops, struct bpf
 		c->joining = c->join_failures = c->answers_lost = c->answer_begun = c->answer_kept = 0;
 		c->rejoins = c->end_wanted = 0;
 		c->asked = 0;
-		c->overwritten = 0;
+		c->overwritten = c->judged = 0;
 		c->bulk_score = 0;
 	}
 	c->id = bpf_get_socket_cookie(ops);

@@ -28,12 +28,10 @@ WIRE_INLINE bool b3_decision(__u64 value, __u32 digits, struct traceparent *out)
 }
 
 /* The value in `range` (start | end << 16, trimmed). REQUIRES: `fields` is memory that nobody else uses. */
-WIRE_GLOBAL int b3_read(const struct head_text *t, __u32 range, struct hex_fields *fields, struct traceparent *out)
+WIRE_INLINE int b3_read(const struct head_text *t, __u32 range, struct hex_fields *fields, struct traceparent *out)
 {
 	__u32 count;
 
-	if (!t || !fields || !out)
-		return CONTEXT_MALFORMED;
 	count = hex_fields_read(t, range, '-', fields);
 	if (!count || fields->upper)
 		return CONTEXT_MALFORMED;
@@ -89,14 +87,12 @@ WIRE_INLINE bool b3_multi_decision(const struct head_text *t, const struct carri
 }
 
 /* The headers of `c`, which stand in `t`. */
-WIRE_GLOBAL int b3_multi_read(const struct head_text *t, const struct carriers *c, struct hex_fields *fields,
+WIRE_INLINE int b3_multi_read(const struct head_text *t, const struct carriers *c, struct hex_fields *fields,
 			      struct traceparent *out)
 {
 	struct text_range trace, span;
 	__u64 high, low;
 
-	if (!t || !c || !fields || !out)
-		return CONTEXT_MALFORMED;
 	trace = carrier_value(c, CARRIER_B3_TRACE);
 	span = carrier_value(c, CARRIER_B3_SPAN);
 	if (!c->lines[CARRIER_B3_TRACE] && !c->lines[CARRIER_B3_SPAN]) {

@@ -42,7 +42,7 @@ struct carriers {
 	__u8 lines[CARRIER_KINDS]; /* how many lines of a kind, at most 255 */
 	__u8 last[CARRIER_KINDS];  /* index of the last one of them */
 	__u8 count;		   /* used entries of `line` */
-	__u8 more;		   /* lines that found no place there; they are in `lines` */
+	__u8 more;		   /* there were more lines than that: `lines` is 255 for their kinds */
 	__u8 reserved[2];
 	__u32 pos, end; /* the walk */
 	__u32 begin;	/* of the line at hand; 0: the request or status line */
@@ -133,6 +133,34 @@ WIRE_INLINE __u32 carrier_colon(const __u8 *p)
 	return n;
 }
 
+/*
+ * Without the white space around it; what is more than 16 bytes of it in front, or eight behind, stays, and then the
+ * value is malformed. No loop and no call: this lies at the bottom of the deepest chain of calls (the kernel allows 8).
+ */
+WIRE_INLINE void carrier_trim(const struct head_text *t, __u32 *start, __u32 *end)
+{
+#ifdef __clang__
+#pragma unroll
+#endif
+	for (int i = 0; i < 2; i++) {
+		__u64 solid = ~word_spaces(wire_load64(t->bytes + head_text_index(*start))) & WORD_HIGH;
+
+		*start += solid ? word_first(solid) : 8;
+		if (solid)
+			break;
+	}
+	if (*start > *end)
+		*start = *end;
+#ifdef __clang__
+#pragma unroll
+#endif
+	for (int i = 0; i < 8; i++) {
+		if (*end <= *start || !text_is_space(head_text_at(t, *end - 1)))
+			break;
+		*end -= 1;
+	}
+}
+
 /* The line [c->begin, end) is complete. */
 WIRE_INLINE void carriers_line(const struct head_text *t, struct carriers *c, __u32 end)
 {
@@ -151,13 +179,14 @@ WIRE_INLINE void carriers_line(const struct head_text *t, struct carriers *c, __
 	}
 	if (start > end)
 		return;
-	text_trim(t, &start, &end);
+	carrier_trim(t, &start, &end);
 	WIRE_OPAQUE(kind);
 	kind &= CARRIER_KINDS - 1;
 	if (c->lines[kind] != 0xff)
 		c->lines[kind]++;
 	if (at >= CARRIER_LINES_MAX) {
 		c->more = 1;
+		c->lines[kind] = 0xff; /* not to be taken for a single one */
 		return;
 	}
 	c->last[kind] = (__u8)at;

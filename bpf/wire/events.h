@@ -111,6 +111,9 @@ WIRE_ASSERT(sizeof(struct wire_ids) == 32, "wire_ids layout");
 #define REQUEST_INVALID_CONTEXT (1u << 3) /* … that was malformed or doubled */
 #define REQUEST_FOREIGN_PARENT (1u << 4)  /* outgoing: trace id of a live exchange with a parent id nobody received */
 #define REQUEST_HTTP10 (1u << 5)
+#define REQUEST_BAGGAGE_UNENFORCED                                                                                     \
+	(1u << 6) /* outgoing: baggage of its own went out unjudged, or against the policy                             \
+		   */
 
 /*
  * A request head is complete. Server role: time_ns is the arrival of its last byte. Client role: time_ns is the moment

@@ -16,10 +16,8 @@
 #define JAEGER_ROOM 56u
 
 /* The value in `range` (start | end << 16, trimmed). REQUIRES: `fields` is memory that nobody else uses. */
-WIRE_GLOBAL int jaeger_read(const struct head_text *t, __u32 range, struct hex_fields *fields, struct traceparent *out)
+WIRE_INLINE int jaeger_read(const struct head_text *t, __u32 range, struct hex_fields *fields, struct traceparent *out)
 {
-	if (!t || !fields || !out)
-		return CONTEXT_MALFORMED;
 	if (hex_fields_read(t, range, ':', fields) != 4)
 		return CONTEXT_MALFORMED;
 	if (!fields->digits[0] || !fields->digits[1] || fields->digits[1] > 16 || !fields->digits[2] ||

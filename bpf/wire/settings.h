@@ -3,13 +3,10 @@
 #ifndef WEFT_WIRE_SETTINGS_H
 #define WEFT_WIRE_SETTINGS_H
 
+#include "wire/context.h"
 #include "wire/events.h"
 
 /* kernel_settings.flags */
-#define SETTING_INJECT_CONTEXT (1u << 0)
-#define SETTING_INJECT_BAGGAGE (1u << 1)
-#define SETTING_EXTRACT_CONTEXT (1u << 2)
-#define SETTING_EXTRACT_BAGGAGE (1u << 3)
 #define SETTING_TRUST_INCOMING (1u << 4)
 #define SETTING_RESPONSE_TEXT (1u << 5)
 #define SETTING_ENROL (1u << 6)
@@ -22,6 +19,10 @@ struct kernel_settings {
 	__u32 flags;
 	__u32 header_bytes; /* head text sent up per request, at most 4096 */
 	__u32 scratch_slots;
+	__u8
+	    extract[FORMAT_IDS + 1]; /* formats whose ids are read, in order of precedence; FORMAT_NONE ends the list */
+	__u8 extract_formats;	     /* all that are read, as bits 1 << enum context_format */
+	__u8 inject_formats;	     /* all that are written */
 	__u32 reserved;
 	__u64 bulk_bytes;
 	__u64 seed[8]; /* random: two for span ids, two for each half of trace ids, one for sums of values */
@@ -131,6 +132,7 @@ struct kernel_counters {
 	__u64 events[8]; /* by enum event_type */
 	__u64 events_lost;
 	__u64 injections[INJECTION_COUNT];
+	__u64 unenforced[INJECTION_COUNT]; /* baggage of an application's own that went out as it was: why */
 	__u64 parked[PROGRAM_COUNT][PARK_COUNT];
 	__u64 faults[PROGRAM_COUNT][FAULT_COUNT];
 };

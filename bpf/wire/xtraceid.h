@@ -62,14 +62,12 @@ WIRE_INLINE int xtraceid_opaque(const struct head_text *t, struct text_range ran
  * The headers of `c`, which stand in `t`. out->parent_id is zero without X-Parent-ID; the decision is the receiver's.
  * REQUIRES: `fields` is memory that nobody else uses.
  */
-WIRE_GLOBAL int xtraceid_read(const struct head_text *t, const struct carriers *c, struct hex_fields *fields,
+WIRE_INLINE int xtraceid_read(const struct head_text *t, const struct carriers *c, struct hex_fields *fields,
 			      struct traceparent *out)
 {
 	struct text_range range;
 	int result = CONTEXT_OK;
 
-	if (!t || !c || !fields || !out)
-		return CONTEXT_MALFORMED;
 	if (!c->lines[CARRIER_X_TRACE])
 		return CONTEXT_ABSENT;
 	range = carrier_value(c, CARRIER_X_TRACE);

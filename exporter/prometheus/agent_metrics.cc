@@ -71,6 +71,9 @@ std::vector<prometheus::MetricFamily> AgentMetrics::Collect() const {
   add_kernel(out, snapshot);
   add_pairs(out, "weft_injections_total", "Outgoing messages that could carry context, by what became of it.",
             snapshot.injections, "protocol", "result");
+  add_pairs(out, "weft_baggage_unenforced_total",
+            "Messages whose own baggage went out unjudged or against the policy, by reason.", snapshot.unenforced,
+            "protocol", "reason");
   add_pairs(out, "weft_baggage_members_total", "Baggage members judged, by action and rule.", snapshot.baggage_members,
             "action", "rule");
   add_exporters(out, snapshot);

@@ -33,6 +33,7 @@ struct AgentSnapshot {
   std::map<std::string, MapFill> maps;
   std::map<std::string, Run> programs;            // run time is there only when asked for
   std::map<Pair, std::uint64_t> injections;       // (protocol, result)
+  std::map<Pair, std::uint64_t> unenforced;       // (protocol, reason)
   std::map<Pair, std::uint64_t> baggage_members;  // (action, rule)
   std::vector<ExportCounters> exporters;
   std::map<std::string, std::uint64_t> processes;  // by state: traced, seen, refused, instrumented

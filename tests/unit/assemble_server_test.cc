@@ -161,6 +161,32 @@ TEST_CASE("server span: a context that was not taken gives no tracestate; a vali
   CHECK(server_span(request, text, response_to(request, 6000)).links.empty());
 }
 
+TEST_CASE("server span: contexts in other formats") {
+  const std::string trace = "0af7651916cd43dd8448eb211c80319c", span_id = "b7ad6b7169203331";
+  request_event request = server_request(1, 5000);
+  request.facts |= REQUEST_HAS_CONTEXT;
+  const auto made = [&](const std::string& lines) {
+    return server_span(request, "GET / HTTP/1.1\r\n" + lines + "\r\n", response_to(request, 6000));
+  };
+  // Not trusted: a link, whatever the format.
+  for (const std::string& lines :
+       {"b3: " + trace + "-" + span_id + "-1\r\n", "X-B3-TraceId: " + trace + "\r\nX-B3-SpanId: " + span_id + "\r\n",
+        "uber-trace-id: " + trace + ":" + span_id + ":0:1\r\n"}) {
+    const Span span = made(lines);
+    REQUIRE(span.links.size() == 1);
+    CHECK(span.links[0].trace_id.hex() == trace);
+    CHECK(span.links[0].span_id.hex() == span_id);
+  }
+  CHECK(made("b3: 0\r\n").links.empty());
+  CHECK(made("X-Trace-ID: " + trace + "\r\n").links.empty());
+  // tracestate belongs to traceparent.
+  request.attribution = ATTRIBUTION_INCOMING;
+  CHECK(made("b3: " + trace + "-" + span_id + "-1\r\ntracestate: a=1\r\n").trace_state.empty());
+  // An opaque trace id is an attribute, one that is an id is not.
+  CHECK(made("X-Trace-ID: order-4711\r\n").attributes.text("weft.x_trace_id") == "order-4711");
+  CHECK(made("x-trace-id: " + trace + "\r\n").attributes.text("weft.x_trace_id").empty());
+}
+
 TEST_CASE("server span: captured headers are attributes, lines of one name joined") {
   SpanFixture f({.mask = MaskRules({"x-tenant", "set-cookie"}, {})});
   const request_event request = server_request(1, 5000);

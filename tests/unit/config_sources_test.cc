@@ -121,8 +121,8 @@ TEST_CASE("config: the OTEL_ variables") {
   CHECK(config.exporters.otlp.at(0).headers == std::map<std::string, std::string>{{"api-key", "a b"}, {"x-two", "2"}});
   CHECK(config.exporters.otlp.at(0).tls.ca == "/t");
   CHECK(config.exporters.otlp.at(0).timeout == 2500ms);
-  CHECK(config.propagation.extract == std::vector{Propagator::tracecontext});
-  CHECK(config.propagation.inject == std::vector{Propagator::tracecontext});
+  CHECK(config.propagation.extract == std::vector{ContextFormat::tracecontext});
+  CHECK(config.propagation.inject == std::vector{ContextFormat::tracecontext});
   CHECK(config.sampling.sampler == "parentbased_always_on");
   CHECK(config.resource_attributes == std::map<std::string, std::string>{{"region", "eu"}});
   CHECK(config.exporters.console == ConsoleFormat::json);
@@ -131,8 +131,11 @@ TEST_CASE("config: the OTEL_ variables") {
             .exporters.otlp.at(0)
             .traces_url() == "http://t/custom");
   CHECK(good("", sources({{"OTEL_PROPAGATORS", "none"}})).propagation.inject.empty());
-  CHECK(error(sources({{"OTEL_PROPAGATORS", "tracecontext,b3"}})) ==
-        "OTEL_PROPAGATORS: 'b3' is not in this version (only tracecontext, baggage)");
+  CHECK(error(sources({{"OTEL_PROPAGATORS", "tracecontext,ottrace"}})) ==
+        "OTEL_PROPAGATORS: 'ottrace' is not one of tracecontext, baggage, b3, b3multi, jaeger, xtraceid");
+  CHECK(good("", sources({{"OTEL_PROPAGATORS", "b3multi,baggage,jaeger,xtraceid,b3"}})).propagation.inject ==
+        std::vector{ContextFormat::b3multi, ContextFormat::baggage, ContextFormat::jaeger, ContextFormat::xtraceid,
+                    ContextFormat::b3});
   CHECK(error(sources({{"OTEL_EXPORTER_OTLP_PROTOCOL", "grpc"}})) ==
         "OTEL_EXPORTER_OTLP_PROTOCOL: 'grpc' is not in this version (only http/protobuf)");
   CHECK(error(sources({{"OTEL_TRACES_SAMPLER_ARG", "0.1"}})) ==

@@ -40,7 +40,10 @@ TEST_CASE("config: an empty file is valid and gives the defaults") {
     const Config config = good(text);
     CHECK(config.discovery.instrument.empty());
     CHECK(config.discovery.poll_interval_ns == 1'000'000'000);
-    CHECK(config.propagation.extract == std::vector{Propagator::tracecontext, Propagator::baggage});
+    CHECK(config.propagation.extract == std::vector{ContextFormat::tracecontext, ContextFormat::baggage,
+                                                    ContextFormat::b3, ContextFormat::b3multi, ContextFormat::jaeger,
+                                                    ContextFormat::xtraceid});
+    CHECK(config.propagation.inject == std::vector{ContextFormat::tracecontext, ContextFormat::baggage});
     CHECK(config.propagation.context_destinations.kind == DestinationSet::Kind::any);
     CHECK(config.propagation.baggage_destinations.kind == DestinationSet::Kind::private_only);
     CHECK(config.exporters.otlp.empty());
@@ -149,7 +152,7 @@ shutdown_timeout: 2m
   CHECK(config.discovery.poll_interval_ns == 250'000'000);
   CHECK(config.discovery.instrument.at(0).languages == std::vector{Language::python, Language::node});
   CHECK(config.discovery.instrument.at(0).open_ports.at(1).last == 99);
-  CHECK(config.propagation.extract == std::vector{Propagator::baggage});
+  CHECK(config.propagation.extract == std::vector{ContextFormat::baggage});
   CHECK(config.propagation.inject.empty());
   CHECK(config.propagation.protocols == std::vector{Protocol::http});
   CHECK_FALSE(config.discovery.orphans_root);
@@ -285,8 +288,10 @@ TEST_CASE("config: what a later version brings is refused, never ignored") {
            Case{"sampling: {rules: [{ratio: 1}]}\n", "weft.yaml:1:20: sampling.rules: expected a plain value"},
            Case{"sampling: {keep: {errors: true}}\n",
                 "weft.yaml:1:27: sampling.keep.errors: 'true' is not in this version (only false)"},
-           Case{"propagation: {extract: [tracecontext, b3]}\n",
-                "weft.yaml:1:39: propagation.extract: 'b3' is not in this version (only tracecontext, baggage)"},
+           Case{"propagation: {extract: [tracecontext, xray]}\n",
+                "weft.yaml:1:39: propagation.extract: 'xray' is not one of tracecontext, baggage, b3, b3multi, jaeger, "
+                "xtraceid"},
+           Case{"propagation: {inject: [b3, b3]}\n", "weft.yaml:1:28: propagation.inject: 'b3' is listed twice"},
            Case{"propagation: {response_header: both}\n",
                 "weft.yaml:1:32: propagation.response_header: 'both' is not in this version (only off)"},
            Case{"kafka: {topics: [orders]}\n",

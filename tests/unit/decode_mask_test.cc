@@ -37,7 +37,8 @@ TEST_CASE("mask: of headers beyond the allow-list only the name stays") {
 TEST_CASE("mask: what spans need stays, whatever the case of its name") {
   const std::string head =
       "GET / HTTP/1.1\r\nHOST: h\r\nuser-agent: curl\r\nContent-Length: 3\r\ncontent-type: text/plain\r\n"
-      "traceparent: 00-a-b-01\r\nTraceState: x=1\r\n\r\n";
+      "traceparent: 00-a-b-01\r\nTraceState: x=1\r\nb3: 1-2-1\r\nX-B3-TraceId: 1\r\nX-B3-SpanId: 2\r\nX-B3-Sampled: "
+      "1\r\nuber-trace-id: 1:2:0:1\r\nX-Trace-ID: order-4711\r\nX-Parent-ID: 2\r\n\r\n";
   CHECK(masked(head) == head);
 }
 

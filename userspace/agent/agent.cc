@@ -24,9 +24,6 @@ constexpr int kIdleWait_ms = 20;  // nothing came for a second
 constexpr std::uint64_t kSweep_ns = 5 * kSecond_ns;
 
 KernelOptions kernel_options(const Config& config, const KernelReport& report) {
-  const auto has = [](const std::vector<Propagator>& list, Propagator wanted) {
-    return std::ranges::find(list, wanted) != list.end();
-  };
   const bool http =
       std::ranges::find(config.propagation.protocols, Protocol::http) != config.propagation.protocols.end();
   KernelOptions options;
@@ -35,17 +32,14 @@ KernelOptions kernel_options(const Config& config, const KernelReport& report) {
   options.max_connections = config.capture.max_connections;
   options.header_bytes = config.capture.header_bytes;
   options.response_text = !config.capture.headers.empty();
-  options.inject_context = http && has(config.propagation.inject, Propagator::tracecontext);
-  options.inject_baggage = http && has(config.propagation.inject, Propagator::baggage);
-  options.extract_context = has(config.propagation.extract, Propagator::tracecontext);
-  options.extract_baggage = has(config.propagation.extract, Propagator::baggage);
+  options.extract = config.propagation.extract;
+  options.inject = http ? config.propagation.inject : std::vector<ContextFormat>{};
   options.trust_incoming = config.propagation.trust_incoming;
   options.idle_timeout_ns = static_cast<std::uint64_t>(config.capture.idle_timeout.count());
   options.destinations =
       destination_rules(config.propagation.context_destinations, config.propagation.baggage_destinations);
   const auto sk_msg = std::ranges::find(report.probes, "sk_msg", &Probe::name);
-  options.enrol = (options.inject_context || options.inject_baggage) && sk_msg != report.probes.end() &&
-                  sk_msg->state == Probe::State::works;
+  options.enrol = !options.inject.empty() && sk_msg != report.probes.end() && sk_msg->state == Probe::State::works;
   return options;
 }
 

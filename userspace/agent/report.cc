@@ -111,6 +111,7 @@ StatusReport Agent::status() {
   report.spans_per_second = spans_per_second_;
   report.losses = losses();
   report.injections = kernel_counters().injections;
+  report.unenforced = kernel_counters().unenforced;
   report.exporters = sinks_->counters();
   return report;
 }
@@ -125,6 +126,7 @@ AgentSnapshot Agent::snapshot() {
   for (const auto& [name, fill] : kernel.maps) out.maps[name] = {fill.entries, fill.capacity};
   for (const auto& [name, run] : kernel.programs) out.programs[name] = {run.runs, static_cast<double>(run.ns) / 1e9};
   for (const auto& [result, n] : kernel.injections) out.injections[{"http", result}] = n;
+  for (const auto& [reason, n] : kernel.unenforced) out.unenforced[{"http", reason}] = n;
   out.exporters = sinks_->counters();
   const auto counts = discoverer_->counts();
   for (std::size_t i = 0; i < counts.size(); ++i)

@@ -8,6 +8,7 @@
 
 #include "assemble/address.h"
 #include "assemble/attributes.h"
+#include "assemble/carried_context.h"
 #include "assemble/trace_state.h"
 #include "base/utf8.h"
 #include "decode/text.h"
@@ -39,14 +40,11 @@ bool was_injected(const request_event& request) {
 }
 
 // A new trace was started here although the message had a valid context of its own (trust_incoming: false).
-std::optional<SpanLink> link_to_untrusted(const request_event& request, std::string_view traceparent) {
-  const __u32 context = request.facts & (REQUEST_HAS_CONTEXT | REQUEST_INVALID_CONTEXT);
-  if (request.attribution != ATTRIBUTION_ROOT || context != REQUEST_HAS_CONTEXT || traceparent.size() < 55)
+std::optional<SpanLink> link_to_untrusted(const Exchange& exchange) {
+  const __u32 context = exchange.request.facts & (REQUEST_HAS_CONTEXT | REQUEST_INVALID_CONTEXT);
+  if (!exchange.is_server() || exchange.request.attribution != ATTRIBUTION_ROOT || context != REQUEST_HAS_CONTEXT)
     return std::nullopt;
-  const auto trace_id = TraceId::parse(traceparent.substr(3, 32));
-  const auto span_id = SpanId::parse(traceparent.substr(36, 16));
-  if (!trace_id || !span_id || !trace_id->valid() || !span_id->valid()) return std::nullopt;
-  return SpanLink{*trace_id, *span_id};
+  return carried_context(exchange.request_head);
 }
 
 // url.full of a client: what a browser would show. Absolute-form targets say it themselves.
@@ -95,12 +93,15 @@ void Assembler::set_context(const Exchange& exchange, Span& span) {
   std::memcpy(span.parent_span_id.bytes.data(), request.ids.parent_span_id, sizeof(request.ids.parent_span_id));
   span.flags = request.trace_flags;
   span.parent_is_remote = request.attribution == ATTRIBUTION_INCOMING;
-  if (auto link = link_to_untrusted(request, facts_.traceparent)) span.links.push_back(*link);
+  if (auto link = link_to_untrusted(exchange)) span.links.push_back(*link);
 
   lines_.clear();
   const auto join = [&](std::string_view value) { lines_.append(lines_.empty() ? "" : ",").append(value); };
   if (request.attribution == ATTRIBUTION_INCOMING) {
-    std::for_each(facts_.trace_state.begin(), facts_.trace_state.end(), join);
+    // tracestate belongs to traceparent: where another format gave the ids it does not count.
+    if (!facts_.other_context ||
+        (facts_.traceparent.size() >= 35 && facts_.traceparent.substr(3, 32) == span.trace_id.hex()))
+      std::for_each(facts_.trace_state.begin(), facts_.trace_state.end(), join);
   } else if (!exchange.parent_context.empty()) {
     HeaderLines lines(exchange.parent_context);
     for (HeaderLine line; lines.next(line);)
@@ -152,6 +153,7 @@ void Assembler::set_server_attributes(const Exchange& exchange, Span& span) {
   add(attributes, "client.address", peer);
   if (!facts_.user_agent.empty()) add(attributes, "user_agent.original", to_utf8(facts_.user_agent));
   add_message_attributes(exchange, facts_, std::move(peer), attributes);
+  if (is_opaque_trace_id(facts_.x_trace_id)) add(attributes, "weft.x_trace_id", std::string(facts_.x_trace_id));
 }
 
 void Assembler::set_client_attributes(const Exchange& exchange, Span& span) {
@@ -166,6 +168,7 @@ void Assembler::set_client_attributes(const Exchange& exchange, Span& span) {
   add_message_attributes(exchange, facts_, std::move(peer), attributes);
   if (!was_injected(request) && request.injection != INJECTION_NOT_TRIED)
     add(attributes, "weft.injection", std::string(injection_name(request.injection)));
+  if (request.facts & REQUEST_BAGGAGE_UNENFORCED) add(attributes, "weft.baggage", std::string("unenforced"));
 }
 
 Assembled Assembler::assemble(const Exchange& exchange) {

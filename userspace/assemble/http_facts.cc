@@ -25,6 +25,9 @@ void capture(const HeaderLine& line, const MaskRules& rules, Captured& captured)
 
 void read_header(const HeaderLine& line, HttpFacts& facts) {
   switch (line.name.size()) {
+    case 2:
+      facts.other_context |= equals_lower(line.name, "b3");
+      break;
     case 4:
       if (facts.authority.empty() && equals_lower(line.name, "host")) facts.authority = line.value;
       break;
@@ -34,9 +37,16 @@ void read_header(const HeaderLine& line, HttpFacts& facts) {
     case 10:
       if (equals_lower(line.name, "user-agent")) facts.user_agent = line.value;
       if (equals_lower(line.name, "tracestate")) facts.trace_state.push_back(line.value);
+      if (equals_lower(line.name, "x-trace-id")) facts.x_trace_id = line.value, facts.other_context = true;
       break;
     case 11:
       if (equals_lower(line.name, "traceparent")) facts.traceparent = line.value;
+      break;
+    case 12:
+      facts.other_context |= equals_lower(line.name, "x-b3-traceid");
+      break;
+    case 13:
+      facts.other_context |= equals_lower(line.name, "uber-trace-id");
       break;
     default:
       break;
@@ -51,7 +61,8 @@ void HttpFacts::read(const Exchange& exchange, const MaskRules& rules) {
   known_method = is_known_method(method);
   target = split_target(method, head.target);
   authority = target.authority;
-  user_agent = traceparent = {};
+  user_agent = traceparent = x_trace_id = {};
+  other_context = false;
   trace_state.clear();
   baggage.clear();
   captured_request.clear();

@@ -22,6 +22,8 @@ struct HttpFacts {
   HostPort host;               // … split
   std::string_view user_agent;
   std::string_view traceparent;
+  std::string_view x_trace_id;
+  bool other_context = false;                 // ids in a format beside the W3C's
   std::vector<std::string_view> trace_state;  // header values in order
   std::vector<std::string_view> baggage;
   std::vector<std::pair<const std::string*, std::string_view>> captured_request;  // name in the rules, value

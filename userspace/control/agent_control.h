@@ -48,6 +48,7 @@ struct StatusReport {
   double spans_per_second = 0;                      // over the last seconds
   std::map<std::string, std::uint64_t> losses;      // spans or events lost, by reason
   std::map<std::string, std::uint64_t> injections;  // by result
+  std::map<std::string, std::uint64_t> unenforced;  // own baggage that went out as it was, by reason
   std::vector<ExportCounters> exporters;
   std::string policy_version;  // empty: no policy (this version)
 };

@@ -16,7 +16,6 @@
 
 namespace weft {
 
-enum class Propagator : std::uint8_t { tracecontext, baggage };
 enum class Protocol : std::uint8_t { http, grpc, kafka, amqp };
 
 // Where something may be sent. `cidrs` counts only with Kind::list.
@@ -31,8 +30,8 @@ struct DestinationSet {
 };
 
 struct PropagationConfig {
-  std::vector<Propagator> extract = {Propagator::tracecontext, Propagator::baggage};
-  std::vector<Propagator> inject = {Propagator::tracecontext, Propagator::baggage};
+  std::vector<ContextFormat> extract = KernelOptions{}.extract;  // in order of precedence
+  std::vector<ContextFormat> inject = KernelOptions{}.inject;
   // Only http acts in this version; the others are accepted because they stand in the default.
   std::vector<Protocol> protocols = {Protocol::http, Protocol::grpc, Protocol::kafka, Protocol::amqp};
   DestinationSet context_destinations;

@@ -37,13 +37,14 @@ Key<Config> later_list(std::string path) {
       [](Config&, const std::string&) { throw BadValue{"not in this version: the list must be empty"}; });
 }
 
-Propagator parse_propagator(const std::string& text) {
-  if (text == "tracecontext") return Propagator::tracecontext;
-  if (text == "baggage") return Propagator::baggage;
-  for (const char* name : {"b3", "b3multi", "jaeger", "xtraceid"}) {
-    if (text == name) throw BadValue{fmt::format("'{}' is not in this version (only tracecontext, baggage)", text)};
-  }
-  refuse_choice(text, {"tracecontext", "baggage"});
+ContextFormat parse_propagator(const std::string& text) {
+  using enum ContextFormat;
+  return choose<ContextFormat>(text, {{"tracecontext", tracecontext},
+                                      {"baggage", baggage},
+                                      {"b3", b3},
+                                      {"b3multi", b3multi},
+                                      {"jaeger", jaeger},
+                                      {"xtraceid", xtraceid}});
 }
 
 // A set of few values in the order given; a value that is there twice is a slip.
@@ -69,7 +70,7 @@ Key<Config> destinations(std::string path, DestinationSet PropagationConfig::* s
   return key;
 }
 
-Key<Config> propagators(std::string path, std::vector<Propagator> PropagationConfig::* which) {
+Key<Config> propagators(std::string path, std::vector<ContextFormat> PropagationConfig::* which) {
   return list<Config>(
       std::move(path), [which](Config& c) { (c.propagation.*which).clear(); },
       [which](Config& c, const std::string& text) { add_once(c.propagation.*which, parse_propagator(text), text); });

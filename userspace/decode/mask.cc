@@ -23,14 +23,20 @@ bool is_token(std::string_view text) { return std::all_of(text.begin(), text.end
 // What the span needs. Content-Type and the lengths say what kind of message it was, never what was in it.
 bool always_kept(std::string_view name) {
   switch (name.size()) {
+    case 2:
+      return equals_lower(name, "b3");
     case 4:
       return equals_lower(name, "host");
     case 10:
-      return equals_lower(name, "user-agent");
+      return equals_lower(name, "user-agent") || equals_lower(name, "x-trace-id") || equals_lower(name, "x-b3-flags");
     case 11:
-      return equals_lower(name, "traceparent");
+      return equals_lower(name, "traceparent") || equals_lower(name, "x-b3-spanid") ||
+             equals_lower(name, "x-parent-id");
     case 12:
-      return equals_lower(name, "content-type");
+      return equals_lower(name, "content-type") || equals_lower(name, "x-b3-traceid") ||
+             equals_lower(name, "x-b3-sampled");
+    case 13:
+      return equals_lower(name, "uber-trace-id");
     case 14:
       return equals_lower(name, "content-length");
     default:

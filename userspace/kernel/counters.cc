@@ -43,6 +43,8 @@ KernelCounters KernelImpl::counters() {
   out.events_lost = sum.events_lost;
   for (unsigned result = INJECTION_DONE; result < INJECTION_COUNT; ++result)
     out.injections[std::string(injection_name(result))] = sum.injections[result];
+  for (unsigned reason = INJECTION_DONE; reason < INJECTION_COUNT; ++reason)
+    if (sum.unenforced[reason]) out.unenforced[std::string(injection_name(reason))] = sum.unenforced[reason];
   for (unsigned program = 0; program < PROGRAM_COUNT; ++program) {
     for (unsigned reason = PARK_NOT_HTTP; reason < PARK_COUNT; ++reason)
       if (sum.parked[program][reason])

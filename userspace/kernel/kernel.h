@@ -31,16 +31,19 @@ struct DestinationRule {
 enum class CaptureHook : std::uint8_t { automatic = 0, tp_btf, fentry, kprobe };
 std::string_view capture_hook_name(CaptureHook hook);
 
+// Formats of propagation, as enum context_format of the wire contract.
+enum class ContextFormat : std::uint8_t { tracecontext = 0, b3, b3multi, jaeger, xtraceid, baggage };
+
 struct KernelOptions {
   CaptureHook capture = CaptureHook::automatic;
   std::uint32_t ring_bytes = 4u << 20;  // power of two
   std::uint32_t max_connections = 65536;
   std::uint32_t header_bytes = 4096;  // head text sent up per request, at most
   bool response_text = false;         // send response heads up too (capture.headers is not empty)
-  bool inject_context = true;         // propagation.inject has tracecontext and protocols has http
-  bool inject_baggage = true;
-  bool extract_context = true;
-  bool extract_baggage = true;
+  // Read, in order of precedence, and written. Baggage stands among them, its place does not matter.
+  std::vector<ContextFormat> extract = {ContextFormat::tracecontext, ContextFormat::baggage, ContextFormat::b3,
+                                        ContextFormat::b3multi,      ContextFormat::jaeger,  ContextFormat::xtraceid};
+  std::vector<ContextFormat> inject = {ContextFormat::tracecontext, ContextFormat::baggage};
   bool trust_incoming = true;
   bool enrol = true;  // false: observe only, no sk_msg at all
   std::uint64_t idle_timeout_ns = 60'000'000'000;
@@ -83,6 +86,7 @@ struct KernelCounters {
   };
   std::map<Key, std::uint64_t> errors;              // weft_bpf_errors_total
   std::map<std::string, std::uint64_t> injections;  // by result, protocol http: weft_injections_total
+  std::map<std::string, std::uint64_t> unenforced;  // baggage that went out unjudged or against the policy, by reason
   struct MapFill {
     std::uint64_t entries = 0, capacity = 0;
   };

@@ -30,13 +30,26 @@ int log_libbpf(libbpf_print_level level, const char* format, va_list arguments) 
   return 0;
 }
 
+static_assert(static_cast<unsigned>(ContextFormat::tracecontext) == FORMAT_TRACECONTEXT &&
+              static_cast<unsigned>(ContextFormat::xtraceid) == FORMAT_XTRACEID &&
+              static_cast<unsigned>(ContextFormat::baggage) == FORMAT_BAGGAGE);
+
+// The tables that the kernel programs decide by.
+void set_formats(const KernelOptions& options, kernel_settings& settings) {
+  std::size_t places = 0;
+  for (const ContextFormat format : options.extract) {
+    settings.extract_formats |= static_cast<std::uint8_t>(1u << static_cast<unsigned>(format));
+    if (format != ContextFormat::baggage && places < FORMAT_IDS)
+      settings.extract[places++] = static_cast<std::uint8_t>(format);
+  }
+  settings.extract[places] = FORMAT_NONE;
+  for (const ContextFormat format : options.inject)
+    settings.inject_formats |= static_cast<std::uint8_t>(1u << static_cast<unsigned>(format));
+}
+
 kernel_settings settings_of(const KernelOptions& options, std::uint32_t scratch_slots) {
   kernel_settings settings{};
   const auto set = [&settings](bool on, std::uint32_t flag) { settings.flags |= on ? flag : 0; };
-  set(options.inject_context, SETTING_INJECT_CONTEXT);
-  set(options.inject_baggage, SETTING_INJECT_BAGGAGE);
-  set(options.extract_context, SETTING_EXTRACT_CONTEXT);
-  set(options.extract_baggage, SETTING_EXTRACT_BAGGAGE);
   set(options.trust_incoming, SETTING_TRUST_INCOMING);
   set(options.response_text, SETTING_RESPONSE_TEXT);
   set(options.enrol, SETTING_ENROL);
@@ -44,6 +57,7 @@ kernel_settings settings_of(const KernelOptions& options, std::uint32_t scratch_
   set(options.discard_events, SETTING_DISCARD_EVENTS);
   settings.header_bytes = std::min<std::uint32_t>(options.header_bytes, 4096);
   settings.scratch_slots = scratch_slots;
+  set_formats(options, settings);
   if (getrandom(settings.seed, sizeof settings.seed, 0) != sizeof settings.seed) {
     std::random_device source;
     for (auto& seed : settings.seed) seed = std::uint64_t{source()} << 32 | source();

@@ -10,16 +10,9 @@
 #include "lib/message.h"
 #include "protocols/http1/client.h"
 #include "protocols/http1/half.h"
-
-#define HTTP1_TRACEPARENT_LINE 70u /* "traceparent: " + 55 + CRLF */
-#define HTTP1_TRACESTATE_LINE 14u  /* "tracestate: " + CRLF */
-#define HTTP1_BAGGAGE_LINE 11u	   /* "baggage: " + CRLF */
-
-/* The new value of the traceparent header, to s->staging. */
-static __always_inline void http1_stage_value(struct scratch *s, __u32 at)
-{
-	traceparent_format(s->staging.bytes + at, s->parent.trace_id, s->decision.span_id, s->parent.flags);
-}
+#include "protocols/http1/lines.h"
+#include "protocols/http1/police.h"
+#include "protocols/http1/rewrite.h"
 
 /* The same to stand in place of a value of `room` bytes: spaces fill up in front, where every reader skips them. */
 static __always_inline void http1_stage_over(struct scratch *s, __u32 room)
@@ -31,75 +24,6 @@ static __always_inline void http1_stage_over(struct scratch *s, __u32 room)
 		wire_store64(s->staging.bytes + i, 0x2020202020202020ULL);
 	WIRE_OPAQUE(pad);
 	http1_stage_value(s, pad & 255);
-}
-
-/*
- * tracestate and baggage lines of the parent behind `at` in s->staging. Returns the new end. The texts belong to the
- * exchange: when it has ended meanwhile they may be somebody else's, and are left out.
- */
-static __always_inline __u32 http1_stage_texts(struct scratch *s, __u32 at, __u32 writes)
-{
-	__u64 id = s->parent.exchange_id, state_bytes = s->parent.tracestate_bytes,
-	      baggage_bytes = s->parent.baggage_bytes;
-	__u8 *out = s->staging.bytes;
-	const __u8 *text;
-	__u32 begin = at;
-
-	if (state_bytes + baggage_bytes > EXCHANGE_TEXT_SMALL)
-		text = bpf_map_lookup_elem(&texts_large, &id);
-	else
-		text = bpf_map_lookup_elem(&texts_small, &id);
-	if (!text)
-		return at;
-	WIRE_OPAQUE(state_bytes);
-	WIRE_OPAQUE(baggage_bytes);
-	if (state_bytes > TRACESTATE_BYTES_MAX || baggage_bytes > POLICY_BYTES_MAX)
-		return at;
-	if (writes & WRITE_TRACESTATE) {
-		wire_store64(out + at, 0x6174736563617274ULL); /* tracesta */
-		wire_store64(out + at + 8, 0x203a6574ULL);     /* te:  */
-		if (bpf_probe_read_kernel(out + at + 12, state_bytes, text))
-			return begin;
-		at += 12 + state_bytes;
-		WIRE_OPAQUE(at);
-		at &= 1023;
-		*(out + at) = '\r';
-		*(out + at + 1) = '\n';
-		at += 2;
-	}
-	if (writes & WRITE_BAGGAGE) {
-		wire_store64(out + at, 0x3a65676167676162ULL); /* baggage: */
-		out[at + 8] = ' ';
-		if (bpf_probe_read_kernel(out + at + 9, baggage_bytes, text + state_bytes))
-			return begin;
-		at += 9 + baggage_bytes;
-		WIRE_OPAQUE(at);
-		at &= HEAD_TEXT_CAP - 1;
-		*(out + at) = '\r';
-		*(out + at + 1) = '\n';
-		at += 2;
-	}
-	return exchange_get(id) ? at : begin;
-}
-
-/* Lines to be inserted, into s->staging. Returns their length. */
-WIRE_GLOBAL int http1_stage_lines(struct scratch *s, __u32 writes)
-{
-	__u32 at = 0;
-
-	if (!s)
-		return 0;
-	if (writes & WRITE_TRACEPARENT) {
-		wire_store64(s->staging.bytes, 0x7261706563617274ULL); /* tracepar */
-		wire_store64(s->staging.bytes + 8, 0x203a746e65ULL);   /* ent:  */
-		http1_stage_value(s, 13);
-		s->staging.bytes[68] = '\r';
-		s->staging.bytes[69] = '\n';
-		at = HTTP1_TRACEPARENT_LINE;
-	}
-	if (writes & (WRITE_TRACESTATE | WRITE_BAGGAGE))
-		at = http1_stage_texts(s, at, writes);
-	return at;
 }
 
 /* Let go what precedes the head, and look at it again at offset 0. */
@@ -121,11 +45,50 @@ static __always_inline void http1_linearise(struct sk_msg_md *m, struct message 
 		message->cut = message->offset;
 }
 
-/* Carries out s->decision on the head that ends at message->offset. Returns what became of it (enum injection_result).
+/* May anything be changed in this message, whose head ends at `end`? Zero: yes; else why not. */
+static __always_inline __u32 http1_refuses_change(const struct message *message, __u32 end)
+{
+	if (message->zerocopy)
+		return INJECTION_ZEROCOPY;
+	if (message->shared)
+		return INJECTION_SHARED_PAGES;
+	return end > MESSAGE_FIRST_MAX ? INJECTION_TOO_LARGE : 0;
+}
+
+/* The head is rewritten beyond the one traceparent line that most forwarded requests have. */
+static __always_inline bool http1_wants_rewrite(const struct http1 *h, const struct scratch *s)
+{
+	if (s->rewrite.baggage)
+		return true;
+	return s->decision.over &&
+	       ((h->flags & HTTP1_HAS_CARRIERS) || (!setting(SETTING_TRUST_INCOMING) && has_lines(&h->tracestate)));
+}
+
+/*
+ * Builds the lines that change (s->rewrite, s->staging). Returns the bytes built; 0: none. When a context has left with
+ * an earlier send the others stay as well, so that they agree; when it cannot be built baggage goes out as it is.
  */
+static __always_inline __u32 http1_build(const struct http1 *h, struct scratch *s, __u32 offset, __u32 *result)
+{
+	__u32 base = h->head_bytes > offset ? h->head_bytes - offset : 0, bytes;
+
+	if (!(h->flags & HTTP1_HAS_CARRIERS))
+		carriers_scan(&s->text, h->head_bytes, &s->carriers);
+	bytes = http1_rewrite_build(s, base);
+	if (s->rewrite.gone) {
+		s->decision.over = 0;
+		s->decision.writes &= ~WRITE_FORMATS;
+		*result = INJECTION_SPLIT_HEAD;
+		bytes = http1_rewrite_build(s, base);
+	}
+	return bytes;
+}
+
+/* Carries out s->decision and s->rewrite on the head that ends at message->offset. Returns what became of the contexts
+ * (enum injection_result); s->rewrite.baggage stays set when the baggage could not be changed. */
 WIRE_GLOBAL int http1_write_head(struct sk_msg_md *m, struct connection *c, struct scratch *s)
 {
-	__u32 writes, end, inserted = 0, result, value_at = 0, value_end = 0;
+	__u32 writes, end, inserted = 0, result, value_at = 0, value_end = 0, built = 0, room = 0, refused;
 	struct message *message;
 	struct http1 *h;
 	bool over;
@@ -135,34 +98,41 @@ WIRE_GLOBAL int http1_write_head(struct sk_msg_md *m, struct connection *c, stru
 	message = &s->message;
 	h = &s->half.http1;
 	end = message->offset;
-	writes = s->decision.writes & (WRITE_TRACEPARENT | WRITE_TRACESTATE | WRITE_BAGGAGE);
-	over = (s->decision.writes & WRITE_OVER) != 0;
 	result = s->decision.result;
-	if (over) {
+	over = s->decision.over != 0;
+	if (http1_wants_rewrite(h, s)) {
+		built = http1_build(h, s, end, &result);
+		room = s->rewrite.end - s->rewrite.from;
+		if (over && s->decision.over && !built && s->rewrite.settled == 0)
+			result = INJECTION_TOO_LARGE;
+		over = false;
+	} else if (over) {
 		__u32 back = h->head_bytes - h->traceparent.start;
 
 		value_at = end - back;
 		value_end = value_at + h->traceparent.end - h->traceparent.start;
 		if (back > end || value_end - value_at > 255 || value_end - value_at < TRACEPARENT_BYTES) {
 			over = false;
+			s->decision.writes &= ~WRITE_FORMATS;
 			result = INJECTION_SPLIT_HEAD;
 		}
 	}
+	writes = s->decision.writes & WRITE_LINES;
 	if (writes && end < 2) {
 		writes = 0;
 		result = over ? result : INJECTION_SPLIT_BLANK_LINE;
 	}
-	if (!writes && !over)
+	if (!writes && !over && !built)
 		return result;
-	if (message->zerocopy)
-		return INJECTION_ZEROCOPY;
-	if (message->shared)
-		return INJECTION_SHARED_PAGES;
+	refused = http1_refuses_change(message, 0);
+	if (refused)
+		return refused;
 	if (writes)
-		inserted = http1_stage_lines(s, writes);
+		inserted = http1_stage_lines(h, s, writes);
 	/* Also for writing in place: a partial send would leave half an id, because the rest is sent again as it was.
 	 */
-	if (message_need(end + inserted, message->scatter + 2) > message->space)
+	if (message_need(end + inserted + built - (built ? room : 0), message->scatter + (built > room ? 4 : 2)) >
+	    message->space)
 		return message->head_at > 0 ? http1_wait(message) : INJECTION_NO_BUDGET;
 	if (end > MESSAGE_FIRST_MAX)
 		return message->head_at > 0 ? http1_wait(message) : INJECTION_TOO_LARGE;
@@ -170,7 +140,7 @@ WIRE_GLOBAL int http1_write_head(struct sk_msg_md *m, struct connection *c, stru
 		count_fault(PROGRAM_MESSAGE, FAULT_PULL);
 		return INJECTION_HELPER_FAILED;
 	}
-	if (inserted && message->scatter > SCATTER_MAX) {
+	if ((inserted || built > room) && message->scatter > SCATTER_MAX) {
 		message_pull(m, message, 0, message->size < 60000 ? message->size : 60000);
 		if (message->scatter > SCATTER_MAX) {
 			if (!over)
@@ -194,47 +164,73 @@ WIRE_GLOBAL int http1_write_head(struct sk_msg_md *m, struct connection *c, stru
 		http1_stage_over(s, value_end - value_at);
 		result = message_overwrite(m, s, value_at, value_end) ? INJECTION_HELPER_FAILED : INJECTION_OVERWRITTEN;
 	}
+	if (built) {
+		__u32 base = h->head_bytes > end ? h->head_bytes - end : 0;
+
+		built = http1_rewrite_build(s, base); /* the lines to insert took its place */
+		if (message_replace(m, s, end - h->head_bytes + s->rewrite.from, room, built)) {
+			result = INJECTION_HELPER_FAILED;
+		} else {
+			message->size += built - room;
+			message->offset += built - room;
+			message->changed = 1;
+			s->rewrite.baggage = s->rewrite.baggage_gone;
+		}
+		message_look(m, message);
+		if (built > room)
+			inserted += built - room;
+	}
 	if (inserted)
 		http1_linearise(m, message);
 	return result;
 }
 
 /*
- * The message ends within a head whose traceparent line is complete in it: a carried context is written over now, as
- * the rest of the head may come much later. What was written is kept for the exchange.
+ * The message ends within a head of which lines are complete that have to change: that is done now, as the rest of the
+ * head may come much later. What was written is kept for the exchange.
  */
-WIRE_GLOBAL int http1_overwrite_early(struct sk_msg_md *m, struct connection *c, struct scratch *s,
-				      struct process_entry *p)
+WIRE_GLOBAL int http1_rewrite_early(struct sk_msg_md *m, struct connection *c, struct scratch *s)
 {
 	struct message *message;
-	__u32 back, value_at, value_end;
+	__u32 built, room, end, last, result = 0;
 	struct http1 *h;
 
-	if (!c || !s || !p)
+	if (!c || !s)
 		return 0;
 	message = &s->message;
 	h = &s->half.http1;
-	back = h->head_bytes - h->traceparent.start;
-	if (h->traceparent_lines != 1 || !h->traceparent.end || (h->flags & HTTP1_TEXT_LOST) ||
-	    back > message->offset || c->overwritten || message->zerocopy || message->shared)
+	end = message->offset;
+	if (!s->decision.over && !s->rewrite.baggage)
 		return 0;
-	value_at = message->offset - back;
-	value_end = value_at + h->traceparent.end - h->traceparent.start;
-	if (value_end - value_at > 255 || value_end - value_at < TRACEPARENT_BYTES || value_end > MESSAGE_FIRST_MAX)
+	built = http1_build(h, s, end, &result);
+	room = s->rewrite.end - s->rewrite.from;
+	if (!built || s->rewrite.gone || room < 8)
 		return 0;
-	http1_decide(c, h, s, p);
-	if (!(s->decision.writes & WRITE_OVER) || message_need(value_end, message->scatter + 1) > message->space)
+	/* What lies behind the last line that changes need not fit. */
+	last = end - h->head_bytes + s->rewrite.end;
+	if (http1_refuses_change(message, last) ||
+	    message_need(last + built - room, message->scatter + (built > room ? 3 : 1)) > message->space ||
+	    message->scatter > SCATTER_MAX ||
+	    (built > room && message->scatter > 1 && message_pull(m, message, 0, last)))
 		return 0;
-	http1_stage_over(s, value_end - value_at);
-	if (message_overwrite(m, s, value_at, value_end))
+	if (message_replace(m, s, end - h->head_bytes + s->rewrite.from, room, built))
 		return 0;
-	c->overwritten = 1;
-	c->overwritten_parent = s->parent;
-	__builtin_memcpy(c->overwritten_span_id, s->decision.span_id, 8);
+	message->size += built - room;
+	message->offset += built - room;
+	message_look(m, message);
+	if (built > room)
+		http1_linearise(m, message);
+	if (s->rewrite.baggage)
+		c->judged = s->carriers.begin;
+	if (s->decision.over) {
+		c->overwritten = s->carriers.begin;
+		c->overwritten_parent = s->parent;
+		__builtin_memcpy(c->overwritten_span_id, s->decision.span_id, 8);
+	}
 	return 0;
 }
 
-/* The head at hand is complete. 1 = stop. */
+/* The head at hand is complete and decided. 1 = stop. */
 WIRE_GLOBAL int http1_message_head(struct sk_msg_md *m, struct connection *c, struct scratch *s,
 				   struct process_entry *p)
 {
@@ -248,19 +244,20 @@ WIRE_GLOBAL int http1_message_head(struct sk_msg_md *m, struct connection *c, st
 	message = &s->message;
 	h = &s->half.http1;
 	early = c->overwritten != 0;
-	if (early)
-		http1_decided_early(c, h, s);
-	else
-		http1_decide(c, h, s, p);
 	result = s->decision.result;
-	if (s->decision.writes)
+	if (s->decision.writes || s->decision.over || s->rewrite.baggage)
 		result = http1_write_head(m, c, s);
-	if (early)
-		result = INJECTION_OVERWRITTEN;
 	if (message->rolled_back) {
 		h->state = HTTP1_START;
 		return 1;
 	}
+	if (s->rewrite.baggage || s->rewrite.baggage_unjudged)
+		http1_unenforced(c, s, result);
+	if (!(s->decision.writes || s->decision.over) && result != INJECTION_SPLIT_HEAD)
+		result = s->decision.result;
+	if (early)
+		result = INJECTION_OVERWRITTEN;
+	c->overwritten = c->judged = 0;
 	message->heads++;
 	c->protocol = PROTOCOL_HTTP1;
 	if (c->role == ROLE_UNKNOWN)
@@ -272,6 +269,24 @@ WIRE_GLOBAL int http1_message_head(struct sk_msg_md *m, struct connection *c, st
 		return 1;
 	}
 	return message->cut != 0;
+}
+
+/* What is to become of the head in s->text, which may be incomplete: s->decision and s->rewrite. */
+static __always_inline void http1_judge(struct connection *c, struct http1 *h, struct scratch *s,
+					struct process_entry *p, bool complete)
+{
+	__u32 base = h->head_bytes > s->message.offset ? h->head_bytes - s->message.offset : 0;
+
+	if (h->flags & HTTP1_HAS_CARRIERS)
+		http1_read_contexts(h, s);
+	s->rewrite.settled = c->overwritten;
+	if (!c->overwritten)
+		http1_decide(c, h, s, p);
+	else if (complete)
+		http1_decided_early(c, h, s);
+	else
+		s->decision.over = s->decision.writes = 0;
+	http1_police(c, h, s, p, base);
 }
 
 /* Up to `most` bytes at message->offset into the text at index `to`. Returns how many, 0 = failed. */
@@ -356,7 +371,10 @@ WIRE_GLOBAL int http1_message_step(struct sk_msg_md *m, struct connection *c, st
 		message->failed = c->protocol == PROTOCOL_UNKNOWN ? PARK_NOT_HTTP : PARK_BAD_FRAMING;
 		return 1;
 	}
-	return event == HTTP1_HEAD ? http1_message_head(m, c, s, p) : 0;
+	if (event != HTTP1_HEAD)
+		return 0;
+	http1_judge(c, h, s, p, true);
+	return http1_message_head(m, c, s, p);
 }
 
 struct message_run {
@@ -388,7 +406,11 @@ static __always_inline int http1_message(struct sk_msg_md *m, struct connection 
 		message->failed = PARK_LIMIT;
 	if (message->failed || !http1_in_head(&s->half.http1))
 		return 0;
-	http1_overwrite_early(m, c, s, p);
+	if (s->half.http1.traceparent.end || s->half.http1.baggage.count ||
+	    (s->half.http1.flags & HTTP1_HAS_CARRIERS)) {
+		http1_judge(c, &s->half.http1, s, p, false);
+		http1_rewrite_early(m, c, s);
+	}
 	bytes = s->half.http1.head_bytes < HEAD_TEXT_CAP ? s->half.http1.head_bytes : HEAD_TEXT_CAP;
 	if (partial_save(partial_key(c->id, true), &s->text, bytes)) {
 		count_fault(PROGRAM_MESSAGE, FAULT_HEAD_LOST);

@@ -10,6 +10,7 @@
 #include "lib/source.h"
 #include "protocols/http1/client.h"
 #include "protocols/http1/half.h"
+#include "protocols/http1/police.h"
 #include "protocols/http1/server.h"
 
 #define ASK_AGAIN_NS 1000000000ULL /* doubled with each time */
@@ -139,6 +140,12 @@ static __always_inline int http1_request_head(struct connection *c, struct scrat
 			if (s->decision.result != INJECTION_DONE && s->decision.result != INJECTION_OVERWRITTEN)
 				result = s->decision.result;
 		}
+		s->rewrite.baggage_unjudged = s->rewrite.baggage = 0;
+		if (has_lines(&h->baggage))
+			http1_police(c, h, s, p, 0);
+		c->overwritten = c->judged = 0;
+		if (s->rewrite.baggage || s->rewrite.baggage_unjudged)
+			http1_unenforced(c, s, INJECTION_NOT_MEMBER);
 		http1_client_request(c, h, s, result);
 	}
 	http1_request_follows(h);
@@ -208,10 +215,13 @@ WIRE_GLOBAL int http1_observe_step(struct connection *c, struct scratch *s, stru
 		return 1;
 	}
 	if (event == HTTP1_HEAD) {
-		if (h->is_response)
+		if (h->is_response) {
 			http1_response_head(c, s, p);
-		else
+		} else {
+			if (h->flags & HTTP1_HAS_CARRIERS)
+				http1_read_contexts(h, s);
 			http1_request_head(c, s, p);
+		}
 	} else if (h->is_response) {
 		if (event == HTTP1_END)
 			http1_answered(c, s, END_COMPLETE, false);

@@ -3,42 +3,63 @@
 #ifndef WEFT_PROTOCOLS_HTTP1_SERVER_H
 #define WEFT_PROTOCOLS_HTTP1_SERVER_H
 
-#include "lib/exchange.h"
 #include "lib/policy.h"
+#include "protocols/http1/context.h"
 
-/* Ids of s->exchange from the head, or a new root. Returns whether s->value_sum is that of the received value. */
-static __always_inline bool server_context(const struct http1 *h, struct scratch *s)
+/* The usual head: traceparent or nothing. Returns enum received_values. */
+static __always_inline __u32 server_traceparent(const struct http1 *h, struct scratch *s, int *choice)
 {
-	__u32 start = h->traceparent.start, end = h->traceparent.end;
+	__u32 start = h->traceparent.start, end = h->traceparent.end, received = RECEIVED_NOTHING;
+	struct text_range range;
+
+	if (!h->traceparent_lines)
+		return RECEIVED_NOTHING;
+	if (h->traceparent_lines == 1 && !(h->flags & HTTP1_TEXT_LOST)) {
+		text_trim(&s->text, &start, &end);
+		range.start = start;
+		range.end = end;
+		received = value_sum(s, range) ? RECEIVED_ONE : RECEIVED_NOTHING;
+		if (traceparent_parse(&s->text, range, &s->incoming) == TRACEPARENT_OK) {
+			s->incoming_format = FORMAT_TRACECONTEXT;
+			*choice = CHOICE_IDS;
+		}
+	}
+	if (!setting_extracts(FORMAT_TRACECONTEXT))
+		*choice = CHOICE_NONE;
+	else
+		s->facts |= REQUEST_HAS_CONTEXT | (*choice == CHOICE_IDS ? 0 : REQUEST_INVALID_CONTEXT);
+	return received;
+}
+
+/* Ids of s->exchange from the head, or a new root. Returns enum received_values: what of them is in s. */
+static __always_inline __u32 server_context(const struct http1 *h, struct scratch *s)
+{
 	struct exchange *e = &s->exchange;
 	struct request_event *out = &s->event.request;
-	struct text_range range;
-	bool received = false;
+	int choice = CHOICE_NONE;
+	__u32 received;
 
-	out->attribution = ATTRIBUTION_ROOT;
-	if (h->traceparent_lines && setting(SETTING_EXTRACT_CONTEXT)) {
-		s->facts |= REQUEST_HAS_CONTEXT;
-		if (h->traceparent_lines == 1 && !(h->flags & HTTP1_TEXT_LOST)) {
-			text_trim(&s->text, &start, &end);
-			range.start = start;
-			range.end = end;
-			received = value_sum(s, range);
-			if (traceparent_parse(&s->text, range, &s->incoming) == TRACEPARENT_OK)
-				out->attribution = ATTRIBUTION_INCOMING;
-		}
-		if (out->attribution != ATTRIBUTION_INCOMING)
-			s->facts |= REQUEST_INVALID_CONTEXT;
-		else if (!setting(SETTING_TRUST_INCOMING))
-			out->attribution = ATTRIBUTION_ROOT;
+	if (!(h->flags & HTTP1_HAS_CARRIERS)) {
+		received = server_traceparent(h, s, &choice);
+	} else if (h->flags & HTTP1_TEXT_LOST) {
+		received = RECEIVED_NOTHING;
+		s->facts |= REQUEST_HAS_CONTEXT | REQUEST_INVALID_CONTEXT;
+	} else {
+		received = http1_received_values(s);
+		choice = http1_choose_context(s);
 	}
-	if (out->attribution == ATTRIBUTION_INCOMING) {
+	if (!setting(SETTING_TRUST_INCOMING))
+		choice = CHOICE_NONE;
+	if (choice == CHOICE_IDS) {
+		out->attribution = ATTRIBUTION_INCOMING;
 		__builtin_memcpy(e->ids.trace_id, s->incoming.trace_id, 16);
 		__builtin_memcpy(e->ids.parent_span_id, s->incoming.parent_id, 8);
-		e->flags = s->incoming.flags & TRACE_FLAGS_KNOWN;
+		e->flags = s->incoming.undecided ? TRACE_FLAG_SAMPLED : s->incoming.flags & TRACE_FLAGS_KNOWN;
 	} else {
+		out->attribution = ATTRIBUTION_ROOT;
 		new_trace_id(e->ids.trace_id);
 		__builtin_memset(e->ids.parent_span_id, 0, 8);
-		e->flags = TRACE_FLAG_SAMPLED | TRACE_FLAG_RANDOM;
+		e->flags = (choice == CHOICE_NOT_SAMPLED ? 0 : TRACE_FLAG_SAMPLED) | TRACE_FLAG_RANDOM;
 	}
 	return received;
 }
@@ -51,6 +72,7 @@ static __always_inline void server_texts(const struct http1 *h, struct scratch *
 
 	e->tracestate_bytes = 0;
 	if (h->tracestate.count && s->event.request.attribution == ATTRIBUTION_INCOMING &&
+	    s->incoming_format == FORMAT_TRACECONTEXT &&
 	    tracestate_join(&s->text, &h->tracestate, &s->tracestate_work, &s->tracestate) == TRACESTATE_VALID) {
 		bytes = s->tracestate.length;
 		WIRE_OPAQUE(bytes);
@@ -70,19 +92,42 @@ static __always_inline void server_texts(const struct http1 *h, struct scratch *
 	}
 }
 
+/*
+ * Members of uberctx- lines, behind the head in s->text, to the text that is judged; they have lost the case of their
+ * keys. `came`: the W3C lines of the head are in it.
+ */
+WIRE_GLOBAL int server_uber_baggage(struct http1 *h, struct scratch *s, __u32 came)
+{
+	__u32 to;
+
+	if (!h || !s || h->head_bytes >= HEAD_TEXT_CAP)
+		return 0;
+	s->lines.count = s->lines.more = 0;
+	if (came)
+		s->lines = h->baggage;
+	to = uber_members(&s->text, &s->lines, &s->carriers, &s->uber_work, h->head_bytes);
+	s->policy.folded_from = s->policy.length;
+	policy_append(&s->policy, &s->text, h->head_bytes, to);
+	return 0;
+}
+
 /* The baggage of the head becomes that of the current request: the policy decides what of it, and what is added. */
-static __always_inline void server_baggage(const struct http1 *h, struct scratch *s, const struct process_entry *p)
+static __always_inline void server_baggage(struct http1 *h, struct scratch *s, const struct process_entry *p)
 {
 	struct exchange *e = &s->exchange;
 
-	bool came = (h->baggage.count || h->baggage.more) && setting(SETTING_EXTRACT_BAGGAGE);
+	bool came = (h->baggage.count || h->baggage.more) && setting_extracts(FORMAT_BAGGAGE);
+	bool uber = (h->flags & (HTTP1_HAS_CARRIERS | HTTP1_TEXT_LOST)) == HTTP1_HAS_CARRIERS &&
+		    setting_extracts(FORMAT_JAEGER) && s->carriers.lines[CARRIER_UBER_BAGGAGE];
 
 	e->baggage_bytes = s->policy.out_length = 0;
-	if (!came && !policy_always)
+	if (!came && !uber && !policy_always)
 		return;
 	policy_gather(&s->policy, &s->text, &h->baggage);
 	if (!came)
 		s->policy.length = s->policy.lost_lines = 0;
+	if (uber)
+		server_uber_baggage(h, s, came);
 	policy_apply(s, p->policy_service, policy_randomness(e->ids.trace_id), policy_target(h->target));
 	e->baggage_bytes = s->policy.out_length;
 }
@@ -106,7 +151,8 @@ static __always_inline int http1_server_keep_texts(struct http1 *h, struct scrat
 WIRE_GLOBAL int http1_server_request(struct connection *c, struct http1 *h, struct scratch *s, struct process_entry *p)
 {
 	struct exchange *e;
-	bool received, anonymous;
+	__u32 received;
+	bool anonymous;
 	__u64 id;
 
 	if (!c || !h || !s || !p)
@@ -135,6 +181,8 @@ WIRE_GLOBAL int http1_server_request(struct connection *c, struct http1 *h, stru
 	s->event.request.trace_flags = e->flags;
 	s->event.request.parent_exchange_id = 0;
 	s->event.request.injection = INJECTION_NOT_TRIED;
+	if (h->flags & HTTP1_HAS_CARRIERS)
+		http1_mask_uber(s);
 	emit_request(c, s, e->id, h->head_bytes, &h->baggage, s->policy.out_length);
 	id = e->id;
 	if (anonymous) {

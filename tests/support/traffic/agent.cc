@@ -24,6 +24,13 @@ std::optional<T> record(EventBytes event) {
   return value;
 }
 
+template <std::size_t n>
+std::string hex(const __u8 (&bytes)[n]) {
+  std::string text;
+  for (const __u8 byte : bytes) text += fmt::format("{:02x}", byte);
+  return text;
+}
+
 std::string target_of(std::string_view head) {
   const std::size_t from = head.find(' ');
   if (from == std::string_view::npos) return {};
@@ -129,6 +136,11 @@ void TestAgent::on_event(EventBytes event) {
                        .exchange_id = request->exchange_id,
                        .parent_exchange_id = request->parent_exchange_id,
                        .connection_id = request->connection_id,
+                       .flags = request->trace_flags,
+                       .facts = request->facts,
+                       .trace_id = hex(request->ids.trace_id),
+                       .span_id = hex(request->ids.span_id),
+                       .parent_span_id = hex(request->ids.parent_span_id),
                        .target = target_of(head)});
 }
 

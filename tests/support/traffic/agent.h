@@ -22,7 +22,9 @@ struct SeenRequest {
   pid_t tgid = 0, tid = 0;
   unsigned role = 0, attribution = 0, injection = 0;
   std::uint64_t exchange_id = 0, parent_exchange_id = 0, connection_id = 0;
-  std::string target;  // of the request line
+  unsigned flags = 0, facts = 0;                  // W3C trace flags; REQUEST_*
+  std::string trace_id, span_id, parent_span_id;  // hex
+  std::string target;                             // of the request line
 };
 
 // The options, with the flavour of the hooks that WEFT_TEST_CAPTURE names, if it does.

@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-only */
+/*
+ * Baggage that an application or a proxy sends by itself passes the same judgement as what comes in. What cannot be
+ * changed goes out as it is, and is counted as unenforced, so that nobody believes more than was done.
+ */
+#ifndef WEFT_PROTOCOLS_HTTP1_POLICE_H
+#define WEFT_PROTOCOLS_HTTP1_POLICE_H
+
+#include "lib/policy.h"
+#include "protocols/http1/decide.h"
+
+/* Is this why a change could not be made? Else the result is about contexts alone. */
+static __always_inline bool is_obstacle(__u32 result)
+{
+	const __u32 obstacles = 1u << INJECTION_NO_BUDGET | 1u << INJECTION_SPLIT_BLANK_LINE |
+				1u << INJECTION_TOO_LARGE | 1u << INJECTION_ZEROCOPY | 1u << INJECTION_SHARED_PAGES |
+				1u << INJECTION_SCATTER | 1u << INJECTION_HELPER_FAILED | 1u << INJECTION_NOT_MEMBER |
+				1u << INJECTION_SPLIT_HEAD;
+
+	return obstacles >> (result & 31) & 1;
+}
+
+/* Baggage of this message left as it was; `result` (enum injection_result) is what became of the head. */
+static __always_inline void http1_unenforced(struct connection *c, struct scratch *s, __u32 result)
+{
+	struct kernel_counters *counters = counters_of_cpu();
+
+	c->unenforced++;
+	s->facts |= REQUEST_BAGGAGE_UNENFORCED;
+	if (!s->rewrite.baggage || !is_obstacle(result))
+		result = s->rewrite.baggage_unjudged == BAGGAGE_ON_ITS_WAY || s->rewrite.baggage_gone
+			     ? INJECTION_SPLIT_HEAD
+			     : INJECTION_TOO_LARGE;
+	if (counters && result < INJECTION_COUNT)
+		__sync_fetch_and_add(&counters->unenforced[result], 1);
+}
+
+/* The lines of a head that are still to be judged. `from`: those before are on their way or judged already. */
+static __always_inline void police_lines(const struct http1 *h, struct scratch *s, __u32 from)
+{
+	__u32 count = 0;
+
+	for (__u32 i = 0; i < TEXT_LINES_MAX; i++) {
+		__u32 to = count;
+
+		if (i >= h->baggage.count || h->baggage.line[i].start < from)
+			continue;
+		WIRE_OPAQUE(to);
+		s->lines.line[to & (TEXT_LINES_MAX - 1)] = h->baggage.line[i];
+		count++;
+	}
+	s->lines.count = count;
+	s->lines.more = 0;
+}
+
+/* The trace that the message is for, as far as it is known: it chooses the rule set where one is for a share of traces.
+ */
+static __always_inline __u64 police_randomness(const struct scratch *s)
+{
+	return policy_randomness(s->decision.attribution != ATTRIBUTION_NONE ? s->parent.trace_id
+									     : s->incoming.trace_id);
+}
+
+/* Is anything of s->lines not to go on as it is? What is, is in s->policy.out. */
+static __always_inline bool police_objects(struct scratch *s, const struct process_entry *p)
+{
+	struct policy_run *run = &s->policy;
+	__u32 changes = 0;
+
+	policy_gather(run, &s->text, &s->lines);
+	run->counts[POLICY_UNJUDGED] = 1; /* stays when there is no rule set to judge by: then nothing passes */
+	policy_apply(s, p->policy_service, police_randomness(s), 0);
+	for (__u32 action = POLICY_REDACTED; action <= POLICY_INJECTED; action++)
+		changes |= run->counts[action];
+	return changes != 0;
+}
+
+/*
+ * Judges the baggage lines of the head in s->text; `base` is where in the head the message begins. s->rewrite.baggage:
+ * they give way to s->policy.out. A text to which the policy does not object stays as it is, byte for byte.
+ */
+WIRE_GLOBAL int http1_police(struct connection *c, struct http1 *h, struct scratch *s, struct process_entry *p,
+			     __u32 base)
+{
+	if (!c || !h || !s || !p)
+		return 0;
+	s->rewrite.baggage = 0;
+	s->rewrite.judged = c->judged;
+	s->rewrite.baggage_unjudged = h->baggage.more || (has_lines(&h->baggage) && (h->flags & HTTP1_TEXT_LOST))
+					  ? BAGGAGE_TOO_MUCH
+					  : BAGGAGE_JUDGED;
+	s->rewrite.baggage_gone = 0;
+	if (!h->baggage.count || h->baggage.more || (h->flags & HTTP1_TEXT_LOST))
+		return 0;
+	police_lines(h, s, s->rewrite.judged);
+	if (!s->lines.count || !police_objects(s, p))
+		return 0;
+	if (s->lines.line[0].start < base) { /* too late for that line: the others by themselves */
+		s->rewrite.baggage_unjudged = BAGGAGE_ON_ITS_WAY;
+		s->rewrite.judged = base;
+		police_lines(h, s, base);
+		if (!s->lines.count || !police_objects(s, p))
+			return 0;
+	}
+	s->rewrite.baggage = 1;
+	return 0;
+}
+
+#endif
