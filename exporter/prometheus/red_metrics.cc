@@ -11,7 +11,8 @@ namespace weft {
 namespace {
 
 constexpr std::string_view other = "~other";
-constexpr std::size_t resource_labels = 2;  // service_name, service_namespace
+constexpr std::size_t kMostValueBytes = 128;  // of a baggage value as a label
+constexpr std::size_t resource_labels = 2;    // service_name, service_namespace
 
 // Attributes that become labels, in the order of the labels; the last two count only for clients.
 constexpr std::array<std::string_view, 7> label_attributes{"http.request.method", "http.response.status_code",
@@ -111,10 +112,34 @@ RedMetrics::Health& RedMetrics::health_of(std::string_view service) {
 
 void RedMetrics::count_baggage(const Span& span) {
   for (const auto& [key, value] : span.baggage) {
-    if (const auto known = baggage_keys_.find(key); known != baggage_keys_.end())
-      known->second++;
-    else
-      baggage_keys_[baggage_keys_.size() < options_.max_baggage_keys ? key : std::string(other)]++;
+    auto known = baggage_keys_.find(key);
+    if (known == baggage_keys_.end()) {
+      known =
+          baggage_keys_.try_emplace(baggage_keys_.size() < options_.max_baggage_keys ? key : std::string(other)).first;
+      known->second.by_value = counts_values(known->first);
+    }
+    KeyCounts& counts = known->second;
+    if (!counts.by_value) {
+      counts.without++;
+    } else if (const auto seen = counts.values.find(value); seen != counts.values.end()) {
+      seen->second++;
+    } else {
+      const bool room = counts.values.size() < options_.max_baggage_values && value.size() <= kMostValueBytes;
+      counts.values[room ? value : std::string(other)]++;
+    }
+  }
+}
+
+bool RedMetrics::counts_values(const std::string& key) const { return by_value_ && key != other && by_value_(key); }
+
+void RedMetrics::set_baggage_values(std::function<bool(std::string_view)> wanted) {
+  const std::lock_guard lock(mutex_);
+  by_value_ = std::move(wanted);
+  for (auto& [key, counts] : baggage_keys_) {
+    counts.by_value = counts_values(key);
+    if (counts.by_value) continue;  // else what was shown is not to stay
+    for (const auto& [value, count] : counts.values) counts.without += count;
+    counts.values.clear();
   }
 }
 
@@ -152,7 +177,11 @@ std::vector<prometheus::MetricFamily> RedMetrics::Collect() const {
     add_gauge(ratio, {{"service", service}}, health_ratio(numbers.received, lost));
   }
   auto baggage = counter_family("baggage_key_distribution_count", "Requests that carried a baggage key.");
-  for (const auto& [key, count] : keys) add_counter(baggage, {{"key", key}}, static_cast<double>(count));
+  for (const auto& [key, counts] : keys) {
+    if (counts.without) add_counter(baggage, {{"key", key}}, static_cast<double>(counts.without));
+    for (const auto& [value, count] : counts.values)
+      add_counter(baggage, {{"key", key}, {"value", value}}, static_cast<double>(count));
+  }
   auto overflow = counter_family("weft_metric_series_overflow_total", "Requests counted as ~other for want of series.");
   add_counter(overflow, {{"metric", server_.name()}}, static_cast<double>(server.overflowed));
   add_counter(overflow, {{"metric", client_.name()}}, static_cast<double>(client.overflowed));

@@ -5,6 +5,7 @@
 #include <prometheus/collectable.h>
 
 #include <cstddef>
+#include <functional>
 #include <map>
 #include <mutex>
 #include <string>
@@ -19,7 +20,8 @@ namespace weft {
 struct RedOptions {
   std::size_t max_series = 2000;  // of each metric; what comes later counts as `~other`
   std::size_t max_baggage_keys = 200;
-  std::size_t max_services = 500;  // in trace health
+  std::size_t max_baggage_values = 50;  // of one key
+  std::size_t max_services = 500;       // in trace health
 };
 
 // Thread-safe. observe() takes one short lock and, for a known label set, allocates nothing.
@@ -35,6 +37,10 @@ class RedMetrics final : public SpanSink, public prometheus::Collectable {
   void dropped(const Span& span, std::string_view reason);
   void dropped(std::string_view service, std::string_view reason, std::uint64_t traces);
 
+  // Which baggage keys are told apart by value, from now on (the policy's `low_cardinality`). Called under the lock,
+  // once for a key.
+  void set_baggage_values(std::function<bool(std::string_view key)> wanted);
+
   std::vector<prometheus::MetricFamily> Collect() const override;
 
  private:
@@ -42,9 +48,16 @@ class RedMetrics final : public SpanSink, public prometheus::Collectable {
     std::uint64_t received = 0;
     std::map<std::string, std::uint64_t, std::less<>> dropped;  // reasons are ours: few
   };
+  using Counts = std::map<std::string, std::uint64_t, std::less<>>;
+  struct KeyCounts {
+    bool by_value = false;
+    std::uint64_t without = 0;  // requests counted without their value
+    Counts values;
+  };
   Health& health_of(std::string_view service);  // REQUIRES: mutex_
   void observe_request(const Span& span, HistogramTable& table, bool client);
   void count_baggage(const Span& span);
+  bool counts_values(const std::string& key) const;  // REQUIRES: mutex_
 
   const RedOptions options_;
   mutable std::mutex mutex_;
@@ -52,7 +65,8 @@ class RedMetrics final : public SpanSink, public prometheus::Collectable {
   HistogramTable server_;
   HistogramTable client_;
   std::map<std::string, Health, std::less<>> health_;
-  std::map<std::string, std::uint64_t, std::less<>> baggage_keys_;
+  std::function<bool(std::string_view)> by_value_;
+  std::map<std::string, KeyCounts, std::less<>> baggage_keys_;
 };
 
 }  // namespace weft

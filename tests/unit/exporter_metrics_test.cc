@@ -143,6 +143,26 @@ TEST_CASE("red: baggage keys are counted where a request enters, boundedly") {
   CHECK(has_line(text, "baggage_key_distribution_count{key=\"~other\"} 1"));
 }
 
+TEST_CASE("red: values of the baggage keys that the policy names, boundedly, and gone when it does not any more") {
+  RedMetrics metrics({.max_baggage_values = 2});
+  metrics.set_baggage_values([](std::string_view key) { return key == "env"; });
+  Span span = test::sample_server_span();
+  for (const auto& value : std::vector<std::string>{"prod", "dev", "test", "prod", std::string(200, 'x')}) {
+    span.baggage = {{"env", value}, {"user", value}};
+    metrics.observe(span);
+  }
+  const std::string text = text_of(metrics);
+  CHECK(has_line(text, "baggage_key_distribution_count{key=\"env\",value=\"prod\"} 2"));
+  CHECK(has_line(text, "baggage_key_distribution_count{key=\"env\",value=\"dev\"} 1"));
+  CHECK(has_line(text, "baggage_key_distribution_count{key=\"env\",value=\"~other\"} 2"));
+  CHECK(has_line(text, "baggage_key_distribution_count{key=\"user\"} 5"));
+  CHECK(text.find("xxx") == std::string::npos);
+  metrics.set_baggage_values({});
+  const std::string after = text_of(metrics);
+  CHECK(has_line(after, "baggage_key_distribution_count{key=\"env\"} 5"));
+  CHECK(after.find("prod") == std::string::npos);
+}
+
 TEST_CASE("red: scrapes and spans at the same time") {
   RedMetrics metrics;
   std::thread spans([&] {
