@@ -46,3 +46,13 @@ TEST_CASE("exact keys and globs") {
   CHECK_FALSE(key_glob_is_exact("user.?"));
   CHECK_FALSE(key_glob_is_exact("user.*"));
 }
+
+TEST_CASE("which keys a glob matches") {
+  CHECK(key_glob_matches("user.*", "user.name"));
+  CHECK(key_glob_matches("user.*", "user."));
+  CHECK_FALSE(key_glob_matches("user.*", "user.name.first"));
+  CHECK(key_glob_matches("user.**", "user.name.first"));
+  CHECK(key_glob_matches("e?v", "env"));
+  CHECK_FALSE(key_glob_matches("e?v", "e.v"));
+  CHECK_FALSE(key_glob_matches("env", "ENV"));
+}

@@ -102,6 +102,13 @@ bool key_glob_covers(std::string_view wide_text, std::string_view narrow_text, K
   return true;
 }
 
+bool key_glob_matches(std::string_view text, std::string_view key) {
+  const Glob glob = parse(text, KeyCase::exact);
+  Positions at = start(glob);
+  for (const char c : key) at = step(glob, at, c);
+  return ended(glob, at);
+}
+
 bool key_glob_is_exact(std::string_view glob) { return glob.find_first_of("*?") == std::string_view::npos; }
 
 }  // namespace weft

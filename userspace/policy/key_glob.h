@@ -13,6 +13,8 @@ enum class KeyCase { exact, ignored };
 // more is answered with false.
 bool key_glob_covers(std::string_view wide, std::string_view narrow, KeyCase key_case);
 
+bool key_glob_matches(std::string_view glob, std::string_view key);  // case-sensitive
+
 bool key_glob_is_exact(std::string_view glob);  // no `*`, no `?`
 
 }  // namespace weft
