@@ -2,11 +2,13 @@
 # The part of the installation that looks at the target; variables from CMakeLists.txt.
 
 # A configuration that is there stays as it is: it is the administrator's.
-if(EXISTS "$ENV{DESTDIR}/etc/weft/weft.yaml")
-  message(STATUS "Kept: $ENV{DESTDIR}/etc/weft/weft.yaml")
-else()
-  file(INSTALL DESTINATION /etc/weft TYPE FILE FILES "${WEFT_DEPLOY}/weft.yaml")
-endif()
+foreach(file weft.yaml baggage.yaml)
+  if(EXISTS "$ENV{DESTDIR}/etc/weft/${file}")
+    message(STATUS "Kept: $ENV{DESTDIR}/etc/weft/${file}")
+  else()
+    file(INSTALL DESTINATION /etc/weft TYPE FILE FILES "${WEFT_DEPLOY}/${file}")
+  endif()
+endforeach()
 
 # The unit names the program by its place. systemd reads lib/systemd/system under /usr and under /usr/local.
 configure_file("${WEFT_DEPLOY}/systemd/weftd.service.in" "${WEFT_SCRATCH}/weftd.service" @ONLY)

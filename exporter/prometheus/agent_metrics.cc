@@ -60,6 +60,26 @@ void add_exporters(Families& out, const AgentSnapshot& snapshot) {
   out.push_back(std::move(limit));
 }
 
+void add_policy(Families& out, const AgentSnapshot& snapshot) {
+  add_pairs(out, "weft_baggage_members_total", "Baggage members judged, by action and rule.", snapshot.baggage_members,
+            "action", "rule");
+  const AgentSnapshot::Policy& policy = snapshot.policy;
+  if (!policy.generation) return;
+  auto info = gauge_family("weft_policy_info", "The baggage policy in force; always 1.");
+  add_gauge(info, {{"version", policy.version}, {"origin", policy.origin}}, 1);
+  out.push_back(std::move(info));
+  auto since = gauge_family("weft_policy_since_timestamp_seconds", "When the baggage policy came into force.");
+  add_gauge(since, {}, number(policy.since_unix_ns) / 1e9);
+  out.push_back(std::move(since));
+  auto stale = gauge_family("weft_policy_stale", "1 when the last change of the baggage policy was refused.");
+  add_gauge(stale, {}, policy.stale ? 1 : 0);
+  out.push_back(std::move(stale));
+  auto changes = counter_family("weft_policy_changes_total", "Changes of the baggage policy, by what became of them.");
+  add_counter(changes, {{"result", "applied"}}, number(policy.applied));
+  add_counter(changes, {{"result", "refused"}}, number(policy.refused));
+  out.push_back(std::move(changes));
+}
+
 }  // namespace
 
 std::vector<prometheus::MetricFamily> AgentMetrics::Collect() const {
@@ -74,8 +94,7 @@ std::vector<prometheus::MetricFamily> AgentMetrics::Collect() const {
   add_pairs(out, "weft_baggage_unenforced_total",
             "Messages whose own baggage went out unjudged or against the policy, by reason.", snapshot.unenforced,
             "protocol", "reason");
-  add_pairs(out, "weft_baggage_members_total", "Baggage members judged, by action and rule.", snapshot.baggage_members,
-            "action", "rule");
+  add_policy(out, snapshot);
   add_exporters(out, snapshot);
   auto processes = gauge_family("weft_processes", "Processes the agent knows, by state.");
   for (const auto& [state, count] : snapshot.processes) add_gauge(processes, {{"state", state}}, number(count));

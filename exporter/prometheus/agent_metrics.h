@@ -26,6 +26,13 @@ struct AgentSnapshot {
     double seconds = 0;
   };
 
+  struct Policy {
+    std::string version, origin;  // origin: default, file, inline, api
+    std::uint64_t generation = 0, since_unix_ns = 0;
+    std::uint64_t applied = 0, refused = 0;  // changes
+    bool stale = false;                      // the last change was refused
+  };
+
   std::string version, revision;                // weft_build_info
   std::map<std::string, std::uint64_t> events;  // by type
   std::uint64_t events_lost = 0;
@@ -35,6 +42,7 @@ struct AgentSnapshot {
   std::map<Pair, std::uint64_t> injections;       // (protocol, result)
   std::map<Pair, std::uint64_t> unenforced;       // (protocol, reason)
   std::map<Pair, std::uint64_t> baggage_members;  // (action, rule)
+  Policy policy;
   std::vector<ExportCounters> exporters;
   std::map<std::string, std::uint64_t> processes;  // by state: traced, seen, refused, instrumented
   std::map<Pair, std::uint64_t> losses;            // (stage, reason): weft_losses_total, user-space drops

@@ -9,8 +9,8 @@ weft_test(lifecycle_test LABELS kernel core kernels
   DEPENDS weft_test_agent)
 weft_test(membership_test LABELS kernel core kernels SOURCES membership_test.cc lifecycle_scene.cc DEPENDS weft_test_agent)
 weft_test(policy_test LABELS kernel core kernels
-  SOURCES policy_test.cc lifecycle_scene.cc ${CMAKE_SOURCE_DIR}/userspace/agent/policy_image.cc
-  DEPENDS weft_test_agent weft_policy)
+  SOURCES policy_test.cc lifecycle_scene.cc
+  DEPENDS weft_test_agent weft_policy_control)
 foreach(test lifecycle_test membership_test policy_test)
   add_dependencies(${test} lifecycle_app)
   set_tests_properties(${test} PROPERTIES RESOURCE_LOCK weft_kernel)

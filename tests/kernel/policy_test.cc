@@ -3,7 +3,7 @@
 #include <doctest/doctest.h>
 #include <fmt/format.h>
 
-#include "agent/policy_image.h"
+#include "control/policy_image.h"
 #include "lifecycle_scene.h"
 
 namespace weft::test {

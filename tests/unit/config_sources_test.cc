@@ -199,9 +199,7 @@ TEST_CASE("config: files") {
   from.file = folder.path;
   CHECK(load_config(from).error().message == folder.path + ": cannot be read: Is a directory");
   from.file.reset();
-  folder.write("baggage.yaml", "rules: []\n");
-  CHECK(load_config(from).error().message ==
-        folder.path + "/baggage.yaml: baggage policies are not in this version: move the file away");
+  CHECK(load_config(from).value().baggage.policy_file == folder.path + "/baggage.yaml");
 }
 
 TEST_CASE("config: the example file is valid, as it is and with every key brought to life") {

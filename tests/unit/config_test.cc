@@ -269,16 +269,33 @@ TEST_CASE("config: what is wrong is refused with line, column and reason") {
         "weft.yaml:1:19: control.socket: the path is longer than 90 bytes");
 }
 
+TEST_CASE("config: the baggage policy, by its file or written out") {
+  CHECK(good("").baggage.policy_file == "/etc/weft/baggage.yaml");
+  CHECK_FALSE(good("").baggage.policy_named);
+  const Config named = good("baggage: {policy: /etc/weft/b.yaml, max_members: 10, max_bytes: 1KiB}\n");
+  CHECK(named.baggage.policy_file == "/etc/weft/b.yaml");
+  CHECK(named.baggage.policy_named);
+  CHECK(named.baggage.max_members == 10);
+  CHECK(named.baggage.max_bytes == 1024);
+  const Config inside = good("baggage:\n  policy:\n    version: 3\n    redact: [{pattern: 'a', replace: b}]\n");
+  REQUIRE(inside.baggage.policy);
+  CHECK(inside.baggage.policy->rules.version == "3");
+  CHECK(inside.baggage.policy->rules.name == "weft.yaml");
+  CHECK(inside.baggage.policy->rules.top.redact.at(0).pattern.place == Place{4, 25});
+  CHECK(
+      error("baggage:\n  policy:\n    rulez: []\n").starts_with("weft.yaml:3:5: baggage.policy: unknown key 'rulez'"));
+  CHECK(error("baggage: {policy: b.yaml}\n") ==
+        "weft.yaml:1:19: baggage.policy: 'b.yaml' is no path that begins with /");
+  CHECK(error("baggage: {policy: [a]}\n") == "weft.yaml:1:19: baggage.policy: expected a value");
+  CHECK(error("baggage: {max_members: 65}\n") == "weft.yaml:1:24: baggage.max_members: 65 is not between 1 and 64");
+}
+
 TEST_CASE("config: what a later version brings is refused, never ignored") {
   struct Case {
     const char* text;
     const char* message;
   };
   for (const Case& c : {
-           Case{"baggage: {policy: /etc/weft/b.yaml}\n", "weft.yaml:1:11: baggage.policy is not in this version"},
-           Case{"baggage:\n  policy:\n    rules: []\n", "weft.yaml:2:3: baggage.policy is not in this version"},
-           Case{"baggage: {max_members: 10}\n",
-                "weft.yaml:1:24: baggage.max_members: '10' is not in this version (only 64)"},
            Case{"sampling: {arg: 0.5}\n", "weft.yaml:1:17: sampling.arg: 0.5: a ratio below 1 is not in this version"},
            Case{"sampling: {arg: 1.5}\n", "weft.yaml:1:17: sampling.arg: 1.5 is not between 0 and 1"},
            Case{"sampling: {sampler: jaeger_remote}\n",

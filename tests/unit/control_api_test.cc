@@ -202,7 +202,7 @@ TEST_CASE("api: errors are JSON with a status that says whose fault it is") {
            Case{"/v1/spans?kind=boss", 400, "kind: 'boss' is not valid"},
            Case{"/v1/spans?trace_id=1", 400, "trace_id: '1' is not valid"},
            Case{"/v1/spans?follow=perhaps", 400, "follow: 'perhaps' is not valid"},
-           Case{"/v1/policy", 501, "not in this version"},
+           Case{"/v1/policy", 501, "this agent has no policy"},
            Case{"/v1/sampling", 501, "not in this version"},
            Case{"/v1/nothing", 404, "no such resource: /v1/nothing"},
        }) {

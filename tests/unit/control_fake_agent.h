@@ -78,7 +78,10 @@ class FakeAgent final : public AgentControl {
     return handlers.size();
   }
 
-  std::string first_piece = "HEADER";  // of a recording
+  PolicyControl* policy() override { return policy_control; }
+
+  PolicyControl* policy_control = nullptr;  // set before the server starts
+  std::string first_piece = "HEADER";       // of a recording
   bool healthy = true;
   bool nothing_selected = false;
   std::mutex mutex;
@@ -99,7 +102,8 @@ class FakeAgent final : public AgentControl {
 };
 
 struct FakeDaemon {
-  explicit FakeDaemon(ApiOptions options = {}) {
+  explicit FakeDaemon(ApiOptions options = {}, PolicyControl* policy = nullptr) {
+    agent.policy_control = policy;
     char name[] = "/tmp/weft-control-XXXXXX";
     folder = mkdtemp(name);
     options.socket_path = folder + "/weft.sock";

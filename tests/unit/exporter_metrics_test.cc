@@ -186,22 +186,33 @@ TEST_CASE("agent metrics: every name of the conventions, from one snapshot") {
   snapshot.maps = {{"connections", {7, 100}}};
   snapshot.programs = {{"on_send", {9, 0.5}}};
   snapshot.injections = {{{"http", "no_budget"}, 4}};
-  snapshot.baggage_members = {{{"dropped", "limit"}, 6}};
+  snapshot.baggage_members = {{{"denied", "phone"}, 6}};
+  snapshot.policy = {"7", "file", 3, 1'500'000'000'000'000'000, 2, 1, true};
   snapshot.exporters = {{.exporter = "otlp", .by_result = {{"sent", 11}}, .queued = 12, .queue_limit = 2048}};
   snapshot.processes = {{"traced", 1}};
   snapshot.losses = {{{"decode", "bad_event"}, 8}};
   snapshot.attached_probes = 13;
   const std::string text = text_of(AgentMetrics([&] { return snapshot; }));
-  for (const char* line :
-       {"weft_build_info{version=\"0.1.0\"} 1", "weft_bpf_events_total{type=\"request\"} 5",
-        "weft_bpf_events_lost_total 2", "weft_bpf_errors_total{program=\"on_recv\",reason=\"map_full\"} 3",
-        "weft_bpf_map_entries{map=\"connections\"} 7", "weft_bpf_map_capacity{map=\"connections\"} 100",
-        "weft_bpf_program_seconds_total{program=\"on_send\"} 0.5", "weft_bpf_program_runs_total{program=\"on_send\"} 9",
-        "weft_injections_total{protocol=\"http\",result=\"no_budget\"} 4",
-        "weft_baggage_members_total{action=\"dropped\",rule=\"limit\"} 6",
-        "weft_export_spans_total{exporter=\"otlp\",result=\"sent\"} 11",
-        "weft_export_queue_spans{exporter=\"otlp\"} 12", "weft_processes{state=\"traced\"} 1",
-        "weft_losses_total{stage=\"decode\",reason=\"bad_event\"} 8", "weft_attached_probes 13"})
+  for (const char* line : {"weft_build_info{version=\"0.1.0\"} 1",
+                           "weft_bpf_events_total{type=\"request\"} 5",
+                           "weft_bpf_events_lost_total 2",
+                           "weft_bpf_errors_total{program=\"on_recv\",reason=\"map_full\"} 3",
+                           "weft_bpf_map_entries{map=\"connections\"} 7",
+                           "weft_bpf_map_capacity{map=\"connections\"} 100",
+                           "weft_bpf_program_seconds_total{program=\"on_send\"} 0.5",
+                           "weft_bpf_program_runs_total{program=\"on_send\"} 9",
+                           "weft_injections_total{protocol=\"http\",result=\"no_budget\"} 4",
+                           "weft_baggage_members_total{action=\"denied\",rule=\"phone\"} 6",
+                           "weft_policy_info{version=\"7\",origin=\"file\"} 1",
+                           "weft_policy_since_timestamp_seconds 1500000000",
+                           "weft_policy_stale 1",
+                           "weft_policy_changes_total{result=\"applied\"} 2",
+                           "weft_policy_changes_total{result=\"refused\"} 1",
+                           "weft_export_spans_total{exporter=\"otlp\",result=\"sent\"} 11",
+                           "weft_export_queue_spans{exporter=\"otlp\"} 12",
+                           "weft_processes{state=\"traced\"} 1",
+                           "weft_losses_total{stage=\"decode\",reason=\"bad_event\"} 8",
+                           "weft_attached_probes 13"})
     CHECK_MESSAGE(has_line(text, line), line);
   CHECK(text_of(ProcessMetrics()).find("process_resident_memory_bytes ") != std::string::npos);
 }

@@ -101,8 +101,11 @@ redact: [{pattern: a, replace: b}]
   CHECK(texts(set.scopes.at(2).rules.deny) == std::vector<std::string>{"secret"});
 }
 
-TEST_CASE("nothing in the file is the default set") {
-  for (const char* yaml : {"", "# nothing\n", "---\n", "deny:\n"}) {
+TEST_CASE("a policy that asks for nothing is the built-in one; a file without anything is refused") {
+  for (const char* yaml : {"", "# nothing\n", "---\n", "~"}) {
+    CHECK(error(yaml) == "p.yaml: there is nothing in it: write {} for the built-in policy alone");
+  }
+  for (const char* yaml : {"{}", "deny:\n"}) {
     const RuleSet set = good(yaml);
     CHECK_FALSE(set.top.rules);
     CHECK(texts(set.top.deny) == std::vector<std::string>{"auth_token", "id_card", "phone"});

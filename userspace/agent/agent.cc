@@ -9,7 +9,6 @@
 #include <algorithm>
 #include <cstring>
 
-#include "agent/policy_image.h"
 #include "agent/version.h"
 #include "control/pipeline_options.h"
 #include "decode/http_head.h"
@@ -60,16 +59,18 @@ SpanId carried_parent(std::string_view head) {
 
 }  // namespace
 
-Agent::Agent(const Config& config, KernelReport report)
+Agent::Agent(const Config& config, KernelReport report, std::function<Result<Config>()> read_config)
     : config_(config),
       report_(std::move(report)),
+      read_config_(std::move(read_config)),
       started_unix_ns_(clock_.unix_ns()),
       started_ns_(clock_.monotonic_ns()) {}
 
 Agent::~Agent() { stop(); }
 
-Result<std::unique_ptr<Agent>> Agent::start(const Config& config, KernelReport report) {
-  std::unique_ptr<Agent> agent(new Agent(config, std::move(report)));
+Result<std::unique_ptr<Agent>> Agent::start(const Config& config, KernelReport report,
+                                            std::function<Result<Config>()> read_config) {
+  std::unique_ptr<Agent> agent(new Agent(config, std::move(report), std::move(read_config)));
   if (auto built = agent->build(); !built) return std::unexpected(built.error());
   if (auto served = agent->serve(); !served) return std::unexpected(served.error());
   return agent;
@@ -82,9 +83,7 @@ Result<void> Agent::build() {
   auto kernel = Kernel::load(kernel_options(config_, report_));
   if (!kernel) return std::unexpected(kernel.error());
   kernel_ = std::move(*kernel);
-  const auto policy = compile(default_rule_set());
-  if (!policy) return fail("the default baggage policy: " + policy.error().reason);
-  if (auto published = kernel_->policy().publish(policy_image(*policy, 1)); !published) return published;
+  if (auto started = start_policy(); !started) return started;  // before the first process is traced
 
   resources_ =
       std::make_unique<ResourceTable>(read_host_identity(ProcFiles("/proc")), clock_, config_.resource_attributes);
@@ -99,9 +98,27 @@ Result<void> Agent::build() {
       });
   pipeline_->on_process = [this](const ProcessEvent& event) { on_process(event); };
   pipeline_->on_socket = [this](const SocketEvent& event) { on_socket(event); };
+  policy_->on_value_keys = [this](const auto& wanted) {
+    pipeline_->show_baggage_values(wanted);
+    sinks_->metrics.set_baggage_values(wanted);
+  };
   discoverer_->scan();
   ::malloc_trim(0);  // loading the programs took far more memory than running them does
   return {};
+}
+
+Result<void> Agent::start_policy() {
+  PolicyKeeper::Parts parts{kernel_->policy(), clock_,
+                            [](bool bad, const std::string& line) {
+                              spdlog::log(bad ? spdlog::level::warn : spdlog::level::info, "{}", line);
+                            },
+                            [this]() -> Result<BaggageConfig> {
+                              auto config = read_config_();
+                              if (!config) return std::unexpected(config.error());
+                              return std::move(config->baggage);
+                            }};
+  policy_ = std::make_unique<PolicyKeeper>(std::move(parts));
+  return policy_->start(config_.baggage);
 }
 
 Result<void> Agent::serve() {
@@ -128,6 +145,7 @@ Result<void> Agent::serve() {
 
 int Agent::turn() {
   const std::size_t records = kernel_->events().drain([this](EventBytes record) { on_event(record); });
+  policy_->poll();
   const std::uint64_t now = clock_.monotonic_ns();
   if (records) last_event_ns_ = now;
   if (now >= next_second_ns_) {
@@ -219,6 +237,7 @@ void Agent::reload(const Config& config) {
   config_.routes = config.routes;
   discoverer_->set_rules(discovery_rules(config_, report_));
   pipeline_->set_routes(route_options(config_.routes));
+  policy_->reload(config.baggage);
 }
 
 void Agent::stop() {

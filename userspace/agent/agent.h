@@ -3,6 +3,7 @@
 #pragma once
 
 #include <atomic>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -14,6 +15,7 @@
 #include "control/agent_control.h"
 #include "control/api_server.h"
 #include "control/config.h"
+#include "control/policy_keeper.h"
 #include "discover/discoverer.h"
 #include "exporter/prometheus/agent_metrics.h"
 #include "exporter/prometheus/process_metrics.h"
@@ -24,8 +26,10 @@ namespace weft {
 
 class Agent final : public AgentControl {
  public:
-  // Everything is loaded, attached and listening when this returns. Errors are one line.
-  static Result<std::unique_ptr<Agent>> start(const Config& config, KernelReport report);
+  // Everything is loaded, attached and listening when this returns. Errors are one line. `read_config` reads the
+  // configuration again, for a policy that stands in it.
+  static Result<std::unique_ptr<Agent>> start(const Config& config, KernelReport report,
+                                              std::function<Result<Config>()> read_config);
   ~Agent() override;
 
   // One turn: drain the ring, and whatever is due. Returns how long nothing is due after it, in milliseconds.
@@ -38,11 +42,13 @@ class Agent final : public AgentControl {
   std::vector<ProcessRow> processes() override;
   Result<void> attach(pid_t pid) override;
   Result<void> detach(pid_t pid) override;
+  PolicyControl* policy() override { return policy_.get(); }
   std::unique_ptr<EventSubscription> subscribe_events(EventHandler handler) override;
 
  private:
-  Agent(const Config& config, KernelReport report);
+  Agent(const Config& config, KernelReport report, std::function<Result<Config>()> read_config);
   Result<void> build();
+  Result<void> start_policy();
   Result<void> serve();
   void on_event(EventBytes record);
   void on_process(const ProcessEvent& event);
@@ -56,12 +62,14 @@ class Agent final : public AgentControl {
 
   Config config_;
   const KernelReport report_;
+  const std::function<Result<Config>()> read_config_;
   SystemClock clock_;
   const std::uint64_t started_unix_ns_, started_ns_;
 
   std::mutex kernel_mutex_;  // the kernel object is used by the event loop and by API threads
   std::unique_ptr<Kernel> kernel_;
   std::unique_ptr<Sinks> sinks_;
+  std::unique_ptr<PolicyKeeper> policy_;
   std::unique_ptr<KernelTarget> target_;
   std::unique_ptr<ResourceTable> resources_;
   std::unique_ptr<Discoverer> discoverer_;

@@ -62,7 +62,7 @@ void reload(Agent& agent, const ConfigSources& sources) {
   }
   set_up_log(*config);
   agent.reload(*config);
-  spdlog::info("reloaded: discovery, routes and log level; everything else needs a restart");
+  spdlog::info("reloaded: discovery, routes, baggage policy and log level; everything else needs a restart");
 }
 
 // Until SIGTERM or SIGINT.
@@ -97,6 +97,7 @@ int start(const Arguments& arguments) {
     spdlog::warn("nothing is set by {}: no key with a single value has that name (docs/configuration.md)",
                  fmt::join(config->ignored_variables, ", "));
   }
+  if (const auto policy = check_policy(config->baggage); !policy) return complain(kUsage, policy.error().message);
   if (arguments.check_only) {
     std::cout << "configuration is valid\n";
     return kClean;
@@ -109,7 +110,7 @@ int start(const Arguments& arguments) {
   if (!lock) return complain(kFailure, lock.error().message);
   const KernelReport report = probe_kernel(config->capture.hook);
   if (!report.usable) return complain(kUnsupported, report.reason + " (weft doctor tells all)");
-  auto agent = Agent::start(*config, report);
+  auto agent = Agent::start(*config, report, [&arguments] { return load_config(arguments.sources); });
   if (!agent) return complain(kFailure, agent.error().message);
   say_hello(**agent, *config, report);
   notify_service_manager("READY=1");

@@ -107,6 +107,12 @@ StatusReport Agent::status() {
     report.processes[std::string(discovery_state_name(static_cast<DiscoveryState>(i)))] = counts[i];
   if (config_.discovery.instrument.empty() && !counts[static_cast<std::size_t>(DiscoveryState::traced)])
     report.problems.push_back("nothing is selected: name programs with --exe, --port, --pid or discovery.instrument");
+  const PolicyKeeper::Summary policy = policy_->summary();
+  report.policy_version = policy.version;
+  if (!policy.problem.empty()) {
+    report.problems.push_back(policy.problem);
+    report.healthy = false;
+  }
   report.spans_total = spans_;
   report.spans_per_second = spans_per_second_;
   report.losses = losses();
@@ -127,6 +133,10 @@ AgentSnapshot Agent::snapshot() {
   for (const auto& [name, run] : kernel.programs) out.programs[name] = {run.runs, static_cast<double>(run.ns) / 1e9};
   for (const auto& [result, n] : kernel.injections) out.injections[{"http", result}] = n;
   for (const auto& [reason, n] : kernel.unenforced) out.unenforced[{"http", reason}] = n;
+  const PolicyKeeper::Summary policy = policy_->summary();
+  out.policy = {policy.version, policy.origin,  policy.generation,      policy.since_unix_ns,
+                policy.applied, policy.refused, !policy.problem.empty()};
+  out.baggage_members = policy_->totals();
   out.exporters = sinks_->counters();
   const auto counts = discoverer_->counts();
   for (std::size_t i = 0; i < counts.size(); ++i)

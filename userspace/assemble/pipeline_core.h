@@ -55,12 +55,15 @@ class SpanPipeline {
   std::function<void(const SocketEvent&)> on_socket;
 
   void set_routes(RouteOptions routes) { assembler_.set_routes(std::move(routes)); }
+  void show_baggage_values(std::function<bool(std::string_view key)> shown) {
+    mask_.show_baggage_values(std::move(shown));
+  }
   PipelineCounters counters() const;
 
  private:
   void take(const Event& event);
 
-  const MaskRules mask_;
+  MaskRules mask_;
   const Clock& clock_;
   WallClock wall_clock_;
   Output output_;

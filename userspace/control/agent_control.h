@@ -59,6 +59,8 @@ class EventSubscription {
   virtual ~EventSubscription() = default;
 };
 
+class PolicyControl;
+
 class AgentControl {
  public:
   virtual ~AgentControl() = default;
@@ -67,6 +69,8 @@ class AgentControl {
   // Until the agent ends. Errors: no such process, refused and why; one line.
   virtual Result<void> attach(pid_t pid) = 0;
   virtual Result<void> detach(pid_t pid) = 0;
+  // Null: this agent has none.
+  virtual PolicyControl* policy() { return nullptr; }
   // The pieces of a new recording (docs/recording.md), from the agent's event thread: its header first, perhaps during
   // this call, then every kernel event after masking, with resource and clock records. The handler never blocks and
   // copies what it keeps.

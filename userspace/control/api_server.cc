@@ -15,6 +15,7 @@
 #include <thread>
 
 #include "control/api_json.h"
+#include "control/api_policy.h"
 #include "control/api_streams.h"
 #include "control/growing_pool.h"
 #include "control/unix_socket.h"
@@ -171,10 +172,9 @@ class HttpApi final : public ApiServer {
       answer(response, fmt::format(R"({{"pid":{},"done":"{}"}})", pid, attach ? "attach" : "detach"));
     });
     const auto later = [](const auto&, auto& response) { refuse(response, 501, "not in this version"); };
-    for (const char* path : {"/v1/policy", "/v1/sampling"}) {
-      server_.Get(path, later);
-      server_.Put(path, later);
-    }
+    server_.Get("/v1/sampling", later);
+    server_.Put("/v1/sampling", later);
+    route_policy(server_, agent_.policy());
   }
 
   void spans(const httplib::Request& request, httplib::Response& response) {

@@ -8,9 +8,11 @@
 #include <chrono>
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "control/policy_yaml.h"
 #include "discover/rules.h"
 #include "kernel/kernel.h"
 
@@ -37,6 +39,16 @@ struct PropagationConfig {
   DestinationSet context_destinations;
   DestinationSet baggage_destinations = {DestinationSet::Kind::private_only, {}};
   bool trust_incoming = true;
+};
+
+inline constexpr const char* kDefaultPolicyFile = "/etc/weft/baggage.yaml";
+
+struct BaggageConfig {
+  std::string policy_file = kDefaultPolicyFile;
+  bool policy_named = false;         // it must be there; the default one need not
+  std::optional<ReadPolicy> policy;  // written out inside weft.yaml, by whose path it is named; wins
+  std::uint32_t max_members = 64;    // W3C Baggage, section 3.3.2
+  std::uint32_t max_bytes = 8192;
 };
 
 // Only ratio 1 exists in this version, so all that is left of a sampler is whether an unsampled parent is honoured.
@@ -119,6 +131,7 @@ inline constexpr const char* kDefaultSocket = "/run/weft/weft.sock";
 struct Config {
   DiscoveryRules discovery;  // with propagation.orphans and propagation.never_enrol, which are decided per process
   PropagationConfig propagation;
+  BaggageConfig baggage;
   SamplingConfig sampling;
   RoutesConfig routes;
   SpansConfig spans;

@@ -127,9 +127,21 @@ void set_sampler(Config& c, const std::string& text) {
 
 KeyTable<Config> policy_keys() {
   return {
-      {.path = "baggage.policy", .later = true},
-      later("baggage.max_members", "64"),
-      later("baggage.max_bytes", "8192"),
+      // A map is a policy written out here: config_yaml.cc.
+      scalar<Config>("baggage.policy",
+                     [](Config& c, const std::string& v) {
+                       c.baggage.policy_file = parse_absolute_path(v);
+                       c.baggage.policy_named = true;
+                       c.baggage.policy.reset();
+                     }),
+      scalar<Config>("baggage.max_members",
+                     [](Config& c, const std::string& v) {
+                       c.baggage.max_members = static_cast<std::uint32_t>(parse_integer(v, 1, 64));
+                     }),
+      scalar<Config>("baggage.max_bytes",
+                     [](Config& c, const std::string& v) {
+                       c.baggage.max_bytes = static_cast<std::uint32_t>(parse_size(v, 64, 8192));
+                     }),
       scalar<Config>("sampling.sampler", set_sampler),
       scalar<Config>("sampling.arg",
                      [](Config&, const std::string& v) {

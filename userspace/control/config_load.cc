@@ -144,9 +144,10 @@ std::vector<std::string> process_variable_names() {
 
 Result<Config> parse_config(std::string_view text, const std::string& name, const ConfigSources& sources) {
   Config config;
+  config.baggage.policy_file = sources.default_policy_file;
   AskedEnvironment asked(sources.environment);
   try {
-    config::read_yaml(text, asked.environment(), config);
+    config::read_yaml(text, name, asked.environment(), config);
     config::read_environment(asked.environment(), config);
     read_flags(sources.flags, config);
     check_whole(config);
@@ -160,10 +161,6 @@ Result<Config> parse_config(std::string_view text, const std::string& name, cons
 }
 
 Result<Config> load_config(const ConfigSources& sources) {
-  if (!sources.default_policy_file.empty() && access(sources.default_policy_file.c_str(), F_OK) == 0) {
-    return fail(
-        fmt::format("{}: baggage policies are not in this version: move the file away", sources.default_policy_file));
-  }
   const bool use_default = !sources.file && access(sources.default_file.c_str(), F_OK) == 0;
   if (!sources.file && !use_default) return parse_config("", sources.default_file, sources);
   const std::string path = sources.file.value_or(sources.default_file);

@@ -31,9 +31,9 @@ Environment process_environment();
 std::vector<std::string> process_variable_names();
 
 struct ConfigSources {
-  std::optional<std::string> file;                             // --config: must exist. Without it…
-  std::string default_file = kDefaultConfigFile;               // … this one is read when it exists
-  std::string default_policy_file = "/etc/weft/baggage.yaml";  // its existence is refused in this version
+  std::optional<std::string> file;                // --config: must exist. Without it…
+  std::string default_file = kDefaultConfigFile;  // … this one is read when it exists
+  std::string default_policy_file = kDefaultPolicyFile;
   Environment environment = process_environment();
   std::vector<std::string> variable_names = process_variable_names();  // all there are, for Config::ignored_variables
   ConfigFlags flags;

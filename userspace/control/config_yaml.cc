@@ -8,6 +8,7 @@
 
 #include "control/config_keys.h"
 #include "control/config_values.h"
+#include "control/policy_yaml_node.h"
 
 namespace weft::config {
 namespace {
@@ -18,7 +19,8 @@ namespace {
 
 class Reader {
  public:
-  explicit Reader(const Environment& environment) : environment_(environment) {}
+  Reader(std::string_view text, const std::string& name, const Environment& environment)
+      : text_(text), name_(name), environment_(environment) {}
 
   void document(const YAML::Node& root, Config& config) {
     if (root.IsNull()) return;
@@ -26,6 +28,7 @@ class Reader {
     const Special<Config> specials = {
         {"discovery.instrument", [this](const YAML::Node& n, Config& c) { selectors(n, c.discovery.instrument); }},
         {"discovery.exclude", [this](const YAML::Node& n, Config& c) { selectors(n, c.discovery.exclude); }},
+        {"baggage.policy", [this](const YAML::Node& n, Config& c) { policy(n, c); }},
         {"exporters.otlp", [this](const YAML::Node& n, Config& c) { exporters(n, otlp_keys(), c.exporters.otlp); }},
         {"exporters.zipkin",
          [this](const YAML::Node& n, Config& c) { exporters(n, zipkin_keys(), c.exporters.zipkin); }},
@@ -127,6 +130,12 @@ class Reader {
     }
   }
 
+  // The path of a file, or the policy itself.
+  void policy(const YAML::Node& node, Config& config) {
+    if (!node.IsMap()) return value(node, *find(config_keys(), "baggage.policy"), "baggage.policy", config);
+    config.baggage.policy = read_policy_node(node, text_, name_);
+  }
+
   template <class T>
   void exporters(const YAML::Node& node, const KeyTable<T>& keys, std::vector<T>& list) {
     const std::string where = std::is_same_v<T, OtlpConfig> ? "exporters.otlp" : "exporters.zipkin";
@@ -138,17 +147,21 @@ class Reader {
     }
   }
 
+  const std::string_view text_;
+  const std::string& name_;
   const Environment& environment_;
 };
 
 }  // namespace
 
-void read_yaml(std::string_view text, const Environment& environment, Config& config) {
+void read_yaml(std::string_view text, const std::string& name, const Environment& environment, Config& config) {
   try {
     const std::vector<YAML::Node> documents = YAML::LoadAll(std::string(text));
     if (documents.empty()) return;
     if (documents.size() > 1) refuse(documents[1].Mark(), "a second document in one file");
-    Reader(environment).document(documents[0], config);
+    Reader(text, name, environment).document(documents[0], config);
+  } catch (const PolicyError& bad) {
+    throw Misplaced{bad.place.line, bad.place.column, "baggage.policy: " + bad.reason};
   } catch (const YAML::Exception& bad) {
     refuse(bad.mark, bad.msg);
   }

@@ -10,8 +10,8 @@
 
 namespace weft::config {
 
-// Lays the file over what `config` holds. Throws Misplaced; on a throw `config` is half changed.
-void read_yaml(std::string_view text, const Environment& environment, Config& config);
+// Lays the file, called `name`, over what `config` holds. Throws Misplaced; on a throw `config` is half changed.
+void read_yaml(std::string_view text, const std::string& name, const Environment& environment, Config& config);
 
 // What is wrong and where; lines and columns count from 1, 0 = the document as a whole.
 struct Misplaced {

@@ -335,32 +335,28 @@ class Reader {
 
 }  // namespace
 
-RuleSet read_policy_node(const YAML::Node& node, std::string_view text, const std::string& name) {
-  RuleSet set = Reader(text).whole(node);
-  set.name = name;
-  return set;
+ReadPolicy read_policy_node(const YAML::Node& node, std::string_view text, const std::string& name) {
+  ReadPolicy read{Reader(text).whole(node), {}};
+  read.rules.name = name;
+  read.warnings = review(read.rules);
+  return read;
 }
 
 std::expected<ReadPolicy, PolicyError> read_policy(std::string_view text, const std::string& name) {
-  ReadPolicy read;
   try {
     if (text.size() > kMostPolicyBytes)
       refuse(Place{}, fmt::format("the policy has more than {} KiB", kMostPolicyBytes >> 10));
     const std::vector<YAML::Node> documents = YAML::LoadAll(std::string(text));
     if (documents.size() > 1) refuse(documents[1], "a second document in one file");
-    if (documents.empty() || documents[0].IsNull()) {
-      read.rules = default_rule_set();
-      read.rules.name = name;
-    } else {
-      read.rules = read_policy_node(documents[0], text, name);
-    }
+    // Half of a file that is being written may be nothing at all: not to be taken for "everything passes".
+    if (documents.empty() || documents[0].IsNull())
+      refuse(Place{}, "there is nothing in it: write {} for the built-in policy alone");
+    return read_policy_node(documents[0], text, name);
   } catch (const PolicyError& bad) {
     return std::unexpected(bad);
   } catch (const YAML::Exception& bad) {
     return std::unexpected(PolicyError{place_of(bad.mark), bad.msg});
   }
-  read.warnings = review(read.rules);
-  return read;
 }
 
 }  // namespace weft

@@ -18,7 +18,7 @@ struct ReadPolicy {
   std::vector<PolicyWarning> warnings;
 };
 
-// `name` stands for the file in messages. An empty document is the default rule set.
+// `name` stands for the file in messages. A document without anything is refused.
 std::expected<ReadPolicy, PolicyError> read_policy(std::string_view text, const std::string& name);
 
 inline constexpr std::size_t kMostPolicyBytes = 1u << 20;

@@ -9,6 +9,6 @@
 namespace weft {
 
 // `text` is the whole document, in which the node's marks count. Throws PolicyError and YAML::Exception.
-RuleSet read_policy_node(const YAML::Node& node, std::string_view text, const std::string& name);
+ReadPolicy read_policy_node(const YAML::Node& node, std::string_view text, const std::string& name);
 
 }  // namespace weft

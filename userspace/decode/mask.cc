@@ -129,7 +129,8 @@ MaskRules::Keep MaskRules::header(std::string_view name) const {
 }
 
 bool MaskRules::keeps_baggage_value(std::string_view key) const {
-  return std::find(baggage_values_.begin(), baggage_values_.end(), key) != baggage_values_.end();
+  return std::find(baggage_values_.begin(), baggage_values_.end(), key) != baggage_values_.end() ||
+         (shown_ && shown_(key));
 }
 
 bool mask_request_head(std::string_view text, std::string_view baggage, const MaskRules& rules, OtherHeaders others,

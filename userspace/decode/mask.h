@@ -7,6 +7,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -23,12 +24,15 @@ class MaskRules {
   enum class Keep : std::uint8_t { name, value, tracestate, baggage };
   Keep header(std::string_view name) const;
   bool keeps_baggage_value(std::string_view key) const;
+  // Further keys whose values are kept (the policy's `low_cardinality`); empty: none.
+  void show_baggage_values(std::function<bool(std::string_view key)> shown) { shown_ = std::move(shown); }
   const std::vector<std::string>& captured_headers() const { return captured_; }  // lower case
   const std::vector<std::string>& baggage_values() const { return baggage_values_; }
 
  private:
   std::vector<std::string> captured_;
   std::vector<std::string> baggage_values_;
+  std::function<bool(std::string_view)> shown_;
 };
 
 // What happens to headers whose value may not be kept: a recording shows their names, a span has no use for them.

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "agent/policy_image.h"
+#include "control/policy_image.h"
 
 #include <memory>
 
