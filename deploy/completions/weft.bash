@@ -11,9 +11,9 @@ _weft() {
   COMPREPLY=()
   case $previous in
     -o | --output) COMPREPLY=($(compgen -W "table json yaml" -- "$current")); return ;;
-    --socket | --config) COMPREPLY=($(compgen -f -- "$current")); return ;;
+    --socket | --config | --file) COMPREPLY=($(compgen -f -- "$current")); return ;;
     --kind) COMPREPLY=($(compgen -W "server client internal producer consumer" -- "$current")); return ;;
-    --service | --trace | --min-duration | --interval | --duration | -n) return ;;
+    --service | --namespace | --environment | --path | --percent | --for | --trace | --min-duration | --interval | --duration | -n) return ;;
   esac
   if [[ -z $command ]]; then
     COMPREPLY=($(compgen -W "$commands -o --output --socket --help --version" -- "$current"))
@@ -30,7 +30,22 @@ _weft() {
     record) options+=" --socket --force --duration" ;;
     replay) options+=" -o --output --config" ;;
     attach | detach) options+=" -o --output --socket" ;;
-    policy) options+=" show check apply test shadow diff" ;;
+    policy)
+      local action=
+      for word in "${COMP_WORDS[@]:2:COMP_CWORD-2}"; do
+        case $word in show | check | apply | test | shadow | diff) action=$word; break ;; esac
+      done
+      case $action in
+        "") options+=" show check apply test shadow diff" ;;
+        show | diff | apply) options+=" -o --output --socket" ;;
+        check) options+=" -o --output" ;;
+        test) options+=" -o --output --socket --service --namespace --environment --path --percent --file" ;;
+        shadow) options+=" -o --output --socket --for --end" ;;
+      esac
+      case $action in
+        check | apply | shadow)
+          [[ $current == -* ]] || { COMPREPLY=($(compgen -f -- "$current")); return; } ;;
+      esac ;;
     sampling) options+=" show set" ;;
     completion) options+=" bash zsh fish" ;;
   esac

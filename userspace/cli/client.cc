@@ -144,15 +144,28 @@ std::optional<std::string> post(Context& context, const std::string& path) {
   return body_of(context, result);
 }
 
-std::optional<Json> fetch_json(Context& context, const std::string& path) {
-  const auto body = fetch(context, path);
-  if (!body) return std::nullopt;
-  Json json = Json::parse(*body, nullptr, false);
+std::optional<std::string> send(Context& context, Method method, const std::string& path, const std::string& body,
+                                const std::string& content_type) {
+  if (!reachable(context)) return std::nullopt;
+  auto client = make_client(context);
+  auto result = method == Method::put    ? client.Put(path, body, content_type)
+                : method == Method::post ? client.Post(path, body, content_type)
+                                         : client.Delete(path);
+  return body_of(context, result);
+}
+
+std::optional<Json> parse_answer(Context& context, const std::string& body) {
+  Json json = Json::parse(body, nullptr, false);
   if (json.is_discarded()) {
     context.exit_code = complain("the agent's answer is no JSON: is this weft as old as weftd?", kNo);
     return std::nullopt;
   }
   return json;
+}
+
+std::optional<Json> fetch_json(Context& context, const std::string& path) {
+  const auto body = fetch(context, path);
+  return body ? parse_answer(context, *body) : std::nullopt;
 }
 
 bool stream(Context& context, const std::string& path, std::chrono::nanoseconds duration,

@@ -23,6 +23,10 @@ std::string with_query(std::string path, const std::vector<std::pair<std::string
 // The body of a successful answer. Otherwise the reason is on stderr, context.exit_code is set, and nullopt comes back.
 std::optional<std::string> fetch(Context& context, const std::string& path);
 std::optional<std::string> post(Context& context, const std::string& path);
+enum class Method { put, post, remove };
+std::optional<std::string> send(Context& context, Method method, const std::string& path, const std::string& body,
+                                const std::string& content_type);
+std::optional<Json> parse_answer(Context& context, const std::string& body);
 std::optional<Json> fetch_json(Context& context, const std::string& path);
 
 // A stream until its end, until SIGINT or SIGTERM, until `duration` has passed (0 = no such end), or until `sink`

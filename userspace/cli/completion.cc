@@ -33,9 +33,7 @@ void add_later(CLI::App& app, Context& context) {
     const char* what;
     std::vector<const char*> commands;
   };
-  for (const Later& later :
-       {Later{"policy", "baggage rules (not in this version)", {"show", "check", "apply", "test", "shadow", "diff"}},
-        Later{"sampling", "sampling ratios (not in this version)", {"show", "set"}}}) {
+  for (const Later& later : {Later{"sampling", "sampling ratios (not in this version)", {"show", "set"}}}) {
     auto& command = add_command(app, later.name, later.what, fmt::format("weft {} show", later.name));
     const std::string name = later.name;
     const auto refuse = [&context, name] { context.exit_code = complain(name + ": not in this version", kUsage); };

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+// Kernel tables of the policy that only remember what they were given.
+#pragma once
+
+#include <optional>
+#include <vector>
+
+#include "kernel/policy_maps.h"
+
+namespace weft {
+
+struct FakePolicyMaps final : PolicyMaps {
+  Result<void> publish(const PolicyImage& image) override {
+    if (fails) return fail("no room in the kernel");
+    ++published;
+    live.push_back({image.generation, std::vector<policy_counters>(image.sets.size()), {}});
+    if (live.size() > 2) live.erase(live.begin());
+    return {};
+  }
+  Result<void> publish_shadow(const PolicyImage& image) override {
+    shadow = PolicyCounts{image.generation, {}, std::vector<policy_counters>(image.sets.size())};
+    return {};
+  }
+  void end_shadow() override { shadow.reset(); }
+  std::vector<PolicyCounts> counts() override { return live; }
+  std::optional<PolicyCounts> shadow_counts() override { return shadow; }
+
+  bool fails = false;
+  int published = 0;
+  std::vector<PolicyCounts> live;
+  std::optional<PolicyCounts> shadow;
+};
+
+}  // namespace weft
