@@ -55,15 +55,17 @@ class UnixConnection(http.client.HTTPConnection):
 class Weftd(Program):
     """weftd as a user starts it, with default configuration but for the places it listens on. No exporter is set."""
 
-    def __init__(self, build, *arguments, pids=(), cores=SECOND, cgroup=None):
+    def __init__(self, build, *arguments, pids=(), cores=SECOND, cgroup=None, policy="{}"):
         self.files = tempfile.TemporaryDirectory(prefix="weft-bench-")
         files = pathlib.Path(self.files.name)
         self.pids = set(pids)
         self.socket = str(files / "weft.sock")
         self.port = free_port()
         config = files / "weft.yaml"
-        config.write_text(f"control: {{socket: {self.socket}}}\n"
+        self.policy = files / "baggage.yaml"
+        config.write_text(f"control: {{socket: {self.socket}}}\nbaggage: {{policy: {self.policy}}}\n"
                           f"exporters: {{prometheus: {{listen: '127.0.0.1:{self.port}'}}}}\n")
+        self.policy.write_text(policy)
         chosen = [part for pid in pids for part in ("--pid", pid)]
         super().__init__(build / "weftd", "--config", config, "--log-level", "error", *chosen, *arguments,
                          cores=cores, cgroup=cgroup)

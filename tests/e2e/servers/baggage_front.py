@@ -1,0 +1,48 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""baggage_front.py PORT FOLDER BACK_PORT HOW: each request calls the back; the answer is the back's, what baggage it got.
+
+HOW: plain (no header of its own), forward (copies baggage and traceparent, as naive proxies do), add (forwards, with a
+member of its own).
+"""
+import http.client
+import http.server
+import sys
+import threading
+
+BACK, HOW = int(sys.argv[3]), sys.argv[4]
+LOCAL = threading.local()
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    wbufsize = -1
+    disable_nagle_algorithm = True
+
+    def do_GET(self):
+        if not hasattr(LOCAL, "connection"):
+            LOCAL.connection = http.client.HTTPConnection("127.0.0.1", BACK)
+        LOCAL.connection.putrequest("GET", "/back")
+        if HOW != "plain":
+            for name in ("traceparent", "baggage"):
+                for value in self.headers.get_all(name, []):
+                    LOCAL.connection.putheader(name, value)
+        if HOW == "add":
+            LOCAL.connection.putheader("baggage", "added=1,phone=%2b49")
+        LOCAL.connection.endheaders()
+        body = LOCAL.connection.getresponse().read()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *args):
+        pass
+
+
+class Server(http.server.ThreadingHTTPServer):
+    request_queue_size = 64
+    daemon_threads = True
+
+
+Server(("127.0.0.1", int(sys.argv[1])), Handler).serve_forever()
