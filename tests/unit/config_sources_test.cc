@@ -74,7 +74,10 @@ TEST_CASE("config: WEFT_<SECTION>_<KEY> for scalars at any depth") {
                                           {"WEFT_EXPORTERS_ZIPKIN_ENDPOINT", "http://z/api/v2/spans"},
                                           {"WEFT_EXPORTERS_PROMETHEUS_LISTEN", "off"},
                                           {"WEFT_PROPAGATION_DESTINATIONS_BAGGAGE", "any"},
+                                          {"WEFT_BAGGAGE_POLICY", "/p.yaml"},
                                           {"WEFT_SHUTDOWN_TIMEOUT", "7s"}}));
+  CHECK(config.baggage.policy_file == "/p.yaml");
+  CHECK(config.baggage.policy_named);
   CHECK(config.capture.ring_bytes == 1u << 20);
   CHECK(config.exporters.otlp.at(0).endpoint == "http://c:4318");
   CHECK(config.exporters.otlp.at(0).tls.ca == "/ca");
@@ -85,7 +88,6 @@ TEST_CASE("config: WEFT_<SECTION>_<KEY> for scalars at any depth") {
   CHECK(error(sources({{"WEFT_STORE_TRACES", "x"}})) == "WEFT_STORE_TRACES: 'x' is no whole number");
   CHECK(error(sources({{"WEFT_PAGE_LISTEN", "127.0.0.1:1"}})) ==
         "WEFT_PAGE_LISTEN: '127.0.0.1:1' is not in this version (only off)");
-  CHECK(error(sources({{"WEFT_BAGGAGE_POLICY", "/x"}})) == "WEFT_BAGGAGE_POLICY: not in this version");
 }
 
 TEST_CASE("config: WEFT_ variables that set nothing are named") {
