@@ -9,6 +9,7 @@
 #include "control/config_keys.h"
 #include "control/config_values.h"
 #include "control/policy_yaml_node.h"
+#include "control/yaml_document.h"
 
 namespace weft::config {
 namespace {
@@ -156,10 +157,8 @@ class Reader {
 
 void read_yaml(std::string_view text, const std::string& name, const Environment& environment, Config& config) {
   try {
-    const std::vector<YAML::Node> documents = YAML::LoadAll(std::string(text));
-    if (documents.empty()) return;
-    if (documents.size() > 1) refuse(documents[1].Mark(), "a second document in one file");
-    Reader(text, name, environment).document(documents[0], config);
+    const auto document = only_document(std::string(text));
+    if (document) Reader(text, name, environment).document(*document, config);
   } catch (const PolicyError& bad) {
     throw Misplaced{bad.place.line, bad.place.column, "baggage.policy: " + bad.reason};
   } catch (const YAML::Exception& bad) {

@@ -12,6 +12,7 @@
 #include "base/utf8.h"
 #include "control/config_values.h"
 #include "control/policy_yaml_node.h"
+#include "control/yaml_document.h"
 
 namespace weft {
 namespace {
@@ -346,12 +347,11 @@ std::expected<ReadPolicy, PolicyError> read_policy(std::string_view text, const 
   try {
     if (text.size() > kMostPolicyBytes)
       refuse(Place{}, fmt::format("the policy has more than {} KiB", kMostPolicyBytes >> 10));
-    const std::vector<YAML::Node> documents = YAML::LoadAll(std::string(text));
-    if (documents.size() > 1) refuse(documents[1], "a second document in one file");
+    const auto document = only_document(std::string(text));
     // Half of a file that is being written may be nothing at all: not to be taken for "everything passes".
-    if (documents.empty() || documents[0].IsNull())
+    if (!document || document->IsNull())
       refuse(Place{}, "there is nothing in it: write {} for the built-in policy alone");
-    return read_policy_node(documents[0], text, name);
+    return read_policy_node(*document, text, name);
   } catch (const PolicyError& bad) {
     return std::unexpected(bad);
   } catch (const YAML::Exception& bad) {
