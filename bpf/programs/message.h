@@ -183,7 +183,7 @@ static __always_inline bool message_must_go(struct sk_msg_md *m, const struct co
 
 /* A function of its own: on_message has the deepest stack of all, and Linux 6.1 counts it in steps of 32 bytes. */
 static __noinline int message_leave(struct sk_msg_md *m, struct connection *c, const struct tcp_sock *tp,
-					 struct scratch *s)
+				    struct scratch *s)
 {
 	c->membership = MEMBER_RELEASED;
 	c->rejoins = !socket_may_zerocopy(tp) && !message_unsafe_call(tp);

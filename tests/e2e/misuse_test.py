@@ -57,7 +57,7 @@ class Arguments(Folder):
                  "capture:\n  idle_timeouts: 1s\n": "weft.yaml:2:3: ",
                  "exporters:\n  otlp: {queue: -1}\n": "weft.yaml:2:17: ",
                  "log: [1, 2\n": "weft.yaml:",
-                 "propagation:\n  inject: [b3]\n": "weft.yaml:2:12: ",
+                 "propagation:\n  inject: [b4]\n": "weft.yaml:2:12: ",
                  "page: {listen: 127.0.0.1:9465}\n": "not in this version"}
         for text, place in cases.items():
             with self.subTest(text):

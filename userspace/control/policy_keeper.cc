@@ -118,23 +118,30 @@ void PolicyKeeper::follow(const BaggageConfig& config) {
   config_ = config;
 }
 
+// A start that fails says why and nothing else: what is in force is told by the first turn.
+void PolicyKeeper::tell_change() {
+  if (told_ == live_.generation) return;
+  told_ = live_.generation;
+  if (live_.origin != "default")
+    parts_.log(false, fmt::format("policy {} from {} is in force", named(live_.rules.version), live_.rules.name));
+  if (on_value_keys) {
+    std::function<bool(std::string_view)> wanted;
+    if (any_value_keys(live_.rules)) wanted = ValueKeys(live_.rules);
+    on_value_keys(std::move(wanted));
+  }
+}
+
 void PolicyKeeper::poll() {
   const std::unique_lock lock(mutex_, std::try_to_lock);
   if (!lock) return;  // a set is being published, which waits for a grace period of the kernel: next time
+  tell_change();      // of the start, or of a push
   if (watch_ && watch_->changed()) {
     if (config_.policy)
       config_changed();
     else
       take_file(false);
   }
-  if (told_ != live_.generation) {
-    told_ = live_.generation;
-    if (on_value_keys) {
-      std::function<bool(std::string_view)> wanted;
-      if (any_value_keys(live_.rules)) wanted = ValueKeys(live_.rules);
-      on_value_keys(std::move(wanted));
-    }
-  }
+  tell_change();
   if (shadow_ && shadow_->until_unix_ns && parts_.clock.unix_ns() >= shadow_->until_unix_ns) finish_trial();
 }
 
@@ -180,7 +187,6 @@ PolicyKeeper::Applied PolicyKeeper::apply(const ReadPolicy& read, const std::str
   ++applied_;
   refusal_.reset();
   for (const auto& warning : read.warnings) parts_.log(true, "policy: " + policy_message(name, warning));
-  parts_.log(false, fmt::format("policy {} from {} is in force", named(read.rules.version), name));
   return live_;
 }
 

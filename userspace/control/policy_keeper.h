@@ -62,8 +62,8 @@ class PolicyKeeper final : public PolicyControl {
   Applied apply(const ReadPolicy& read, const std::string& name, const char* origin);
   Applied refuse(const std::string& name, PolicyError error);
   void follow(const BaggageConfig& config);
-  void file_changed();
   void config_changed();
+  void tell_change();
   void take_file(bool missing_is_fine);
   void finish_trial();
   void update_totals();
