@@ -131,7 +131,7 @@ void probe_membership(KernelReport& report) {
           : Probe{"FIONREAD", State::limited, "a member socket answers 0 (upstream 929e30f93125)",
                   "nginx, Java, .NET and propagation.never_enrol are observed but never changed; any other program is "
                   "let "
-                  "go at its first FIONREAD, and that one call may have seen 0",
+                  "go at its first FIONREAD, and what it asks within the next milliseconds may see 0",
                   "a kernel with the fix 04af4efde58a"});
 }
 

@@ -1,7 +1,8 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""fionread_client.py PORT ROUNDS: requests on one connection, each answer read as FIONREAD says. Begins with a line on its
-standard input; prints how often FIONREAD was wrong and the context that each request arrived with, as JSON."""
+"""fionread_client.py PORT: requests on one connection, each answer read as FIONREAD says. A line on its standard input is
+the number of requests to send now; answered by a line of JSON: how often FIONREAD was wrong among them, and the context
+that each of them arrived with."""
 import array
 import ctypes
 import json
@@ -11,10 +12,8 @@ import sys
 import termios
 
 libc = ctypes.CDLL(None, use_errno=True)
-sys.stdin.readline()
-PORT, ROUNDS = int(sys.argv[1]), int(sys.argv[2])
-connection = socket.create_connection(("127.0.0.1", PORT))
-contexts, wrong = [], 0
+PORT = int(sys.argv[1])
+connection = None
 
 
 def waiting():
@@ -24,9 +23,10 @@ def waiting():
     return count[0]
 
 
-for _ in range(ROUNDS):
+def request():
+    """How often FIONREAD was wrong, and the context that arrived."""
     connection.sendall(b"GET /context HTTP/1.1\r\nHost: here\r\n\r\n")
-    answer = b""
+    answer, wrong = b"", 0
     while True:
         select.select([connection], [], [])
         told = waiting()
@@ -36,6 +36,10 @@ for _ in range(ROUNDS):
         head, blank, body = answer.partition(b"\r\n\r\n")
         length = [line.split(b":")[1] for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:")]
         if blank and len(body) >= int(length[0]):
-            break
-    contexts.append(body.decode())
-print(json.dumps({"wrong": wrong, "contexts": contexts}))
+            return wrong, body.decode()
+
+
+for line in sys.stdin:
+    connection = connection or socket.create_connection(("127.0.0.1", PORT))
+    wrong, contexts = zip(*(request() for _ in range(int(line))))
+    print(json.dumps({"wrong": sum(wrong), "contexts": contexts}), flush=True)
