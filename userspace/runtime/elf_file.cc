@@ -4,8 +4,10 @@
 #include <fcntl.h>
 #include <gelf.h>
 #include <libelf.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <utility>
@@ -22,15 +24,18 @@ Result<ElfFile> ElfFile::open(const std::string& path) {
     close(fd);
     return fail(path + ": not an ELF file");
   }
-  return ElfFile(fd, elf);
+  struct stat status{};
+  if (fstat(fd, &status) != 0) status.st_size = 0;
+  return ElfFile(fd, elf, static_cast<std::uint64_t>(status.st_size));
 }
 
 ElfFile::ElfFile(ElfFile&& other) noexcept
-    : fd_(std::exchange(other.fd_, -1)), elf_(std::exchange(other.elf_, nullptr)) {}
+    : fd_(std::exchange(other.fd_, -1)), elf_(std::exchange(other.elf_, nullptr)), bytes_(other.bytes_) {}
 
 ElfFile& ElfFile::operator=(ElfFile&& other) noexcept {
   std::swap(fd_, other.fd_);
   std::swap(elf_, other.elf_);
+  std::swap(bytes_, other.bytes_);
   return *this;
 }
 
@@ -39,16 +44,50 @@ ElfFile::~ElfFile() {
   if (fd_ >= 0) close(fd_);
 }
 
-bool ElfFile::has_section(std::string_view name) const {
+bool ElfFile::has_section(std::string_view name) const { return section(name).has_value(); }
+
+std::vector<ElfSection> ElfFile::sections() const {
+  std::vector<ElfSection> all;
   std::size_t names = 0;
-  if (elf_getshdrstrndx(elf_, &names) != 0) return false;
+  if (elf_getshdrstrndx(elf_, &names) != 0) return all;
   for (Elf_Scn* section = elf_nextscn(elf_, nullptr); section != nullptr; section = elf_nextscn(elf_, section)) {
     GElf_Shdr header;
     if (gelf_getshdr(section, &header) == nullptr) continue;
-    const char* section_name = elf_strptr(elf_, names, header.sh_name);
-    if (section_name != nullptr && section_name == name) return true;
+    const char* name = elf_strptr(elf_, names, header.sh_name);
+    ElfSection found{name == nullptr ? "" : name, header.sh_addr, header.sh_offset, 0, header.sh_type};
+    if (header.sh_type != SHT_NOBITS && header.sh_offset < bytes_)
+      found.bytes = std::min<std::uint64_t>(header.sh_size, bytes_ - header.sh_offset);
+    all.push_back(std::move(found));
   }
-  return false;
+  return all;
+}
+
+std::optional<ElfSection> ElfFile::section(std::string_view name) const {
+  for (auto& section : sections())
+    if (section.name == name) return std::move(section);
+  return std::nullopt;
+}
+
+bool ElfFile::is_x86_64() const {
+  GElf_Ehdr header;
+  return gelf_getehdr(elf_, &header) != nullptr && header.e_machine == EM_X86_64 &&
+         header.e_ident[EI_CLASS] == ELFCLASS64 && header.e_ident[EI_DATA] == ELFDATA2LSB;
+}
+
+bool ElfFile::position_independent() const {
+  GElf_Ehdr header;
+  return gelf_getehdr(elf_, &header) != nullptr && header.e_type == ET_DYN;
+}
+
+std::size_t ElfFile::read(std::uint64_t offset, std::span<std::byte> out) const {
+  std::size_t done = 0;
+  while (done < out.size()) {
+    const ssize_t n = pread(fd_, out.data() + done, out.size() - done, static_cast<off_t>(offset + done));
+    if (n < 0 && errno == EINTR) continue;
+    if (n <= 0) break;
+    done += static_cast<std::size_t>(n);
+  }
+  return done;
 }
 
 std::optional<std::uint64_t> ElfFile::file_offset(std::uint64_t address) const {

@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <doctest/doctest.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <string>
+
+#include "runtime/go_program.h"
+#include "runtime/go_version.h"
+#include "support/fake_go.h"
+
+using namespace weft;
+using weft::test::FakeGo;
+
+namespace {
+
+// The analysis of these bytes as a file.
+GoAnalysis analysis_of(const std::string& bytes) {
+  const int fd = memfd_create("program", MFD_CLOEXEC);
+  REQUIRE(write(fd, bytes.data(), bytes.size()) == static_cast<ssize_t>(bytes.size()));
+  GoAnalysis analysis = analyse_go_program("/proc/self/fd/" + std::to_string(fd));
+  close(fd);
+  return analysis;
+}
+
+std::string reason_of(const std::string& bytes) {
+  const GoAnalysis analysis = analysis_of(bytes);
+  const auto* none = std::get_if<NoGoProgram>(&analysis);
+  return none == nullptr ? "it was taken for a Go program" : none->reason;
+}
+
+void check_found(const GoAnalysis& analysis) {
+  const auto* program = std::get_if<GoProgram>(&analysis);
+  REQUIRE(program != nullptr);
+  CHECK(program->goroutine_born == FakeGo::kBorn);
+  CHECK(program->goroutine_ends == FakeGo::kEnds);
+  CHECK(program->first_address == FakeGo::kBase);
+  CHECK_FALSE(program->http_round_trip);
+  CHECK(program->tcp_write == 0);
+}
+
+}  // namespace
+
+TEST_CASE("Go versions as .go.buildinfo writes them") {
+  struct Case {
+    const char* text;
+    int minor;
+    bool released;
+  };
+  for (const auto& [text, minor, released] :
+       {Case{"go1.22.5", 22, true}, Case{"go1.20", 20, true}, Case{"go1.26rc1", 26, false},
+        Case{"devel go1.27-3f8b2a1", 27, false}, Case{"go1.22.5 X:boringcrypto", 22, false},
+        Case{"go1.23.4-vendor", 23, false}}) {
+    const auto version = parse_go_version(text);
+    REQUIRE_MESSAGE(version, text);
+    CHECK(version->major == 1);
+    CHECK(version->minor == minor);
+    CHECK(version->released == released);
+  }
+  for (const char* text : {"", "unknown", "go", "go1", "go1.", "gox.y", "go1.x", "go1.22."})
+    CHECK_MESSAGE(!parse_go_version(text), text);
+}
+
+TEST_CASE("Go layouts: known for released versions only, never extrapolated") {
+  const auto of = [](const char* text) { return known_go_layout(*parse_go_version(text)); };
+  REQUIRE(of("go1.22.5"));
+  CHECK(of("go1.22.5")->g_goid == 152);
+  CHECK(of("go1.23.0")->g_goid == 160);
+  CHECK(of("go1.26.0")->m_curg == 184);
+  CHECK(of("go1.20.14")->g_parent_goid == kNoField);
+  CHECK_FALSE(of("go1.19.13"));
+  CHECK_FALSE(of("go1.999.0"));
+  CHECK_FALSE(of("go1.22.5 X:boringcrypto"));
+  CHECK(newest_go_layout().layout.complete());
+}
+
+TEST_CASE("a Go program: its functions and the places for probes, in every layout of the line table") {
+  check_found(analysis_of(FakeGo{}.build()));
+  check_found(analysis_of(FakeGo{.magic = 0xfffffff0}.build()));
+  check_found(analysis_of(FakeGo{.version = "go1.26.0", .text_in_header = false}.build()));
+  check_found(analysis_of(FakeGo{.named_line_table = false}.build()));
+}
+
+TEST_CASE("a Go program newer than the table is tried with the newest layout, and has to prove it") {
+  const GoAnalysis analysis = analysis_of(FakeGo{.version = "go1.999.1"}.build());
+  check_found(analysis);
+  CHECK_FALSE(std::get<GoProgram>(analysis).proven);
+  CHECK(std::get<GoProgram>(analysis).layout == newest_go_layout().layout);
+  CHECK(std::get<GoProgram>(analysis_of(FakeGo{}.build())).proven);
+}
+
+TEST_CASE("what is no Go program that can be followed, and why") {
+  CHECK(reason_of("#!/bin/sh\n").ends_with("not an ELF file"));
+  CHECK(reason_of("").ends_with("not an ELF file"));
+  CHECK(reason_of(FakeGo{.buildinfo_magic = "\xff something el"}.build()) == "its .go.buildinfo is not what Go writes");
+  CHECK(reason_of(FakeGo{.version = "unknown"}.build()) ==
+        "it does not say which Go it was built by, and has no debugging information");
+  CHECK(reason_of(FakeGo{.version = "go1.17.2"}.build()) ==
+        "go1.17.2 is not known, and it has no debugging information");
+  CHECK(reason_of(FakeGo{.line_table = false}.build()) == "it has no Go line table");
+  CHECK(reason_of(FakeGo{.magic = 0xfffffffa}.build()) == "its line table is not one of Go 1.18 or newer");
+  CHECK(reason_of(FakeGo{.with_runqput_call = false}.build()) ==
+        "its runtime has no place for a probe in newproc or goexit1");
+  const GoAnalysis own = analyse_go_program("/proc/self/exe");
+  CHECK_FALSE(std::get<NoGoProgram>(own).is_go);
+}
+
+TEST_CASE("a Go program that is cut off anywhere is refused or found whole") {
+  const std::string whole = FakeGo{}.build();
+  for (std::size_t bytes = 0; bytes < whole.size(); bytes += 7) {
+    const GoAnalysis analysis = analysis_of(whole.substr(0, bytes));
+    if (std::holds_alternative<GoProgram>(analysis)) check_found(analysis);
+  }
+}
+
+TEST_CASE("running processes: this one is no Go program, and one that is not there is none either") {
+  GoProgramFinder finder;
+  CHECK(std::holds_alternative<NoGoProgram>(finder.find(getpid()).analysis));
+  CHECK(std::holds_alternative<NoGoProgram>(finder.find(getpid()).analysis));  // now from what it remembers
+  CHECK(std::holds_alternative<NoGoProgram>(finder.find(0x7ffffff0).analysis));
+}

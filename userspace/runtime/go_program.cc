@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/go_program.h"
+
+#include <elf.h>
+#include <gelf.h>
+#include <malloc.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <fstream>
+#include <string_view>
+
+#include "runtime/go_functions.h"
+#include "runtime/go_version.h"
+#include "runtime/probe_site.h"
+
+namespace weft {
+namespace {
+
+constexpr std::size_t kMaxKnown = 256;
+constexpr std::size_t kMostServiceGoroutines = 64;
+
+constexpr std::string_view kNewproc = "runtime.newproc.func1", kRunqput = "runtime.runqput",
+                           kGoexit = "runtime.goexit1", kRoundTrip = "net/http.(*persistConn).roundTrip",
+                           kTcpWrite = "net.(*TCPConn).Write", kTlsClient = "crypto/tls.(*Conn).clientHandshake",
+                           kTlsServer = "crypto/tls.(*Conn).serverHandshake", kTlsWrite = "crypto/tls.(*Conn).Write",
+                           kTlsRead = "crypto/tls.(*Conn).Read", kMemmove = "runtime.memmove";
+constexpr std::array kNames{kNewproc,   kRunqput,   kGoexit,   kRoundTrip, kTcpWrite,
+                            kTlsClient, kTlsServer, kTlsWrite, kTlsRead,   kMemmove};
+
+// Goroutines of a connection serve whoever comes: readers and writers of net/http and of HTTP/2.
+constexpr std::array<std::string_view, 5> kServicePrefixes{
+    "net/http.(*connReader).startBackgroundRead.", "net/http.(*Transport).dialConn.",
+    "net/http.(*http2Transport).newClientConn.", "net/http.(*http2clientConnPool).",
+    "golang.org/x/net/http2.(*Transport).newClientConn."};
+
+std::optional<GElf_Phdr> first_segment(const ElfFile& file, std::uint32_t type) {
+  std::size_t count = 0;
+  if (elf_getphdrnum(file.elf(), &count) != 0) return std::nullopt;
+  for (std::size_t i = 0; i < count; ++i) {
+    GElf_Phdr segment;
+    if (gelf_getphdr(file.elf(), static_cast<int>(i), &segment) != nullptr && segment.p_type == type) return segment;
+  }
+  return std::nullopt;
+}
+
+// The running goroutine stands in the last word of the thread's storage, for certain when it has only that one.
+bool goroutine_has_the_thread_storage(const ElfFile& file) {
+  const auto storage = first_segment(file, PT_TLS);
+  return !storage || storage->p_memsz == sizeof(std::uint64_t);
+}
+
+// The layout, and whether it is beyond doubt.
+Result<std::pair<GoLayout, bool>> layout_of(const ElfFile& file, const std::string& version) {
+  const auto parsed = parse_go_version(version);
+  if (parsed)
+    if (const auto known = known_go_layout(*parsed)) return std::pair(*known, true);
+  if (const auto dwarf = go_layout_from_dwarf(file)) return std::pair(*dwarf, true);
+  if (!parsed) return fail("it does not say which Go it was built by, and has no debugging information");
+  const NewestGo newest = newest_go_layout();
+  if (parsed->major != 1 || parsed->minor < newest.version.minor)
+    return fail(version + " is not known, and it has no debugging information");
+  return std::pair(newest.layout, false);
+}
+
+std::optional<GoProgram::Tls> tls_of(const ElfFile& file, const std::map<std::string, GoFunction>& functions) {
+  const auto function = [&](std::string_view name) -> std::optional<GoFunction> {
+    const auto found = functions.find(std::string(name));
+    return found == functions.end() ? std::nullopt : std::optional(found->second);
+  };
+  const auto read = function(kTlsRead), write = function(kTlsWrite), move = function(kMemmove);
+  if (!read || !write || !move) return std::nullopt;
+  const auto at_read = call_site(file, *read, move->address), at_write = entry_site(file, *write);
+  const auto slot = first_argument_slot(file, *read);
+  if (!at_read || !at_write || !slot) return std::nullopt;
+  GoProgram::Tls tls;
+  tls.read = *at_read;
+  tls.read_conn = *slot;
+  tls.write = *at_write;
+  tls.write_address = write->address;
+  if (const auto client = function(kTlsClient)) tls.client_handshake = entry_site(file, *client);
+  if (const auto server = function(kTlsServer)) tls.server_handshake = entry_site(file, *server);
+  return tls;
+}
+
+Result<GoProgram> analyse(const ElfFile& file, const ElfSection& buildinfo) {
+  if (!file.is_x86_64()) return fail("only x86-64 programs can be followed");
+  const auto version = read_go_version(file, buildinfo);
+  if (!version) return std::unexpected(version.error());
+  const auto layout = layout_of(file, *version);
+  if (!layout) return std::unexpected(layout.error());
+  const auto functions = find_go_functions(file, kNames, kServicePrefixes);
+  if (!functions) return std::unexpected(functions.error());
+  GoProgram program;
+  program.version = *version;
+  std::tie(program.layout, program.proven) = *layout;
+  program.position_independent = file.position_independent();
+  program.proven = program.proven && goroutine_has_the_thread_storage(file);
+  if (const auto first = first_segment(file, PT_LOAD)) program.first_address = first->p_vaddr & ~std::uint64_t{0xfff};
+  const auto function = [&](std::string_view name) -> const GoFunction* {
+    const auto found = functions->find(std::string(name));
+    return found == functions->end() ? nullptr : &found->second;
+  };
+  const GoFunction *newproc = function(kNewproc), *runqput = function(kRunqput), *goexit = function(kGoexit);
+  if (!newproc || !runqput || !goexit) return fail("its runtime lacks newproc, runqput or goexit1");
+  const auto born = call_site(file, *newproc, runqput->address), ends = entry_site(file, *goexit);
+  if (!born || !ends) return fail("its runtime has no place for a probe in newproc or goexit1");
+  program.goroutine_born = *born;
+  program.goroutine_ends = *ends;
+  const GoFunction* round_trip = function(kRoundTrip);
+  if (round_trip && program.layout.persist_conn_conn != kNoField)
+    program.http_round_trip = entry_site(file, *round_trip);
+  program.tls = tls_of(file, *functions);
+  if (const GoFunction* write = function(kTcpWrite)) program.tcp_write = write->address;
+  for (const auto& [name, found] : *functions) {
+    const bool service = std::ranges::any_of(kServicePrefixes, [&](auto prefix) { return name.starts_with(prefix); });
+    if (service && program.service_goroutines.size() < kMostServiceGoroutines)
+      program.service_goroutines.push_back(found.address);
+  }
+  return program;
+}
+
+}  // namespace
+
+GoAnalysis analyse_go_program(const std::string& path) {
+  const auto file = ElfFile::open(path);
+  if (!file) return NoGoProgram{false, file.error().message};
+  const auto buildinfo = file->section(".go.buildinfo");
+  if (!buildinfo) return NoGoProgram{false, "not a Go program"};
+  auto program = analyse(*file, *buildinfo);
+  if (!program) return NoGoProgram{true, program.error().message};
+  return std::move(*program);
+}
+
+GoAnalysis GoProgramFinder::analysis_of(const std::string& path) {
+  struct stat status{};
+  if (stat(path.c_str(), &status) != 0) return NoGoProgram{false, "its program file cannot be read"};
+  const FileId id{status.st_dev, status.st_ino, status.st_mtim.tv_sec * 1'000'000'000 + status.st_mtim.tv_nsec};
+  const std::scoped_lock lock(mutex_);
+  if (const auto known = known_.find(id); known != known_.end()) return known->second;
+  GoAnalysis analysis = analyse_go_program(path);
+  if (known_.size() >= kMaxKnown) known_.clear();
+  known_[id] = analysis;
+  ::malloc_trim(0);  // debugging information takes much more than what is kept of it
+  return analysis;
+}
+
+GoProgramFinder::Found GoProgramFinder::find(pid_t pid) {
+  const std::string process = proc_root_ + '/' + std::to_string(pid);
+  Found found;
+  found.path = process + "/exe";
+  found.analysis = analysis_of(found.path);
+  const auto* program = std::get_if<GoProgram>(&found.analysis);
+  if (!program || !program->position_independent) return found;
+  // The first mapping of the file itself: "55d0-55d1 r--p 00000000 08:01 1234 /path".
+  struct stat status{};
+  std::ifstream maps(process + "/maps");
+  if (stat(found.path.c_str(), &status) == 0)
+    for (std::string line; std::getline(maps, line);) {
+      const std::size_t fields[] = {line.find(' '), line.find(' ', line.find(' ') + 1)};
+      if (fields[1] == line.npos) continue;
+      const std::size_t device = line.find(' ', fields[1] + 1);
+      const std::size_t inode = device == line.npos ? line.npos : line.find(' ', device + 1);
+      if (inode == line.npos) continue;
+      std::uint64_t number = 0, start = 0, offset = 0;
+      const char* text = line.data();
+      std::from_chars(text + inode + 1, text + line.size(), number);
+      std::from_chars(text, text + line.size(), start, 16);
+      std::from_chars(text + fields[1] + 1, text + line.size(), offset, 16);
+      if (number == status.st_ino && offset == 0) {
+        found.shift = start - program->first_address;
+        return found;
+      }
+    }
+  found.analysis = NoGoProgram{true, "its memory map cannot be read"};
+  return found;
+}
+
+}  // namespace weft

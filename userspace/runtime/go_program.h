@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+// What weft has to know of a Go program to tell its goroutines apart: versions, offsets, places for probes.
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <map>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <tuple>
+#include <variant>
+#include <vector>
+
+#include "base/result.h"
+#include "runtime/go_layout.h"
+
+namespace weft {
+
+struct GoProgram {
+  std::string version;  // "go1.22.5"
+  GoLayout layout;
+  bool proven = true;  // false: a guess, to be borne out by the live program first
+  bool position_independent = false;
+
+  // Offsets in the file, for probes.
+  std::uint64_t goroutine_born = 0;              // the call of runqput in newproc.func1: BX is the new g
+  std::uint64_t goroutine_ends = 0;              // goexit1
+  std::optional<std::uint64_t> http_round_trip;  // (*persistConn).roundTrip: AX is the connection
+
+  // Of (*crypto/tls.Conn), all of them or none: handshakes, Write, and the call of memmove in Read.
+  struct Tls {
+    std::optional<std::uint64_t> client_handshake, server_handshake;  // what the program needs of them
+    std::uint64_t write = 0, read = 0;
+    std::uint32_t read_conn = 0;      // where Read keeps its Conn, from the stack pointer
+    std::uint64_t write_address = 0;  // as linked
+  };
+  std::optional<Tls> tls;
+
+  // Addresses as linked.
+  std::uint64_t first_address = 0;                // of the first loaded segment: mapped minus this is the shift
+  std::uint64_t tcp_write = 0;                    // (*net.TCPConn).Write; 0: not in the program
+  std::vector<std::uint64_t> service_goroutines;  // start addresses of what never works for the request it began in
+};
+
+// Not a Go program, or one that cannot be followed: one sentence.
+struct NoGoProgram {
+  bool is_go = false;
+  std::string reason;
+};
+using GoAnalysis = std::variant<GoProgram, NoGoProgram>;
+
+GoAnalysis analyse_go_program(const std::string& path);
+
+// The analysis for running processes, once for each file. Thread-safe, bounded.
+class GoProgramFinder {
+ public:
+  explicit GoProgramFinder(std::string proc_root = "/proc") : proc_root_(std::move(proc_root)) {}
+  struct Found {
+    GoAnalysis analysis;
+    std::string path;         // PROC/PID/exe: the file, whatever namespace it lies in
+    std::uint64_t shift = 0;  // mapped address minus address as linked
+  };
+  Found find(pid_t pid);
+
+ private:
+  using FileId = std::tuple<std::uint64_t, std::uint64_t, std::int64_t>;
+  GoAnalysis analysis_of(const std::string& path);
+
+  std::string proc_root_;
+  std::mutex mutex_;
+  std::map<FileId, GoAnalysis> known_;
+};
+
+}  // namespace weft

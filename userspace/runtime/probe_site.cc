@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/probe_site.h"
+
+#include <Zydis/Zydis.h>
+
+#include <algorithm>
+#include <vector>
+
+namespace weft {
+namespace {
+
+constexpr std::size_t kPrologue = 64;
+constexpr std::size_t kLongestFunction = 64 * 1024;
+
+struct Code {
+  std::vector<std::byte> bytes;
+  std::uint64_t offset = 0;
+};
+
+std::optional<Code> code_of(const ElfFile& file, const GoFunction& function, std::size_t most) {
+  const auto offset = file.file_offset(function.address);
+  if (!offset || function.bytes == 0) return std::nullopt;
+  Code code;
+  code.offset = *offset;
+  code.bytes.resize(std::min<std::uint64_t>(function.bytes, most));
+  code.bytes.resize(file.read(code.offset, code.bytes));
+  return code;
+}
+
+// Calls `each` with every instruction and its place; stops when that returns true, or at bytes that are no instruction.
+template <typename Each>
+std::optional<std::uint64_t> find(const Code& code, const Each& each) {
+  ZydisDecoder decoder;
+  ZydisDecoderInit(&decoder, ZYDIS_MACHINE_MODE_LONG_64, ZYDIS_STACK_WIDTH_64);
+  for (std::size_t at = 0; at < code.bytes.size();) {
+    ZydisDecodedInstruction instruction;
+    ZydisDecodedOperand operands[ZYDIS_MAX_OPERAND_COUNT];
+    if (!ZYAN_SUCCESS(
+            ZydisDecoderDecodeFull(&decoder, code.bytes.data() + at, code.bytes.size() - at, &instruction, operands)))
+      return std::nullopt;
+    if (each(instruction, operands, at)) return code.offset + at;
+    at += instruction.length;
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+std::optional<std::uint64_t> entry_site(const ElfFile& file, const GoFunction& function) {
+  const auto code = code_of(file, function, kPrologue);
+  if (!code) return std::nullopt;
+  std::optional<std::uint64_t> jump;
+  bool over = false;
+  const auto push =
+      find(*code, [&](const ZydisDecodedInstruction& in, const ZydisDecodedOperand* operands, std::size_t at) {
+        if (over) return false;
+        if (in.mnemonic == ZYDIS_MNEMONIC_PUSH && operands[0].type == ZYDIS_OPERAND_TYPE_REGISTER &&
+            operands[0].reg.value == ZYDIS_REGISTER_RBP)
+          return true;
+        if (in.meta.category == ZYDIS_CATEGORY_COND_BR && !jump) jump = code->offset + at;
+        // Past the check of the stack nothing but the push belongs to the prologue.
+        const bool prologue = in.meta.category == ZYDIS_CATEGORY_COND_BR || in.mnemonic == ZYDIS_MNEMONIC_CMP ||
+                              (in.mnemonic == ZYDIS_MNEMONIC_LEA && !jump) || in.mnemonic == ZYDIS_MNEMONIC_ENDBR64;
+        over = !prologue;
+        return false;
+      });
+  return push ? push : jump;
+}
+
+std::optional<std::uint64_t> call_site(const ElfFile& file, const GoFunction& function, std::uint64_t callee) {
+  const auto code = code_of(file, function, kLongestFunction);
+  if (!code) return std::nullopt;
+  return find(*code, [&](const ZydisDecodedInstruction& in, const ZydisDecodedOperand* operands, std::size_t at) {
+    ZyanU64 target = 0;
+    return in.mnemonic == ZYDIS_MNEMONIC_CALL && operands[0].type == ZYDIS_OPERAND_TYPE_IMMEDIATE &&
+           ZYAN_SUCCESS(ZydisCalcAbsoluteAddress(&in, &operands[0], function.address + at, &target)) &&
+           target == callee;
+  });
+}
+
+std::optional<std::uint32_t> first_argument_slot(const ElfFile& file, const GoFunction& function) {
+  const auto code = code_of(file, function, 4 * kPrologue);
+  if (!code) return std::nullopt;
+  std::optional<std::uint32_t> slot;
+  find(*code, [&](const ZydisDecodedInstruction& in, const ZydisDecodedOperand* operands, std::size_t) {
+    if (in.mnemonic == ZYDIS_MNEMONIC_CALL) return true;
+    if (in.mnemonic != ZYDIS_MNEMONIC_MOV || operands[0].type != ZYDIS_OPERAND_TYPE_MEMORY ||
+        operands[0].mem.base != ZYDIS_REGISTER_RSP || operands[0].mem.index != ZYDIS_REGISTER_NONE ||
+        operands[1].type != ZYDIS_OPERAND_TYPE_REGISTER || operands[1].reg.value != ZYDIS_REGISTER_RAX)
+      return false;
+    slot = static_cast<std::uint32_t>(operands[0].mem.disp.value);
+    return true;
+  });
+  return slot;
+}
+
+}  // namespace weft

@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: Apache-2.0
+// Where in a function a uprobe is cheap: instructions that the kernel emulates (push, call, conditional jumps) cost a
+// tenth of those that it has to single-step.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+
+#include "runtime/elf_file.h"
+#include "runtime/go_functions.h"
+
+namespace weft {
+
+// Offset in the file of the first emulated instruction that runs while the arguments are still in their registers:
+// `push %rbp` of the prologue, or the jump to the stack's growth before it (Go 1.20), which may run twice.
+std::optional<std::uint64_t> entry_site(const ElfFile& file, const GoFunction& function);
+
+// Offset in the file of the first direct call of `callee` within `function`.
+std::optional<std::uint64_t> call_site(const ElfFile& file, const GoFunction& function, std::uint64_t callee);
+
+// Distance from the stack pointer of the place where a function's prologue puts its first argument (RAX) aside.
+std::optional<std::uint32_t> first_argument_slot(const ElfFile& file, const GoFunction& function);
+
+}  // namespace weft
