@@ -17,6 +17,18 @@
 
 namespace weft::test {
 
+// Until /proc says that the process executes a file of this name.
+inline void wait_for_executable(pid_t pid, const std::string& name) {
+  const std::string link = "/proc/" + std::to_string(pid) + "/exe";
+  for (int i = 0; i < 10'000; ++i) {
+    std::array<char, 4096> target;
+    const ssize_t length = readlink(link.c_str(), target.data(), target.size());
+    const std::string path(target.data(), length < 0 ? 0 : static_cast<std::size_t>(length));
+    if (path.ends_with("/" + name)) return;
+    ::poll(nullptr, 0, 1);
+  }
+}
+
 class Child {
  public:
   explicit Child(const std::vector<std::string>& args, const std::vector<std::string>& environment = {}) {
@@ -65,17 +77,7 @@ class Child {
     if (in_ >= 0) close(std::exchange(in_, -1));
     if (std::exchange(running_, false)) waitpid(pid_, nullptr, 0);
   }
-  // Until /proc says that it executes a file of this name.
-  void wait_for_executable(const std::string& name) const {
-    const std::string link = "/proc/" + std::to_string(pid_) + "/exe";
-    for (int i = 0; i < 10'000; ++i) {
-      std::array<char, 4096> target;
-      const ssize_t length = readlink(link.c_str(), target.data(), target.size());
-      const std::string path(target.data(), length < 0 ? 0 : static_cast<std::size_t>(length));
-      if (path.ends_with("/" + name)) return;
-      ::poll(nullptr, 0, 1);
-    }
-  }
+  void wait_for_executable(const std::string& name) const { test::wait_for_executable(pid_, name); }
 
  private:
   pid_t pid_ = 0;

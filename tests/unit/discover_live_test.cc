@@ -37,6 +37,7 @@ TEST_CASE("live: a Python program, its environment, its shell child and its end"
   Child child({"python3", script}, {"OTEL_RESOURCE_ATTRIBUTES=service.version=7,secret=x", "DB_PASSWORD=hunter2"});
   pid_t shell = 0, sleeper = 0;
   REQUIRE(std::sscanf(child.read_line().c_str(), "%d %d", &shell, &sleeper) == 2);
+  wait_for_executable(sleeper, "sleep");  // the shell tells its pid before it has become that
   discoverer.scan();
   CHECK(target.pids() == std::set<pid_t>{child.pid(), shell, sleeper});
   REQUIRE(resources.of(child.pid()) != nullptr);
