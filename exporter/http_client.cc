@@ -118,7 +118,9 @@ struct HttpClient::Impl {
 
   void set_up();
   HeaderList headers(std::string_view content_type, bool compressed) const;
+  void begin();
   CURLcode perform();
+  HttpResponse finish(CURLcode code);
   static std::size_t on_body(char* data, std::size_t size, std::size_t count, void* self);
   static std::size_t on_header(char* data, std::size_t size, std::size_t count, void* self);
 };
@@ -222,12 +224,30 @@ Result<std::unique_ptr<HttpClient>> HttpClient::create(const std::string& url, H
   return std::unique_ptr<HttpClient>(new HttpClient(std::move(impl)));
 }
 
+void HttpClient::Impl::begin() {
+  response = {};
+  header_bytes = 0;
+  cut = false;
+  error_text[0] = '\0';
+}
+
+HttpResponse HttpClient::Impl::finish(CURLcode code) {
+  long status = 0;
+  curl_easy_getinfo(easy.get(), CURLINFO_RESPONSE_CODE, &status);
+  response.status = static_cast<int>(status);
+  response.whole = !cut;
+  if (cancelled) {
+    response.error = "cancelled";
+  } else if (code != CURLE_OK && !cut) {  // a body that is merely too long is an answer
+    response.error = status != 0 && error_word(code) == "reset" ? "incomplete" : error_word(code);
+    response.detail = error_text[0] != '\0' ? error_text : curl_easy_strerror(code);
+  }
+  return std::move(response);
+}
+
 HttpResponse HttpClient::post(std::string_view content_type, std::string_view body) {
   Impl& impl = *impl_;
-  impl.response = {};
-  impl.header_bytes = 0;
-  impl.cut = false;
-  impl.error_text[0] = '\0';
+  impl.begin();
   std::optional<std::string> compressed;
   if (impl.options.gzip) compressed = impl.gzip.compress(body);
   if (compressed) body = *compressed;
@@ -235,17 +255,16 @@ HttpResponse HttpClient::post(std::string_view content_type, std::string_view bo
   curl_easy_setopt(impl.easy.get(), CURLOPT_HTTPHEADER, headers.get());
   curl_easy_setopt(impl.easy.get(), CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(body.size()));
   curl_easy_setopt(impl.easy.get(), CURLOPT_POSTFIELDS, body.data());
-  const CURLcode code = impl.perform();
-  long status = 0;
-  curl_easy_getinfo(impl.easy.get(), CURLINFO_RESPONSE_CODE, &status);
-  impl.response.status = static_cast<int>(status);
-  if (impl.cancelled) {
-    impl.response.error = "cancelled";
-  } else if (code != CURLE_OK && !impl.cut) {  // a body that is merely too long is an answer
-    impl.response.error = status != 0 && error_word(code) == "reset" ? "incomplete" : error_word(code);
-    impl.response.detail = impl.error_text[0] != '\0' ? impl.error_text : curl_easy_strerror(code);
-  }
-  return std::move(impl.response);
+  return impl.finish(impl.perform());
+}
+
+HttpResponse HttpClient::get(const std::string& url) {
+  Impl& impl = *impl_;
+  impl.begin();
+  curl_easy_setopt(impl.easy.get(), CURLOPT_HTTPHEADER, nullptr);
+  curl_easy_setopt(impl.easy.get(), CURLOPT_HTTPGET, 1L);
+  curl_easy_setopt(impl.easy.get(), CURLOPT_URL, url.c_str());
+  return impl.finish(impl.perform());
 }
 
 void HttpClient::cancel() {

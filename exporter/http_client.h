@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// POST over one kept-alive connection: a thin owner of libcurl handles.
+// POST and GET over one kept-alive connection: a thin owner of libcurl handles.
 #pragma once
 
 #include <chrono>
@@ -36,7 +36,8 @@ struct HttpResponse {
                        // incomplete, cancelled, protocol
   std::string detail;  // for the log
   std::string content_type;
-  std::string body;  // at most max_response_bytes
+  std::string body;   // at most max_response_bytes
+  bool whole = true;  // false: the body was longer
   std::optional<std::chrono::milliseconds> retry_after;
 };
 
@@ -50,6 +51,7 @@ class HttpClient {
   HttpClient& operator=(const HttpClient&) = delete;
 
   HttpResponse post(std::string_view content_type, std::string_view body);
+  HttpResponse get(const std::string& url);  // of the same server, or the connection is of no use
   // From any thread; for good: the running request and all later ones end with "cancelled".
   void cancel();
 
