@@ -22,19 +22,29 @@ RoutesTable::Route& RoutesTable::route_of(const Span& span) {
   return routes_[Key{kOther, "", "", kOther}];
 }
 
-void RoutesTable::offer(const SpanPtr& span) {
-  if (span->kind != SpanKind::server && span->kind != SpanKind::consumer) return;
+RoutesTable::~RoutesTable() = default;
+
+RoutesTable::Route* RoutesTable::row_of(const Span& like) {
+  if (like.kind != SpanKind::server && like.kind != SpanKind::consumer) return nullptr;
+  const std::lock_guard lock(mutex_);
+  return &route_of(like);
+}
+
+void RoutesTable::add(Route& row, std::uint64_t duration_ns, bool error) {
   const std::uint64_t number = clock_.monotonic_ns() / kSlotNs;
-  std::lock_guard lock(mutex_);
-  Route& route = route_of(*span);
-  ++route.total;
-  auto& slot = route.slots[number % kSlots];
+  const std::lock_guard lock(mutex_);
+  ++row.total;
+  auto& slot = row.slots[number % kSlots];
   if (!slot || slot->number != number) {
     slot = std::make_unique<Slot>();
     slot->number = number;
   }
-  slot->latency.add(span->end_unix_ns - span->start_unix_ns);
-  if (span->status == StatusCode::error) ++slot->errors;
+  slot->latency.add(duration_ns);
+  if (error) ++slot->errors;
+}
+
+void RoutesTable::offer(const SpanPtr& span) {
+  if (Route* row = row_of(*span)) add(*row, span->end_unix_ns - span->start_unix_ns, span->status == StatusCode::error);
 }
 
 RouteRow RoutesTable::row(const Key& key, const Route& route, std::uint64_t now_ns) const {

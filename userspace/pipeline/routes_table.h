@@ -32,12 +32,20 @@ struct RouteRow {
   std::uint64_t p99_ns = 0;
 };
 
-// Takes server and consumer spans; the others are not a route of their service.
+// Takes server and consumer spans, sampled or not; the others are not a route of their service.
 class RoutesTable final : public SpanSink {
  public:
   explicit RoutesTable(const Clock& clock, std::size_t max_routes = 256);
+  ~RoutesTable() override;
 
   void offer(const SpanPtr& span) override;
+
+  // For requests without a span of their own: the row of all that look like this one, looked up once. Null: it has
+  // none. Valid as long as the table.
+  struct Route;
+  Route* row_of(const Span& like);
+  void add(Route& row, std::uint64_t duration_ns, bool error);
+
   std::vector<RouteRow> rows() const;  // busiest first; rows without a request in the window last
 
   static constexpr std::uint64_t kSlotNs = 15'000'000'000;
@@ -50,10 +58,6 @@ class RoutesTable final : public SpanSink {
     std::uint64_t errors = 0;
     LatencyHistogram latency;
   };
-  struct Route {
-    std::uint64_t total = 0;
-    std::array<std::unique_ptr<Slot>, kSlots> slots;  // made when first used
-  };
 
   Route& route_of(const Span& span);
   RouteRow row(const Key& key, const Route& route, std::uint64_t now_ns) const;
@@ -62,7 +66,12 @@ class RoutesTable final : public SpanSink {
   const std::size_t max_routes_;
   const std::uint64_t started_ns_;
   mutable std::mutex mutex_;
-  std::map<Key, Route> routes_;
+  std::map<Key, Route> routes_;  // none is ever taken out
+};
+
+struct RoutesTable::Route {
+  std::uint64_t total = 0;
+  std::array<std::unique_ptr<Slot>, kSlots> slots;  // made when first used
 };
 
 }  // namespace weft
