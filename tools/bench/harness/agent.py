@@ -55,7 +55,7 @@ class UnixConnection(http.client.HTTPConnection):
 class Weftd(Program):
     """weftd as a user starts it, with default configuration but for the places it listens on. No exporter is set."""
 
-    def __init__(self, build, *arguments, pids=(), cores=SECOND, cgroup=None, policy="{}"):
+    def __init__(self, build, *arguments, pids=(), cores=SECOND, cgroup=None, policy="{}", more_config=""):
         self.files = tempfile.TemporaryDirectory(prefix="weft-bench-")
         files = pathlib.Path(self.files.name)
         self.pids = set(pids)
@@ -64,7 +64,7 @@ class Weftd(Program):
         config = files / "weft.yaml"
         self.policy = files / "baggage.yaml"
         config.write_text(f"control: {{socket: {self.socket}}}\nbaggage: {{policy: {self.policy}}}\n"
-                          f"exporters: {{prometheus: {{listen: '127.0.0.1:{self.port}'}}}}\n")
+                          f"exporters: {{prometheus: {{listen: '127.0.0.1:{self.port}'}}}}\n{more_config}")
         self.policy.write_text(policy)
         chosen = [part for pid in pids for part in ("--pid", pid)]
         super().__init__(build / "weftd", "--config", config, "--log-level", "error", *chosen, *arguments,
