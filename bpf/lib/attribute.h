@@ -27,6 +27,7 @@ static __always_inline void parent_is(struct scratch *s, const struct exchange *
 	__builtin_memcpy(s->parent.trace_id, e->ids.trace_id, 16);
 	__builtin_memcpy(s->parent.span_id, e->ids.span_id, 8);
 	s->parent.flags = e->flags;
+	s->parent.report = e->report;
 	s->parent.tracestate_bytes = e->tracestate_bytes;
 	s->parent.baggage_bytes = e->baggage_bytes;
 }

@@ -7,6 +7,7 @@
 #include "lib/mask.h"
 #include "maps/partial_heads.h"
 #include "maps/ring.h"
+#include "maps/unsampled.h"
 
 /* False: too many wait for their responses already; their ends will not be seen. */
 static __always_inline bool pending_has_room(struct connection *c, const struct scratch *s)
@@ -22,7 +23,7 @@ static __always_inline bool pending_has_room(struct connection *c, const struct 
 
 /* Takes note of a request that waits for its response: from now on it may be ended by whoever ends the connection. */
 static __always_inline bool pending_push(struct connection *c, struct scratch *s, __u64 exchange_id, __u8 method,
-					 bool ends_protocol, bool anonymous)
+					 bool ends_protocol, bool anonymous, bool unsampled)
 {
 	struct pending *pending;
 
@@ -37,6 +38,7 @@ static __always_inline bool pending_push(struct connection *c, struct scratch *s
 	pending->method = method;
 	pending->ends_protocol = ends_protocol;
 	pending->anonymous = anonymous;
+	pending->unsampled = unsampled;
 	__sync_fetch_and_add(&c->pending_end, 1); /* only now may the response side see it */
 	return true;
 }
@@ -89,6 +91,34 @@ static __always_inline void emit_request(const struct connection *c, struct scra
 	e->text_bytes = text;
 	e->baggage_bytes = more;
 	ring_put(&e->header, sizeof(*e) + text + more);
+}
+
+/*
+ * Takes a short note of the request in s->text, to be reported when it is over; its text is the first `text` bytes of
+ * the head, 0 = it would not fit. False: report it in full.
+ */
+static __always_inline bool unsampled_begin(const struct connection *c, struct scratch *s, __u64 exchange_id,
+					    __u32 text, bool root)
+{
+	struct unsampled *u;
+	__u64 bytes = text;
+
+	WIRE_OPAQUE(bytes);
+	if (bytes == 0 || bytes > UNSAMPLED_TEXT_MAX)
+		return false;
+	u = unsampled_claim(exchange_id);
+	if (!u)
+		return false;
+	u->event.start_ns = s->now_ns;
+	u->event.tgid = s->pid_tgid >> 32;
+	u->event.role = c->role;
+	u->event.protocol = c->protocol;
+	u->event.facts = (s->facts & 0x7f) | (root ? UNSAMPLED_ROOT : 0);
+	u->event.peer_port = c->peer_port;
+	__builtin_memcpy(u->event.peer_address, c->peer_address, 16);
+	u->event.text_bytes = bytes;
+	bpf_probe_read_kernel(u->text, bytes, s->text.bytes);
+	return true;
 }
 
 /* s->value_sum becomes that of the value in `range`. False: too long to be recognised again. */
@@ -204,7 +234,9 @@ WIRE_GLOBAL int pending_finish(struct connection *c, struct scratch *s, __u32 en
 		else
 			exchange_end(s, id, next, next_tid);
 	}
-	if (id) {
+	if (id && pending->unsampled) {
+		unsampled_end(id, s->now_ns, end, c->answer_begun ? c->status : 0);
+	} else if (id) {
 		e = &s->event.response;
 		e->header.type = EVENT_RESPONSE;
 		e->header.flags = 0;
@@ -247,6 +279,14 @@ static __always_inline void emit_lost(struct connection *c, struct scratch *s, _
 	e->end = END_LOST;
 	e->role = c->role;
 	ring_put(&e->header, sizeof(*e));
+}
+
+static __always_inline void exchange_lost(struct connection *c, struct scratch *s, __u64 exchange_id, bool unsampled)
+{
+	if (unsampled)
+		unsampled_end(exchange_id, s->now_ns, END_LOST, 0);
+	else
+		emit_lost(c, s, exchange_id);
 }
 
 struct finish_run {

@@ -17,7 +17,7 @@ struct parent {
 	__u8 trace_id[16];
 	__u8 span_id[8];
 	__u8 flags;
-	__u8 reserved;
+	__u8 report; /* as in struct exchange */
 	__u16 tracestate_bytes;
 	__u16 baggage_bytes;
 	__u16 reserved2;
@@ -43,7 +43,7 @@ struct pending {
 	__u8 method;	    /* enum http1_method */
 	__u8 ends_protocol; /* Upgrade or CONNECT */
 	__u8 anonymous;	    /* server: nobody can refer to it, so it is not in `exchanges` */
-	__u8 reserved;
+	__u8 unsampled;	    /* reported in short at its end: see maps/unsampled.h */
 };
 
 #define PENDING_MAX 8u /* a power of two */

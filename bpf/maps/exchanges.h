@@ -31,7 +31,8 @@ struct exchange {
 	__u8 indexed;
 	__u16 tracestate_bytes;
 	__u16 baggage_bytes;
-	__u16 reserved;
+	__u8 report; /* its client exchanges are reported in full, sampled or not */
+	__u8 reserved;
 	__u64 received;	  /* text_sum of the context value as received; see INDEXED_VALUE */
 	__u32 generation; /* of the tracing of the process */
 	__u32 claimed;
@@ -139,6 +140,7 @@ static __always_inline void exchange_publish(const struct exchange *from)
 	e->indexed = from->indexed;
 	e->tracestate_bytes = from->tracestate_bytes;
 	e->baggage_bytes = from->baggage_bytes;
+	e->report = from->report;
 	e->received = from->received;
 	e->generation = from->generation;
 	e->id_again = from->id;

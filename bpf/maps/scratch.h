@@ -10,6 +10,7 @@
 #include "maps/carried.h"
 #include "wire/formats.h"
 #include "wire/policy_run.h"
+#include "wire/sampling.h"
 #include "wire/settings.h"
 #include "wire/traceparent.h"
 #include "wire/tracestate.h"
@@ -139,6 +140,7 @@ struct scratch {
 	struct rewrite rewrite;
 	struct text_lines lines; /* baggage to be judged */
 	struct uber_work uber_work;
+	struct sampling_work sampling;
 	struct tracestate_work tracestate_work;
 	struct tracestate_text tracestate;
 	struct policy_run policy;

@@ -14,9 +14,11 @@ int set_process(struct process_change_args *args)
 	if (p) {
 		p->flags = args->flags;
 		p->policy_service = args->policy_service;
+		p->sampling_service = args->sampling_service;
 	} else {
 		fresh.flags = args->flags;
 		fresh.policy_service = args->policy_service;
+		fresh.sampling_service = args->sampling_service;
 		fresh.generation = args->generation;
 		failed = process_add(args->tgid, &fresh) != 0;
 	}

@@ -35,6 +35,7 @@ int BPF_PROG(on_fork, struct task_struct *parent, struct task_struct *child)
 	fresh.flags = p->flags;
 	fresh.generation = p->generation;
 	fresh.policy_service = p->policy_service;
+	fresh.sampling_service = p->sampling_service;
 	if (process_add(tgid, &fresh)) {
 		count_fault(PROGRAM_PROCESS, FAULT_MAP_FULL);
 		return 0;

@@ -136,3 +136,14 @@ int on_context_format(void *ctx)
 		jaeger_format(d->formatted, d->ids.trace_id, d->ids.parent_id, d->ids.flags);
 	return 0;
 }
+
+SEC("syscall")
+int on_sampling(void *ctx)
+{
+	struct wire_door *d = opened();
+
+	if (!d)
+		return 1;
+	sampling_search(&d->text, &d->sampling_table, d->sampling_table.services[0].first, &d->sampling);
+	return 0;
+}

@@ -7,6 +7,7 @@
 #include "wire/http1.h"
 #include "wire/policy.h"
 #include "wire/policy_gather.h"
+#include "wire/sampling.h"
 #include "wire/traceparent.h"
 #include "wire/tracestate.h"
 
@@ -29,6 +30,8 @@ struct wire_door {
 	struct policy_run policy;
 	struct policy_counters counters;
 	struct policy_set set;
+	struct sampling_work sampling; /* in and out */
+	struct sampling_table sampling_table;
 };
 
 #endif

@@ -13,10 +13,11 @@
 #include "wire/port.h"
 
 enum event_type {
-	EVENT_REQUEST = 1,  /* struct request_event + head text + baggage */
-	EVENT_RESPONSE = 2, /* struct response_event + head text */
-	EVENT_PROCESS = 3,  /* struct process_event */
-	EVENT_SOCKET = 4,   /* struct socket_event: the agent has to do something about a socket */
+	EVENT_REQUEST = 1,   /* struct request_event + head text + baggage */
+	EVENT_RESPONSE = 2,  /* struct response_event + head text */
+	EVENT_PROCESS = 3,   /* struct process_event */
+	EVENT_SOCKET = 4,    /* struct socket_event: the agent has to do something about a socket */
+	EVENT_UNSAMPLED = 5, /* struct unsampled_event + text: a whole exchange, for metrics alone */
 };
 
 /* Who sent the request on this connection. */
@@ -165,6 +166,28 @@ struct response_event {
 	__u32 text_bytes; /* response head text that follows; 0 unless capture.headers asks for it */
 };
 WIRE_ASSERT(sizeof(struct response_event) == 72, "response_event layout");
+
+/*
+ * An exchange that is not sampled is over (header.time_ns): what metrics need of it, in one small event. Whatever does
+ * not fit is reported by the two events above instead. Text: the request line up to the target's end, its query cut
+ * where it had to be; for a client the whole line and the Host line after it.
+ */
+#define UNSAMPLED_TEXT_MAX 192u
+#define UNSAMPLED_ROOT (1u << 7) /* in `facts`, beside REQUEST_*: a trace began here */
+struct unsampled_event {
+	struct event_header header;
+	__u64 start_ns;
+	__u32 tgid;
+	__u16 status; /* 0: none seen */
+	__u8 end;     /* enum end_reason */
+	__u8 role;
+	__u8 protocol;
+	__u8 facts; /* REQUEST_*, UNSAMPLED_ROOT */
+	__u16 peer_port;
+	__u32 text_bytes;
+	__u8 peer_address[16];
+};
+WIRE_ASSERT(sizeof(struct unsampled_event) == 56, "unsampled_event layout");
 
 enum process_change {
 	PROCESS_FORK = 1,

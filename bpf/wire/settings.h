@@ -49,11 +49,11 @@ struct process_entry {
 	__u32 generation; /* of this tracing of the process; sockets seen under another one start afresh */
 	__u32 findings;
 	__u32 good_births;
-	__s64 live;	      /* server exchanges not yet over */
-	__s64 blind;	      /* connections on which requests may be served that are not followed */
-	__u64 connections;    /* sockets first seen since tracing began */
-	__u32 policy_service; /* its row of policy_services */
-	__u32 reserved;
+	__s64 live;		/* server exchanges not yet over */
+	__s64 blind;		/* connections on which requests may be served that are not followed */
+	__u64 connections;	/* sockets first seen since tracing began */
+	__u32 policy_service;	/* its row of policy_services: for its name, namespace and environment together */
+	__u32 sampling_service; /* its place in the sampling table: for its name alone */
 };
 WIRE_ASSERT(sizeof(struct process_entry) == 48, "process_entry layout");
 
@@ -63,6 +63,7 @@ struct process_change_args {
 	__u32 flags;
 	__u32 generation; /* used when the entry is new */
 	__u32 policy_service;
+	__u32 sampling_service;
 	__u32 result; /* out: 0, or 1 when the map is full */
 };
 

@@ -46,7 +46,7 @@ _weft() {
         check | apply | shadow)
           [[ $current == -* ]] || { COMPREPLY=($(compgen -f -- "$current")); return; } ;;
       esac ;;
-    sampling) options+=" show set" ;;
+    sampling) options+=" show set -o --output --socket --service" ;;
     completion) options+=" bash zsh fish" ;;
   esac
   case $command in

@@ -80,6 +80,32 @@ void add_policy(Families& out, const AgentSnapshot& snapshot) {
   out.push_back(std::move(changes));
 }
 
+void add_counts(Families& out, std::string name, std::string help, const std::map<std::string, std::uint64_t>& counts,
+                std::string_view label) {
+  auto family = counter_family(std::move(name), std::move(help));
+  for (const auto& [value, count] : counts) add_counter(family, {{label, value}}, number(count));
+  out.push_back(std::move(family));
+}
+
+void add_sampling(Families& out, const AgentSnapshot::Sampling& sampling) {
+  auto ratio = gauge_family("weft_sampling_ratio", "Ratio of a service's new traces that no rule names.");
+  for (const auto& [service, value] : sampling.ratios) add_gauge(ratio, {{"service", service}}, value);
+  out.push_back(std::move(ratio));
+  auto raised = gauge_family("weft_sampling_raised_routes", "Routes whose ratio is raised for errors or latency.");
+  add_gauge(raised, {}, number(sampling.raised_routes));
+  out.push_back(std::move(raised));
+  add_counts(out, "weft_sampling_kept_traces_total", "Unsampled traces that were kept, by rule.", sampling.kept,
+             "rule");
+  add_counts(out, "weft_sampling_not_kept_traces_total", "Unsampled traces that waited in vain, by reason.",
+             sampling.not_kept, "reason");
+  if (!sampling.remote) return;
+  add_counts(out, "weft_sampling_remote_answers_total", "What the sampling server answered, by result.",
+             {{"ok", sampling.answers}, {"failed", sampling.failures}}, "result");
+  auto last = gauge_family("weft_sampling_remote_last_answer_timestamp_seconds", "When it last answered.");
+  add_gauge(last, {}, sampling.last_answer_unix_seconds);
+  out.push_back(std::move(last));
+}
+
 }  // namespace
 
 std::vector<prometheus::MetricFamily> AgentMetrics::Collect() const {
@@ -104,6 +130,7 @@ std::vector<prometheus::MetricFamily> AgentMetrics::Collect() const {
   auto probes = gauge_family("weft_attached_probes", "Kernel programs attached.");
   add_gauge(probes, {}, number(snapshot.attached_probes));
   out.push_back(std::move(probes));
+  add_sampling(out, snapshot.sampling);
   std::erase_if(out, [](const prometheus::MetricFamily& family) { return family.metric.empty(); });
   return out;
 }

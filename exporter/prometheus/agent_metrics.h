@@ -47,6 +47,15 @@ struct AgentSnapshot {
   std::map<std::string, std::uint64_t> processes;  // by state: traced, seen, refused, instrumented
   std::map<Pair, std::uint64_t> losses;            // (stage, reason): weft_losses_total, user-space drops
   std::uint64_t attached_probes = 0;               // weft_attached_probes
+  struct Sampling {
+    std::map<std::string, double> ratios;           // by service
+    std::map<std::string, std::uint64_t> kept;      // traces by keep rule
+    std::map<std::string, std::uint64_t> not_kept;  // by reason
+    std::uint64_t raised_routes = 0;
+    bool remote = false;
+    std::uint64_t answers = 0, failures = 0;
+    double last_answer_unix_seconds = 0;
+  } sampling;
 };
 
 class AgentMetrics final : public prometheus::Collectable {

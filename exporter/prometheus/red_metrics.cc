@@ -68,6 +68,25 @@ double health_ratio(std::uint64_t received, std::uint64_t dropped) {
   return dropped >= received ? 0 : 1 - static_cast<double>(dropped) / static_cast<double>(received);
 }
 
+// The label values of a span; false: it is not HTTP.
+bool make_key(const Span& span, bool client, std::string& key) {
+  const std::size_t count = client ? label_attributes.size() : server_attributes;
+  std::array<const AttributeValue*, label_attributes.size()> values{};
+  for (const auto& [name, value] : span.attributes.items)
+    for (std::size_t i = 0; i < count; i++)
+      if (name == label_attributes[i]) {
+        values[i] = &value;
+        break;
+      }
+  if (values[0] == nullptr) return false;
+  key.clear();
+  append_text(key, service_of(span));
+  key += '\0';
+  append_value(key, span.resource ? span.resource->attributes.find("service.namespace") : nullptr);
+  for (std::size_t i = 0; i < count; i++) append_value(key, values[i]);
+  return true;
+}
+
 }  // namespace
 
 RedMetrics::RedMetrics(RedOptions options)
@@ -82,26 +101,33 @@ void RedMetrics::observe(const Span& span) {
   if (span.kind == SpanKind::server) observe_request(span, server_, false);
   if (span.kind == SpanKind::client) observe_request(span, client_, true);
   if (!is_entry(span)) return;
-  health_of(service_of(span)).received++;
+  Health& health = health_of(service_of(span));
+  health.received++;
+  health.unsampled += !(span.flags & 1);
   if (!span.baggage.empty()) count_baggage(span);
 }
 
 void RedMetrics::observe_request(const Span& span, HistogramTable& table, bool client) {
-  const std::size_t count = client ? label_attributes.size() : server_attributes;
-  std::array<const AttributeValue*, label_attributes.size()> values{};
-  for (const auto& [name, value] : span.attributes.items)
-    for (std::size_t i = 0; i < count; i++)
-      if (name == label_attributes[i]) {
-        values[i] = &value;
-        break;
-      }
-  if (values[0] == nullptr) return;  // not HTTP
-  key_.clear();
-  append_text(key_, service_of(span));
-  key_ += '\0';
-  append_value(key_, span.resource ? span.resource->attributes.find("service.namespace") : nullptr);
-  for (std::size_t i = 0; i < count; i++) append_value(key_, values[i]);
-  table.observe(key_, seconds_of(span));
+  if (make_key(span, client, key_)) table.observe(key_, seconds_of(span));
+}
+
+RedMetrics::Request RedMetrics::request_of(const Span& span) {
+  Request request;
+  request.client = span.kind == SpanKind::client;
+  request.entry = is_entry(span);
+  request.service = service_of(span);
+  if (request.client || span.kind == SpanKind::server) request.counted = make_key(span, request.client, request.key);
+  return request;
+}
+
+void RedMetrics::observe_unsampled(const Request& request, std::uint64_t duration_ns) {
+  const std::lock_guard lock(mutex_);
+  if (request.counted)
+    (request.client ? client_ : server_).observe(request.key, static_cast<double>(duration_ns) / 1e9);
+  if (!request.entry) return;
+  Health& health = health_of(request.service);
+  health.received++;
+  health.unsampled++;
 }
 
 RedMetrics::Health& RedMetrics::health_of(std::string_view service) {
@@ -166,6 +192,8 @@ std::vector<prometheus::MetricFamily> RedMetrics::Collect() const {
 
   auto received = counter_family("otel_traces_received_total", "Traces that entered a service.");
   auto dropped = counter_family("otel_traces_dropped_total", "Traces of a service that were lost, by reason.");
+  auto decisions =
+      counter_family("weft_sampling_decisions_total", "Requests that entered a service, by head decision.");
   auto ratio = gauge_family("otel_traces_health_ratio", "Share of a service's traces that were not lost.");
   for (const auto& [service, numbers] : health) {
     std::uint64_t lost = 0;
@@ -174,6 +202,9 @@ std::vector<prometheus::MetricFamily> RedMetrics::Collect() const {
       add_counter(dropped, {{"service", service}, {"reason", reason}}, static_cast<double>(count));
     }
     add_counter(received, {{"service", service}}, static_cast<double>(numbers.received));
+    add_counter(decisions, {{"service", service}, {"decision", "sampled"}},
+                static_cast<double>(numbers.received - numbers.unsampled));
+    add_counter(decisions, {{"service", service}, {"decision", "unsampled"}}, static_cast<double>(numbers.unsampled));
     add_gauge(ratio, {{"service", service}}, health_ratio(numbers.received, lost));
   }
   auto baggage = counter_family("baggage_key_distribution_count", "Requests that carried a baggage key.");
@@ -185,7 +216,7 @@ std::vector<prometheus::MetricFamily> RedMetrics::Collect() const {
   auto overflow = counter_family("weft_metric_series_overflow_total", "Requests counted as ~other for want of series.");
   add_counter(overflow, {{"metric", server_.name()}}, static_cast<double>(server.overflowed));
   add_counter(overflow, {{"metric", client_.name()}}, static_cast<double>(client.overflowed));
-  return {server_.family(server), client_.family(client), received, dropped, ratio, baggage, overflow};
+  return {server_.family(server), client_.family(client), received, dropped, decisions, ratio, baggage, overflow};
 }
 
 }  // namespace weft

@@ -5,6 +5,7 @@
 #include <prometheus/collectable.h>
 
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <map>
 #include <mutex>
@@ -32,6 +33,17 @@ class RedMetrics final : public SpanSink, public prometheus::Collectable {
   void offer(const SpanPtr& span) override { observe(*span); }
   // Also for spans that are not exported (unsampled, ignored routes).
   void observe(const Span& span);
+  // What a span is counted as. Of spans that look alike it is made once.
+  struct Request {
+    bool counted = false;  // an HTTP request of a server or a client
+    bool client = false;
+    bool entry = false;
+    std::string key;  // its label values
+    std::string service;
+  };
+  static Request request_of(const Span& span);
+  // A request that was not sampled and has no span.
+  void observe_unsampled(const Request& request, std::uint64_t duration_ns);
   // A span that did not reach an exporter's peer or never came to be. Trace health counts entry spans (server,
   // consumer, or without a parent), so that a trace counts once for each service it passes.
   void dropped(const Span& span, std::string_view reason);
@@ -46,6 +58,7 @@ class RedMetrics final : public SpanSink, public prometheus::Collectable {
  private:
   struct Health {
     std::uint64_t received = 0;
+    std::uint64_t unsampled = 0;                                // of these
     std::map<std::string, std::uint64_t, std::less<>> dropped;  // reasons are ours: few
   };
   using Counts = std::map<std::string, std::uint64_t, std::less<>>;

@@ -55,11 +55,14 @@ Scene::Scene(const KernelOptions& options) : front_(listen_on_loopback()), back_
   auto agent = TestAgent::start(options, true);
   REQUIRE_MESSAGE(agent.has_value(), (agent ? "" : agent.error().message));
   agent_ = std::move(*agent);
+  REQUIRE(agent_->sample(0).has_value());
   child_ = std::make_unique<ForkedChild>([this]() -> std::string { serve(front_.fd.get(), back_.port); });
   const auto traced = agent_->trace(child_->pid());
   REQUIRE_MESSAGE(traced.has_value(), (traced ? "" : traced.error().message));
   child_->go();
 }
+
+void Scene::sample_nothing_new() { REQUIRE(agent_->sample(SAMPLING_NEVER).has_value()); }
 
 SeenRequest Scene::last(unsigned role) {
   const std::string target = fmt::format("/{}/{}", role == ROLE_SERVER ? "in" : "out", number_);

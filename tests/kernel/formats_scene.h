@@ -31,6 +31,8 @@ class Scene {
   // `incoming`: header lines of the request to the front. `pieces`: what the front then sends, one send each.
   Seen exchange(const std::vector<std::string>& incoming, const std::vector<std::string>& pieces);
   // Two requests at once from two clients; the second one's call is made while the first waits.
+  // Of traces that begin here, and of those whose caller leaves it open.
+  void sample_nothing_new();
   std::string summary() { return agent_->summary(); }
   KernelCounters counters() { return agent_->counters(); }
 

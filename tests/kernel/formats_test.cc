@@ -172,6 +172,31 @@ TEST_CASE("every format in, every format out") {
   }
 }
 
+TEST_CASE("a caller's decision holds; one that it leaves open or does not send is made here") {
+  Scene scene(options({tracecontext}));
+  scene.sample_nothing_new();
+  const std::string ids = kTrace + "-" + kSpan;
+  const Incoming cases[] = {
+      {"nothing", {}, "", kNone, false},
+      {"tracecontext", {"traceparent: 00-" + ids + "-01"}, kTrace, kSpan, true},
+      {"tracecontext, not sampled", {"traceparent: 00-" + ids + "-00"}, kTrace, kSpan, false},
+      {"b3", {"b3: " + ids + "-1"}, kTrace, kSpan, true},
+      {"b3, open", {"b3: " + ids}, kTrace, kSpan, false},
+      {"b3, accept", {"b3: 1"}, "", kNone, true},
+      {"b3, deny", {"b3: 0"}, "", kNone, false},
+      {"xtraceid", {"X-Trace-ID: " + kTrace, "X-Parent-ID: " + kSpan}, kTrace, kSpan, false},
+  };
+  for (const Incoming& in : cases) {
+    CAPTURE(in.name);
+    const Seen seen = scene.exchange(in.lines, {head({})});
+    if (!in.trace.empty()) CHECK(seen.server.trace_id == in.trace);
+    CHECK(seen.server.parent_span_id == in.parent);
+    CHECK((seen.server.flags & 1) == in.sampled);
+    check_child(seen);
+    CHECK(seen.arrived == head({"traceparent: " + traceparent(seen.client)}));
+  }
+}
+
 TEST_CASE("a forwarded value that has to grow") {
   Scene scene(options({b3, b3multi}));
   // A decision without ids that came in beside a context, and is an inject format: its ids are missing.

@@ -26,3 +26,5 @@ target_compile_definitions(wire_door_http1_test PRIVATE
   WEFT_CORPUS_DIR="${CMAKE_SOURCE_DIR}/tests/fuzz/corpus/http1")
 weft_test(wire_door_context_test LABELS kernel core SOURCES wire_door_context_test.cc
   ${CMAKE_SOURCE_DIR}/tests/support/context_cases.cc DEPENDS weft_test_wire_door)
+weft_test(wire_door_sampling_test LABELS kernel core SOURCES wire_door_sampling_test.cc
+  DEPENDS weft_test_wire_door weft_sampling)

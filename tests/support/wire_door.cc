@@ -56,6 +56,7 @@ void KernelDoor::http1() { run(programs_->progs.on_http1); }
 void KernelDoor::carriers() { run(programs_->progs.on_carriers); }
 void KernelDoor::context() { run(programs_->progs.on_context); }
 void KernelDoor::context_format() { run(programs_->progs.on_context_format); }
+void KernelDoor::sampling() { run(programs_->progs.on_sampling); }
 
 double KernelDoor::policy_ns(int repeat) {
   char packet[64] = {};

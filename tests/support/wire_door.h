@@ -28,6 +28,7 @@ class KernelDoor {
   void carriers();
   void context();
   void context_format();
+  void sampling();
 
   // Instructions that the verifier walked, a line for each program.
   std::string verified() const;

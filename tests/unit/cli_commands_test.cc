@@ -5,6 +5,7 @@
 
 #include <fstream>
 #include <nlohmann/json.hpp>
+#include <regex>
 #include <sstream>
 #include <thread>
 
@@ -298,4 +299,24 @@ TEST_CASE("weft: --socket before and after the command, and it wins over the var
   CHECK(run_weft({"--socket", daemon.socket, "status"}, "/nowhere").exit_code == 0);
   CHECK(run_weft({"status", "--socket", daemon.socket}, "/nowhere").exit_code == 0);
   CHECK(run_weft({"status"}, "/nowhere").exit_code == 3);
+}
+
+TEST_CASE("weft sampling: shows what holds and why, sets a ratio") {
+  FakeDaemon daemon;
+  const auto table = ask(daemon, {"sampling", "show"});
+  CHECK(table.exit_code == 0);
+  CHECK(has(table.out, "sampler parentbased_traceidratio (what a caller decided holds)"));
+  CHECK(std::regex_search(table.out, std::regex(R"(orders +GET +/health\* +0 +rule 1)")));
+  CHECK(has(table.out, "0.5, 3/s at most  jaeger_remote"));
+  CHECK(has(table.out, "kept besides: 7 error; not kept: none; waiting: 0"));
+  CHECK(has(table.out, "sampling server http://jaeger:5778: 4 answers, 0 failures; last: status 500"));
+  CHECK(has(ask(daemon, {"sampling", "set", "0.25"}).out, "set by hand"));
+  CHECK(daemon.agent.ratio == 0.25);
+  CHECK(ask(daemon, {"sampling", "set", "default", "--service", "orders"}).exit_code == 0);
+  CHECK_FALSE(daemon.agent.ratio);
+  CHECK(daemon.agent.actions == std::vector<std::string>{"sampling ", "sampling orders"});
+  CHECK(json::parse(ask(daemon, {"sampling", "set", "1", "-o", "json"}).out)["ratio"] == 1);
+  const auto refused = ask(daemon, {"sampling", "set", "1", "--service", "nobody"});
+  CHECK(refused.exit_code == 1);
+  CHECK(refused.err == "weft: refused\n");
 }

@@ -89,8 +89,11 @@ TEST_CASE("weft: every level has help with an example") {
   CHECK(run_weft({"--version"}).out.starts_with("weft "));
 }
 
-TEST_CASE("weft: what is not in this version says so, with exit code 2") {
-  CHECK(run_weft({"sampling", "set", "0.5"}).err == "weft: sampling: not in this version\n");
+TEST_CASE("weft sampling set: a ratio, or default") {
+  for (const char* wrong : {"1.5", "-1", "many", "0.5x", ""})
+    CHECK(run_weft({"sampling", "set", wrong}).exit_code == 2);
+  CHECK(run_weft({"sampling", "set"}).exit_code == 2);
+  CHECK(run_weft({"sampling"}).exit_code == 2);
 }
 
 TEST_CASE("completion: every command and option of every command, in all three shells") {

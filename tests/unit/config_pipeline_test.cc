@@ -14,17 +14,15 @@ TEST_CASE("config: an open exchange is given up an hour after the kernel has had
   CHECK(pipeline_options(config).limits.open_ns == std::chrono::nanoseconds(25h).count());
 }
 
-TEST_CASE("config: routes, masks and sampling reach the pipeline") {
+TEST_CASE("config: routes and masks reach the pipeline") {
   Config config;
   config.routes = {{"/users/{id}"}, RoutesConfig::Unmatched::wildcard, {"/healthz"}};
   config.capture.headers = {"x-kept"};
   config.spans.baggage_attributes = {"tenant"};
-  config.sampling.parent_based = false;
   const PipelineOptions options = pipeline_options(config);
   CHECK(options.routes.patterns == config.routes.patterns);
   CHECK(options.routes.unmatched == RouteOptions::Unmatched::wildcard);
   CHECK(options.routes.ignored == config.routes.ignored);
   CHECK(options.mask.captured_headers() == config.capture.headers);
   CHECK(options.mask.baggage_values() == config.spans.baggage_attributes);
-  CHECK_FALSE(options.parent_based);
 }

@@ -140,8 +140,7 @@ TEST_CASE("config: the OTEL_ variables") {
                     ContextFormat::b3});
   CHECK(error(sources({{"OTEL_EXPORTER_OTLP_PROTOCOL", "grpc"}})) ==
         "OTEL_EXPORTER_OTLP_PROTOCOL: 'grpc' is not in this version (only http/protobuf)");
-  CHECK(error(sources({{"OTEL_TRACES_SAMPLER_ARG", "0.1"}})) ==
-        "OTEL_TRACES_SAMPLER_ARG: 0.1: a ratio below 1 is not in this version");
+  CHECK(error(sources({{"OTEL_TRACES_SAMPLER_ARG", "2"}})) == "OTEL_TRACES_SAMPLER_ARG: 2 is not between 0 and 1");
   CHECK(good("", sources({{"OTEL_EXPORTER_OTLP_ENDPOINT", "http://otel:4318"},
                           {"WEFT_EXPORTERS_OTLP_ENDPOINT", "http://weft:4318"}}))
             .exporters.otlp.at(0)

@@ -203,7 +203,6 @@ TEST_CASE("api: errors are JSON with a status that says whose fault it is") {
            Case{"/v1/spans?trace_id=1", 400, "trace_id: '1' is not valid"},
            Case{"/v1/spans?follow=perhaps", 400, "follow: 'perhaps' is not valid"},
            Case{"/v1/policy", 501, "this agent has no policy"},
-           Case{"/v1/sampling", 501, "not in this version"},
            Case{"/v1/nothing", 404, "no such resource: /v1/nothing"},
        }) {
     const auto answer = get(daemon, c.path);
@@ -303,4 +302,30 @@ TEST_CASE("api: the server ends while streams are open and a client says nothing
   events.wait_for_end();
   CHECK(daemon.agent.recorders() == 0);
   close(silent);
+}
+
+TEST_CASE("api: sampling is shown and set") {
+  FakeDaemon daemon;
+  const json shown = get(daemon, "/v1/sampling").body;
+  CHECK(shown["sampler"] == "parentbased_traceidratio");
+  CHECK(shown["ratio"] == 0.1);
+  CHECK(shown["services"][0]["rules"][0] ==
+        json{{"method", "GET"}, {"path", "/health*"}, {"ratio", 0.0}, {"source", "rule 1"}});
+  CHECK(shown["services"][0]["max_per_second"] == 3);
+  CHECK(shown["keep"]["status"] == json{"404", "500-599"});
+  CHECK(shown["keep"]["kept_traces"] == json{{"error", 7}});
+  CHECK(shown["jaeger_remote"]["last_error"] == "status 500");
+  const auto put = [&](const char* body) { return client_of(daemon).Put("/v1/sampling", body, "application/json"); };
+  CHECK(json::parse(put(R"({"ratio": 0.25})")->body)["ratio"] == 0.25);
+  CHECK(json::parse(put(R"({"ratio": null, "service": "orders"})")->body)["source"] == "sampling.arg");
+  CHECK(daemon.agent.actions == std::vector<std::string>{"sampling ", "sampling orders"});
+  for (const char* bad :
+       {"", "1", "[]", "{}", R"({"ratio": "1"})", R"({"ratio": 1.5})", R"({"ratio": -0.1})",
+        R"({"ratio": 1, "service": 7})", R"({"ratio": 1, "servcie": "x"})", R"({"ratio": 1, "service": "nobody"})"}) {
+    const auto refused = put(bad);
+    CAPTURE(bad);
+    CHECK(refused->status == 400);
+    CHECK(json::parse(refused->body)["error"].get<std::string>() != "");
+  }
+  CHECK(daemon.agent.actions.size() == 2);
 }

@@ -8,6 +8,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -54,6 +55,29 @@ class FakeAgent final : public AgentControl {
   Result<void> attach(pid_t pid) override { return act("attach", pid); }
   Result<void> detach(pid_t pid) override { return act("detach", pid); }
 
+  SamplingReport sampling() override {
+    std::lock_guard lock(mutex);
+    SamplingReport report;
+    report.view.ratio = ratio.value_or(0.1);
+    report.view.source = ratio ? "set by hand" : "sampling.arg";
+    ServicePlan plan{.rules = {{"GET", "/health*", 0, "rule 1"}}, .ratio = 0.5, .source = "jaeger_remote"};
+    plan.max_per_second = 3;
+    report.view.services = {{"orders", plan}};
+    report.view.options.keep = {.services = {"*"}, .errors = true, .status = {{404, 404}, {500, 599}}};
+    report.keep.kept = {{"error", 7}};
+    report.view.options.jaeger_remote.endpoint = "http://jaeger:5778";
+    report.remote.answers = 4;
+    report.remote.last_error = "status 500";
+    return report;
+  }
+  Result<void> set_sampling(std::optional<double> wanted, const std::string& service) override {
+    if (service == "nobody") return fail("refused");
+    std::lock_guard lock(mutex);
+    ratio = wanted;
+    actions.push_back("sampling " + service);
+    return {};
+  }
+
   std::unique_ptr<EventSubscription> subscribe_events(EventHandler handler) override {
     struct Subscription final : EventSubscription {
       Subscription(FakeAgent& agent, int id) : agent(agent), id(id) {}
@@ -82,6 +106,7 @@ class FakeAgent final : public AgentControl {
 
   PolicyControl* policy_control = nullptr;  // set before the server starts
   std::string first_piece = "HEADER";       // of a recording
+  std::optional<double> ratio;              // set by hand
   bool healthy = true;
   bool nothing_selected = false;
   std::mutex mutex;

@@ -87,15 +87,17 @@ Result<void> Agent::build() {
 
   resources_ =
       std::make_unique<ResourceTable>(read_host_identity(ProcFiles("/proc")), clock_, config_.resource_attributes);
-  target_ = std::make_unique<KernelTarget>(*kernel_, report_.fionread_broken);
+  if (auto built = build_sampling(); !built) return built;
+  target_ = std::make_unique<KernelTarget>(*kernel_, *sampling_, report_.fionread_broken);
   discoverer_ = std::make_unique<Discoverer>(discovery_rules(config_, report_), *target_, *resources_, clock_, "/proc");
   PipelineOptions options = pipeline_options(config_);
   recorders_ = std::make_unique<Recorders>(options.mask, clock_, *resources_);
-  pipeline_ =
-      std::make_unique<SpanPipeline>(std::move(options), clock_, *resources_, [this](const Assembled& assembled) {
-        spans_.fetch_add(assembled.record, std::memory_order_relaxed);
-        sinks_->take(assembled);
-      });
+  pipeline_ = std::make_unique<SpanPipeline>(std::move(options), clock_, *resources_,
+                                             [this](const Assembled& assembled) { on_span(assembled); });
+  pipeline_->on_unsampled_begin = [this](const TraceId& trace) { keeper_->begins(trace); };
+  pipeline_->on_unsampled = [this](const SpanPtr& like, std::uint64_t duration_ns) {
+    sinks_->count(like, duration_ns);
+  };
   pipeline_->on_process = [this](const ProcessEvent& event) { on_process(event); };
   pipeline_->on_socket = [this](const SocketEvent& event) { on_socket(event); };
   policy_->on_value_keys = [this](const auto& wanted) {
@@ -162,6 +164,8 @@ int Agent::turn() {
 void Agent::every_second() {
   discoverer_->poll();
   pipeline_->sweep();
+  follow_routes(clock_.monotonic_ns());
+  keeper_->sweep();
   const std::uint64_t spans = spans_.load(std::memory_order_relaxed);
   spans_per_second_ = 0.7 * spans_per_second_.load() + 0.3 * static_cast<double>(spans - spans_before_);
   spans_before_ = spans;
@@ -235,6 +239,7 @@ void Agent::on_socket(const SocketEvent& event) {
 void Agent::reload(const Config& config) {
   config_.discovery = config.discovery;
   config_.routes = config.routes;
+  reload_sampling(config.sampling);
   discoverer_->set_rules(discovery_rules(config_, report_));
   pipeline_->set_routes(route_options(config_.routes));
   policy_->reload(config.baggage);
@@ -243,9 +248,14 @@ void Agent::reload(const Config& config) {
 void Agent::stop() {
   if (stopped_ || !kernel_) return;
   stopped_ = true;
+  {
+    const std::lock_guard lock(remote_mutex_);
+    remote_.reset();
+  }
   kernel_->stop_changing();
   kernel_->events().drain([this](EventBytes record) { on_event(record); });
   if (pipeline_) pipeline_->flush();
+  if (keeper_) keeper_->flush();
   api_.reset();
   scrape_.reset();
   if (sinks_) sinks_->shutdown(std::chrono::duration_cast<std::chrono::milliseconds>(config_.shutdown_timeout));

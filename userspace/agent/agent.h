@@ -21,6 +21,10 @@
 #include "exporter/prometheus/process_metrics.h"
 #include "exporter/prometheus/scrape_server.h"
 #include "kernel/kernel.h"
+#include "sampling/adaptive.h"
+#include "sampling/controller.h"
+#include "sampling/remote.h"
+#include "sampling/trace_keeper.h"
 
 namespace weft {
 
@@ -43,6 +47,8 @@ class Agent final : public AgentControl {
   Result<void> attach(pid_t pid) override;
   Result<void> detach(pid_t pid) override;
   PolicyControl* policy() override { return policy_.get(); }
+  SamplingReport sampling() override;
+  Result<void> set_sampling(std::optional<double> ratio, const std::string& service) override;
   std::unique_ptr<EventSubscription> subscribe_events(EventHandler handler) override;
 
  private:
@@ -54,6 +60,11 @@ class Agent final : public AgentControl {
   void on_process(const ProcessEvent& event);
   void on_socket(const SocketEvent& event);
   void see_request(EventBytes record);
+  void on_span(const Assembled& assembled);
+  Result<void> build_sampling();
+  Result<void> ask_sampling_server();
+  void follow_routes(std::uint64_t now_ns);
+  void reload_sampling(const SamplingOptions& options);
   void every_second();
   AgentSnapshot snapshot();
   std::vector<std::string> problems() const;
@@ -70,6 +81,11 @@ class Agent final : public AgentControl {
   std::unique_ptr<Kernel> kernel_;
   std::unique_ptr<Sinks> sinks_;
   std::unique_ptr<PolicyKeeper> policy_;
+  std::unique_ptr<SamplingController> sampling_;
+  std::unique_ptr<TraceKeeper> keeper_;
+  std::vector<RaisedRoute> raised_;
+  mutable std::mutex remote_mutex_;  // a reload replaces it while the API asks it
+  std::unique_ptr<RemoteSampling> remote_;
   std::unique_ptr<KernelTarget> target_;
   std::unique_ptr<ResourceTable> resources_;
   std::unique_ptr<Discoverer> discoverer_;
@@ -80,7 +96,7 @@ class Agent final : public AgentControl {
   std::unique_ptr<ScrapeServer> scrape_;
   std::unique_ptr<ApiServer> api_;
 
-  std::uint64_t next_second_ns_ = 0, next_sweep_ns_ = 0, last_event_ns_ = 0;
+  std::uint64_t next_second_ns_ = 0, next_sweep_ns_ = 0, next_raise_ns_ = 0, last_event_ns_ = 0;
   std::atomic<std::uint64_t> spans_{0};
   std::uint64_t spans_before_ = 0;
   std::atomic<double> spans_per_second_{0};

@@ -6,7 +6,9 @@
 namespace weft {
 
 Result<void> KernelTarget::trace(pid_t pid, const ProcessSettings& settings) {
-  if (auto traced = kernel_.trace(pid, settings); !traced) return traced;
+  ProcessSettings numbered = settings;
+  numbered.sampling_service = sampling_.number_of(settings.service);
+  if (auto traced = kernel_.trace(pid, numbered); !traced) return traced;
   if (settings.never_enrol) kernel_.release_members(pid);
   watch(pid, settings);
   return {};

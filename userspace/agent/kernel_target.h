@@ -8,13 +8,15 @@
 #include "discover/process_target.h"
 #include "kernel/kernel.h"
 #include "runtime/libc_ioctl.h"
+#include "sampling/controller.h"
 
 namespace weft {
 
 class KernelTarget final : public ProcessTarget {
  public:
-  // `kernel` outlives the object. With `watch_fionread`, traced processes get a probe on ioctl.
-  KernelTarget(Kernel& kernel, bool watch_fionread) : kernel_(kernel), watch_fionread_(watch_fionread) {}
+  // The references outlive the object. With `watch_fionread`, traced processes get a probe on ioctl.
+  KernelTarget(Kernel& kernel, SamplingController& sampling, bool watch_fionread)
+      : kernel_(kernel), sampling_(sampling), watch_fionread_(watch_fionread) {}
 
   Result<void> trace(pid_t pid, const ProcessSettings& settings) override;
   void untrace(pid_t pid) override;
@@ -28,6 +30,7 @@ class KernelTarget final : public ProcessTarget {
   void forget(pid_t pid);
 
   Kernel& kernel_;
+  SamplingController& sampling_;
   const bool watch_fionread_;
   LibcIoctlFinder finder_;
   mutable std::mutex mutex_;

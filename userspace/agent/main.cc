@@ -62,7 +62,7 @@ void reload(Agent& agent, const ConfigSources& sources) {
   }
   set_up_log(*config);
   agent.reload(*config);
-  spdlog::info("reloaded: discovery, routes, baggage policy and log level; everything else needs a restart");
+  spdlog::info("reloaded: discovery, routes, sampling, baggage policy and log level; everything else needs a restart");
 }
 
 // Until SIGTERM or SIGINT.

@@ -119,6 +119,12 @@ StatusReport Agent::status() {
   report.injections = kernel_counters().injections;
   report.unenforced = kernel_counters().unenforced;
   report.exporters = sinks_->counters();
+  const SamplingReport sampled = sampling();
+  report.sampler = sampled.view.options.sampler;
+  report.sampling_ratio = sampled.view.ratio;
+  report.problems.insert(report.problems.end(), sampled.view.problems.begin(), sampled.view.problems.end());
+  if (!sampled.remote.last_error.empty())
+    report.problems.push_back("sampling.jaeger_remote: " + sampled.remote.last_error);
   return report;
 }
 
@@ -143,6 +149,17 @@ AgentSnapshot Agent::snapshot() {
     out.processes[std::string(discovery_state_name(static_cast<DiscoveryState>(i)))] = counts[i];
   for (const auto& [reason, n] : losses()) out.losses[{"agent", reason}] = n;
   out.attached_probes = target_->probes();
+  const SamplingReport sampled = sampling();
+  for (const auto& service : sampled.view.services) {
+    out.sampling.ratios[service.name] = service.plan.ratio;
+    for (const auto& rule : service.plan.rules) out.sampling.raised_routes += rule.source == "adaptive";
+  }
+  out.sampling.kept = sampled.keep.kept;
+  out.sampling.not_kept = sampled.keep.dropped;
+  out.sampling.remote = sampled.view.options.remote;
+  out.sampling.answers = sampled.remote.answers;
+  out.sampling.failures = sampled.remote.failures;
+  out.sampling.last_answer_unix_seconds = static_cast<double>(sampled.remote.last_answer_unix_ns) / 1e9;
   return out;
 }
 

@@ -13,6 +13,8 @@
 namespace weft {
 namespace {
 
+constexpr std::size_t kMostAlike = 8192;
+
 std::chrono::milliseconds milliseconds(std::chrono::nanoseconds time) {
   return std::chrono::duration_cast<std::chrono::milliseconds>(time);
 }
@@ -84,10 +86,23 @@ void Sinks::add(std::unique_ptr<Exporter> exporter, BatchQueueOptions options) {
 
 void Sinks::take(const Assembled& assembled) {
   metrics.observe(*assembled.span);
-  if (!assembled.record) return;
-  store.offer(assembled.span);
-  routes.offer(assembled.span);
-  for (const auto& queue : queues_) queue->offer(assembled.span);
+  if (assembled.record || assembled.unsampled) routes.offer(assembled.span);
+  if (assembled.record) keep(assembled.span);
+}
+
+void Sinks::keep(const SpanPtr& span) {
+  store.offer(span);
+  for (const auto& queue : queues_) queue->offer(span);
+}
+
+void Sinks::count(const SpanPtr& like, std::uint64_t duration_ns) {
+  auto known = alike_.find(like.get());
+  if (known == alike_.end()) {
+    if (alike_.size() >= kMostAlike) alike_.clear();
+    known = alike_.emplace(like.get(), Alike{like, RedMetrics::request_of(*like), routes.row_of(*like)}).first;
+  }
+  metrics.observe_unsampled(known->second.request, duration_ns);
+  if (known->second.row) routes.add(*known->second.row, duration_ns, like->status == StatusCode::error);
 }
 
 void Sinks::shutdown(std::chrono::milliseconds bound) {

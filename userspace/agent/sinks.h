@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <memory>
+#include <unordered_map>
 #include <vector>
 
 #include "assemble/assembler.h"
@@ -23,6 +24,9 @@ class Sinks {
   static Result<std::unique_ptr<Sinks>> create(const Config& config, const Clock& clock);
 
   void take(const Assembled& assembled);
+  void keep(const SpanPtr& span);  // one that take() counted and did not record
+  // A request that was not sampled is over; `like` is shared by all that look alike.
+  void count(const SpanPtr& like, std::uint64_t duration_ns);
   void shutdown(std::chrono::milliseconds bound);  // all queues share the bound
   std::vector<ExportCounters> counters() const;
 
@@ -35,7 +39,13 @@ class Sinks {
   Result<void> add_exporters(const Config& config, const Clock& clock);
   void add(std::unique_ptr<Exporter> exporter, BatchQueueOptions options);
 
+  struct Alike {
+    SpanPtr like;  // so that its address belongs to nobody else
+    RedMetrics::Request request;
+    RoutesTable::Route* row;
+  };
   std::vector<std::unique_ptr<BatchQueue>> queues_;
+  std::unordered_map<const Span*, Alike> alike_;
 };
 
 }  // namespace weft

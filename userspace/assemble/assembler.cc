@@ -77,13 +77,23 @@ Assembler::Assembler(const MaskRules& rules, RouteOptions routes, ResourceSource
       unknown_resource_(make_unknown_resource()) {}
 
 // Counts why an exchange gives no span; the first reason is the one.
-bool Assembler::decide_record(const Exchange& exchange) {
+void Assembler::decide(const Exchange& exchange, Assembled& assembled) {
   const request_event& request = exchange.request;
-  if (resources_.instrumented(static_cast<pid_t>(request.tgid))) return counters_.instrumented++, false;
-  if (!exchange.is_server() && !may_claim_parent(request)) return counters_.unattributed++, false;
-  if (parent_based_ && !(request.facts & REQUEST_SAMPLED)) return counters_.unsampled++, false;
-  if (routes_.ignored(path_)) return counters_.ignored++, false;
-  return counters_.spans++, true;
+  const bool sampled = request.facts & REQUEST_SAMPLED;
+  assembled.record = false;
+  if (resources_.instrumented(static_cast<pid_t>(request.tgid))) {
+    counters_.instrumented++;
+  } else if (!exchange.is_server() && !may_claim_parent(request)) {
+    counters_.unattributed++;
+  } else if (routes_.ignored(path_)) {
+    (sampled ? counters_.ignored : counters_.unsampled)++;
+  } else if (!sampled) {
+    counters_.unsampled++;
+    assembled.unsampled = true;
+  } else {
+    counters_.spans++;
+    assembled.record = true;
+  }
 }
 
 void Assembler::set_context(const Exchange& exchange, Span& span) {
@@ -171,7 +181,7 @@ void Assembler::set_client_attributes(const Exchange& exchange, Span& span) {
   if (request.facts & REQUEST_BAGGAGE_UNENFORCED) add(attributes, "weft.baggage", std::string("unenforced"));
 }
 
-Assembled Assembler::assemble(const Exchange& exchange) {
+std::shared_ptr<Span> Assembler::make_span(const Exchange& exchange) {
   auto span = std::make_shared<Span>();
   const request_event& request = exchange.request;
   facts_.read(exchange, rules_);
@@ -189,10 +199,40 @@ Assembled Assembler::assemble(const Exchange& exchange) {
   else
     set_client_attributes(exchange, *span);
   set_outcome(exchange, *span);
-  const bool record = decide_record(exchange);
-  if (exchange.is_server() || may_claim_parent(request)) set_context(exchange, *span);
+  return span;
+}
+
+Assembled Assembler::assemble(const Exchange& exchange) {
+  auto span = make_span(exchange);
+  Assembled assembled;
+  decide(exchange, assembled);
+  if (exchange.is_server() || may_claim_parent(exchange.request)) set_context(exchange, *span);
   set_baggage(exchange, *span);
-  return {std::move(span), record};
+  assembled.span = std::move(span);
+  return assembled;
+}
+
+SpanPtr Assembler::assemble(const UnsampledEvent& event) {
+  const unsampled_event& fields = event.fields;
+  Exchange& exchange = unsampled_;
+  exchange = {};
+  exchange.request.header.time_ns = fields.start_ns;
+  exchange.request.tgid = fields.tgid;
+  exchange.request.role = fields.role;
+  exchange.request.protocol = fields.protocol;
+  exchange.request.facts = fields.facts;
+  exchange.request.peer_port = fields.peer_port;
+  std::memcpy(exchange.request.peer_address, fields.peer_address, sizeof fields.peer_address);
+  exchange.request.injection = INJECTION_NOT_TRIED;
+  exchange.response.header.time_ns = fields.header.time_ns;
+  exchange.response.status = fields.status;
+  exchange.response.end = fields.end;
+  mask_request_head(event.text, {}, rules_, OtherHeaders::dropped, exchange.request_head);
+  auto span = make_span(exchange);
+  // Metrics count a trace where it enters a service: a root, or a server.
+  span->trace_id.bytes.fill(1);
+  if (!(fields.facts & UNSAMPLED_ROOT)) span->parent_span_id.bytes.fill(1);
+  return span;
 }
 
 }  // namespace weft

@@ -11,6 +11,7 @@
 #include "assemble/route.h"
 #include "assemble/wall_clock.h"
 #include "correlate/exchange.h"
+#include "decode/events.h"
 #include "decode/mask.h"
 #include "span/span.h"
 
@@ -21,6 +22,7 @@ namespace weft {
 struct Assembled {
   SpanPtr span;
   bool record = true;
+  bool unsampled = false;  // … and that alone is why it is not recorded: keep rules may say otherwise
 };
 
 struct AssembleCounters {
@@ -37,14 +39,16 @@ class Assembler {
   Assembler(const MaskRules& rules, RouteOptions routes, ResourceSource& resources, const WallClock& clock);
 
   Assembled assemble(const Exchange& exchange);
+  // What the event says, as a span for metrics: its times and ids are those of no span.
+  SpanPtr assemble(const UnsampledEvent& event);
+  void count_unsampled() { counters_.unsampled++; }
   void set_routes(RouteOptions routes) { routes_ = Routes(std::move(routes)); }
-  // false: exchanges whose caller did not sample them are recorded too (samplers that are not parent-based).
-  void set_parent_based(bool parent_based) { parent_based_ = parent_based; }
   const AssembleCounters& counters() const { return counters_; }
   std::uint64_t route_overflows() const { return routes_.overflows(); }
 
  private:
-  bool decide_record(const Exchange& exchange);
+  std::shared_ptr<Span> make_span(const Exchange& exchange);
+  void decide(const Exchange& exchange, Assembled& assembled);
   void set_context(const Exchange& exchange, Span& span);
   void set_baggage(const Exchange& exchange, Span& span);
   void set_server_attributes(const Exchange& exchange, Span& span);
@@ -59,7 +63,7 @@ class Assembler {
   std::string path_;  // … its path as UTF-8
   std::string lines_;
   AssembleCounters counters_;
-  bool parent_based_ = true;
+  Exchange unsampled_;  // reused, for its memory
 };
 
 }  // namespace weft

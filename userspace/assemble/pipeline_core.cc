@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "assemble/pipeline_core.h"
 
+#include <cstring>
 #include <utility>
 
 namespace weft {
@@ -11,13 +12,18 @@ SpanPipeline::SpanPipeline(PipelineOptions options, const Clock& clock, Resource
       wall_clock_(clock),
       output_(std::move(output)),
       assembler_(mask_, std::move(options.routes), resources, wall_clock_),
-      table_(options.limits, [this](const Exchange& exchange) { output_(assembler_.assemble(exchange)); }) {
-  assembler_.set_parent_based(options.parent_based);
-}
+      table_(options.limits, [this](const Exchange& exchange) { output_(assembler_.assemble(exchange)); }),
+      unsampled_(assembler_) {}
 
 void SpanPipeline::take(const Event& event) {
   if (const auto* request = std::get_if<RequestEvent>(&event)) {
     decode_.requests++;
+    const request_event& fields = request->fields;
+    if (on_unsampled_begin && !(fields.facts & REQUEST_SAMPLED) && fields.attribution != ATTRIBUTION_NONE) {
+      TraceId trace;
+      std::memcpy(trace.bytes.data(), fields.ids.trace_id, sizeof fields.ids.trace_id);
+      on_unsampled_begin(trace);
+    }
     table_.request(*request, mask_);
   } else if (const auto* response = std::get_if<ResponseEvent>(&event)) {
     decode_.responses++;
@@ -30,7 +36,18 @@ void SpanPipeline::take(const Event& event) {
   } else if (const auto* socket = std::get_if<SocketEvent>(&event)) {
     decode_.sockets++;
     if (on_socket) on_socket(*socket);
+  } else if (const auto* unsampled = std::get_if<UnsampledEvent>(&event)) {
+    take_unsampled(*unsampled);
   }
+}
+
+void SpanPipeline::take_unsampled(const UnsampledEvent& event) {
+  decode_.unsampled++;
+  assembler_.count_unsampled();
+  const unsampled_event& fields = event.fields;
+  const std::uint64_t duration_ns =
+      fields.header.time_ns > fields.start_ns ? fields.header.time_ns - fields.start_ns : 0;
+  if (on_unsampled) on_unsampled(unsampled_.like(event), duration_ns);
 }
 
 void SpanPipeline::feed(std::span<const std::byte> record) {
@@ -42,6 +59,7 @@ void SpanPipeline::feed(std::span<const std::byte> record) {
 
 void SpanPipeline::sweep() {
   wall_clock_.recheck();
+  unsampled_.clear();  // routes and resources may be others by now
   table_.sweep(clock_.monotonic_ns());
 }
 

@@ -13,6 +13,7 @@
 #include "assemble/assembler.h"
 #include "assemble/resource_source.h"
 #include "assemble/route.h"
+#include "assemble/unsampled_spans.h"
 #include "assemble/wall_clock.h"
 #include "base/clock.h"
 #include "correlate/exchange_table.h"
@@ -25,7 +26,6 @@ struct PipelineOptions {
   MaskRules mask;       // capture.headers, spans.baggage_attributes
   RouteOptions routes;  // routes.*
   ExchangeLimits limits;
-  bool parent_based = true;  // sampling: an unsampled parent is honoured
 };
 
 struct PipelineCounters {
@@ -53,6 +53,11 @@ class SpanPipeline {
   // For events that are no part of an exchange. Called from feed(); may be empty.
   std::function<void(const ProcessEvent&)> on_process;
   std::function<void(const SocketEvent&)> on_socket;
+  // A request of a trace that is not sampled is reported in full; its end comes through the output.
+  std::function<void(const TraceId&)> on_unsampled_begin;
+  // A request that was not sampled is over: a span like it (shared by all that metrics cannot tell apart), how long it
+  // took.
+  std::function<void(const SpanPtr& like, std::uint64_t duration_ns)> on_unsampled;
 
   void set_routes(RouteOptions routes) { assembler_.set_routes(std::move(routes)); }
   void show_baggage_values(std::function<bool(std::string_view key)> shown) {
@@ -62,6 +67,7 @@ class SpanPipeline {
 
  private:
   void take(const Event& event);
+  void take_unsampled(const UnsampledEvent& event);
 
   MaskRules mask_;
   const Clock& clock_;
@@ -69,6 +75,7 @@ class SpanPipeline {
   Output output_;
   Assembler assembler_;
   ExchangeTable table_;
+  UnsampledSpans unsampled_;
   DecodeCounters decode_;
 };
 

@@ -40,7 +40,7 @@ void add_record(CLI::App& app, Context& context);
 void add_replay(CLI::App& app, Context& context);
 void add_completion(CLI::App& app, Context& context);
 void add_policy(CLI::App& app, Context& context);
-void add_later(CLI::App& app, Context& context);  // sampling: specified, not in this version
+void add_sampling(CLI::App& app, Context& context);
 
 // "weft: message" on stderr; returns `code`.
 int complain(std::string_view message, int code);

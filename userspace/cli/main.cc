@@ -18,7 +18,7 @@ int main(int argc, char** argv) {
       "Exit codes: 0 ok, 1 the answer is no, 2 usage, 3 no agent reachable.\nExample:\n  weft spans -f --service "
       "orders");
   for (const auto add : {add_status, add_ps, add_spans, add_traces, add_trace, add_top, add_attach_detach, add_doctor,
-                         add_record, add_replay, add_policy, add_later, add_completion}) {
+                         add_record, add_replay, add_policy, add_sampling, add_completion}) {
     add(app, context);
   }
   try {

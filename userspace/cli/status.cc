@@ -56,6 +56,9 @@ std::string status_text(const Json& status, const Screen& screen) {
   }
   line("recent traces", fmt::format("{} with {} spans, {}", count_of(store, "traces"), count_of(store, "spans"),
                                     human_bytes(count_of(store, "bytes"))));
+  const Json& sampling = member(status, "sampling");
+  line("sampling",
+       fmt::format("{}, {:g} of what no rule names", text_of(sampling, "sampler"), number_of(sampling, "ratio")));
   const auto policy = text_of(status, "policy_version");
   line("policy", policy.empty() ? "none" : policy);
   out += "\n";

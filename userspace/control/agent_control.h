@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -14,6 +15,7 @@
 #include "exporter/exporter.h"
 #include "kernel/event_source.h"
 #include "kernel/kernel.h"
+#include "sampling/report.h"
 
 namespace weft {
 
@@ -50,6 +52,8 @@ struct StatusReport {
   std::map<std::string, std::uint64_t> injections;  // by result
   std::map<std::string, std::uint64_t> unenforced;  // own baggage that went out as it was, by reason
   std::vector<ExportCounters> exporters;
+  std::string sampler;         // its OpenTelemetry name
+  double sampling_ratio = 1;   // of services that nothing names
   std::string policy_version;  // empty: no policy (this version)
 };
 
@@ -71,6 +75,9 @@ class AgentControl {
   virtual Result<void> detach(pid_t pid) = 0;
   // Null: this agent has none.
   virtual PolicyControl* policy() { return nullptr; }
+  virtual SamplingReport sampling() = 0;
+  // Until the configuration's ratios change; nullopt takes it back. Without a service: for all that nothing names.
+  virtual Result<void> set_sampling(std::optional<double> ratio, const std::string& service) = 0;
   // The pieces of a new recording (docs/recording.md), from the agent's event thread: its header first, perhaps during
   // this call, then every kernel event after masking, with resource and clock records. The handler never blocks and
   // copies what it keeps.

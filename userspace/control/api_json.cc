@@ -76,6 +76,7 @@ std::string status_json(const StatusReport& status, const StoreCounters& store) 
                    {"bytes", store.bytes},
                    {"evicted_traces", store.evicted_traces},
                    {"refused_spans", store.refused_spans}};
+  json["sampling"] = {{"sampler", status.sampler}, {"ratio", status.sampling_ratio}};
   json["policy_version"] = status.policy_version;
   return text(json);
 }

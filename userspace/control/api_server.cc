@@ -16,6 +16,7 @@
 
 #include "control/api_json.h"
 #include "control/api_policy.h"
+#include "control/api_sampling.h"
 #include "control/api_streams.h"
 #include "control/growing_pool.h"
 #include "control/unix_socket.h"
@@ -171,10 +172,16 @@ class HttpApi final : public ApiServer {
       if (!done) return refuse(response, 409, done.error().message);
       answer(response, fmt::format(R"({{"pid":{},"done":"{}"}})", pid, attach ? "attach" : "detach"));
     });
-    const auto later = [](const auto&, auto& response) { refuse(response, 501, "not in this version"); };
-    server_.Get("/v1/sampling", later);
-    server_.Put("/v1/sampling", later);
     route_policy(server_, agent_.policy());
+    server_.Get("/v1/sampling",
+                [this](const auto&, auto& response) { answer(response, sampling_json(agent_.sampling())); });
+    server_.Put("/v1/sampling", [this](const auto& request, auto& response) {
+      const auto order = parse_sampling_order(request.body);
+      if (!order) return refuse(response, 400, order.error().message);
+      if (auto done = agent_.set_sampling(order->ratio, order->service); !done)
+        return refuse(response, 400, done.error().message);
+      answer(response, sampling_json(agent_.sampling()));
+    });
   }
 
   void spans(const httplib::Request& request, httplib::Response& response) {

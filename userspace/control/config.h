@@ -15,6 +15,7 @@
 #include "control/policy_yaml.h"
 #include "discover/rules.h"
 #include "kernel/kernel.h"
+#include "sampling/options.h"
 
 namespace weft {
 
@@ -49,13 +50,6 @@ struct BaggageConfig {
   std::optional<ReadPolicy> policy;  // written out inside weft.yaml, by whose path it is named; wins
   std::uint32_t max_members = 64;    // W3C Baggage, section 3.3.2
   std::uint32_t max_bytes = 8192;
-};
-
-// Only ratio 1 exists in this version, so all that is left of a sampler is whether an unsampled parent is honoured.
-struct SamplingConfig {
-  std::string sampler = "parentbased_traceidratio";
-  double arg = 1.0;
-  bool parent_based = true;
 };
 
 struct RoutesConfig {
@@ -132,7 +126,7 @@ struct Config {
   DiscoveryRules discovery;  // with propagation.orphans and propagation.never_enrol, which are decided per process
   PropagationConfig propagation;
   BaggageConfig baggage;
-  SamplingConfig sampling;
+  SamplingOptions sampling;
   RoutesConfig routes;
   SpansConfig spans;
   CaptureConfig capture;

@@ -114,17 +114,6 @@ KeyTable<Config> process_side_keys() {
   return keys;
 }
 
-void set_sampler(Config& c, const std::string& text) {
-  for (const char* name : {"always_off", "parentbased_always_off", "jaeger_remote", "parentbased_jaeger_remote"}) {
-    if (text == name) throw BadValue{fmt::format("'{}' is not in this version", text)};
-  }
-  c.sampling.parent_based = choose<bool>(text, {{"parentbased_traceidratio", true},
-                                                {"parentbased_always_on", true},
-                                                {"traceidratio", false},
-                                                {"always_on", false}});
-  c.sampling.sampler = text;
-}
-
 KeyTable<Config> policy_keys() {
   return {
       // A map is a policy written out here: config_yaml.cc.
@@ -142,21 +131,6 @@ KeyTable<Config> policy_keys() {
                      [](Config& c, const std::string& v) {
                        c.baggage.max_bytes = static_cast<std::uint32_t>(parse_size(v, 64, 8192));
                      }),
-      scalar<Config>("sampling.sampler", set_sampler),
-      scalar<Config>("sampling.arg",
-                     [](Config&, const std::string& v) {
-                       if (parse_ratio(v) != 1)
-                         throw BadValue{fmt::format("{}: a ratio below 1 is not in this version", v)};
-                     }),
-      later_list("sampling.rules"),
-      later_list("sampling.keep.services"),
-      later("sampling.keep.errors", "false"),
-      later("sampling.keep.slower_than", "0"),
-      later("sampling.keep.slower_than_p99", "false"),
-      later_list("sampling.keep.status"),
-      later("sampling.keep.max_per_second", "0"),
-      later("sampling.jaeger_remote.endpoint", ""),
-      later("sampling.jaeger_remote.interval", "60s"),
       later_list("kafka.topics"),
       later("kafka.per_key_headers", "false"),
       later("kafka.trace_id_header", ""),
@@ -255,6 +229,7 @@ const KeyTable<Config>& config_keys() {
   static const KeyTable<Config> keys = [] {
     KeyTable<Config> all = process_side_keys();
     append(all, policy_keys());
+    append(all, sampling_keys());
     append(all, span_keys());
     append(all, agent_keys());
     return all;

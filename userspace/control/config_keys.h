@@ -28,7 +28,11 @@ using KeyTable = std::vector<Key<T>>;
 const KeyTable<InstrumentRule>& selector_keys();
 const KeyTable<OtlpConfig>& otlp_keys();
 const KeyTable<ZipkinConfig>& zipkin_keys();
-// All but discovery.instrument, discovery.exclude, exporters.otlp and exporters.zipkin, which hold maps of the above.
+const KeyTable<SamplingRule>& sampling_rule_keys();
+KeyTable<Config> sampling_keys();                // a part of config_keys()
+void finish_sampling(SamplingOptions& options);  // what no single key can say; throws BadValue
+// All but discovery.instrument, discovery.exclude, exporters.otlp, exporters.zipkin and sampling.rules, which hold maps
+// of the above.
 const KeyTable<Config>& config_keys();
 
 }  // namespace weft::config

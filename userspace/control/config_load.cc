@@ -69,6 +69,7 @@ void check_whole(Config& config) {
     if (otlp.tls.cert.empty() != otlp.tls.key.empty())
       throw BadValue{"exporters.otlp: tls.cert and tls.key go together"};
   }
+  config::finish_sampling(config.sampling);
   std::erase_if(config.exporters.otlp, [](const OtlpConfig& otlp) { return !otlp.enabled(); });
   std::erase_if(config.exporters.zipkin, [](const ZipkinConfig& zipkin) { return !zipkin.enabled(); });
 }

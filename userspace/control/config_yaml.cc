@@ -33,6 +33,7 @@ class Reader {
         {"exporters.otlp", [this](const YAML::Node& n, Config& c) { exporters(n, otlp_keys(), c.exporters.otlp); }},
         {"exporters.zipkin",
          [this](const YAML::Node& n, Config& c) { exporters(n, zipkin_keys(), c.exporters.zipkin); }},
+        {"sampling.rules", [this](const YAML::Node& n, Config& c) { sampling_rules(n, c.sampling.rules); }},
     };
     map(root, config_keys(), specials, "", "", config);
   }
@@ -135,6 +136,21 @@ class Reader {
   void policy(const YAML::Node& node, Config& config) {
     if (!node.IsMap()) return value(node, *find(config_keys(), "baggage.policy"), "baggage.policy", config);
     config.baggage.policy = read_policy_node(node, text_, name_);
+  }
+
+  void sampling_rules(const YAML::Node& node, std::vector<SamplingRule>& rules) {
+    constexpr std::size_t kMost = 64;
+    rules.clear();
+    if (node.IsNull()) return;
+    if (!node.IsSequence()) refuse(node.Mark(), "sampling.rules: expected a list of rules");
+    for (const auto& element : node) {
+      if (rules.size() == kMost) refuse(element.Mark(), fmt::format("sampling.rules: more than {}", kMost));
+      SamplingRule rule;
+      rule.ratio = -1;
+      map(element, sampling_rule_keys(), {}, "sampling rule", "", rule);
+      if (rule.ratio < 0) refuse(element.Mark(), "sampling rule: no ratio");
+      rules.push_back(std::move(rule));
+    }
   }
 
   template <class T>

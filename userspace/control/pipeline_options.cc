@@ -15,7 +15,6 @@ PipelineOptions pipeline_options(const Config& config) {
   PipelineOptions options;
   options.mask = MaskRules(config.capture.headers, config.spans.baggage_attributes);
   options.routes = route_options(config.routes);
-  options.parent_based = config.sampling.parent_based;
   options.limits.open_ns += static_cast<std::uint64_t>(config.capture.idle_timeout.count());
   return options;
 }

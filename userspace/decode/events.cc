@@ -63,6 +63,19 @@ std::expected<Event, Refusal> decode_socket_event(Bytes record) {
   return event;
 }
 
+std::expected<Event, Refusal> decode_unsampled_event(Bytes record) {
+  UnsampledEvent event;
+  if (!copy_fields(record, event.fields)) return std::unexpected(Refusal::too_short);
+  const Bytes text = record.subspan(sizeof(event.fields));
+  if (event.fields.text_bytes > text.size()) return std::unexpected(Refusal::bad_text);
+  const unsampled_event& fields = event.fields;
+  if ((fields.role != ROLE_SERVER && fields.role != ROLE_CLIENT) || fields.protocol == PROTOCOL_UNKNOWN ||
+      fields.protocol >= PROTOCOL_COUNT || fields.end > END_UPGRADED)
+    return std::unexpected(Refusal::bad_field);
+  event.text = std::string_view(reinterpret_cast<const char*>(text.data()), fields.text_bytes);
+  return event;
+}
+
 }  // namespace
 
 std::string_view to_string(Refusal refusal) {
@@ -97,6 +110,8 @@ std::expected<Event, Refusal> decode_event(Bytes record) {
       return decode_process_event(record);
     case EVENT_SOCKET:
       return decode_socket_event(record);
+    case EVENT_UNSAMPLED:
+      return decode_unsampled_event(record);
     default:
       return std::unexpected(Refusal::unknown_type);
   }

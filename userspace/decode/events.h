@@ -31,7 +31,11 @@ struct ProcessEvent {
 struct SocketEvent {
   socket_event fields;
 };
-using Event = std::variant<RequestEvent, ResponseEvent, ProcessEvent, SocketEvent>;
+struct UnsampledEvent {
+  unsampled_event fields;
+  std::string_view text;
+};
+using Event = std::variant<RequestEvent, ResponseEvent, ProcessEvent, SocketEvent, UnsampledEvent>;
 
 enum class Refusal : std::uint8_t {
   too_short,  // no room for the header or for the struct of its type
@@ -47,7 +51,7 @@ std::string_view to_string(Refusal refusal);
 std::expected<Event, Refusal> decode_event(std::span<const std::byte> record);
 
 struct DecodeCounters {
-  std::uint64_t requests = 0, responses = 0, processes = 0, sockets = 0;
+  std::uint64_t requests = 0, responses = 0, processes = 0, sockets = 0, unsampled = 0;
   std::array<std::uint64_t, static_cast<std::size_t>(Refusal::count)> refused{};
   std::uint64_t refused_total() const;
 };

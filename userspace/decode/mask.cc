@@ -178,6 +178,9 @@ bool mask_event(std::vector<std::byte>& record, const MaskRules& rules) {
         } else if constexpr (std::is_same_v<T, ResponseEvent>) {
           mask_response_head(typed.head, rules, OtherHeaders::name_stays, text);
           replace_text(record, typed.fields, text);
+        } else if constexpr (std::is_same_v<T, UnsampledEvent>) {
+          mask_request_head(typed.text, {}, rules, OtherHeaders::dropped, text);
+          replace_text(record, typed.fields, text);
         } else {
           record.resize(typed.fields.header.size);
         }

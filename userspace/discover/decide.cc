@@ -13,7 +13,8 @@ namespace {
 
 bool same(const ProcessSettings& a, const ProcessSettings& b) {
   return a.task == b.task && a.never_enrol == b.never_enrol && a.instrumented == b.instrumented &&
-         a.orphans_root == b.orphans_root && a.blocking_known == b.blocking_known && a.identity == b.identity;
+         a.orphans_root == b.orphans_root && a.blocking_known == b.blocking_known && a.identity == b.identity &&
+         a.service == b.service;
 }
 
 PolicyIdentity identity_of(const Resource& resource) {
@@ -160,6 +161,7 @@ void Discoverer::hand_over(Process& process, bool fresh) {
   settings.orphans_root = rules_.orphans_root;
   settings.blocking_known = process.blocking_known;
   settings.identity = process.identity;
+  settings.service = process.service;
   resources_.set_instrumented(process.info.pid, settings.instrumented);
   if (fresh || !process.handed_over || !same(settings, process.settings)) {
     process.settings = settings;

@@ -15,6 +15,7 @@
 #include "base/result.h"
 #include "kernel/event_source.h"
 #include "kernel/policy_maps.h"
+#include "wire/sampling.h"
 
 namespace weft {
 
@@ -64,6 +65,8 @@ struct ProcessSettings {
   bool orphans_root = true;
   bool blocking_known = false;  // automatic: a known thread-per-request server, O_NONBLOCK is no evidence of a loop
   PolicyIdentity identity;      // chooses what of the baggage policy is for it
+  std::string service;          // its name
+  std::uint32_t sampling_service = 0;  // … and its number in the sampling table (Kernel::set_sampling)
 };
 
 // What the kernel learned about one process (weft ps).
@@ -125,6 +128,8 @@ class Kernel {
 
   virtual EventSource& events() = 0;
   virtual Result<void> trace(pid_t tgid, const ProcessSettings& settings) = 0;  // also changes settings
+  // Replaces the live sampling table as a whole. From any thread.
+  virtual Result<void> set_sampling(const sampling_table& table) = 0;
   virtual void untrace(pid_t tgid) = 0;  // sockets leave the hash, open exchanges end
   virtual std::map<pid_t, ProcessFindings> findings() = 0;
   virtual void release_socket(std::uint64_t connection_id) = 0;

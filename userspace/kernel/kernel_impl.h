@@ -12,6 +12,7 @@
 #include "kernel/kernel.h"
 #include "kernel/policy_maps_impl.h"
 #include "kernel/unique_fd.h"
+#include "wire/sampling.h"
 #include "wire/settings.h"
 // after the structs it names
 #include "weft.skel.h"
@@ -56,6 +57,7 @@ class KernelImpl final : public Kernel {
 
   EventSource& events() override { return *ring_; }
   Result<void> trace(pid_t tgid, const ProcessSettings& settings) override;
+  Result<void> set_sampling(const sampling_table& table) override;
   void untrace(pid_t tgid) override;
   std::map<pid_t, ProcessFindings> findings() override;
   void release_socket(std::uint64_t connection_id) override;

@@ -176,6 +176,8 @@ std::string_view event_name(unsigned type) {
       return "process";
     case EVENT_SOCKET:
       return "socket";
+    case EVENT_UNSAMPLED:
+      return "unsampled";
     default:
       return "unknown";
   }

@@ -59,10 +59,21 @@ Result<void> KernelImpl::trace(pid_t tgid, const ProcessSettings& settings) {
   change.flags = flags_of(settings);
   change.generation = ++generation_;
   change.policy_service = policy_.service_number(settings.identity);
+  change.sampling_service = settings.sampling_service;
   LIBBPF_OPTS(bpf_test_run_opts, run, .ctx_in = &change, .ctx_size_in = sizeof change);
   if (const int error = bpf_prog_test_run_opts(bpf_program__fd(skeleton_->progs.set_process), &run))
     return fail(fmt::format("process {} cannot be traced: {}", tgid, errno_text(error)));
   if (change.result) return fail(fmt::format("process {} cannot be traced: too many processes", tgid));
+  return {};
+}
+
+Result<void> KernelImpl::set_sampling(const sampling_table& table) {
+  const UniqueFd fresh(bpf_map_create(BPF_MAP_TYPE_ARRAY, "sampling_table", sizeof(__u32), sizeof table, 1, nullptr));
+  const __u32 zero = 0;
+  const int fd = fresh.get();
+  if (!fresh || bpf_map_update_elem(fd, &zero, &table, BPF_ANY) ||
+      bpf_map__update_elem(skeleton_->maps.sampling_tables, &zero, sizeof zero, &fd, sizeof fd, BPF_ANY))
+    return fail(fmt::format("the kernel refused a sampling table: {}", errno_text(errno)));
   return {};
 }
 

@@ -59,6 +59,7 @@ std::vector<std::byte> encode_recording_header(const ClockPoint& clock) {
   header.process_bytes = sizeof(process_event);
   header.socket_bytes = sizeof(socket_event);
   header.injections = INJECTION_COUNT;
+  header.unsampled_bytes = sizeof(unsampled_event);
   Encoder encoder;
   encoder.fixed(header);
   return std::move(encoder.out);

@@ -24,8 +24,9 @@ struct FileHeader {
   std::uint16_t response_bytes;
   std::uint16_t process_bytes;
   std::uint16_t socket_bytes;
-  std::uint16_t injections;  // INJECTION_COUNT: its numbers are those of one weft
-  std::uint8_t reserved[22];
+  std::uint16_t injections;       // INJECTION_COUNT: its numbers are those of one weft
+  std::uint16_t unsampled_bytes;  // 0: there is no such event in the file
+  std::uint8_t reserved[20];
 };
 static_assert(sizeof(FileHeader) == 64);
 

@@ -114,7 +114,8 @@ Result<void> RecordingReader::read_header() {
   if (header.version != recording::version || header.header_bytes != sizeof(header) ||
       header.request_bytes != sizeof(request_event) || header.response_bytes != sizeof(response_event) ||
       header.process_bytes != sizeof(process_event) || header.socket_bytes != sizeof(socket_event) ||
-      header.injections != INJECTION_COUNT)
+      header.injections != INJECTION_COUNT ||
+      (header.unsampled_bytes != 0 && header.unsampled_bytes != sizeof(unsampled_event)))
     return fail(path_ + ": recording format " + std::to_string(header.version) +
                 " of another weft; replay it with the weft that recorded it");
   clock_.origin_ = {header.monotonic_ns, header.unix_ns};

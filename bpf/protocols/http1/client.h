@@ -4,6 +4,7 @@
 #define WEFT_PROTOCOLS_HTTP1_CLIENT_H
 
 #include "protocols/http1/decide.h"
+#include "protocols/http1/unsampled.h"
 
 /* Does the target begin with these bytes? Longest prefix looked for: 16. */
 static __always_inline bool target_begins(const struct scratch *s, const struct http1 *h, __u64 first,
@@ -48,21 +49,24 @@ WIRE_GLOBAL int http1_client_request(struct connection *c, struct http1 *h, stru
 {
 	struct request_event *e;
 	__u64 id;
-	bool ends, followed = false;
+	bool ends, followed = false, unsampled = false;
 
 	if (!c || !h || !s)
 		return 0;
 	e = &s->event.request;
 	ends = h->method == HTTP1_METHOD_CONNECT || (h->flags & HTTP1_HAS_UPGRADE);
 	if (is_telemetry(s, h)) {
-		pending_push(c, s, 0, h->method, ends, false);
+		pending_push(c, s, 0, h->method, ends, false, false);
 		emit_telemetry_seen(c, s);
 		return 0;
 	}
 	id = new_exchange_id();
+	if (s->decision.attribution != ATTRIBUTION_NONE && !(s->parent.flags & TRACE_FLAG_SAMPLED) && !s->parent.report)
+		unsampled =
+		    unsampled_begin(c, s, id, http1_client_text(h, s), s->decision.attribution == ATTRIBUTION_ROOT);
 	/* What has left already may be answered at once, and the answer must find it. */
 	if (s->program != PROGRAM_MESSAGE)
-		followed = pending_push(c, s, id, h->method, ends, false);
+		followed = pending_push(c, s, id, h->method, ends, false, unsampled);
 	__builtin_memset(&e->ids, 0, sizeof(e->ids));
 	e->parent_exchange_id = 0;
 	e->trace_flags = 0;
@@ -76,15 +80,17 @@ WIRE_GLOBAL int http1_client_request(struct connection *c, struct http1 *h, stru
 		e->trace_flags = s->parent.flags;
 	}
 	count_injection(result);
-	if (h->flags & HTTP1_HAS_CARRIERS)
-		http1_mask_uber(s);
-	emit_request(c, s, id, h->head_bytes, &h->baggage, 0);
+	if (!unsampled) {
+		if (h->flags & HTTP1_HAS_CARRIERS)
+			http1_mask_uber(s);
+		emit_request(c, s, id, h->head_bytes, &h->baggage, 0);
+	}
 	/* What is still to be sent, only now: whoever ends it (a reset, for one) tells of its end after its beginning.
 	 */
 	if (s->program == PROGRAM_MESSAGE)
-		followed = pending_push(c, s, id, h->method, ends, false);
+		followed = pending_push(c, s, id, h->method, ends, false, unsampled);
 	if (!followed) /* its response will not be matched: it ends here */
-		emit_lost(c, s, id);
+		exchange_lost(c, s, id, unsampled);
 	return 0;
 }
 

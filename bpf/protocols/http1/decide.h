@@ -6,6 +6,7 @@
 #ifndef WEFT_PROTOCOLS_HTTP1_DECIDE_H
 #define WEFT_PROTOCOLS_HTTP1_DECIDE_H
 
+#include "lib/sample.h"
 #include "protocols/http1/context.h"
 
 static __always_inline int decided(struct scratch *s, __u32 result, __u32 attribution, __u32 writes)
@@ -107,6 +108,19 @@ static __always_inline __u32 missing_texts(const struct connection *c, const str
 	return writes;
 }
 
+/* This process starts a trace: ids and flags of s->parent. */
+static __always_inline void new_root(const struct http1 *h, struct scratch *s, const struct process_entry *p)
+{
+	__u32 sample;
+
+	__builtin_memset(&s->parent, 0, sizeof(s->parent));
+	new_trace_id(s->parent.trace_id);
+	s->sampling.randomness = sampling_randomness(s->parent.trace_id);
+	sample = sample_request(s, p->sampling_service, sample_target(h->target), SAMPLE_NO_CALLER);
+	s->parent.flags = TRACE_FLAG_RANDOM | (sample & SAMPLE_YES);
+	s->parent.report = (sample & SAMPLE_REPORT) != 0;
+}
+
 /* The inject formats with ids, but for those in the mask `but`. */
 static __always_inline __u32 format_writes(__u32 but)
 {
@@ -129,9 +143,7 @@ static __always_inline int decide_plain(struct connection *c, const struct http1
 		return decided(s, INJECTION_NO_TASK, ATTRIBUTION_NONE, 0);
 	if (!(p->flags & PROCESS_ORPHANS_ROOT))
 		return decided(s, INJECTION_ORPHANS_OFF, ATTRIBUTION_NONE, 0);
-	__builtin_memset(&s->parent, 0, sizeof(s->parent));
-	new_trace_id(s->parent.trace_id);
-	s->parent.flags = TRACE_FLAG_SAMPLED | TRACE_FLAG_RANDOM;
+	new_root(h, s, p);
 	return decided(s, INJECTION_DONE, ATTRIBUTION_ROOT, writes);
 }
 

@@ -124,7 +124,7 @@ static __always_inline int http1_request_head(struct connection *c, struct scrat
 	c->protocol = PROTOCOL_HTTP1;
 	ends = h->method == HTTP1_METHOD_CONNECT || (h->flags & HTTP1_HAS_UPGRADE);
 	if (c->joining) {
-		pending_push(c, s, 0, h->method, ends, false);
+		pending_push(c, s, 0, h->method, ends, false, false);
 	} else if (c->role == ROLE_SERVER) {
 		http1_server_request(c, h, s, p);
 	} else {

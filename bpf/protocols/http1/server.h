@@ -4,7 +4,9 @@
 #define WEFT_PROTOCOLS_HTTP1_SERVER_H
 
 #include "lib/policy.h"
+#include "lib/sample.h"
 #include "protocols/http1/context.h"
+#include "protocols/http1/unsampled.h"
 
 /* The usual head: traceparent or nothing. Returns enum received_values. */
 static __always_inline __u32 server_traceparent(const struct http1 *h, struct scratch *s, int *choice)
@@ -31,8 +33,11 @@ static __always_inline __u32 server_traceparent(const struct http1 *h, struct sc
 	return received;
 }
 
-/* Ids of s->exchange from the head, or a new root. Returns enum received_values: what of them is in s. */
-static __always_inline __u32 server_context(const struct http1 *h, struct scratch *s)
+/*
+ * Ids of s->exchange from the head, or a new root. *caller: the sampling decision that came with the head, unchanged
+ * when none did. Returns enum received_values: what of them is in s.
+ */
+static __always_inline __u32 server_context(const struct http1 *h, struct scratch *s, __u32 *caller)
 {
 	struct exchange *e = &s->exchange;
 	struct request_event *out = &s->event.request;
@@ -54,14 +59,32 @@ static __always_inline __u32 server_context(const struct http1 *h, struct scratc
 		out->attribution = ATTRIBUTION_INCOMING;
 		__builtin_memcpy(e->ids.trace_id, s->incoming.trace_id, 16);
 		__builtin_memcpy(e->ids.parent_span_id, s->incoming.parent_id, 8);
-		e->flags = s->incoming.undecided ? TRACE_FLAG_SAMPLED : s->incoming.flags & TRACE_FLAGS_KNOWN;
+		e->flags = s->incoming.flags & TRACE_FLAGS_KNOWN;
+		if (!s->incoming.undecided)
+			*caller = e->flags & TRACE_FLAG_SAMPLED;
 	} else {
 		out->attribution = ATTRIBUTION_ROOT;
 		new_trace_id(e->ids.trace_id);
 		__builtin_memset(e->ids.parent_span_id, 0, 8);
-		e->flags = (choice == CHOICE_NOT_SAMPLED ? 0 : TRACE_FLAG_SAMPLED) | TRACE_FLAG_RANDOM;
+		e->flags = TRACE_FLAG_RANDOM;
+		if (choice == CHOICE_SAMPLED || choice == CHOICE_NOT_SAMPLED)
+			*caller = choice == CHOICE_SAMPLED ? SAMPLE_YES : 0;
 	}
 	return received;
+}
+
+/* Sets the sampled flag of s->exchange. `caller`: what the caller decided, or SAMPLE_NO_CALLER. Returns SAMPLE_*. */
+static __always_inline __u32 server_sample(const struct http1 *h, struct scratch *s, const struct process_entry *p,
+					   __u32 caller)
+{
+	struct exchange *e = &s->exchange;
+	__u32 sample;
+
+	s->sampling.randomness = sampling_randomness(e->ids.trace_id);
+	sample = sample_request(s, p->sampling_service, sample_target(h->target), caller);
+	e->flags = (e->flags & ~TRACE_FLAG_SAMPLED) | (sample & SAMPLE_YES);
+	e->report = (sample & SAMPLE_REPORT) != 0;
+	return sample;
 }
 
 /* tracestate of the head and s->policy.out go behind each other into s->staging; lengths into s->exchange. */
@@ -151,8 +174,8 @@ static __always_inline int http1_server_keep_texts(struct http1 *h, struct scrat
 WIRE_GLOBAL int http1_server_request(struct connection *c, struct http1 *h, struct scratch *s, struct process_entry *p)
 {
 	struct exchange *e;
-	__u32 received;
-	bool anonymous;
+	__u32 received, caller = SAMPLE_NO_CALLER;
+	bool anonymous, unsampled;
 	__u64 id;
 
 	if (!c || !h || !s || !p)
@@ -165,7 +188,8 @@ WIRE_GLOBAL int http1_server_request(struct connection *c, struct http1 *h, stru
 	e = &s->exchange;
 	s->facts = h->flags & HTTP1_IS_10 ? REQUEST_HTTP10 : 0;
 	new_span_id(e->ids.span_id);
-	received = server_context(h, s);
+	received = server_context(h, s, &caller);
+	unsampled = !server_sample(h, s, p, caller);
 	e->tracestate_bytes = 0;
 	server_baggage(h, s, p);
 	anonymous = exchange_is_anonymous(s, p, received);
@@ -181,9 +205,13 @@ WIRE_GLOBAL int http1_server_request(struct connection *c, struct http1 *h, stru
 	s->event.request.trace_flags = e->flags;
 	s->event.request.parent_exchange_id = 0;
 	s->event.request.injection = INJECTION_NOT_TRIED;
-	if (h->flags & HTTP1_HAS_CARRIERS)
-		http1_mask_uber(s);
-	emit_request(c, s, e->id, h->head_bytes, &h->baggage, s->policy.out_length);
+	unsampled = unsampled && unsampled_begin(c, s, e->id, http1_server_text(h, s),
+						 s->event.request.attribution == ATTRIBUTION_ROOT);
+	if (!unsampled) {
+		if (h->flags & HTTP1_HAS_CARRIERS)
+			http1_mask_uber(s);
+		emit_request(c, s, e->id, h->head_bytes, &h->baggage, s->policy.out_length);
+	}
 	id = e->id;
 	if (anonymous) {
 		__sync_fetch_and_add(&p->live, 1);
@@ -194,12 +222,12 @@ WIRE_GLOBAL int http1_server_request(struct connection *c, struct http1 *h, stru
 	}
 	/* Last: a reset may end it on another CPU as soon as it stands here, and must find all of it. */
 	if (!pending_push(c, s, id, h->method, h->method == HTTP1_METHOD_CONNECT || (h->flags & HTTP1_HAS_UPGRADE),
-			  anonymous)) {
+			  anonymous, unsampled)) {
 		if (anonymous)
 			process_live_ends(s->pid_tgid >> 32, c->generation);
 		else
 			exchange_end(s, id, 0, 0);
-		emit_lost(c, s, id);
+		exchange_lost(c, s, id, unsampled);
 	}
 	return 0;
 }

@@ -78,6 +78,17 @@ Result<void> TestAgent::trace(pid_t pid, const ProcessSettings& settings) {
   return kernel_->trace(pid, settings);
 }
 
+Result<void> TestAgent::sample(std::uint64_t threshold) {
+  if (!kernel_) return {};
+  const std::lock_guard lock(mutex_);
+  const auto table = std::make_unique<sampling_table>();
+  for (sampling_service& service : table->services) {
+    service.threshold = threshold;
+    service.flags = SAMPLING_REPORT_ALL;
+  }
+  return kernel_->set_sampling(*table);
+}
+
 void TestAgent::untrace(pid_t pid) {
   if (!kernel_) return;
   std::lock_guard lock(mutex_);

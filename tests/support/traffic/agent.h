@@ -38,6 +38,9 @@ class TestAgent {
 
   Result<void> trace(pid_t pid, const ProcessSettings& settings = {});
   void untrace(pid_t pid);
+  // What new traces have to reach (wire/sampling.h); 0 = all do. Requests that are not sampled are seen too from now
+  // on.
+  Result<void> sample(std::uint64_t threshold);
   bool real() const { return kernel_ != nullptr; }
   KernelCounters counters();
   std::vector<SeenRequest> requests();

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-only */
+/* Is this trace sampled? Asked once, when a request comes in or a process starts a trace of its own. */
+#ifndef WEFT_LIB_SAMPLE_H
+#define WEFT_LIB_SAMPLE_H
+
+#include "maps/sampling.h"
+#include "maps/scratch.h"
+
+/* What sample_request returns. */
+#define SAMPLE_YES TRACE_FLAG_SAMPLED
+#define SAMPLE_REPORT (1u << 1) /* keep rules want to see it in full, sampled or not */
+
+#define SAMPLE_NO_CALLER ~0u
+
+static __always_inline __u32 sample_target(struct text_range target)
+{
+	return (__u32)target.end << 16 | target.start;
+}
+
+/*
+ * The head in s->text begins or continues the trace of s->sampling.randomness. `target`: where its target lies, by
+ * sample_target. `caller`: what the caller decided (0 or SAMPLE_YES), or SAMPLE_NO_CALLER. Returns SAMPLE_*.
+ */
+WIRE_GLOBAL int sample_request(struct scratch *s, __u32 service, __u32 target, __u32 caller)
+{
+	const struct sampling_table *table = sampling_table_get();
+	const struct sampling_service *rules;
+	struct sampling_pace *pace;
+	bool floor;
+	__u32 report;
+
+	if (!s || !table)
+		return caller & SAMPLE_YES;
+	rules = sampling_service_of(table, service);
+	report = rules->flags & SAMPLING_REPORT_ALL ? SAMPLE_REPORT : 0;
+	if (caller != SAMPLE_NO_CALLER && !(table->flags & SAMPLING_IGNORE_PARENT))
+		return (caller & SAMPLE_YES) | report;
+	s->sampling.threshold = rules->threshold;
+	if (rules->first) {
+		s->sampling.target = target & 0xffff;
+		s->sampling.end = target >> 16;
+		sampling_search(&s->text, table, rules->first, &s->sampling);
+	}
+	pace = sampling_pace_of(service);
+	floor = rules->floor_ns && sampling_paced(&pace->floor_ns, rules->floor_ns, s->now_ns);
+	if (s->sampling.randomness < s->sampling.threshold)
+		return floor ? SAMPLE_YES | report : report;
+	if (rules->interval_ns && !sampling_paced(&pace->limit_ns, rules->interval_ns, s->now_ns))
+		return report;
+	return SAMPLE_YES | report;
+}
+
+#endif
