@@ -100,6 +100,14 @@ WIRE_INLINE bool http1_run_line_end(struct http1_scan *s, __u32 at)
 	return true;
 }
 
+/* One byte, at index `at` of the text. A function of its own for the verifier. Returns enum http1_event. */
+WIRE_GLOBAL __u32 http1_byte(struct http1 *h, struct head_text *text, __u32 at, __u32 to_offset, __u32 b)
+{
+	if (!h || !text)
+		return HTTP1_BAD;
+	return h->state <= HTTP1_BLANK_LF ? http1_head_byte(h, text, at, at + to_offset, b) : http1_chunk_byte(h, b);
+}
+
 /* The loop's body: what can be seen whole at once, then a run of plain bytes, then the line's end or one byte. */
 WIRE_STEP http1_step(__u32 i, void *arg)
 {
@@ -135,10 +143,7 @@ WIRE_STEP http1_step(__u32 i, void *arg)
 		return 1;
 	b = *http1_at(s, at);
 	s->at = at + 1;
-	if (h->state <= HTTP1_BLANK_LF)
-		s->event = http1_head_byte(h, s->text, at, at + s->to_offset, b);
-	else
-		s->event = http1_chunk_byte(h, b);
+	s->event = http1_byte(h, s->text, at, s->to_offset, b);
 	if (s->event)
 		return 1;
 	if (h->state == HTTP1_LINE_LF && s->at < s->end && *http1_at(s, s->at) == '\n') {
@@ -155,6 +160,7 @@ WIRE_STEP http1_step(__u32 i, void *arg)
 WIRE_GLOBAL __u32 http1_scan(struct http1 *h, struct head_text *text, __u32 from, __u32 to)
 {
 	struct http1_scan s = {.http = h, .text = text, .at = from, .end = to};
+	bool head;
 
 	if (!h || !text)
 		return HTTP1_BAD;
@@ -163,12 +169,10 @@ WIRE_GLOBAL __u32 http1_scan(struct http1 *h, struct head_text *text, __u32 from
 	s.to_offset = h->head_bytes - from;
 	if (http1_in_head(h) && s.to_offset)
 		h->flags |= HTTP1_TEXT_LOST;
-	if (h->state <= HTTP1_BLANK_LF) {
-		wire_loop(HTTP1_WINDOW + 1, http1_step, &s);
+	head = h->state <= HTTP1_BLANK_LF;
+	wire_loop(HTTP1_WINDOW + 1, http1_step, &s);
+	if (head)
 		h->head_bytes = s.at + s.to_offset;
-	} else {
-		wire_loop(HTTP1_WINDOW + 1, http1_step, &s);
-	}
 	return s.at << 3 | s.event;
 }
 
