@@ -21,8 +21,8 @@ struct text_range {
 };
 
 /*
- * The value of a header that may stand on several lines, in order of arrival. `more` counts lines that found no place:
- * the value is then incomplete.
+ * The value of a header that may stand on several lines, in order of arrival. `more` counts lines that found no place,
+ * up to 255: the value is then incomplete.
  */
 #define TEXT_LINES_MAX 8u
 struct text_lines {

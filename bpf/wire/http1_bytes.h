@@ -154,9 +154,12 @@ WIRE_INLINE __u8 http1_named(struct http1 *h)
 /* Another line for which there is no place. Behind the kept text offsets say nothing but that. */
 WIRE_INLINE void http1_lose_line(struct text_lines *lines, __u64 start)
 {
-	if (!lines->more)
-		lines->lost_from = start < HEAD_TEXT_CAP ? start : HEAD_TEXT_CAP;
-	lines->more++;
+	if (start > HEAD_TEXT_CAP)
+		start = HEAD_TEXT_CAP;
+	if (!lines->more || start < lines->lost_from)
+		lines->lost_from = (__u16)start;
+	if (lines->more != 0xff)
+		lines->more++;
 }
 
 WIRE_INLINE void http1_add_line(struct text_lines *lines, struct text_range range)

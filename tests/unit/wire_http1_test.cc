@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <cstring>
 
 #include "support/http1_cases.h"
 #include "support/http1_driver.h"
@@ -55,6 +56,37 @@ TEST_CASE("HTTP/1.1: a head that outgrows the text is still framed") {
       if (bytes < HTTP1_TEXT_KEPT - 200) CHECK(got.messages[0].baggage == expected.messages[0].baggage);
       for (const std::string& line : got.messages[0].baggage) CHECK(line == "k=v");
     }
+  }
+}
+
+TEST_CASE("HTTP/1.1: however many lines find no place, that they are missing is known") {
+  for (const size_t lines : {8u, 9u, 263u, 264u, 265u, 520u}) {
+    head_text text{};
+    http1 state{};
+    std::string head = "GET / HTTP/1.1\r\n";
+    size_t ninth = 0;
+    for (size_t i = 0; i < lines; i++) {
+      if (i == TEXT_LINES_MAX) ninth = head.size() + std::string_view("baggage:").size();
+      head += "baggage:a=b\r\n";
+    }
+    for (size_t i = 0; i < lines; i++) head += "tracestate:a=b\r\n";
+    head += "\r\n";
+    REQUIRE(head.size() <= HEAD_TEXT_CAP);
+    memcpy(text.bytes, head.data(), head.size());
+    __u32 event = HTTP1_MORE;
+    for (__u32 at = 0; event == HTTP1_MORE && at < head.size();) {
+      const auto to = std::min<__u32>(at + HTTP1_WINDOW, static_cast<__u32>(head.size()));
+      const __u32 result = scan_here(state, &text, at, to);
+      at = result >> 3;
+      event = result & 7;
+    }
+    CAPTURE(lines);
+    REQUIRE(event == HTTP1_HEAD);
+    for (const text_lines* kept : {&state.baggage, &state.tracestate}) {
+      CHECK(kept->count == TEXT_LINES_MAX);
+      CHECK((kept->more != 0) == (lines > TEXT_LINES_MAX));
+    }
+    if (ninth) CHECK(state.baggage.lost_from == ninth);
   }
 }
 
