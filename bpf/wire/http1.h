@@ -167,8 +167,11 @@ WIRE_GLOBAL __u32 http1_scan(struct http1 *h, struct head_text *text, __u32 from
 	if (h->state == HTTP1_START)
 		h->head_bytes = 0;
 	s.to_offset = h->head_bytes - from;
-	if (http1_in_head(h) && s.to_offset)
+	if (http1_in_head(h) && s.to_offset && !(h->flags & HTTP1_TEXT_LOST)) {
 		h->flags |= HTTP1_TEXT_LOST;
+		http1_lose_overwritten(&h->tracestate);
+		http1_lose_overwritten(&h->baggage);
+	}
 	head = h->state <= HTTP1_BLANK_LF;
 	wire_loop(HTTP1_WINDOW + 1, http1_step, &s);
 	if (head)

@@ -162,6 +162,23 @@ WIRE_INLINE void http1_lose_line(struct text_lines *lines, __u64 start)
 		lines->more++;
 }
 
+/* The text behind HTTP1_TEXT_KEPT is written over: lines that end there are lost after all. */
+WIRE_INLINE void http1_lose_overwritten(struct text_lines *lines)
+{
+	__u32 lost = 0;
+
+#ifdef __clang__
+#pragma unroll
+#endif
+	for (__u32 i = 0; i < TEXT_LINES_MAX; i++) {
+		if (i >= lines->count || lines->line[i].end <= HTTP1_TEXT_KEPT)
+			continue;
+		http1_lose_line(lines, lines->line[i].start);
+		lost++; /* all that follow are too */
+	}
+	lines->count -= (__u8)lost;
+}
+
 WIRE_INLINE void http1_add_line(struct text_lines *lines, struct text_range range)
 {
 	__u32 i = lines->count;

@@ -59,6 +59,35 @@ TEST_CASE("HTTP/1.1: a head that outgrows the text is still framed") {
   }
 }
 
+TEST_CASE("HTTP/1.1: values that the rest of a long head is written over are lost, not taken for others") {
+  Http1Driver driver;
+  for (const size_t at : {4000u, 12100u, 12280u, 12288u, 12400u, 13000u, 16000u, 16300u}) {
+    for (const size_t value : {3u, 200u, 8300u}) {
+      std::string text = "GET / HTTP/1.1\r\n";
+      while (text.size() < at) text += "X-Filler: " + std::string((at - text.size()) % 90, 'x') + "\r\n";
+      const std::string wanted = "k=" + std::string(value - 2, 'v');
+      text += "baggage: " + wanted + "\r\ntracestate: " + wanted + "\r\nbaggage: " + wanted + "\r\n";
+      while (text.size() < 40000) text += "Cookie: secret=" + std::string(75, 's') + "\r\n";
+      text += "\r\n";
+      for (const size_t piece : {1u, 100u, 1024u, 1400u, 4096u, 65536u}) {
+        std::vector<std::string_view> pieces;
+        for (size_t from = 0; from < text.size(); from += piece)
+          pieces.push_back(std::string_view(text).substr(from, piece));
+        const Http1Run got = driver.run(pieces, false, 0);
+        CAPTURE(at);
+        CAPTURE(value);
+        CAPTURE(piece);
+        REQUIRE(got.messages.size() == 1);
+        const Http1Message& m = got.messages[0];
+        for (const auto* lines : {&m.baggage, &m.tracestate})
+          for (const std::string& line : *lines) REQUIRE((line == wanted));
+        CHECK(m.baggage.size() + m.tracestate.size() + static_cast<size_t>(m.lost_lines) == 3);
+        if (at < 8000 && value < 300) CHECK(m.lost_lines == 0);
+      }
+    }
+  }
+}
+
 TEST_CASE("HTTP/1.1: however many lines find no place, that they are missing is known") {
   for (const size_t lines : {8u, 9u, 263u, 264u, 265u, 520u}) {
     head_text text{};
