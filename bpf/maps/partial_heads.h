@@ -29,7 +29,7 @@ struct {
 
 static __always_inline __u64 partial_key(__u64 connection_id, bool outgoing)
 {
-	return connection_id << 1 | outgoing;
+	return connection_id | (__u64)outgoing << 62; /* the top bit is CONNECTION_WITHOUT_COOKIE */
 }
 
 static __always_inline long partial_save(__u64 key, const struct head_text *text, __u32 bytes)
