@@ -128,9 +128,10 @@ static __always_inline struct connection *connection_create_at(__u64 address)
 {
 	struct connection *c = connection_at(address);
 
-	if (c || bpf_map_update_elem(&connections_by_address, &address, &connection_none, BPF_NOEXIST))
+	if (c)
 		return c;
-	return connection_at(address);
+	bpf_map_update_elem(&connections_by_address, &address, &connection_none, BPF_NOEXIST);
+	return connection_at(address); /* also when another CPU was first */
 }
 
 static __always_inline void connection_drop_at(__u64 address)
