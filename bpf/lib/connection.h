@@ -150,6 +150,16 @@ static __always_inline void half_done(struct connection *c, struct half *half, _
 		pending_end_soon(c, program);
 }
 
+/* The socket is no more, and nobody is at work in it. */
+static __always_inline void connection_gone(struct connection *c)
+{
+	if (half_claim(answering_half(c))) /* else a sweep is ending it just now */
+		pending_end_now(c, PROGRAM_STATE, END_CLOSED);
+	blind_ends(c);
+	partial_drop(partial_key(c->id, false));
+	partial_drop(partial_key(c->id, true));
+}
+
 static __always_inline void address_of(const struct sock *sk, __u8 *local, __u8 *peer, const bool probed)
 {
 	if (KERNEL_FIELD(probed, sk, __sk_common.skc_family) == AF_INET6) {

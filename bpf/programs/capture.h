@@ -221,6 +221,7 @@ static __always_inline int capture_call(struct sock *sk, int result, __u32 skip,
 	}
 	c = connection_create(sk);
 	if (c && probed && connection_is_stale(c, sk)) {
+		connection_gone(c);
 		connection_drop(sk);
 		c = connection_create(sk);
 	}

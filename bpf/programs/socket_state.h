@@ -62,15 +62,6 @@ int BPF_PROG(on_state, struct sock *sk, int old, int new)
 	return 0;
 }
 
-static __always_inline void connection_gone(struct connection *c)
-{
-	if (half_claim(answering_half(c))) /* else a sweep is ending it just now */
-		pending_end_now(c, PROGRAM_STATE, END_CLOSED);
-	blind_ends(c);
-	partial_drop(partial_key(c->id, false));
-	partial_drop(partial_key(c->id, true));
-}
-
 /*
  * The socket goes, and its state with it; nobody is at work in it. Here ends what no state change could see: requests
  * that were read after a reset, for one.
