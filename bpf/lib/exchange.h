@@ -45,14 +45,14 @@ static __always_inline bool pending_push(struct connection *c, struct scratch *s
 
 /*
  * The request event of s->text, whose `baggage` lines are masked in the text from here on. ids, flags, parent and
- * outcome are in s->event.request already. `checked`: bytes of s->policy.out that go along.
+ * outcome are in s->event.request already. `most`: bytes of the text that may go, for the protocol's own reasons.
+ * `checked`: bytes of s->policy.out that go along.
  */
 static __always_inline void emit_request(const struct connection *c, struct scratch *s, __u64 exchange_id,
-					 __u32 head_bytes, const struct text_lines *baggage, __u32 checked)
+					 __u32 head_bytes, __u32 most, const struct text_lines *baggage, __u32 checked)
 {
 	struct request_event *e = &s->event.request;
 	__u64 text = head_bytes, more = checked;
-	__u32 most = settings.header_bytes;
 
 	e->header.type = EVENT_REQUEST;
 	e->header.flags = 0;
@@ -68,6 +68,8 @@ static __always_inline void emit_request(const struct connection *c, struct scra
 	e->role = c->role;
 	e->protocol = c->protocol;
 	e->reserved = 0;
+	if (most > settings.header_bytes)
+		most = settings.header_bytes;
 	if (baggage->count || baggage->more) {
 		__u32 clear = mask_lines(s, baggage);
 

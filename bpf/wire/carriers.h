@@ -43,9 +43,9 @@ struct carriers {
 	__u8 last[CARRIER_KINDS];  /* index of the last one of them */
 	__u8 count;		   /* used entries of `line` */
 	__u8 more;		   /* there were more lines than that: `lines` is 255 for their kinds */
-	__u8 reserved[2];
-	__u32 pos, end; /* the walk */
-	__u32 begin;	/* of the line at hand; 0: the request or status line */
+	__u16 lost_from;	   /* where the first line begins that may hold a value and is not in `line`; 0: none */
+	__u32 pos, end;		   /* the walk */
+	__u32 begin;		   /* of the line at hand; 0: the request or status line */
 };
 WIRE_ASSERT(sizeof(struct carriers) == 304, "carriers layout");
 
@@ -161,6 +161,12 @@ WIRE_INLINE void carrier_trim(const struct head_text *t, __u32 *start, __u32 *en
 	}
 }
 
+WIRE_INLINE void carriers_lose(struct carriers *c)
+{
+	if (!c->lost_from)
+		c->lost_from = (__u16)c->begin;
+}
+
 /* The line [c->begin, end) is complete. */
 WIRE_INLINE void carriers_line(const struct head_text *t, struct carriers *c, __u32 end)
 {
@@ -173,8 +179,10 @@ WIRE_INLINE void carriers_line(const struct head_text *t, struct carriers *c, __
 	if (kind == CARRIER_UBER_BAGGAGE) {
 		__u32 key = carrier_colon(t->bytes + head_text_index(start));
 
-		if (key == 0 || key >= 64) /* no key, or one that nobody can mean */
+		if (key == 0 || key >= 64) { /* no key, or one that nobody can mean */
+			carriers_lose(c);
 			return;
+		}
 		start += key + 1;
 	}
 	if (start > end)
@@ -187,6 +195,7 @@ WIRE_INLINE void carriers_line(const struct head_text *t, struct carriers *c, __
 	if (at >= CARRIER_LINES_MAX) {
 		c->more = 1;
 		c->lines[kind] = 0xff; /* not to be taken for a single one */
+		carriers_lose(c);
 		return;
 	}
 	c->last[kind] = (__u8)at;
@@ -256,6 +265,7 @@ WIRE_GLOBAL int carriers_scan(const struct head_text *t, __u32 end, struct carri
 	wire_store64(out->last, 0);
 	wire_store64(out->last + 8, 0);
 	out->count = out->more = 0;
+	out->lost_from = 0;
 	out->pos = out->begin = 0;
 	out->end = end < HEAD_TEXT_CAP ? end : HEAD_TEXT_CAP;
 	run.text = t;

@@ -80,11 +80,8 @@ WIRE_GLOBAL int http1_client_request(struct connection *c, struct http1 *h, stru
 		e->trace_flags = s->parent.flags;
 	}
 	count_injection(result);
-	if (!unsampled) {
-		if (h->flags & HTTP1_HAS_CARRIERS)
-			http1_mask_uber(s);
-		emit_request(c, s, id, h->head_bytes, &h->baggage, 0);
-	}
+	if (!unsampled)
+		emit_request(c, s, id, h->head_bytes, http1_clear_bytes(h, s), &h->baggage, 0);
 	/* What is still to be sent, only now: whoever ends it (a reset, for one) tells of its end after its beginning.
 	 */
 	if (s->program == PROGRAM_MESSAGE)

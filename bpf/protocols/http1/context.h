@@ -177,13 +177,22 @@ static long mask_uber_step(__u32 i, void *arg)
 	return 0;
 }
 
-/* Values of uberctx- lines must not leave the kernel in an event, as those of baggage. REQUIRES HTTP1_HAS_CARRIERS. */
+/*
+ * Values of uberctx- lines must not leave the kernel in an event, as those of baggage. Returns how many bytes of the
+ * head may be sent up, as mask_lines. REQUIRES HTTP1_HAS_CARRIERS.
+ */
 WIRE_GLOBAL int http1_mask_uber(struct scratch *s)
 {
 	if (!s)
 		return 0;
 	bpf_loop(CARRIER_LINES_MAX, mask_uber_step, &s, 0);
-	return 0;
+	return s->carriers.lost_from && s->carriers.lost_from < HEAD_SENT_MAX ? s->carriers.lost_from : HEAD_SENT_MAX;
+}
+
+/* Of the head in s->text, what may be sent up: lines of formats beside the W3C's are masked. */
+static __always_inline __u32 http1_clear_bytes(const struct http1 *h, struct scratch *s)
+{
+	return h->flags & HTTP1_HAS_CARRIERS ? (__u32)http1_mask_uber(s) : HEAD_SENT_MAX;
 }
 
 #endif

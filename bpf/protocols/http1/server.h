@@ -207,11 +207,8 @@ WIRE_GLOBAL int http1_server_request(struct connection *c, struct http1 *h, stru
 	s->event.request.injection = INJECTION_NOT_TRIED;
 	unsampled = unsampled && unsampled_begin(c, s, e->id, http1_server_text(h, s),
 						 s->event.request.attribution == ATTRIBUTION_ROOT);
-	if (!unsampled) {
-		if (h->flags & HTTP1_HAS_CARRIERS)
-			http1_mask_uber(s);
-		emit_request(c, s, e->id, h->head_bytes, &h->baggage, s->policy.out_length);
-	}
+	if (!unsampled)
+		emit_request(c, s, e->id, h->head_bytes, http1_clear_bytes(h, s), &h->baggage, s->policy.out_length);
 	id = e->id;
 	if (anonymous) {
 		__sync_fetch_and_add(&p->live, 1);
