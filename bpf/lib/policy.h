@@ -92,12 +92,14 @@ WIRE_GLOBAL int policy_evaluate(struct scratch *s, __u32 generation, __u32 servi
 	const struct policy_service *row;
 	struct policy_counters *counters;
 	const struct policy_set *set;
-	__u32 number, slot, lanes;
+	__u32 number = 0, slot, lanes;
+	void *sets;
 
 	if (!s)
 		return 0;
 	s->policy.out_length = s->policy.members = s->policy.fate_count = s->policy.injected = 0;
-	set = policy_set_of(generation, 0);
+	sets = bpf_map_lookup_elem(&policy_generations, &generation); /* once: it may be replaced at any time */
+	set = sets ? bpf_map_lookup_elem(sets, &number) : NULL;
 	if (!set)
 		return 0;
 	slot = set->slot;
@@ -108,7 +110,7 @@ WIRE_GLOBAL int policy_evaluate(struct scratch *s, __u32 generation, __u32 servi
 	policy_choose(s, generation, set, row, randomness);
 	number = s->policy_set[generation & 1];
 	if (number) {
-		set = policy_set_of(generation, number);
+		set = bpf_map_lookup_elem(sets, &number);
 		if (!set)
 			return 0;
 	}
@@ -247,10 +249,12 @@ WIRE_GLOBAL int policy_apply(struct scratch *s, __u32 service, __u64 randomness,
 		s->shadow.fate_count = s->policy.fate_count;
 		s->shadow.injected = s->policy.injected;
 	}
-	if (!policy_evaluate(s, POLICY_LIVE, service, randomness, target_start_and_end))
+	if (!policy_evaluate(s, POLICY_LIVE, service, randomness, target_start_and_end)) {
+		s->policy.counts[POLICY_UNJUDGED] = 1; /* the other counts are the shadow's, or of another text */
 		count_fault(s->program, FAULT_NO_POLICY);
-	else if (compare)
+	} else if (compare) {
 		policy_compare(s);
+	}
 	return (int)s->policy.out_length;
 }
 
