@@ -271,6 +271,20 @@ WIRE_GLOBAL int http1_message_head(struct sk_msg_md *m, struct connection *c, st
 	return message->cut != 0;
 }
 
+/*
+ * The contexts of a head that goes on: nothing is left to be done about them until it is complete. A function of its
+ * own for the stack of on_message.
+ */
+WIRE_GLOBAL int http1_decided_before(const struct connection *c, struct scratch *s)
+{
+	if (!c || !s)
+		return 0;
+	s->parent = c->overwritten_parent;
+	s->decision.attribution = ATTRIBUTION_CARRIED;
+	s->decision.over = s->decision.writes = 0;
+	return 0;
+}
+
 /* What is to become of the head in s->text, which may be incomplete: s->decision and s->rewrite. */
 static __always_inline void http1_judge(struct connection *c, struct http1 *h, struct scratch *s,
 					struct process_entry *p, bool complete)
@@ -285,7 +299,7 @@ static __always_inline void http1_judge(struct connection *c, struct http1 *h, s
 	else if (complete)
 		http1_decided_early(c, h, s);
 	else
-		s->decision.over = s->decision.writes = 0;
+		http1_decided_before(c, s);
 	http1_police(c, h, s, p, base);
 }
 

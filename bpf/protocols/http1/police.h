@@ -53,23 +53,34 @@ static __always_inline void police_lines(const struct http1 *h, struct scratch *
 	s->lines.more = 0;
 }
 
-/* The trace that the message is for, as far as it is known: it chooses the rule set where one is for a share of traces.
- */
-static __always_inline __u64 police_randomness(const struct scratch *s)
+#define POLICE_NO_TRACE ((1ULL << 56) - 1) /* of no share but the whole */
+
+/* The trace that the message is for: it chooses the rule set where one is for a share of the traces. */
+WIRE_GLOBAL __u64 police_randomness(const struct http1 *h, struct scratch *s)
 {
-	return policy_randomness(s->decision.attribution != ATTRIBUTION_NONE ? s->parent.trace_id
-									     : s->incoming.trace_id);
+	if (!h || !s)
+		return POLICE_NO_TRACE;
+	if (s->decision.attribution != ATTRIBUTION_NONE)
+		return policy_randomness(s->parent.trace_id);
+	if (h->flags & HTTP1_HAS_CARRIERS) {
+		for (__u32 format = 0; format < FORMAT_IDS; format++)
+			if (s->carried[format].result == CONTEXT_OK)
+				return policy_randomness(s->carried[format].ids.trace_id);
+	} else if (h->traceparent_lines == 1 &&
+		   traceparent_parse(&s->text, h->traceparent, &s->incoming) == TRACEPARENT_OK) {
+		return policy_randomness(s->incoming.trace_id);
+	}
+	return POLICE_NO_TRACE;
 }
 
 /* Is anything of s->lines not to go on as it is? What is, is in s->policy.out. */
-static __always_inline bool police_objects(struct scratch *s, const struct process_entry *p)
+static __always_inline bool police_objects(const struct http1 *h, struct scratch *s, const struct process_entry *p)
 {
 	struct policy_run *run = &s->policy;
 	__u32 changes = 0;
 
 	policy_gather(run, &s->text, &s->lines);
-	run->counts[POLICY_UNJUDGED] = 1; /* stays when there is no rule set to judge by: then nothing passes */
-	policy_apply(s, p->policy_service, police_randomness(s), 0);
+	policy_apply(s, p->policy_service, police_randomness(h, s), 0);
 	for (__u32 action = POLICY_REDACTED; action <= POLICY_INJECTED; action++)
 		changes |= run->counts[action];
 	return changes != 0;
@@ -93,13 +104,13 @@ WIRE_GLOBAL int http1_police(struct connection *c, struct http1 *h, struct scrat
 	if (!h->baggage.count || h->baggage.more || (h->flags & HTTP1_TEXT_LOST))
 		return 0;
 	police_lines(h, s, s->rewrite.judged);
-	if (!s->lines.count || !police_objects(s, p))
+	if (!s->lines.count || !police_objects(h, s, p))
 		return 0;
 	if (s->lines.line[0].start < base) { /* too late for that line: the others by themselves */
 		s->rewrite.baggage_unjudged = BAGGAGE_ON_ITS_WAY;
 		s->rewrite.judged = base;
 		police_lines(h, s, base);
-		if (!s->lines.count || !police_objects(s, p))
+		if (!s->lines.count || !police_objects(h, s, p))
 			return 0;
 	}
 	s->rewrite.baggage = 1;
