@@ -204,7 +204,7 @@ WIRE_GLOBAL int http1_rewrite_early(struct sk_msg_md *m, struct connection *c, s
 		return 0;
 	built = http1_build(h, s, end, &result);
 	room = s->rewrite.end - s->rewrite.from;
-	if (!built || s->rewrite.gone || room < 8)
+	if (!built || s->rewrite.gone || room < 8 || s->rewrite.baggage_unjudged == BAGGAGE_TOO_MUCH)
 		return 0;
 	/* What lies behind the last line that changes need not fit. */
 	last = end - h->head_bytes + s->rewrite.end;

@@ -145,7 +145,7 @@ static long rewrite_plan_step(__u32 i, void *arg)
 	line->changed = 0;
 	if (rewrite_value_bytes(s, line) == REWRITE_KEEP)
 		return 0;
-	if (line->name < w->base) { /* it is on its way */
+	if (line->start < w->base) { /* it is on its way */
 		if (line->carrier == CARRIER_BAGGAGE)
 			w->baggage_gone = 1;
 		else
@@ -156,7 +156,7 @@ static long rewrite_plan_step(__u32 i, void *arg)
 	if (line->carrier == CARRIER_BAGGAGE)
 		w->baggage_done = 1; /* and now for blanking the others: see rewrite_build */
 	if (w->from >= w->end)
-		w->from = line->name >= w->base + 2 ? line->name - 2u : line->name;
+		w->from = line->name >= w->base + 2 ? line->name - 2u : w->base; /* its name may have left */
 	w->end = line->end + 2u; /* its line end too, and the one before: eight bytes, which a write needs */
 	if (w->end > s->carriers.end)
 		w->end = s->carriers.end;
@@ -256,6 +256,8 @@ WIRE_GLOBAL __u32 http1_rewrite_build(struct scratch *s, __u32 base)
 	w->from = w->end = 0;
 	w->gone = w->baggage_gone = w->baggage_done = 0;
 	bpf_loop(CARRIER_LINES_MAX, rewrite_plan_step, &s, 0);
+	if (w->baggage && s->carriers.lines[CARRIER_BAGGAGE] == 0xff) /* some of them are not in s->carriers */
+		w->baggage_unjudged = BAGGAGE_TOO_MUCH;
 	if (w->from + 8 > w->end)
 		return 0;
 	w->in = w->from;
