@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The baggage policy where it runs: a traced program is asked with baggage, calls on, and what arrives is looked at.
+#include <bpf/bpf.h>
 #include <doctest/doctest.h>
 #include <fmt/format.h>
 
@@ -36,6 +37,22 @@ PolicyImage image(const RuleSet& rules, std::uint64_t generation = 1) {
 void publish(Scene& scene, const RuleSet& rules, std::uint64_t generation = 1) {
   const auto published = scene.kernel().policy().publish(image(rules, generation));
   REQUIRE(published.has_value());
+}
+
+// What the agent never does: no rule set is live any more.
+void take_away_live_set() {
+  bool found = false;
+  for (__u32 id = 0; bpf_map_get_next_id(id, &id) == 0;) {
+    const Fd map(bpf_map_get_fd_by_id(id));
+    bpf_map_info info{};
+    __u32 bytes = sizeof info;
+    const __u32 live = POLICY_LIVE;
+    if (map.get() < 0 || bpf_obj_get_info_by_fd(map.get(), &info, &bytes)) continue;
+    if (std::string_view(info.name) != "policy_generati") continue;
+    REQUIRE(bpf_map_delete_elem(map.get(), &live) == 0);
+    found = true;
+  }
+  REQUIRE(found);
 }
 
 // One request to the program, a call of it on behalf of that request, its answer. What the call carried.
@@ -113,6 +130,44 @@ TEST_CASE("policy: what is denied or redacted is in no event, what passes is") {
   // The application's own header, on its way out.
   scene.called("a", get("/own", "baggage: a=1,auth_token=S3CRET\r\n"));
   CHECK(scene.request("/own").head.find("S3CRET") == std::string::npos);
+  lines.clear();
+  for (int i = 0; i < 264; i++) lines += "baggage:a=S3\r\n";
+  scene.called("a", get("/many_own", lines));
+  CHECK(scene.request("/many_own").head.find("S3") == std::string::npos);
+}
+
+TEST_CASE("policy: of uberctx- lines nothing is in an event but what passes") {
+  Scene scene;
+  publish(scene, denying("auth_token"));
+  scene.trace();
+  std::string lines;
+  for (int i = 0; i < 40; i++) lines += fmt::format("uberctx-k{}: S3CRET\r\n", i);
+  for (const std::string& more : {lines, "uberctx-" + std::string(64, 'k') + ": S3CRET\r\n",
+                                  "uberctx-auth_token: S3CRET\r\n" + lines + "baggage: auth_token=S3CRET\r\n"}) {
+    static int n = 0;
+    const std::string in = fmt::format("/in{}", n), out = fmt::format("/out{}", n++);
+    scene.take("a", get(in, "X-Before: 1\r\n" + more + "X-After: S3CRET\r\n"));
+    CHECK(scene.request(in).head.find("X-Before: 1\r\n") != std::string::npos);
+    CHECK(scene.request(in).head.find("S3CRET") == std::string::npos);
+    scene.called("b", get(out, "X-Before: 1\r\n" + more + "X-After: S3CRET\r\n"));
+    CHECK(scene.request(out).head.find("S3CRET") == std::string::npos);
+  }
+}
+
+TEST_CASE("policy: other headers of a long head are not taken for its baggage") {
+  Scene scene;
+  scene.trace();
+  for (const std::size_t at : {12000u, 12300u, 12800u, 13200u}) {
+    std::string lines;
+    while (lines.size() + 100 < at) lines += "X-Filler: " + std::string(80, 'x') + "\r\n";
+    lines += "X-Filler: " + std::string(at - lines.size() - 12, 'x') + "\r\n";
+    lines += "baggage: a=" + std::string(150, '1') + "\r\n";
+    while (lines.size() < 30000) lines += "Cookie: b=S3CRET,c=S3CRET\r\n";
+    const std::string target = fmt::format("/{}", at);
+    const Passed passed = pass(scene, target, lines);
+    CHECK(passed.baggage.find("S3CRET") == std::string::npos);
+    CHECK(passed.request.baggage.find("S3CRET") == std::string::npos);
+  }
 }
 
 TEST_CASE("policy: scopes choose by service, and by a percentage of the traces") {
@@ -145,6 +200,43 @@ TEST_CASE("policy: scopes choose by service, and by a percentage of the traces")
   CHECK(counts.at(0).sets.at(0).texts == 2);
   CHECK(counts.at(0).sets.at(1).texts == 2);
   CHECK(counts.at(0).sets.at(2).texts == 1);
+}
+
+TEST_CASE("policy: baggage of a program's own is judged by the trace that its message says") {
+  Scene scene;
+  RuleSet rules = denying("top");
+  PolicyScope part;
+  part.when.percent = 25;
+  part.rules.deny.push_back(text("part"));
+  rules.scopes = {part};
+  publish(scene, rules);
+  const auto sent = [&](const std::string& context) {
+    static int n = 0;
+    return header(scene.called("a", get(fmt::format("/{}", n++), context + "baggage: part=1,top=1\r\n")), "baggage");
+  };
+  const std::string trace = "0af7651916cd43dd84", low = "3fffffffffffff", high = "40000000000000";
+  for (const bool instrumented : {false, true}) {
+    scene.trace({.instrumented = instrumented, .orphans_root = false});
+    for (int i = 0; i < 3; i++) {
+      for (const auto& [random, kept] : {std::pair{low, "top=1"}, std::pair{high, "part=1"}}) {
+        CHECK(sent("traceparent: 00-" + trace + random + "-b7ad6b7169203331-01\r\n") == std::vector<std::string>{kept});
+        CHECK(sent("b3: " + trace + random + "-b7ad6b7169203331-1\r\n") == std::vector<std::string>{kept});
+      }
+      CHECK(sent("") == std::vector<std::string>{"part=1"});  // of no trace
+    }
+  }
+}
+
+TEST_CASE("policy: without a rule set nothing passes, with a shadow beside it as well") {
+  Scene scene;
+  scene.trace();
+  CHECK(header(scene.called("a", get("/1", "baggage: a=1\r\n")), "baggage") == std::vector<std::string>{"a=1"});
+  take_away_live_set();
+  CHECK(header(scene.called("a", get("/2", "baggage: a=1\r\n")), "baggage") == std::vector<std::string>{""});
+  CHECK(pass(scene, "/3", "baggage: a=1\r\n").baggage == "-");
+  REQUIRE(scene.kernel().policy().publish_shadow(image(RuleSet{}, 7)).has_value());
+  CHECK(header(scene.called("a", get("/4", "baggage: a=1\r\n")), "baggage") == std::vector<std::string>{""});
+  CHECK(pass(scene, "/5", "baggage: a=1\r\n").baggage == "-");
 }
 
 TEST_CASE("policy: a request keeps the result of the rule set that was live when it came") {
