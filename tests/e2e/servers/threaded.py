@@ -12,6 +12,7 @@ import time
 
 
 class Handler(http.server.SimpleHTTPRequestHandler):
+    disable_nagle_algorithm = True   # or every answer waits 40 ms for an acknowledgement
     protocol_version = "HTTP/1.1"
 
     def log_message(self, *_):
