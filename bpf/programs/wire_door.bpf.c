@@ -147,3 +147,25 @@ int on_sampling(void *ctx)
 	sampling_search(&d->text, &d->sampling_table, d->sampling_table.services[0].first, &d->sampling);
 	return 0;
 }
+
+SEC("syscall")
+int on_http2_walk(void *ctx)
+{
+	struct wire_door *d = opened();
+
+	if (!d)
+		return 1;
+	d->result = http2_walk(&d->walk, &d->text, &d->lines_text, d->to);
+	return 0;
+}
+
+SEC("syscall")
+int on_http2_small(void *ctx)
+{
+	struct wire_door *d = opened();
+
+	if (!d)
+		return 1;
+	d->result = http2_small(&d->frames, d->small);
+	return 0;
+}

@@ -5,6 +5,8 @@
 
 #include "wire/formats.h"
 #include "wire/http1.h"
+#include "wire/http2.h"
+#include "wire/http2_fields.h"
 #include "wire/policy.h"
 #include "wire/policy_gather.h"
 #include "wire/sampling.h"
@@ -32,6 +34,10 @@ struct wire_door {
 	struct policy_set set;
 	struct sampling_work sampling; /* in and out */
 	struct sampling_table sampling_table;
+	struct head_text lines_text; /* out: http2_walk */
+	struct http2_walk walk;	     /* in and out */
+	struct http2 frames;	     /* in and out: http2_small */
+	__u8 small[HTTP2_PREFACE_BYTES];
 };
 
 #endif

@@ -28,3 +28,7 @@ weft_test(wire_door_context_test LABELS kernel core SOURCES wire_door_context_te
   ${CMAKE_SOURCE_DIR}/tests/support/context_cases.cc DEPENDS weft_test_wire_door)
 weft_test(wire_door_sampling_test LABELS kernel core SOURCES wire_door_sampling_test.cc
   DEPENDS weft_test_wire_door weft_sampling)
+weft_test(wire_door_http2_test LABELS kernel core SOURCES wire_door_http2_test.cc
+  ${CMAKE_SOURCE_DIR}/tests/support/http2/hpack_blocks.cc
+  ${CMAKE_SOURCE_DIR}/tests/support/http2/hpack_oracle.cc
+  DEPENDS weft_test_wire_door nghttp2)

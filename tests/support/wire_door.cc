@@ -53,6 +53,8 @@ void KernelDoor::tracestate() { run(programs_->progs.on_tracestate); }
 void KernelDoor::policy() { run(programs_->progs.on_policy); }
 void KernelDoor::policy_gather() { run(programs_->progs.on_policy_gather); }
 void KernelDoor::http1() { run(programs_->progs.on_http1); }
+void KernelDoor::http2_walk() { run(programs_->progs.on_http2_walk); }
+void KernelDoor::http2_small() { run(programs_->progs.on_http2_small); }
 void KernelDoor::carriers() { run(programs_->progs.on_carriers); }
 void KernelDoor::context() { run(programs_->progs.on_context); }
 void KernelDoor::context_format() { run(programs_->progs.on_context_format); }

@@ -25,6 +25,8 @@ class KernelDoor {
   void policy_gather();
   double policy_ns(int repeat);  // of one evaluation, mean of `repeat`
   void http1();
+  void http2_walk();
+  void http2_small();
   void carriers();
   void context();
   void context_format();

@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-only */
+/* HPACK's integers and strings (RFC 7541, section 5), as far as context headers need them. */
+#ifndef WEFT_WIRE_HTTP2_TEXT_H
+#define WEFT_WIRE_HTTP2_TEXT_H
+
+#include "wire/http2_huffman.h"
+#include "wire/http2_state.h"
+#include "wire/words.h"
+
+#define HTTP2_LINES_MOST 12000u /* of text written */
+
+/*
+ * The integer whose first byte is `first` (RFC 7541, section 5.1), from `at` on, where the block ends at `end`. Returns
+ * where it ends << 32 | its value; all ones: there is none.
+ */
+WIRE_GLOBAL __u64 http2_integer_at(const struct head_text *block, __u32 first, __u32 mask, __u32 at, __u32 end)
+{
+	__u32 value = first & mask;
+
+	if (!block)
+		return ~0ULL;
+	if (value != mask)
+		return (__u64)at << 32 | value;
+	for (__u32 i = 0; i < 4; i++) {
+		__u32 next = head_text_at(block, at);
+
+		if (at >= end)
+			return ~0ULL;
+		at++;
+		value += (next & 127) << (7 * i);
+		if (!(next & 128))
+			return (__u64)at << 32 | value;
+	}
+	return ~0ULL;
+}
+
+struct http2_copy {
+	const struct head_text *from;
+	struct head_text *to;
+	__u32 at, out, end; /* `at`: bytes, or bits in Huffman code */
+	__u32 bad;	    /* a byte that may be in no header, or a symbol whose code is long */
+};
+
+/* Eight bytes; the last ones may overlap those before. */
+WIRE_STEP http2_copy_step(__u32 i, void *arg)
+{
+	struct http2_copy *c = (struct http2_copy *)arg;
+	__u32 left = c->end - c->at;
+	__u64 word, wrong;
+
+	(void)i;
+	if (c->at >= c->end)
+		return 1;
+	word = wire_load64(c->from->bytes + head_text_index(c->at));
+	wrong = word_controls(word);
+	if (left < 8)
+		wrong &= (1ULL << (8 * left)) - 1;
+	if (wrong)
+		c->bad = 1;
+	wire_store64(c->to->bytes + head_text_index(c->out), word);
+	c->at += left < 8 ? left : 8;
+	c->out += left < 8 ? left : 8;
+	return 0;
+}
+
+/* Four symbols of Huffman code. */
+WIRE_STEP http2_huffman_step(__u32 i, void *arg)
+{
+	struct http2_copy *c = (struct http2_copy *)arg;
+	__u64 window = __builtin_bswap64(wire_load64(c->from->bytes + head_text_index(c->at >> 3))) << (c->at & 7);
+	__u32 at = c->at, out = c->out;
+
+	(void)i;
+#ifdef __clang__
+#pragma unroll
+#endif
+	for (__u32 k = 0; k < 4; k++) {
+		__u32 symbol = http2_huffman_short[window >> 56], bits = symbol >> 8;
+
+		if (at + bits > c->end || !bits) {
+			/* Padding: the beginning of EOS, which is all ones. */
+			__u32 left = c->end - at;
+
+			if (left >= 8 || (left && window >> (64 - left) != (1ULL << left) - 1))
+				c->bad = 1;
+			c->out = out;
+			return 1;
+		}
+		c->to->bytes[head_text_index(out)] = (__u8)symbol;
+		out++;
+		at += bits;
+		window <<= bits;
+	}
+	c->at = at;
+	c->out = out;
+	return 0;
+}
+
+/*
+ * Text [at, at + bytes) of the block, `coded` or not, to `lines` at index `to`. Returns the new end, or 0 when the text
+ * cannot be read here.
+ */
+WIRE_GLOBAL __u32 http2_copy_text(const struct head_text *block, struct head_text *lines, __u64 range, __u32 to)
+{
+	struct http2_copy c;
+	__u32 at = range & 0xffff, bytes = range >> 16 & 0xffff, coded = range >> 32 & 1;
+
+	if (!block || !lines || to > HTTP2_LINES_MOST || (coded ? bytes * 8 / 5 : bytes) > HTTP2_LINES_MOST - to)
+		return 0;
+	c.from = block;
+	c.to = lines;
+	c.out = to;
+	c.bad = 0;
+	if (coded) {
+		c.at = at * 8;
+		c.end = (at + bytes) * 8;
+		wire_loop(HEAD_TEXT_CAP / 2, http2_huffman_step, &c);
+	} else {
+		c.at = at;
+		c.end = at + bytes;
+		wire_loop(HEAD_TEXT_CAP / 8, http2_copy_step, &c);
+	}
+	return c.bad ? 0 : c.out;
+}
+
+#endif
