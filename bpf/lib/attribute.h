@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-only */
 /*
- * Who works on which request. A thread has a current request only where threads block; a thread that was started inside
- * a request belongs to it only after its process has shown that its threads do not outlive their requests. Everything
- * else is silence: a missing parent is a number, a wrong one is a lie.
+ * Who works on which request. A task is a thread, in a Go program a goroutine. A thread has a current request only
+ * where threads block; a task that was started inside a request belongs to it only after its kind has shown that it
+ * does not outlive its request. Everything else is silence: a missing parent is a number, a wrong one is a lie.
  */
 #ifndef WEFT_LIB_ATTRIBUTE_H
 #define WEFT_LIB_ATTRIBUTE_H
 
+#include "lib/goroutine.h"
 #include "maps/carried.h"
 #include "maps/connections.h"
 #include "maps/counters.h"
@@ -32,36 +33,90 @@ static __always_inline void parent_is(struct scratch *s, const struct exchange *
 	s->parent.baggage_bytes = e->baggage_bytes;
 }
 
-/* This thread read the head of server exchange s->exchange.id on connection c: is it the thread's current request now?
+/*
+ * Inheritance is learned: for the threads of a process as a whole, for goroutines by the function they start with.
+ * `owner` is that of the task's key.
+ */
+static __always_inline bool inherits(const struct task *task, const struct process_entry *p, __u64 owner)
+{
+	struct start_site *site;
+
+	if (!task->site)
+		return !(p->findings & FINDING_INHERIT_OFF) && p->good_births >= INHERIT_AFTER_BIRTHS;
+	site = start_site_get((__u32)owner, task->site);
+	return site && !site->off && site->good_births >= INHERIT_AFTER_BIRTHS;
+}
+
+/* For good: tasks of this kind do not keep within the exchange they are started in. */
+static __always_inline void inheritance_ends(const struct task *task, struct process_entry *p, __u64 owner)
+{
+	struct start_site *site;
+	struct go_process *go;
+
+	if (!task->site) {
+		finding(p, FINDING_INHERIT_OFF);
+		return;
+	}
+	site = start_site_get((__u32)owner, task->site);
+	if (!site || __sync_lock_test_and_set(&site->off, 1))
+		return;
+	go = go_process_get(owner >> 32);
+	if (go)
+		__sync_fetch_and_add(&go->sites_off, 1);
+}
+
+/* One that did its work inside its birth exchange has ended there. */
+static __always_inline void good_birth(const struct task *task, __u64 owner)
+{
+	struct process_entry *p;
+	struct start_site *site;
+	struct go_process *go;
+
+	if (!task->site) {
+		p = process_get(owner >> 32);
+		if (p)
+			__sync_fetch_and_add(&p->good_births, 1);
+		return;
+	}
+	site = start_site_get((__u32)owner, task->site);
+	if (!site || __sync_fetch_and_add(&site->good_births, 1) + 1 != INHERIT_AFTER_BIRTHS)
+		return;
+	go = go_process_get(owner >> 32);
+	if (go)
+		__sync_fetch_and_add(&go->sites_learned, 1);
+}
+
+/* The task of s->task read the head of server exchange s->exchange.id on connection c: is it its current request now?
  */
 WIRE_GLOBAL int attribute_begin(struct connection *c, struct scratch *s, struct process_entry *p)
 {
 	struct task *task, fresh = {};
 	bool blocks;
 
-	if (!c || !s || !p || (p->flags & PROCESS_TASK_NONE))
+	if (!c || !s || !p || (p->flags & PROCESS_TASK_NONE) || s->task.goroutine == GOROUTINE_UNKNOWN)
 		return 0;
 	blocks = (p->flags & PROCESS_TASK_THREAD) != 0;
-	task = task_get(s->pid_tgid);
-	if (!blocks && s->nonblocking && !(p->flags & PROCESS_BLOCKING_KNOWN)) {
+	task = task_get(s->task);
+	/* A goroutine that waits for its socket is another one's thread meanwhile, hence non-blocking. */
+	if (!blocks && !s->task.goroutine && s->nonblocking && !(p->flags & PROCESS_BLOCKING_KNOWN)) {
 		finding(p, FINDING_NONBLOCKING);
 		if (task) {
 			task->flags |= TASK_LOOP;
 			task->current = 0;
 		} else {
 			fresh.flags = TASK_LOOP;
-			task_add(s->pid_tgid, &fresh);
+			task_add(s->task, &fresh);
 		}
 		return 0;
 	}
 	if (!task) {
 		fresh.current = s->exchange.id;
-		if (task_add(s->pid_tgid, &fresh))
+		if (task_add(s->task, &fresh))
 			count_fault(s->program, FAULT_MAP_FULL);
 		return 0;
 	}
 	if (task->birth) { /* started inside a request, and now it serves others */
-		finding(p, FINDING_INHERIT_OFF);
+		inheritance_ends(task, p, s->task.owner);
 		task->birth = 0;
 	}
 	if ((task->flags & TASK_LOOP) && !blocks)
@@ -83,73 +138,123 @@ WIRE_GLOBAL int attribute_begin(struct connection *c, struct scratch *s, struct 
 }
 
 /* The exchange `ended` is over; `next` (0 = none) is the oldest unanswered one of the same connection. */
-static __always_inline void attribute_end(const struct exchange *ended, __u64 next, __u32 next_tid)
+static __always_inline void attribute_end(const struct exchange *ended, __u64 next, __u32 next_mark)
 {
-	__u64 reader = (__u64)ended->tgid << 32 | ended->tid;
+	struct task_key reader = {.owner = (__u64)ended->tgid << 32 | ended->tid, .goroutine = ended->goroutine};
 	struct task *task = task_get(reader);
 
 	if (task && task->current == ended->id)
-		task->current = ended->tid == next_tid ? next : 0;
+		task->current = task_mark(&reader) == next_mark ? next : 0;
 }
 
-/* The request this thread works on goes to s->parent. Returns an enum attribution: TASK, INHERITED or NONE. */
+/*
+ * The live exchange that a task works on goes to *id. Returns an enum attribution: TASK, INHERITED or NONE. REQUIRES:
+ * it is doing something now; that tells whether it keeps within the exchange it was started in.
+ */
+static __always_inline __u32 task_works_on(struct task *task, struct process_entry *p, __u64 owner, __u64 *id)
+{
+	if (task->current) {
+		*id = task->current;
+		return exchange_get(task->current) ? ATTRIBUTION_TASK : ATTRIBUTION_NONE;
+	}
+	if (!task->birth)
+		return ATTRIBUTION_NONE;
+	if (!exchange_get(task->birth)) {
+		inheritance_ends(task, p, owner); /* it outlived the request and works on */
+		task->birth = 0;
+		return ATTRIBUTION_NONE;
+	}
+	task->flags |= TASK_WORKED;
+	*id = task->birth;
+	return inherits(task, p, owner) ? ATTRIBUTION_INHERITED : ATTRIBUTION_NONE;
+}
+
+/* The request that the task of s->task works on goes to s->parent. Returns an enum attribution: TASK, INHERITED, NONE.
+ */
 WIRE_GLOBAL int attribute_task(struct scratch *s, struct process_entry *p)
 {
 	struct task *task;
+	__u32 attribution;
+	__u64 id = 0;
 
 	if (!s || !p)
 		return ATTRIBUTION_NONE;
 	s->parent.exchange_id = 0;
 	if (p->flags & PROCESS_TASK_NONE)
 		return ATTRIBUTION_NONE;
-	task = task_get(s->pid_tgid);
+	task = task_get(s->task);
 	if (!task)
 		return ATTRIBUTION_NONE;
-	if (task->current) {
-		if (!exchange_copy(task->current, &s->exchange))
-			return ATTRIBUTION_NONE;
-		parent_is(s, &s->exchange);
-		return ATTRIBUTION_TASK;
-	}
-	if (!task->birth)
-		return ATTRIBUTION_NONE;
-	if (!exchange_copy(task->birth, &s->exchange)) {
-		finding(p, FINDING_INHERIT_OFF); /* it outlived the request and works on */
-		task->birth = 0;
-		return ATTRIBUTION_NONE;
-	}
-	task->flags |= TASK_WORKED;
-	if ((p->findings & FINDING_INHERIT_OFF) || p->good_births < INHERIT_AFTER_BIRTHS)
+	attribution = task_works_on(task, p, s->task.owner, &id);
+	if (attribution == ATTRIBUTION_NONE || !exchange_copy(id, &s->exchange))
 		return ATTRIBUTION_NONE;
 	parent_is(s, &s->exchange);
-	return ATTRIBUTION_INHERITED;
+	return attribution;
 }
 
-/* A thread of a traced process was started by `parent_task`. */
-static __always_inline void attribute_birth(__u64 parent_task, __u64 child_task)
+/* The request that the next message on client connection c is sent for, likewise. */
+WIRE_GLOBAL int attribute_sender(struct connection *c, struct scratch *s, struct process_entry *p)
 {
-	struct task *parent = task_get(parent_task), fresh = {};
+	struct go_send *send;
+	__u64 id;
+
+	if (!c || !s || !p)
+		return ATTRIBUTION_NONE;
+	if (p->go) {
+		id = c->id;
+		send = go_send_get(id);
+		if (send) { /* the goroutine that writes serves whoever comes */
+			s->parent.exchange_id = 0;
+			if (!send->exchange_id || !exchange_copy(send->exchange_id, &s->exchange) ||
+			    s->exchange.tgid != s->pid_tgid >> 32)
+				return ATTRIBUTION_NONE;
+			parent_is(s, &s->exchange);
+			return send->attribution;
+		}
+	}
+	task_now(s, p);
+	return attribute_task(s, p);
+}
+
+/* The message is on its way: the next one is sent for somebody else. */
+static __always_inline void attribute_sent(const struct connection *c)
+{
+	__u64 id = c->id;
+	struct go_send *send = go_send_get(id);
+
+	if (send)
+		send->exchange_id = 0;
+}
+
+/* A task of process p was started by `parent`, at `site` (see struct task). */
+static __always_inline void attribute_birth(struct process_entry *p, struct task_key parent_key, struct task_key child,
+					    __u64 site)
+{
+	struct task *parent = task_get(parent_key), fresh = {.site = site};
+	__u64 birth = 0;
 
 	if (!parent)
 		return;
-	fresh.birth = parent->current ? parent->current : parent->birth;
-	if (fresh.birth)
-		task_add(child_task, &fresh);
+	/* Who was started inside a request itself passes it on once its own kind is known to keep within it. */
+	if (task_works_on(parent, p, parent_key.owner, &birth) == ATTRIBUTION_NONE)
+		return;
+	fresh.birth = birth;
+	if (site && !start_site_get((__u32)child.owner, site) && start_site_add((__u32)child.owner, site))
+		return;
+	if (task_add(child, &fresh))
+		count_fault(PROGRAM_PROCESS, FAULT_MAP_FULL);
 }
 
-/* A thread ends. What it did inside its birth exchange, and only there, speaks for inheritance. */
-static __always_inline void attribute_death(__u64 pid_tgid)
+/* A task ends. What it did inside its birth exchange, and only there, speaks for inheritance. */
+static __always_inline void attribute_death(struct task_key key)
 {
-	struct task *task = task_get(pid_tgid);
+	struct task *task = task_get(key);
 
 	if (!task)
 		return;
-	if (task->birth && (task->flags & TASK_WORKED) && exchange_get(task->birth)) {
-		struct process_entry *p = process_get(pid_tgid >> 32);
-		if (p)
-			__sync_fetch_and_add(&p->good_births, 1);
-	}
-	task_remove(pid_tgid);
+	if (task->birth && (task->flags & TASK_WORKED) && exchange_get(task->birth))
+		good_birth(task, key.owner);
+	task_remove(key);
 }
 
 #endif

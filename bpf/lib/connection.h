@@ -96,9 +96,16 @@ static __always_inline void pending_forget_tasks(struct connection *c)
 {
 	for (__u32 i = 0; i < PENDING_MAX; i++) {
 		struct pending *pending = pending_at(c, i);
-		struct task *task = task_get((__u64)pending->tgid << 32 | pending->tid);
+		struct exchange *e = pending->exchange_id ? exchange_get(pending->exchange_id) : NULL;
+		struct task_key key = {};
+		struct task *task;
 
-		if (task && pending->exchange_id && task->current == pending->exchange_id)
+		if (!e)
+			continue;
+		key.owner = (__u64)e->tgid << 32 | e->tid;
+		key.goroutine = e->goroutine;
+		task = task_get(key);
+		if (task && task->current == pending->exchange_id)
 			task->current = 0;
 	}
 }

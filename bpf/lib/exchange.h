@@ -8,6 +8,7 @@
 #include "maps/partial_heads.h"
 #include "maps/ring.h"
 #include "maps/unsampled.h"
+#include "wire/tls.h"
 
 /* False: too many wait for their responses already; their ends will not be seen. */
 static __always_inline bool pending_has_room(struct connection *c, const struct scratch *s)
@@ -34,7 +35,7 @@ static __always_inline bool pending_push(struct connection *c, struct scratch *s
 	pending->request_bytes = 0;
 	pending->tgid = s->pid_tgid >> 32;
 	pending->generation = c->generation;
-	pending->tid = (__u32)s->pid_tgid;
+	pending->task_mark = task_mark(&s->task);
 	pending->method = method;
 	pending->ends_protocol = ends_protocol;
 	pending->anonymous = anonymous;
@@ -88,6 +89,8 @@ static __always_inline void emit_request(const struct connection *c, struct scra
 		more = EVENT_BAGGAGE_MAX;
 	if (more)
 		wire_copy(s->text.bytes + text, s->policy.out, more);
+	if (c->encrypted)
+		s->facts |= REQUEST_ENCRYPTED;
 	e->facts = s->facts | (e->trace_flags & TRACE_FLAG_SAMPLED ? REQUEST_SAMPLED : 0);
 	e->head_bytes = head_bytes;
 	e->text_bytes = text;
@@ -152,7 +155,8 @@ WIRE_GLOBAL int exchange_begin(struct connection *c, struct scratch *s, struct p
 		return 0;
 	e = &s->exchange;
 	e->tgid = s->pid_tgid >> 32;
-	e->tid = (__u32)s->pid_tgid;
+	e->tid = (__u32)s->task.owner;
+	e->goroutine = s->task.goroutine;
 	e->connection_id = c->id;
 	e->generation = p->generation;
 	e->indexed = 0;
@@ -179,16 +183,16 @@ WIRE_GLOBAL int exchange_begin(struct connection *c, struct scratch *s, struct p
 
 /*
  * A server exchange that nobody can refer to: no context value of it can be carried on, and its thread runs an event
- * loop. It counts as live and needs no entry.
+ * loop (no goroutine ever does). It counts as live and needs no entry.
  */
 static __always_inline bool exchange_is_anonymous(struct scratch *s, const struct process_entry *p, bool received)
 {
-	return !received && s->nonblocking && (p->findings & FINDING_NONBLOCKING) &&
+	return !received && !s->task.goroutine && s->nonblocking && (p->findings & FINDING_NONBLOCKING) &&
 	       !(p->flags & (PROCESS_TASK_THREAD | PROCESS_BLOCKING_KNOWN));
 }
 
 /* A server exchange is over: nothing can be attributed to it any more. */
-static __always_inline void exchange_end(struct scratch *s, __u64 id, __u64 next, __u32 next_tid)
+static __always_inline void exchange_end(struct scratch *s, __u64 id, __u64 next, __u32 next_mark)
 {
 	struct exchange *e = &s->exchange;
 
@@ -204,7 +208,7 @@ static __always_inline void exchange_end(struct scratch *s, __u64 id, __u64 next
 	}
 	exchange_remove(e);
 	process_live_ends(e->tgid, e->generation);
-	attribute_end(e, next, next_tid);
+	attribute_end(e, next, next_mark);
 }
 
 /*
@@ -216,7 +220,7 @@ WIRE_GLOBAL int pending_finish(struct connection *c, struct scratch *s, __u32 en
 	struct response_event *e;
 	struct pending *pending;
 	__u64 id, next = 0, text = text_bytes;
-	__u32 next_tid = 0;
+	__u32 next_mark = 0;
 
 	if (!c || !s || !pending_count(c))
 		return 0;
@@ -228,13 +232,13 @@ WIRE_GLOBAL int pending_finish(struct connection *c, struct scratch *s, __u32 en
 	if (pending_count(c) > 1) {
 		struct pending *after = pending_at(c, c->pending_begin + 1);
 		next = after->exchange_id;
-		next_tid = after->tid;
+		next_mark = after->task_mark;
 	}
 	if (id && c->role == ROLE_SERVER) {
 		if (pending->anonymous)
 			process_live_ends(pending->tgid, pending->generation);
 		else
-			exchange_end(s, id, next, next_tid);
+			exchange_end(s, id, next, next_mark);
 	}
 	if (id && pending->unsampled) {
 		unsampled_end(id, s->now_ns, end, c->answer_begun ? c->status : 0);

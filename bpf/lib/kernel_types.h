@@ -29,6 +29,10 @@ typedef struct {
 	struct net *net;
 } possible_net_t;
 
+typedef struct {
+	long long counter;
+} atomic64_t;
+
 struct in6_addr {
 	union {
 		__u8 u6_addr8[16];
@@ -40,11 +44,8 @@ struct proto {
 	unsigned long *memory_pressure;
 };
 
-typedef struct {
-	__s64 counter;
-} atomic64_t;
-
 struct sock_common {
+	atomic64_t skc_cookie;
 	__be32 skc_daddr;
 	__be32 skc_rcv_saddr;
 	__be16 skc_dport;
@@ -56,10 +57,14 @@ struct sock_common {
 	struct in6_addr skc_v6_daddr;
 	struct in6_addr skc_v6_rcv_saddr;
 	unsigned long skc_flags;
-	atomic64_t skc_cookie;
+};
+
+struct inode {
+	unsigned short i_mode;
 };
 
 struct file {
+	struct inode *f_inode;
 	unsigned int f_flags;
 	void *private_data;
 };
@@ -104,6 +109,9 @@ struct tcp_sock {
 };
 
 struct pt_regs {
+	unsigned long r14;
+	unsigned long sp;
+	unsigned long bx;
 	unsigned long r10;
 	unsigned long r9;
 	unsigned long r8;
@@ -124,11 +132,26 @@ struct signal_struct {
 	atomic_t live; /* threads not yet dead */
 };
 
+struct thread_struct {
+	unsigned long fsbase; /* x86-64 */
+};
+
+struct fdtable {
+	unsigned int max_fds;
+	struct file **fd;
+};
+
+struct files_struct {
+	struct fdtable *fdt;
+};
+
 struct task_struct {
 	int pid;
 	int tgid;
 	struct task_struct *real_parent;
 	struct signal_struct *signal;
+	struct files_struct *files;
+	struct thread_struct thread;
 };
 
 struct sk_msg_sg {

@@ -38,7 +38,8 @@ struct half {
 struct pending {
 	__u64 exchange_id; /* 0: seen but not reported (first exchange after joining in mid-life, back-end traffic) */
 	__u64 request_bytes;
-	__u32 tgid, tid;    /* who read or sent it */
+	__u32 tgid;	    /* who read or sent it … */
+	__u32 task_mark;    /* … and which of its tasks */
 	__u32 generation;   /* of that process's tracing */
 	__u8 method;	    /* enum http1_method */
 	__u8 ends_protocol; /* Upgrade or CONNECT */
@@ -81,6 +82,7 @@ struct connection {
 	__u8 answer_kept;  /* that head waits in partial_heads, to go along with the response event */
 	__u8 role_certain; /* stays, even when the position is lost */
 	__u8 end_wanted;   /* what is pending is to end: by whoever holds the claim */
+	__u8 encrypted;	   /* its bytes are plaintext that a probe saw: see maps/tls.h */
 	__u8 rejoins;	   /* released for this exchange only: enrolled again after it */
 	__u32 blind;	   /* counted in process_entry.blind of … */
 	__u32 blind_tgid, blind_generation;

@@ -25,7 +25,7 @@ struct exchange {
 	__u64 id; /* 0: free, or not complete yet */
 	__u64 connection_id;
 	__u32 tgid;
-	__u32 tid;
+	__u32 tid; /* with goroutine: the task_key of who read it */
 	struct wire_ids ids;
 	__u8 flags; /* W3C */
 	__u8 indexed;
@@ -36,9 +36,10 @@ struct exchange {
 	__u64 received;	  /* text_sum of the context value as received; see INDEXED_VALUE */
 	__u32 generation; /* of the tracing of the process */
 	__u32 claimed;
+	__u64 goroutine;
 	__u64 id_again;
 };
-WIRE_ASSERT(sizeof(struct exchange) == 88, "exchange layout");
+WIRE_ASSERT(sizeof(struct exchange) == 96, "exchange layout");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
@@ -135,6 +136,7 @@ static __always_inline void exchange_publish(const struct exchange *from)
 	e->connection_id = from->connection_id;
 	e->tgid = from->tgid;
 	e->tid = from->tid;
+	e->goroutine = from->goroutine;
 	e->ids = from->ids;
 	e->flags = from->flags;
 	e->indexed = from->indexed;

@@ -8,6 +8,7 @@
 
 #include "maps/connections.h"
 #include "maps/carried.h"
+#include "maps/tasks.h"
 #include "wire/formats.h"
 #include "wire/policy_run.h"
 #include "wire/sampling.h"
@@ -115,8 +116,9 @@ struct scratch {
 	__u32 program; /* enum kernel_program */
 	__u64 now_ns;
 	__u64 pid_tgid;
-	__u32 total;  /* bytes of this call … */
-	__u32 offset; /* … and how many of them are dealt with */
+	struct task_key task; /* who runs; see lib/goroutine.h */
+	__u32 total;	      /* bytes of this call … */
+	__u32 offset;	      /* … and how many of them are dealt with */
 	__u32 outgoing;
 	__u32 nonblocking;
 	__u32 facts;	  /* REQUEST_* of the head at hand */

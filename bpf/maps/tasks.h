@@ -1,16 +1,20 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-only */
-/* What is known of a thread of a traced process: its current request, or the request it was started in. */
+/* What is known of a thread or goroutine of a traced process: its current request, or the one it was started in. */
 #ifndef WEFT_MAPS_TASKS_H
 #define WEFT_MAPS_TASKS_H
 
-#include "wire/port.h"
+#include "wire/go.h"
 
-#define TASK_LOOP (1u << 0)   /* runs an event loop: never attributed by thread */
-#define TASK_WORKED (1u << 1) /* sent something inside its birth exchange */
+#define TASK_LOOP (1u << 0)   /* runs an event loop: never attributed by task */
+#define TASK_WORKED (1u << 1) /* sent something, or started a task, inside its birth exchange */
+
+/* A goroutine whose number cannot be read: nothing is ever found under it. */
+#define GOROUTINE_UNKNOWN (~0ULL)
 
 struct task {
 	__u64 current; /* exchange id; dead as soon as the exchange is gone from `exchanges` */
-	__u64 birth;   /* exchange id that was current where this thread was started; 0 once it serves by itself */
+	__u64 birth;   /* exchange id that was current where this task was started; 0 once it serves by itself */
+	__u64 site;    /* goroutine: address of the function it was started with */
 	__u32 flags;
 	__u32 reserved;
 };
@@ -19,23 +23,37 @@ struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
 	__uint(max_entries, 65536);
-	__type(key, __u64); /* tgid << 32 | tid */
+	__type(key, struct task_key);
 	__type(value, struct task);
 } tasks SEC(".maps");
 
-static __always_inline struct task *task_get(__u64 pid_tgid)
+/* By value: before Linux 6.2 no key may lie in memory that a global function was given as an argument. */
+static __always_inline struct task *task_get(struct task_key key)
 {
-	return bpf_map_lookup_elem(&tasks, &pid_tgid);
+	return bpf_map_lookup_elem(&tasks, &key);
 }
 
-static __always_inline long task_add(__u64 pid_tgid, const struct task *task)
+static __always_inline long task_add(struct task_key key, const struct task *task)
 {
-	return bpf_map_update_elem(&tasks, &pid_tgid, task, BPF_ANY);
+	return bpf_map_update_elem(&tasks, &key, task, BPF_ANY);
 }
 
-static __always_inline long task_remove(__u64 pid_tgid)
+static __always_inline long task_remove(struct task_key key)
 {
-	return bpf_map_delete_elem(&tasks, &pid_tgid);
+	return bpf_map_delete_elem(&tasks, &key);
+}
+
+static __always_inline struct task_key thread_key(__u32 tgid, __u32 tid)
+{
+	struct task_key key = {.owner = (__u64)tgid << 32 | tid};
+
+	return key;
+}
+
+/* Tells the tasks of one connection apart. */
+static __always_inline __u32 task_mark(const struct task_key *key)
+{
+	return key->goroutine ? (__u32)key->goroutine : (__u32)key->owner;
 }
 
 #endif

@@ -158,6 +158,8 @@ static __always_inline int capture_bytes(struct sock *sk, struct connection *c, 
 	}
 	s->now_ns = bpf_ktime_get_ns();
 	s->pid_tgid = bpf_get_current_pid_tgid();
+	s->task.owner = s->pid_tgid;
+	s->task.goroutine = 0;
 	s->total = bytes;
 	s->offset = 0;
 	s->outgoing = outgoing;

@@ -4,6 +4,7 @@
 #define WEFT_PROGRAMS_CONTROL_H
 
 #include "maps/processes.h"
+#include "wire/go.h"
 
 SEC("syscall")
 int set_process(struct process_change_args *args)
@@ -24,6 +25,20 @@ int set_process(struct process_change_args *args)
 	}
 	WIRE_OPAQUE(failed);
 	args->result = failed;
+	return 0;
+}
+
+/* From now on the tasks of a process are goroutines (or threads again), if it still executes the program looked at. */
+SEC("syscall")
+int set_go(struct process_go_args *args)
+{
+	struct process_entry *p = process_get(args->tgid);
+
+	args->result = 1;
+	if (!p || p->execs != args->execs)
+		return 0;
+	p->go = args->program;
+	args->result = 0;
 	return 0;
 }
 

@@ -8,6 +8,7 @@
 
 #include "programs/capture.h"
 #include "maps/members.h"
+#include "maps/tls.h"
 
 struct sweep_order sweep = {};
 
@@ -126,6 +127,30 @@ int on_sweep_hash(struct bpf_iter__bpf_map_elem *context)
 	c = connection_at(*address);
 	if (c && c->id)
 		sweep_connection(c, (struct sock *)*address, true);
+	return 0;
+}
+
+/* The same for what is kept beside a socket. What has timed out there is not followed any more. */
+static long sweep_tls_step(struct bpf_map *map, __u64 *socket, struct connection *c, void *nothing)
+{
+	if (!c)
+		return 0;
+	if (sweep.release_tgid) {
+		if (!sweep.keep_observing && (sweep.release_tgid == c->owner_tgid || sweep.release_tgid == ~0u))
+			sweep_finish(c, END_LOST, true);
+		return 0;
+	}
+	if (c->last_ns < sweep.idle_before_ns)
+		sweep_finish(c, END_TIMEOUT, true);
+	return 0;
+}
+
+SEC("syscall")
+int sweep_tls(void *context)
+{
+	__u64 nothing = 0;
+
+	bpf_for_each_map_elem(&tls_connections, sweep_tls_step, &nothing, 0);
 	return 0;
 }
 

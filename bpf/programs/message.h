@@ -226,6 +226,8 @@ int on_message(struct sk_msg_md *m)
 	}
 	s->now_ns = bpf_ktime_get_ns();
 	s->pid_tgid = bpf_get_current_pid_tgid();
+	s->task.owner = s->pid_tgid;
+	s->task.goroutine = 0;
 	s->outgoing = 1;
 	s->text_loaded = 0;
 	c->last_ns = s->now_ns;

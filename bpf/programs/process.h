@@ -29,7 +29,8 @@ int BPF_PROG(on_fork, struct task_struct *parent, struct task_struct *child)
 	if (!p)
 		return 0;
 	if (parent->tgid == child->tgid) {
-		attribute_birth((__u64)parent->tgid << 32 | (__u32)parent->pid, (__u64)tgid << 32 | (__u32)child->pid);
+		if (!p->go) /* Go's threads belong to nobody, its goroutines do */
+			attribute_birth(p, thread_key(tgid, parent->pid), thread_key(tgid, child->pid), 0);
 		return 0;
 	}
 	fresh.flags = p->flags;
@@ -54,8 +55,11 @@ int BPF_PROG(on_exec, struct task_struct *task, int old_pid)
 		p->findings = 0;
 		p->good_births = 0;
 		/* The thread that called exec is the leader now, and what it was is gone with the program. */
-		task_remove((__u64)task->tgid << 32 | (__u32)old_pid);
-		task_remove((__u64)task->tgid << 32 | (__u32)task->tgid);
+		task_remove(thread_key(task->tgid, old_pid));
+		task_remove(thread_key(task->tgid, task->tgid));
+		p->go = 0;
+		__sync_fetch_and_add(&p->execs, 1);
+		go_process_remove(task->tgid);
 	}
 	emit_process(task->tgid, task->real_parent->tgid, PROCESS_EXEC, 0);
 	return 0;
@@ -67,12 +71,13 @@ int BPF_PROG(on_exit, struct task_struct *task)
 	__u32 tgid = task->tgid;
 
 	/* Also of a process that is no longer traced: its threads' entries go with them. */
-	attribute_death((__u64)tgid << 32 | (__u32)task->pid);
+	attribute_death(thread_key(tgid, task->pid));
 	if (!process_get(tgid))
 		return 0;
 	if (task->signal->live.counter > 0)
 		return 0;
 	process_remove(tgid);
+	go_process_remove(tgid);
 	emit_process(tgid, 0, PROCESS_EXIT, 0);
 	return 0;
 }

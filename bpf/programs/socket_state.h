@@ -4,6 +4,7 @@
 #define WEFT_PROGRAMS_SOCKET_STATE_H
 
 #include "programs/capture.h"
+#include "programs/go_tls.h"
 #include "programs/process.h"
 
 /* A server cannot answer any more once it has closed its side; a client waits until the connection is gone for good. */
@@ -73,8 +74,12 @@ int BPF_PROG(on_destroy, struct sock *sk)
 
 	if (!c)
 		return 0;
-	if (c->id)
+	if (c->id) {
+		tls_connection_end((__u64)sk);
+		if (c->role == ROLE_CLIENT)
+			go_send_remove(c->id);
 		connection_gone(c);
+	}
 	connection_drop(sk);
 	return 0;
 }

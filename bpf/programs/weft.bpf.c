@@ -6,6 +6,7 @@
 #include <bpf/bpf_tracing.h>
 
 #include "programs/control.h"
+#include "programs/go_tls.h"
 #include "programs/ioctl.h"
 #include "programs/iterators.h"
 #include "programs/message.h"

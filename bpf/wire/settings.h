@@ -54,8 +54,10 @@ struct process_entry {
 	__u64 connections;	/* sockets first seen since tracing began */
 	__u32 policy_service;	/* its row of policy_services: for its name, namespace and environment together */
 	__u32 sampling_service; /* its place in the sampling table: for its name alone */
+	__u32 go;		/* its tasks are goroutines: go_process.program; 0: threads */
+	__u32 execs;		/* how often it has executed another program */
 };
-WIRE_ASSERT(sizeof(struct process_entry) == 48, "process_entry layout");
+WIRE_ASSERT(sizeof(struct process_entry) == 56, "process_entry layout");
 
 /* Argument of the program that changes one process_entry in place, so that what the kernel counts is not lost. */
 struct process_change_args {

@@ -94,13 +94,17 @@ class Weftd:
     def spans(self, limit=10_000):
         return [json.loads(line) for line in self.text(f"/v1/spans?limit={limit}").splitlines()]
 
+    def processes(self):
+        """Those that it was told to trace, as the control socket shows them."""
+        answer = json.loads(self.text("/v1/processes"))
+        rows = answer.get("processes", answer) if isinstance(answer, dict) else answer
+        return [row for row in rows if row["pid"] in self.pids]
+
     def traced(self):
         try:
-            answer = json.loads(self.text("/v1/processes"))
+            return {row["pid"] for row in self.processes() if row.get("state") == "traced"}
         except OSError:
             return set()
-        rows = answer.get("processes", answer) if isinstance(answer, dict) else answer
-        return {row["pid"] for row in rows if row.get("state") == "traced"}
 
     def __exit__(self, *_):
         self.process.terminate()

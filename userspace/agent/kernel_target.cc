@@ -11,7 +11,73 @@ Result<void> KernelTarget::trace(pid_t pid, const ProcessSettings& settings) {
   if (auto traced = kernel_.trace(pid, numbered); !traced) return traced;
   if (settings.never_enrol) kernel_.release_members(pid);
   watch(pid, settings);
+  follow_goroutines(pid, settings);
   return {};
+}
+
+// Called again when settings change, which is no reason to forget what was learned, and after an exec, which is.
+void KernelTarget::follow_goroutines(pid_t pid, const ProcessSettings& settings) {
+  const bool wanted = settings.task == TaskRule::automatic;
+  const std::uint32_t executed = goroutines_.executions(pid);
+  const auto known = go_state(pid);
+  if (wanted && known && known->executed == executed) return;
+  if (known) goroutines_.untrace_goroutines(pid);
+  auto state = wanted ? start_goroutines(pid, executed) : std::nullopt;
+  const std::lock_guard lock(mutex_);
+  go_.erase(pid);
+  if (state) go_.emplace(pid, std::move(*state));
+}
+
+std::optional<KernelTarget::GoState> KernelTarget::start_goroutines(pid_t pid, std::uint32_t executed) {
+  const auto found = go_finder_.find(pid);
+  GoState state{.executed = executed, .traced = false, .text = {}, .probes = 0};
+  if (const auto* none = std::get_if<NoGoProgram>(&found.analysis)) {
+    if (!none->is_go) return std::nullopt;
+    state.text = none->reason;
+    spdlog::info("process {}: its goroutines cannot be told apart: {}", pid, none->reason);
+    return state;
+  }
+  const auto& program = std::get<GoProgram>(found.analysis);
+  const GoLayout& layout = program.layout;
+  using Place = GoroutineSettings::Place;
+  GoroutineSettings settings{.file = found.path,
+                             .g_m = layout.g_m,
+                             .g_goid = layout.g_goid,
+                             .g_parent_goid = layout.g_parent_goid,
+                             .g_startpc = layout.g_startpc,
+                             .m_curg = layout.m_curg,
+                             .persist_conn_conn = layout.persist_conn_conn,
+                             .proven = program.proven,
+                             .tcp_write = program.tcp_write ? program.tcp_write + found.shift : 0,
+                             .probes = {{Place::born, program.goroutine_born}, {Place::ends, program.goroutine_ends}},
+                             .service_goroutines = {}};
+  if (program.tls) {
+    const auto& tls = *program.tls;
+    settings.tls_write = tls.write_address + found.shift;
+    settings.tls_read_conn = tls.read_conn;
+    if (tls.client_handshake) settings.probes.push_back({Place::tls_client_handshake, *tls.client_handshake});
+    if (tls.server_handshake) settings.probes.push_back({Place::tls_server_handshake, *tls.server_handshake});
+    settings.probes.push_back({Place::tls_write, tls.write});
+    settings.probes.push_back({Place::tls_read, tls.read});
+  }
+  if (program.http_round_trip) settings.probes.push_back({Place::http_round_trip, *program.http_round_trip});
+  for (const std::uint64_t address : program.service_goroutines)
+    settings.service_goroutines.push_back(address + found.shift);
+  state.text = program.version;
+  if (auto traced = goroutines_.trace_goroutines(pid, settings, executed); !traced) {
+    state.text = traced.error().message;
+    spdlog::info("{}", traced.error().message);
+    return state;
+  }
+  state.traced = true;
+  state.probes = settings.probes.size();
+  return state;
+}
+
+std::optional<KernelTarget::GoState> KernelTarget::go_state(pid_t pid) const {
+  const std::lock_guard lock(mutex_);
+  const auto found = go_.find(pid);
+  return found == go_.end() ? std::nullopt : std::optional(found->second);
 }
 
 // Called again after an exec: the probe belongs to the memory of the program before.
@@ -33,6 +99,8 @@ void KernelTarget::watch(pid_t pid, const ProcessSettings& settings) {
 void KernelTarget::untrace(pid_t pid) {
   kernel_.untrace(pid);
   forget(pid);
+  const std::lock_guard lock(mutex_);
+  go_.erase(pid);
 }
 
 void KernelTarget::remember(pid_t pid) {
@@ -52,7 +120,9 @@ bool KernelTarget::watches(pid_t pid) const {
 
 std::size_t KernelTarget::probes() const {
   const std::lock_guard lock(mutex_);
-  return watched_.size();
+  std::size_t all = watched_.size();
+  for (const auto& [pid, state] : go_) all += state.probes;
+  return all;
 }
 
 }  // namespace weft

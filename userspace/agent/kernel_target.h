@@ -1,12 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
-// Carries discovery's decisions to the kernel programs, and watches for FIONREAD where membership breaks it.
+// Carries discovery's decisions to the kernel programs, tells Go's goroutines apart, and watches for FIONREAD where
+// membership breaks it.
 #pragma once
 
+#include <map>
 #include <mutex>
 #include <set>
+#include <string>
 
 #include "discover/process_target.h"
+#include "kernel/goroutines.h"
 #include "kernel/kernel.h"
+#include "runtime/go_program.h"
 #include "runtime/libc_ioctl.h"
 #include "sampling/controller.h"
 
@@ -16,25 +21,38 @@ class KernelTarget final : public ProcessTarget {
  public:
   // The references outlive the object. With `watch_fionread`, traced processes get a probe on ioctl.
   KernelTarget(Kernel& kernel, SamplingController& sampling, bool watch_fionread)
-      : kernel_(kernel), sampling_(sampling), watch_fionread_(watch_fionread) {}
+      : kernel_(kernel), sampling_(sampling), goroutines_(goroutine_tracer(kernel)), watch_fionread_(watch_fionread) {}
 
   Result<void> trace(pid_t pid, const ProcessSettings& settings) override;
   void untrace(pid_t pid) override;
   // From any thread.
   bool watches(pid_t pid) const;
+  // Of a Go process: its version, or why its goroutines cannot be told apart.
+  struct GoState {
+    std::uint32_t executed = 0;  // for which of its programs
+    bool traced = false;
+    std::string text;
+    std::size_t probes = 0;
+  };
+  std::optional<GoState> go_state(pid_t pid) const;
   std::size_t probes() const;
 
  private:
   void watch(pid_t pid, const ProcessSettings& settings);
+  void follow_goroutines(pid_t pid, const ProcessSettings& settings);
+  std::optional<GoState> start_goroutines(pid_t pid, std::uint32_t executed);
   void remember(pid_t pid);
   void forget(pid_t pid);
 
   Kernel& kernel_;
   SamplingController& sampling_;
+  GoroutineTracer& goroutines_;
   const bool watch_fionread_;
   LibcIoctlFinder finder_;
+  GoProgramFinder go_finder_;
   mutable std::mutex mutex_;
   std::set<pid_t> watched_;
+  std::map<pid_t, GoState> go_;
 };
 
 }  // namespace weft

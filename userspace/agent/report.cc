@@ -13,6 +13,17 @@ struct TaskRuleText {
   std::string rule, why;
 };
 
+TaskRuleText goroutine_rule(const KernelTarget::GoState& go, const GoroutineFindings* found) {
+  if (!go.traced || found == nullptr) return {"none", "Go: " + go.text};
+  if (found->refuted) return {"none", go.text + ": what was read in its memory is no goroutine"};
+  if (found->unproven)
+    return {"none", go.text + " is not known well enough: has to be borne out by more goroutines first"};
+  std::string why = go.text + ": the goroutine that read the request";
+  if (found->sites_learned) why += fmt::format("; inherited by those of {} functions", found->sites_learned);
+  if (found->sites_off) why += fmt::format("; never by those of {}, which outlived a request", found->sites_off);
+  return {"goroutine", why};
+}
+
 TaskRuleText task_rule(const ProcessSettings& settings, const ProcessFindings& found) {
   std::string inherit = found.inherit_off ? "; started threads do not inherit (one outlived its request)"
                         : found.inherits  ? "; started threads inherit"
@@ -34,9 +45,11 @@ KernelCounters Agent::kernel_counters() {
 
 std::vector<ProcessRow> Agent::processes() {
   std::map<pid_t, ProcessFindings> findings;
+  std::map<pid_t, GoroutineFindings> goroutines;
   {
     const std::lock_guard lock(kernel_mutex_);
     findings = kernel_->findings();
+    goroutines = goroutine_tracer(*kernel_).goroutine_findings();
   }
   std::vector<ProcessRow> rows;
   for (const auto& process : discoverer_->processes()) {
@@ -48,13 +61,18 @@ std::vector<ProcessRow> Agent::processes() {
     row.state = discovery_state_name(process.state);
     row.reason = process.reason;
     if (const auto found = findings.find(process.pid); found != findings.end()) {
-      const auto text = task_rule(process.settings, found->second);
+      const auto go = target_->go_state(process.pid);
+      const auto learned = goroutines.find(process.pid);
+      const auto text = go && process.settings.task == TaskRule::automatic
+                            ? goroutine_rule(*go, learned == goroutines.end() ? nullptr : &learned->second)
+                            : task_rule(process.settings, found->second);
       row.task_rule = text.rule;
       row.task_why = text.why;
       row.connections = found->second.connections;
       row.live_exchanges = found->second.live_exchanges;
       if (found->second.connections) row.protocols.push_back("http");
       if (target_->watches(process.pid)) row.probes.push_back("ioctl");
+      if (go && go->traced) row.probes.push_back("goroutines");
     }
     rows.push_back(std::move(row));
   }

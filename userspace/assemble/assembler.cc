@@ -14,6 +14,7 @@
 #include "decode/text.h"
 #include "decode/url.h"
 #include "kernel/names.h"
+#include "wire/tls.h"
 
 namespace weft {
 namespace {
@@ -47,12 +48,17 @@ std::optional<SpanLink> link_to_untrusted(const Exchange& exchange) {
   return carried_context(exchange.request_head);
 }
 
+std::string_view scheme_of(const Exchange& exchange) {
+  return exchange.request.facts & REQUEST_ENCRYPTED ? "https" : "http";
+}
+
 // url.full of a client: what a browser would show. Absolute-form targets say it themselves.
-std::string full_url(const HttpFacts& facts, std::string_view path, std::string_view peer_address, int peer_port) {
+std::string full_url(const HttpFacts& facts, std::string_view scheme, std::string_view path,
+                     std::string_view peer_address, int peer_port) {
   std::string url;
   url.reserve(facts.authority.size() + path.size() + facts.target.query.size() + 16);
   if (facts.target.scheme.empty())
-    url.append("http://");
+    url.append(scheme).append("://");
   else
     append_utf8(facts.target.scheme, url), url.append("://");
   if (!facts.authority.empty()) {
@@ -154,7 +160,7 @@ void Assembler::set_server_attributes(const Exchange& exchange, Span& span) {
   if (!route.empty()) span.name.append(" ").append(route);
   add_method(facts_, attributes);
   if (!path_.empty()) add(attributes, "url.path", path_);
-  add(attributes, "url.scheme", "http");
+  add(attributes, "url.scheme", std::string(scheme_of(exchange)));
   if (!facts_.target.query.empty()) add(attributes, "url.query", to_utf8(facts_.target.query));
   if (!route.empty()) add(attributes, "http.route", std::string(route));
   add_server_address(facts_, facts_.host.host.empty() ? address_text(exchange.request.local_address) : std::string(),
@@ -174,7 +180,7 @@ void Assembler::set_client_attributes(const Exchange& exchange, Span& span) {
   add_method(facts_, attributes);
   add_server_address(facts_, peer, request.peer_port, attributes);
   if (facts_.method != "CONNECT")  // its target is no URL
-    add(attributes, "url.full", full_url(facts_, path_, peer, request.peer_port));
+    add(attributes, "url.full", full_url(facts_, scheme_of(exchange), path_, peer, request.peer_port));
   add_message_attributes(exchange, facts_, std::move(peer), attributes);
   if (!was_injected(request) && request.injection != INJECTION_NOT_TRIED)
     add(attributes, "weft.injection", std::string(injection_name(request.injection)));

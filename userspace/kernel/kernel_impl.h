@@ -5,13 +5,17 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
+#include <atomic>
 #include <memory>
 #include <mutex>
 #include <vector>
 
+#include "kernel/goroutines.h"
 #include "kernel/kernel.h"
 #include "kernel/policy_maps_impl.h"
 #include "kernel/unique_fd.h"
+#include "kernel/uprobes.h"
+#include "wire/go.h"
 #include "wire/sampling.h"
 #include "wire/settings.h"
 // after the structs it names
@@ -44,7 +48,7 @@ class RingSource final : public EventSource {
   const EventHandler* handler_ = nullptr;
 };
 
-class KernelImpl final : public Kernel {
+class KernelImpl final : public Kernel, public GoroutineTracer {
  public:
   KernelImpl(Skeleton skeleton, const KernelOptions& options)
       : skeleton_(std::move(skeleton)),
@@ -70,10 +74,15 @@ class KernelImpl final : public Kernel {
   void unwatch_ioctl(pid_t tgid) override;
   PolicyMaps& policy() override { return policy_; }
   PolicyMapsImpl& policy_maps() { return policy_; }
+  std::uint32_t executions(pid_t tgid) override;
+  Result<void> trace_goroutines(pid_t tgid, const GoroutineSettings& settings, std::uint32_t executed) override;
+  void untrace_goroutines(pid_t tgid) override;
+  std::map<pid_t, GoroutineFindings> goroutine_findings() override;
 
  private:
   void run_iterator(const Link& iterator);
   void forget_tasks(__u32 tgid);
+  void forget_start_sites(__u32 program);
   void run_sweep(const sweep_order& order);
   void add_program_runs(KernelCounters& counters);
   void add_map_fill(KernelCounters& counters);
@@ -84,7 +93,13 @@ class KernelImpl final : public Kernel {
   std::unique_ptr<RingSource> ring_;
   std::vector<Link> links_;
   Link sockops_, sweep_iterator_;
-  std::map<pid_t, std::vector<UniqueFd>> ioctl_links_;
+  std::map<pid_t, std::vector<Uprobes>> ioctl_probes_;
+  struct GoProcess {
+    std::uint32_t program = 0;
+    std::vector<Uprobes> probes;
+  };
+  std::map<pid_t, GoProcess> go_processes_;
+  std::atomic<std::uint32_t> go_programs_ = 0;
   UniqueFd stats_;
   std::mutex sweep_mutex_;  // the sweep order is one place in memory
   std::uint32_t generation_ = 0;

@@ -102,7 +102,8 @@ Result<std::unique_ptr<Kernel>> Kernel::load(const KernelOptions& options) {
   KernelOptions chosen = options;
   if (chosen.capture == CaptureHook::automatic) chosen.capture = choose_capture(chosen.capture).hook;
   select_hook(*skeleton, chosen.capture, options.max_connections);
-  bpf_program__set_expected_attach_type(skeleton->progs.on_ioctl, static_cast<bpf_attach_type>(48));  // uprobe_multi
+  for (auto* program : {skeleton->progs.on_ioctl, skeleton->progs.on_goroutine, skeleton->progs.on_go_tls})
+    prepare_uprobe(program);
   if (const int error = weft_bpf__load(skeleton.get()))
     return fail(
         fmt::format("the kernel refused the programs: {} (weft doctor says what is missing)", errno_text(error)));
@@ -158,7 +159,8 @@ Result<void> KernelImpl::attach(const std::string& cgroup) {
 KernelImpl::~KernelImpl() {
   sockops_.reset();
   links_.clear();
-  ioctl_links_.clear();
+  ioctl_probes_.clear();
+  go_processes_.clear();
   if (members_attached_)
     bpf_prog_detach2(bpf_program__fd(skeleton_->progs.on_message), bpf_map__fd(skeleton_->maps.members),
                      BPF_SK_MSG_VERDICT);

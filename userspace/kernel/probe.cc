@@ -17,6 +17,7 @@
 #include "kernel/kernel.h"
 #include "kernel/kernel_impl.h"
 #include "kernel/self_test.h"
+#include "kernel/uprobes.h"
 
 namespace weft {
 namespace {
@@ -105,7 +106,7 @@ Probe probe_capture(CaptureHook wanted, CaptureHook& chosen) {
 }
 
 Probe probe_uprobe_multi() {
-  const bool works = libbpf_find_vmlinux_btf_id("bpf_uprobe_multi_link_attach", BPF_TRACE_FENTRY) > 0;
+  const bool works = has_uprobe_multi();
   if (works) return {"uprobe_multi", State::works, "in this kernel", "programs that ask for FIONREAD are noticed", ""};
   return {"uprobe_multi", State::limited, "not in this kernel", "FIONREAD callers are known by name only",
           "Linux 6.6 or newer"};

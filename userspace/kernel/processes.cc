@@ -84,20 +84,21 @@ void KernelImpl::untrace(pid_t tgid) {
     __atomic_fetch_sub(&marks[key % std::size(marks)], 1, __ATOMIC_RELAXED);
   unwatch_ioctl(tgid);
   run_sweep({.release_tgid = key});
+  untrace_goroutines(tgid);
   forget_tasks(key);
 }
 
-// Threads that live on without being traced would keep their entries.
+// Tasks that live on without being traced would keep their entries.
 void KernelImpl::forget_tasks(__u32 tgid) {
   const bpf_map* map = skeleton_->maps.tasks;
-  std::vector<__u64> gone;
-  __u64 key = 0, next = 0;
+  std::vector<task_key> gone;
+  task_key key{}, next{};
   for (int error = bpf_map__get_next_key(map, nullptr, &next, sizeof next); !error;
        error = bpf_map__get_next_key(map, &key, &next, sizeof next)) {
     key = next;
-    if (key >> 32 == tgid) gone.push_back(key);
+    if (key.owner >> 32 == tgid) gone.push_back(key);
   }
-  for (const __u64 task : gone) bpf_map__delete_elem(map, &task, sizeof task, 0);
+  for (const task_key& task : gone) bpf_map__delete_elem(map, &task, sizeof task, 0);
 }
 
 std::map<pid_t, ProcessFindings> KernelImpl::findings() {
@@ -138,6 +139,10 @@ void KernelImpl::run_sweep(const sweep_order& order) {
   skeleton_->bss->sweep = order;
   run_iterator(sweep_iterator_);
   connections_seen_ = skeleton_->bss->sweep.seen;
+  if (go_programs_ == 0) return;  // nobody has made any
+  __u64 nothing = 0;
+  LIBBPF_OPTS(bpf_test_run_opts, run, .ctx_in = &nothing, .ctx_size_in = sizeof nothing);
+  bpf_prog_test_run_opts(bpf_program__fd(skeleton_->progs.sweep_tls), &run);
 }
 
 void KernelImpl::release_members(pid_t tgid) {
@@ -174,24 +179,13 @@ void KernelImpl::stop_changing() {
 }
 
 Result<void> KernelImpl::watch_ioctl(pid_t tgid, const std::string& libc, std::uint64_t offset) {
-  // bpf(2) BPF_LINK_CREATE for BPF_TRACE_UPROBE_MULTI (Linux 6.6), which the installed libbpf has no wrapper for.
-  struct {
-    __u32 prog_fd, target_fd, attach_type, flags;
-    __u64 path, offsets, ref_ctr_offsets, cookies;
-    __u32 count, multi_flags, pid, reserved;
-  } attributes{};
-  attributes.prog_fd = static_cast<__u32>(bpf_program__fd(skeleton_->progs.on_ioctl));
-  attributes.attach_type = 48;
-  attributes.path = reinterpret_cast<__u64>(libc.c_str());
-  attributes.offsets = reinterpret_cast<__u64>(&offset);
-  attributes.count = 1;
-  attributes.pid = static_cast<__u32>(tgid);
-  UniqueFd link(static_cast<int>(::syscall(SYS_bpf, BPF_LINK_CREATE, &attributes, sizeof attributes - sizeof(__u32))));
-  if (!link) return fail(fmt::format("uprobe on ioctl in {} of process {}: {}", libc, tgid, errno_text(errno)));
-  ioctl_links_[tgid].push_back(std::move(link));
+  const UprobePlace place{offset, 0};
+  auto probes = Uprobes::attach(skeleton_->progs.on_ioctl, libc, std::span(&place, 1), tgid);
+  if (!probes) return std::unexpected(probes.error());
+  ioctl_probes_[tgid].push_back(std::move(*probes));
   return {};
 }
 
-void KernelImpl::unwatch_ioctl(pid_t tgid) { ioctl_links_.erase(tgid); }
+void KernelImpl::unwatch_ioctl(pid_t tgid) { ioctl_probes_.erase(tgid); }
 
 }  // namespace weft

@@ -136,7 +136,7 @@ static __always_inline int decide_plain(struct connection *c, const struct http1
 
 	if (has_lines(&h->tracestate) && setting_injects(FORMAT_TRACECONTEXT))
 		return decided(s, INJECTION_OWN_HEADER, ATTRIBUTION_NONE, 0);
-	attribution = attribute_task(s, p);
+	attribution = attribute_sender(c, s, p);
 	if (attribution != ATTRIBUTION_NONE)
 		return decided(s, INJECTION_DONE, attribution, writes | missing_texts(c, h, s));
 	if (p->live > 0 || p->blind > 0)
@@ -177,8 +177,8 @@ static __always_inline int decide_carrying(struct connection *c, const struct ht
 	if (by == CARRIED_BY_ONE)
 		return decide_forwarded(c, h, s, end - start);
 	if (by == CARRIED_BY_SEVERAL) {
-		/* Only the thread can tell which. attribute_task leaves the candidate in s->exchange. */
-		if (attribute_task(s, p) != ATTRIBUTION_NONE && received_this(s))
+		/* Only the task can tell which. attribute_sender leaves the candidate in s->exchange. */
+		if (attribute_sender(c, s, p) != ATTRIBUTION_NONE && received_this(s))
 			return decide_forwarded(c, h, s, end - start);
 		return decided(s, INJECTION_AMBIGUOUS, ATTRIBUTION_NONE, 0);
 	}
@@ -315,7 +315,7 @@ static __always_inline int decide_formats(struct connection *c, const struct htt
 	if (w->found || w->several) {
 		if (w->found && !exchange_copy(w->found, &s->exchange)) /* over by now */
 			return decided(s, INJECTION_OWN_HEADER, ATTRIBUTION_NONE, 0);
-		if (!w->found && attribute_task(s, p) == ATTRIBUTION_NONE)
+		if (!w->found && attribute_sender(c, s, p) == ATTRIBUTION_NONE)
 			return decided(s, INJECTION_AMBIGUOUS, ATTRIBUTION_NONE, 0);
 		received = formats_received(s);
 		if (w->several & ~received)

@@ -185,6 +185,7 @@ WIRE_GLOBAL int http1_server_request(struct connection *c, struct http1 *h, stru
 		return 0;
 	if (!pending_has_room(c, s))
 		return 0;
+	task_now(s, p);
 	e = &s->exchange;
 	s->facts = h->flags & HTTP1_IS_10 ? REQUEST_HTTP10 : 0;
 	new_span_id(e->ids.span_id);

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-only */
+/*
+ * Which goroutine runs. Go keeps the address of the running goroutine's struct g at the end of the thread's local
+ * storage, 8 bytes below the FS base (x86-64, all ways of linking), and its number in g.goid.
+ */
+#ifndef WEFT_LIB_GOROUTINE_H
+#define WEFT_LIB_GOROUTINE_H
+
+#include "maps/go.h"
+#include "maps/processes.h"
+#include "maps/scratch.h"
+#include "maps/tasks.h"
+
+static __always_inline __u64 user_word(__u64 address)
+{
+	__u64 value = 0;
+
+	bpf_probe_read_user(&value, sizeof(value), (void *)address);
+	return value;
+}
+
+static __always_inline __u64 current_g(void)
+{
+	return user_word(bpf_get_current_task_btf()->thread.fsbase - 8);
+}
+
+static __always_inline bool go_is_certain(const struct go_process *go)
+{
+	return !go->refuted && (!go->unproven || go->proofs >= GO_PROOFS);
+}
+
+/* s->task becomes who runs: the thread, or in a Go program its goroutine. To be called before anything in attribute.h.
+ */
+WIRE_GLOBAL int task_now(struct scratch *s, struct process_entry *p)
+{
+	struct go_process *go;
+	__u64 goroutine = 0;
+	__u32 tgid;
+
+	if (!s || !p)
+		return 0;
+	s->task.owner = s->pid_tgid;
+	s->task.goroutine = 0;
+	if (!p->go)
+		return 0;
+	tgid = s->pid_tgid >> 32;
+	go = go_process_get(tgid);
+	if (go && go->program == p->go && go_is_certain(go))
+		goroutine = user_word(current_g() + go->g_goid);
+	s->task.owner = (__u64)tgid << 32 | p->go;
+	s->task.goroutine = goroutine ? goroutine : GOROUTINE_UNKNOWN;
+	return 0;
+}
+
+#endif

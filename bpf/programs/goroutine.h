@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-only */
+/*
+ * Probes in Go programs (x86-64, register arguments): goroutines that are born and end, and net/http's client, where
+ * another goroutine than the one that asks writes the request. One program for all places, told apart by the cookie, so
+ * that a process needs one link. Each place is an instruction that the kernel emulates; no return probe anywhere,
+ * because stacks move.
+ */
+#ifndef WEFT_PROGRAMS_GOROUTINE_H
+#define WEFT_PROGRAMS_GOROUTINE_H
+
+#include "lib/attribute.h"
+#include "maps/tls.h"
+
+#define FILE_KIND 0170000
+#define FILE_SOCKET 0140000
+/* struct itab: two pointers, hash, padding, then the methods of net.Conn by name; Write is the eighth. */
+#define ITAB_CONN_WRITE (24 + 7 * 8)
+/* net.conn.fd, net.netFD.pfd, poll.FD.fdmu (16 bytes), poll.FD.Sysfd: the same since Go 1.9. */
+#define NETFD_SYSFD 16
+
+static __always_inline struct task_key goroutine_key(__u32 tgid, const struct go_process *go, __u64 goroutine)
+{
+	struct task_key key = {.owner = (__u64)tgid << 32 | go->program, .goroutine = goroutine};
+
+	return key;
+}
+
+/* Is it the running goroutine's struct that the register holds? */
+static __always_inline bool go_registers_agree(struct go_process *go, __u64 g)
+{
+	if (current_g() == g) {
+		if (go->unproven)
+			__sync_fetch_and_add(&go->proofs, 1);
+		return true;
+	}
+	go->refuted = 1;
+	return false;
+}
+
+/*
+ * On the scheduler's stack, R14 is its own g: the parent is the goroutine that its thread serves. Since Go 1.21 the new
+ * one knows its parent's number itself; there both have to be the same when the offsets are right.
+ */
+static __always_inline __u64 go_parent(struct go_process *go, __u64 g0, __u64 born)
+{
+	__u64 parent = user_word(user_word(user_word(g0 + go->g_m) + go->m_curg) + go->g_goid), noted;
+
+	if (go->g_parent_goid == GO_NO_FIELD)
+		return parent;
+	noted = user_word(born + go->g_parent_goid);
+	if (go->unproven && noted) {
+		if (noted != parent || noted == user_word(born + go->g_goid))
+			go->refuted = 1;
+		else
+			__sync_fetch_and_add(&go->proofs, 1);
+	}
+	return noted;
+}
+
+static __always_inline int go_born(struct pt_regs *regs, struct process_entry *p, struct go_process *go, __u32 tgid)
+{
+	__u64 born = regs->bx, site = user_word(born + go->g_startpc), parent, goroutine;
+	struct start_site *known = start_site_get(go->program, site);
+
+	if (known && known->off && !go->unproven)
+		return 0;
+	parent = go_parent(go, regs->r14, born);
+	if (!parent || !site || !go_is_certain(go))
+		return 0;
+	goroutine = user_word(born + go->g_goid);
+	if (goroutine)
+		attribute_birth(p, goroutine_key(tgid, go, parent), goroutine_key(tgid, go, goroutine), site);
+	return 0;
+}
+
+static __always_inline int go_ends(struct pt_regs *regs, struct go_process *go, __u32 tgid)
+{
+	__u64 g = regs->r14;
+
+	if (go_registers_agree(go, g))
+		attribute_death(goroutine_key(tgid, go, user_word(g + go->g_goid)));
+	return 0;
+}
+
+/* The socket behind a descriptor of the current process; 0: it is none. */
+static __always_inline __u64 socket_of_descriptor(__u64 fd)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct fdtable *table = BPF_CORE_READ(task, files, fdt);
+	struct file **files, *file = NULL;
+	struct socket *socket;
+
+	if (fd >= BPF_CORE_READ(table, max_fds))
+		return 0;
+	files = BPF_CORE_READ(table, fd);
+	bpf_probe_read_kernel(&file, sizeof(file), &files[fd]);
+	if (!file || (BPF_CORE_READ(file, f_inode, i_mode) & FILE_KIND) != FILE_SOCKET)
+		return 0;
+	socket = BPF_CORE_READ(file, private_data);
+	return (__u64)BPF_CORE_READ(socket, sk);
+}
+
+/* … of a net.Conn. A wrapped or encrypted one has no descriptor where a TCPConn keeps it: 0. */
+static __always_inline __u64 socket_of_interface(const struct go_process *go, __u64 interface)
+{
+	__u64 conn;
+
+	if (!go->tcp_write || user_word(user_word(interface) + ITAB_CONN_WRITE) != go->tcp_write)
+		return 0;
+	conn = user_word(interface + 8);
+	return socket_of_descriptor((__u32)user_word(user_word(conn) + NETFD_SYSFD));
+}
+
+/* The connection that a net.Conn is for us: by its socket, or encrypted on one. 0: none that is known. */
+static __always_inline __u64 connection_of_interface(const struct go_process *go, __u64 interface)
+{
+	const struct connection *c;
+	const struct sock *sk;
+	__u64 socket;
+
+	if (go->tls_write && user_word(user_word(interface) + ITAB_CONN_WRITE) == go->tls_write) {
+		socket =
+		    socket_of_interface(go, user_word(interface + 8)); /* its first field is the connection below */
+		c = socket ? tls_connection_get(socket) : NULL;
+		return c ? c->id : 0;
+	}
+	sk = (const struct sock *)socket_of_interface(go, interface);
+	return sk ? BPF_CORE_READ(sk, __sk_common.skc_cookie.counter) : 0;
+}
+
+/* AX is the connection. Whoever it belongs to, its next request is for what this goroutine works on. */
+static __always_inline int go_round_trip(struct pt_regs *regs, struct process_entry *p, struct go_process *go,
+					 __u32 tgid)
+{
+	__u64 g = regs->r14, interface = regs->ax + go->persist_conn_conn, id, exchange = 0, goroutine;
+	struct go_send send = {};
+	struct task_key key;
+	struct task *task;
+
+	if (!go_registers_agree(go, g) || !go_is_certain(go))
+		return 0;
+	id = connection_of_interface(go, interface);
+	if (!id)
+		return 0;
+	goroutine = user_word(g + go->g_goid);
+	key = goroutine_key(tgid, go, goroutine);
+	task = goroutine && !(p->flags & PROCESS_TASK_NONE) ? task_get(key) : NULL;
+	if (task)
+		send.attribution = task_works_on(task, p, key.owner, &exchange);
+	if (send.attribution != ATTRIBUTION_NONE)
+		send.exchange_id = exchange;
+	if (go_send_set(id, &send))
+		count_fault(PROGRAM_PROCESS, FAULT_MAP_FULL);
+	return 0;
+}
+
+SEC("uprobe")
+int on_goroutine(struct pt_regs *regs)
+{
+	__u32 tgid = bpf_get_current_pid_tgid() >> 32;
+	struct process_entry *p = process_get(tgid);
+	struct go_process *go;
+
+	if (!p || !p->go)
+		return 0;
+	go = go_process_get(tgid);
+	if (!go || go->program != p->go || go->refuted)
+		return 0;
+	switch (bpf_get_attach_cookie(regs)) {
+	case GO_GOROUTINE_BORN:
+		return go_born(regs, p, go, tgid);
+	case GO_GOROUTINE_ENDS:
+		return go_ends(regs, go, tgid);
+	case GO_HTTP_ROUND_TRIP:
+		return go_round_trip(regs, p, go, tgid);
+	}
+	return 0;
+}
+
+#endif

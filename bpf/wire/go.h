@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-only */
+/* What the agent tells the kernel programs of a Go program, and what they find out. One definition for both compilers.
+ */
+#ifndef WEFT_WIRE_GO_H
+#define WEFT_WIRE_GO_H
+
+#include "wire/port.h"
+
+/* Who works: a thread, or a goroutine. */
+struct task_key {
+	__u64 owner;	 /* tgid << 32 | tid; of a goroutine tgid << 32 | go_process.program */
+	__u64 goroutine; /* its number (goid, never used again within a run); 0: a thread */
+};
+
+#define GO_NO_FIELD 0xffffu
+
+/* Where the fields lie that are read in the program's memory, and what was learned of this run of it. */
+struct go_process {
+	__u32 program;	/* number of this run of a program; never used again */
+	__u32 unproven; /* the offsets are a guess: attributed only after GO_PROOFS goroutines bore it out */
+	__u16 g_m;
+	__u16 g_goid;
+	__u16 g_parent_goid; /* GO_NO_FIELD: before Go 1.21 */
+	__u16 g_startpc;
+	__u16 m_curg;
+	__u16 persist_conn_conn;
+	__u32 proofs;
+	__u64 tcp_write;     /* address of (*net.TCPConn).Write; 0: not in the program */
+	__u32 refuted;	     /* what was read there is no goroutine: nothing is attributed any more */
+	__u32 sites_learned; /* start sites whose goroutines inherit … */
+	__u32 sites_off;     /* … and those that never will */
+	__u32 tls_read_conn; /* where (*crypto/tls.Conn).Read keeps its Conn, from the stack pointer */
+	__u64 tls_write;     /* address of (*crypto/tls.Conn).Write; 0: not in the program */
+};
+WIRE_ASSERT(sizeof(struct go_process) == 56, "go_process layout");
+
+#define GO_PROOFS 16u
+
+/* Which place of the program a probe hit: the cookie it is attached with. */
+enum go_site {
+	GO_GOROUTINE_BORN = 1,	 /* the call of runqput in newproc.func1 */
+	GO_GOROUTINE_ENDS,	 /* goexit1 */
+	GO_HTTP_ROUND_TRIP,	 /* (*net/http.persistConn).roundTrip */
+	GO_TLS_CLIENT_HANDSHAKE, /* of (*crypto/tls.Conn): clientHandshake, … */
+	GO_TLS_SERVER_HANDSHAKE,
+	GO_TLS_WRITE,
+	GO_TLS_READ, /* the call of memmove in Read */
+};
+
+/* Where goroutines of one process begin: the function. */
+struct start_site_key {
+	__u32 program;
+	__u32 reserved;
+	__u64 address;
+};
+
+struct start_site {
+	__u32 good_births;
+	__u32 off; /* a goroutine from here outlived its exchange and worked on, or the site serves a connection */
+};
+
+/* Argument of the program that says that the tasks of a process are goroutines, unless it has executed another one. */
+struct process_go_args {
+	__u32 tgid;
+	__u32 program; /* 0: threads again */
+	__u32 execs;   /* process_entry.execs when the program was looked at */
+	__u32 result;  /* out: 1 when that is no longer so */
+};
+
+#endif

@@ -1,0 +1,205 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""go_life_test.py BUILD [unittest arguments]: Go programs that are attached and let go, execute others, have children,
+live in other namespaces, or are none that can be followed. Built with the installed Go."""
+import http.client
+import json
+import pathlib
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import unittest
+
+sys.path.insert(0, str(pathlib.Path(__file__).parent))
+import attribution                                # noqa: E402
+from lib import golang                            # noqa: E402
+from lib.agent import Agent, Programs, wait_for   # noqa: E402
+
+BUILD = pathlib.Path(sys.argv.pop(1) if len(sys.argv) > 1 else "build").resolve()
+PROGRAMS = Programs.of(BUILD)
+APPS = pathlib.Path(__file__).parent / "apps"
+TIMES = 200      # attached and detached under load
+REQUESTS = 1_000
+
+
+class Server:
+    """A program that prints a port for each server that it is."""
+
+    def __init__(self, *command):
+        self.process = subprocess.Popen([str(part) for part in command], stdout=subprocess.PIPE, text=True)
+        self.pid = self.process.pid
+
+    def __enter__(self):
+        self.port = self.next_port()
+        return self
+
+    def next_port(self):
+        return int(self.process.stdout.readline())
+
+    def __exit__(self, *_):
+        self.process.kill()
+        self.process.wait()
+        self.process.stdout.close()
+
+
+def load(port, requests, first=1):
+    answer = subprocess.run([BUILD / "e2e_load", str(port), str(requests), "8", "1", str(first)], stdout=subprocess.PIPE,
+                            text=True, check=True, timeout=300)
+    return json.loads(answer.stdout)
+
+
+def probe_links():
+    """Ids of the kernel's links that put probes into user space."""
+    done = subprocess.run(["bpftool", "link", "show", "-j"], capture_output=True, text=True, check=True)
+    kinds = ("uprobe_multi", "perf_event")
+    return {link["id"] for link in json.loads(done.stdout) if link.get("type") in kinds or link.get("type") == 12}
+
+
+def changed_code(pid, binary):
+    """Bytes of the program's code that are not what its file has: breakpoints, for one."""
+    executable = [line.split() for line in pathlib.Path(f"/proc/{pid}/maps").read_text().splitlines()
+                  if " r-xp " in line and "front" in line]
+    assert executable, f"no code of {binary} in process {pid}"
+    changed = 0
+    with open(f"/proc/{pid}/mem", "rb") as memory, open(binary, "rb") as file:
+        for span, _, offset, *_ in executable:
+            start, end = (int(part, 16) for part in span.split("-"))
+            memory.seek(start)
+            file.seek(int(offset, 16))
+            there, ours = memory.read(end - start), file.read(end - start)
+            changed += sum(a != b for a, b in zip(there, ours))
+    return changed
+
+
+def children(pid):
+    return [int(child) for task in pathlib.Path(f"/proc/{pid}/task").iterdir()
+            for child in (task / "children").read_text().split()]
+
+
+class Life(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.folder = tempfile.TemporaryDirectory()
+        cls.binary = golang.build(APPS / "go_front", pathlib.Path(cls.folder.name) / "front")
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.folder.cleanup()
+
+    def goroutines(self, agent, pid):
+        return wait_for(f"process {pid} to be traced by goroutine",
+                        lambda: agent.processes().get(pid, {}).get("task", {}).get("rule") == "goroutine")
+
+    def calls_are_right(self, port, leaf_port):
+        golang.records(leaf_port)
+        self.assertEqual(load(port, REQUESTS), {"ok": REQUESTS, "failed": 0})
+        counts = attribution.count(golang.records(leaf_port))
+        self.assertEqual((counts.right, counts.calls), (REQUESTS, REQUESTS), counts)
+
+    def test_attached_and_detached_under_load(self):
+        before = probe_links()
+        with Server(BUILD / "e2e_leaf", 0) as leaf, Server(self.binary, leaf.port, "parallel") as front:
+            results, ends = [], threading.Event()
+
+            def keep_loading():
+                first = 1
+                while not ends.is_set():
+                    results.append(load(front.port, REQUESTS, first))
+                    first += REQUESTS
+
+            with Agent(PROGRAMS) as agent:
+                loading = threading.Thread(target=keep_loading)
+                loading.start()
+                try:
+                    for _ in range(TIMES):
+                        self.assertEqual(agent.run("attach", front.pid).returncode, 0)
+                        self.assertEqual(agent.run("detach", front.pid).returncode, 0)
+                    self.assertEqual(agent.run("attach", front.pid).returncode, 0)
+                    self.goroutines(agent, front.pid)
+                    self.assertGreater(changed_code(front.pid, self.binary), 0)   # the check below can fail
+                    self.assertEqual(agent.run("detach", front.pid).returncode, 0)
+                finally:
+                    ends.set()
+                    loading.join()
+                self.assertEqual(probe_links() - before, set())
+                self.assertEqual(changed_code(front.pid, self.binary), 0)
+                self.assertEqual([result["failed"] for result in results], [0] * len(results))
+                counts = attribution.count(golang.records(leaf.port))
+                self.assertEqual((counts.wrong, counts.malformed), (0, 0), counts)
+                self.assertEqual(agent.run("attach", front.pid).returncode, 0)
+                self.goroutines(agent, front.pid)
+            self.assertEqual(probe_links() - before, set())
+            self.assertEqual(changed_code(front.pid, self.binary), 0)
+            self.assertEqual(load(front.port, REQUESTS), {"ok": REQUESTS, "failed": 0})
+
+    def test_executes_itself(self):
+        with Server(BUILD / "e2e_leaf", 0) as leaf, Server(self.binary, leaf.port, "child") as front:
+            with Agent(PROGRAMS, pids=[front.pid]) as agent:
+                self.goroutines(agent, front.pid)
+                load(front.port, REQUESTS)
+                connection = http.client.HTTPConnection("127.0.0.1", front.port)
+                connection.request("GET", "/exec")
+                connection.getresponse().read()
+                port = front.next_port()
+                self.goroutines(agent, front.pid)
+                wait_for("the new program to be followed", lambda: self.first_call_is_right(port, leaf.port))
+                self.calls_are_right(port, leaf.port)
+
+    def first_call_is_right(self, port, leaf_port):
+        golang.records(leaf_port)
+        load(port, 1)
+        return attribution.count(golang.records(leaf_port)).right == 1
+
+    def test_children_are_followed(self):
+        with Server(BUILD / "e2e_leaf", 0) as leaf, Agent(PROGRAMS, "--exe", self.binary) as agent:
+            with Server(self.binary, leaf.port, "parent") as front:
+                ports = [front.port, front.next_port()]
+                pids = children(front.pid)
+                self.assertEqual(len(pids), 2)
+                for pid in pids:
+                    self.goroutines(agent, pid)
+                for port in ports:
+                    self.calls_are_right(port, leaf.port)
+                for pid in pids:
+                    subprocess.run(["kill", "-9", str(pid)], check=True)
+            wait_for("the ended processes to be gone from the list",
+                     lambda: not set(pids) & set(agent.processes()))
+
+    @unittest.skipUnless(shutil.which("unshare"), "needs unshare")
+    def test_other_mount_and_pid_namespace(self):
+        # The program's path exists in its own mount namespace only.
+        script = (f"mount -t tmpfs none /mnt && cp {self.binary} /mnt/front-within && "
+                  "exec /mnt/front-within \"$@\"")
+        with Server(BUILD / "e2e_leaf", 0) as leaf, Server("unshare", "--mount", "--pid", "--fork", "--kill-child",
+                                                           "sh", "-c", script, "sh", leaf.port, "child") as outer:
+            pid = children(outer.pid)[0]
+            with Agent(PROGRAMS, pids=[pid]) as agent:
+                self.goroutines(agent, pid)
+                load(outer.port, REQUESTS)
+                self.calls_are_right(outer.port, leaf.port)
+
+    def test_a_program_that_cannot_be_followed_says_why_and_runs_on(self):
+        # Without its build's version and without debugging information.
+        stripped = golang.build(APPS / "go_front", pathlib.Path(self.folder.name) / "front-unknown", how="stripped")
+        bytes_ = pathlib.Path(stripped).read_bytes()
+        at = bytes_.index(b"\xff Go buildinf:") + 33
+        self.assertEqual(bytes_[at:at + 2], b"go")
+        pathlib.Path(stripped).write_bytes(bytes_[:at] + b"xx" + bytes_[at + 2:])
+        with Server(BUILD / "e2e_leaf", 0) as leaf, Server(stripped, leaf.port, "direct") as front:
+            with Agent(PROGRAMS, pids=[front.pid]) as agent:
+                task = agent.processes()[front.pid]["task"]
+                self.assertEqual(task["rule"], "none", task)
+                self.assertIn("does not say which Go it was built by", task["why"])
+                self.assertEqual(load(front.port, REQUESTS), {"ok": REQUESTS, "failed": 0})
+                self.assertEqual(agent.output().count("cannot be told apart"), 1)
+                counts = attribution.count(golang.records(leaf.port))
+                self.assertEqual((counts.right, counts.wrong), (0, 0), counts)
+                self.assertEqual(changed_code(front.pid, stripped), 0)
+
+
+if __name__ == "__main__":
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+    unittest.main(verbosity=1)

@@ -1,0 +1,34 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Go programs of the tests: built by the Go that is there, or by another toolchain of the Go module proxy."""
+import http.client
+import os
+import subprocess
+
+# How a program can be put together: what `go build` is told, and whether cgo is on.
+BUILDS = {
+    "normal": ([], "0"),
+    "stripped": (["-ldflags", "-s -w"], "0"),
+    "pie": (["-buildmode=pie"], "0"),
+    "cgo": (["-ldflags", "-linkmode=external"], "1"),
+    "cgo-pie-stripped": (["-buildmode=pie", "-ldflags", "-linkmode=external -s -w"], "1"),
+}
+
+
+def build(source, binary, version="local", how="normal"):
+    """Builds the main package in folder `source`; returns the binary."""
+    arguments, cgo = BUILDS[how]
+    toolchain = version if version == "local" else f"go{version}"
+    environment = {**os.environ, "GOTOOLCHAIN": toolchain, "CGO_ENABLED": cgo, "GOFLAGS": "-buildvcs=false",
+                   "GOWORK": "off"}
+    subprocess.run(["go", "build", "-o", str(binary), *arguments, "."], cwd=source, env=environment, check=True,
+                   timeout=900)
+    return binary
+
+
+def records(port):
+    """What the leaf recorded, one JSON object a line."""
+    connection = http.client.HTTPConnection("127.0.0.1", port)
+    connection.request("GET", "/records")
+    lines = connection.getresponse().read().decode().splitlines()
+    connection.close()
+    return lines

@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kernel/goroutines.h"
+
+#include <fmt/format.h>
+
+#include "kernel/kernel_impl.h"
+
+namespace weft {
+namespace {
+
+go_process process_of(const GoroutineSettings& settings, std::uint32_t program) {
+  go_process go{};
+  go.program = program;
+  go.unproven = !settings.proven;
+  go.g_m = settings.g_m;
+  go.g_goid = settings.g_goid;
+  go.g_parent_goid = settings.g_parent_goid;
+  go.g_startpc = settings.g_startpc;
+  go.m_curg = settings.m_curg;
+  go.persist_conn_conn = settings.persist_conn_conn;
+  go.tcp_write = settings.tcp_write;
+  go.tls_write = settings.tls_write;
+  go.tls_read_conn = settings.tls_read_conn;
+  return go;
+}
+
+using Place = GoroutineSettings::Place;
+
+std::uint64_t cookie_of(Place place) {
+  switch (place) {
+    case Place::born:
+      return GO_GOROUTINE_BORN;
+    case Place::ends:
+      return GO_GOROUTINE_ENDS;
+    case Place::http_round_trip:
+      return GO_HTTP_ROUND_TRIP;
+    case Place::tls_client_handshake:
+      return GO_TLS_CLIENT_HANDSHAKE;
+    case Place::tls_server_handshake:
+      return GO_TLS_SERVER_HANDSHAKE;
+    case Place::tls_write:
+      return GO_TLS_WRITE;
+    case Place::tls_read:
+      break;
+  }
+  return GO_TLS_READ;
+}
+
+bool is_tls(Place place) { return place >= Place::tls_client_handshake; }
+
+}  // namespace
+
+GoroutineTracer& goroutine_tracer(Kernel& kernel) { return static_cast<KernelImpl&>(kernel); }
+
+std::uint32_t KernelImpl::executions(pid_t tgid) {
+  const auto key = static_cast<__u32>(tgid);
+  process_entry entry{};
+  bpf_map__lookup_elem(skeleton_->maps.processes, &key, sizeof key, &entry, sizeof entry, 0);
+  return entry.execs;
+}
+
+// The probes come last but one: before the tasks are goroutines nobody looks at what they tell, and afterwards none may
+// be missing, or a goroutine would be born unseen.
+Result<void> KernelImpl::trace_goroutines(pid_t tgid, const GoroutineSettings& settings, std::uint32_t executed) {
+  untrace_goroutines(tgid);
+  const auto key = static_cast<__u32>(tgid);
+  const std::uint32_t program = ++go_programs_;
+  const auto failed = [&](const std::string& why) {
+    untrace_goroutines(tgid);
+    bpf_map__delete_elem(skeleton_->maps.go_processes, &key, sizeof key, 0);
+    forget_start_sites(program);
+    return fail(fmt::format("goroutines of process {}: {}", tgid, why));
+  };
+  const go_process go = process_of(settings, program);
+  if (const int error = bpf_map__update_elem(skeleton_->maps.go_processes, &key, sizeof key, &go, sizeof go, BPF_ANY))
+    return failed(errno_text(error));
+  for (const std::uint64_t address : settings.service_goroutines) {
+    const start_site_key where{.program = program, .reserved = 0, .address = address};
+    const start_site site{.good_births = 0, .off = 1};
+    if (const int error =
+            bpf_map__update_elem(skeleton_->maps.start_sites, &where, sizeof where, &site, sizeof site, BPF_ANY))
+      return failed(errno_text(error));
+  }
+  GoProcess process{program, {}};
+  for (const bool tls : {false, true}) {
+    std::vector<UprobePlace> places;
+    for (const auto& probe : settings.probes)
+      if (is_tls(probe.place) == tls) places.push_back({probe.offset, cookie_of(probe.place)});
+    if (places.empty()) continue;
+    auto probes =
+        Uprobes::attach(tls ? skeleton_->progs.on_go_tls : skeleton_->progs.on_goroutine, settings.file, places, tgid);
+    if (!probes) return failed(probes.error().message);
+    process.probes.push_back(std::move(*probes));
+  }
+  go_processes_.insert_or_assign(tgid, std::move(process));
+  process_go_args change{.tgid = key, .program = program, .execs = executed, .result = 0};
+  LIBBPF_OPTS(bpf_test_run_opts, run, .ctx_in = &change, .ctx_size_in = sizeof change);
+  if (const int error = bpf_prog_test_run_opts(bpf_program__fd(skeleton_->progs.set_go), &run))
+    return failed(errno_text(error));
+  if (change.result) return failed("it has ended or executes another program by now");
+  return {};
+}
+
+void KernelImpl::untrace_goroutines(pid_t tgid) {
+  const auto found = go_processes_.find(tgid);
+  if (found == go_processes_.end()) return;
+  const auto key = static_cast<__u32>(tgid);
+  process_entry entry{};
+  if (!bpf_map__lookup_elem(skeleton_->maps.processes, &key, sizeof key, &entry, sizeof entry, 0) &&
+      entry.go == found->second.program) {
+    process_go_args change{.tgid = key, .program = 0, .execs = entry.execs, .result = 0};
+    LIBBPF_OPTS(bpf_test_run_opts, run, .ctx_in = &change, .ctx_size_in = sizeof change);
+    bpf_prog_test_run_opts(bpf_program__fd(skeleton_->progs.set_go), &run);
+  }
+  bpf_map__delete_elem(skeleton_->maps.go_processes, &key, sizeof key, 0);
+  forget_start_sites(found->second.program);
+  go_processes_.erase(found);
+}
+
+std::map<pid_t, GoroutineFindings> KernelImpl::goroutine_findings() {
+  std::map<pid_t, GoroutineFindings> all;
+  const bpf_map* map = skeleton_->maps.go_processes;
+  __u32 key = 0, next = 0;
+  for (int error = bpf_map__get_next_key(map, nullptr, &next, sizeof next); !error;
+       error = bpf_map__get_next_key(map, &key, &next, sizeof next)) {
+    key = next;
+    go_process go{};
+    if (bpf_map__lookup_elem(map, &key, sizeof key, &go, sizeof go, 0)) continue;
+    all[static_cast<pid_t>(key)] = {.refuted = go.refuted != 0,
+                                    .unproven = go.unproven && go.proofs < GO_PROOFS,
+                                    .sites_learned = go.sites_learned,
+                                    .sites_off = go.sites_off};
+  }
+  return all;
+}
+
+void KernelImpl::forget_start_sites(__u32 program) {
+  const bpf_map* map = skeleton_->maps.start_sites;
+  std::vector<start_site_key> gone;
+  start_site_key key{}, next{};
+  for (int error = bpf_map__get_next_key(map, nullptr, &next, sizeof next); !error;
+       error = bpf_map__get_next_key(map, &key, &next, sizeof next)) {
+    key = next;
+    if (key.program == program) gone.push_back(key);
+  }
+  for (const auto& site : gone) bpf_map__delete_elem(map, &site, sizeof site, 0);
+}
+
+}  // namespace weft

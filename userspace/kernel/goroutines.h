@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+// Go processes: their goroutines told apart, and the plaintext of their TLS connections, by probes in their code.
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "kernel/kernel.h"
+
+namespace weft {
+
+// How to tell the goroutines of one Go process apart (runtime/go_program.h finds it out).
+struct GoroutineSettings {
+  std::string file;  // through which the program can be opened
+  std::uint16_t g_m = 0, g_goid = 0, g_parent_goid = 0, g_startpc = 0, m_curg = 0, persist_conn_conn = 0;
+  bool proven = true;
+  std::uint64_t tcp_write = 0, tls_write = 0;  // addresses in the process
+  std::uint32_t tls_read_conn = 0;             // where (*tls.Conn).Read keeps its Conn, from the stack pointer
+  enum class Place : std::uint8_t {
+    born,
+    ends,
+    http_round_trip,
+    tls_client_handshake,
+    tls_server_handshake,
+    tls_write,
+    tls_read,
+  };
+  struct Probe {
+    Place place;
+    std::uint64_t offset = 0;  // in the file
+  };
+  std::vector<Probe> probes;
+  std::vector<std::uint64_t> service_goroutines;  // start addresses in the process of goroutines that never inherit
+};
+
+// What the kernel learned of one Go process.
+struct GoroutineFindings {
+  bool refuted = false;             // what was read in its memory is no goroutine: nothing is attributed
+  bool unproven = false;            // a guess that the program has not borne out yet
+  std::uint32_t sites_learned = 0;  // functions whose goroutines inherit, and those whose never will
+  std::uint32_t sites_off = 0;
+};
+
+// Part of a Kernel. From the thread that traces processes only, but for findings.
+class GoroutineTracer {
+ public:
+  virtual ~GoroutineTracer() = default;
+  // How often a traced process has executed another program.
+  virtual std::uint32_t executions(pid_t tgid) = 0;
+  // The tasks of a traced process are goroutines from now on. `executed`: what executions() said before the program was
+  // looked at; fails when it executes another one by now.
+  virtual Result<void> trace_goroutines(pid_t tgid, const GoroutineSettings& settings, std::uint32_t executed) = 0;
+  virtual void untrace_goroutines(pid_t tgid) = 0;  // also done by Kernel::untrace
+  // Of processes whose tasks are goroutines.
+  virtual std::map<pid_t, GoroutineFindings> goroutine_findings() = 0;
+};
+GoroutineTracer& goroutine_tracer(Kernel& kernel);
+
+}  // namespace weft

@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kernel/uprobes.h"
+
+#include <bpf/bpf.h>
+#include <bpf/btf.h>
+#include <bpf/libbpf.h>
+#include <fmt/format.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+
+namespace weft {
+namespace {
+
+constexpr auto kUprobeMulti = static_cast<bpf_attach_type>(48);
+
+// bpf(2) BPF_LINK_CREATE for BPF_TRACE_UPROBE_MULTI, which libbpf 1.1 has no wrapper for.
+int create_multi_link(int program, const std::string& file, std::span<const UprobePlace> places, pid_t pid) {
+  std::vector<std::uint64_t> offsets, cookies;
+  for (const auto& place : places) {
+    offsets.push_back(place.offset);
+    cookies.push_back(place.cookie);
+  }
+  struct {
+    __u32 prog_fd, target_fd, attach_type, flags;
+    __u64 path, offsets, ref_ctr_offsets, cookies;
+    __u32 count, multi_flags, pid, reserved;
+  } attributes{};
+  attributes.prog_fd = static_cast<__u32>(program);
+  attributes.attach_type = kUprobeMulti;
+  attributes.path = reinterpret_cast<__u64>(file.c_str());
+  attributes.offsets = reinterpret_cast<__u64>(offsets.data());
+  attributes.cookies = reinterpret_cast<__u64>(cookies.data());
+  attributes.count = static_cast<__u32>(places.size());
+  attributes.pid = static_cast<__u32>(pid);
+  return static_cast<int>(::syscall(SYS_bpf, BPF_LINK_CREATE, &attributes, sizeof attributes - sizeof(__u32)));
+}
+
+}  // namespace
+
+bool has_uprobe_multi() {
+  static const bool has = libbpf_find_vmlinux_btf_id("bpf_uprobe_multi_link_attach", BPF_TRACE_FENTRY) > 0;
+  return has;
+}
+
+void prepare_uprobe(bpf_program* program) {
+  if (has_uprobe_multi()) bpf_program__set_expected_attach_type(program, kUprobeMulti);
+}
+
+void Uprobes::LinkEnd::operator()(bpf_link* link) const { bpf_link__destroy(link); }
+
+Result<Uprobes> Uprobes::attach(bpf_program* program, const std::string& file, std::span<const UprobePlace> places,
+                                pid_t pid) {
+  Uprobes probes;
+  const auto failed = [&](int error) {
+    return fail(fmt::format("uprobe in {} of process {}: {}", file, pid, std::strerror(error)));
+  };
+  if (has_uprobe_multi()) {
+    probes.link_ = UniqueFd(create_multi_link(bpf_program__fd(program), file, places, pid));
+    if (!probes.link_) return failed(errno);
+    return probes;
+  }
+  for (const auto& place : places) {
+    LIBBPF_OPTS(bpf_uprobe_opts, options, .bpf_cookie = place.cookie);
+    bpf_link* link = bpf_program__attach_uprobe_opts(program, pid, file.c_str(), place.offset, &options);
+    if (!link) return failed(errno);
+    probes.links_.emplace_back(link);
+  }
+  return probes;
+}
+
+}  // namespace weft
