@@ -102,6 +102,17 @@ class Weftd(Program):
         finally:
             connection.close()
 
+    def post(self, path):
+        connection = UnixConnection(self.socket)
+        try:
+            connection.request("POST", path)
+            answer = connection.getresponse()
+            answer.read()
+            if answer.status != 200:
+                raise CannotRun(f"{path}: {answer.status}")
+        finally:
+            connection.close()
+
     def spans(self, limit=1000):
         """Recent spans; the endpoint answers one object a line."""
         connection = UnixConnection(self.socket)

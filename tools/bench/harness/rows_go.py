@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Go programs that nobody instrumented: what following their goroutines costs, and attaching to them."""
+import contextlib
+import pathlib
+import shutil
+import sys
+import tempfile
+import time
+
+from harness import nginx, programs
+from harness.agent import InjectionTally, Weftd, counted, injections
+from harness.rounds import alternate, ratios, settle
+from harness.statistics import Result, median
+
+TESTS = pathlib.Path(__file__).resolve().parents[3] / "tests" / "e2e"
+MANY = 100     # processes that are let go at once
+
+
+@contextlib.contextmanager
+def built():
+    """The front of the tests, by the Go that is installed."""
+    if not shutil.which("go"):
+        raise programs.CannotRun("needs go")
+    sys.path.insert(0, str(TESTS))
+    from lib import golang
+    with tempfile.TemporaryDirectory() as folder:
+        yield golang.build(TESTS / "apps" / "go_front", pathlib.Path(folder) / "front", how="stripped")
+
+
+@contextlib.contextmanager
+def go_front_and_back(binary):
+    with programs.Program(binary, 0, "leaf", output=True) as back:
+        with programs.Program(binary, back.line(), "direct", output=True) as front:
+            yield front, int(front.line()), back
+
+
+@contextlib.contextmanager
+def program_times():
+    """The kernel measures how long its programs run."""
+    switch = pathlib.Path("/proc/sys/kernel/bpf_stats_enabled")
+    before = switch.read_text()
+    switch.write_text("1")
+    try:
+        yield
+    finally:
+        switch.write_text(before)
+
+
+def cost_us(settings, front, port):
+    """Time in the kernel programs for one request that the front serves and passes on, in µs."""
+    with program_times(), Weftd(settings.build, pids=[front.pid], cores=None) as agent:
+        settle()
+        nginx.wrk(port, 1)
+        before = agent.metrics()
+        _, requests = nginx.wrk_counted(port, settings.seconds)
+        name = "weft_bpf_program_seconds_total"
+        return (counted(agent.metrics(), name) - counted(before, name)) / requests * 1e6
+
+
+def go(settings):
+    """net/http front → back in Go, 32 and 512 at once, all on two cores; what the programs cost a request"""
+    results = []
+    with built() as binary, go_front_and_back(binary) as (front, port, back):
+        for connections in (32, 512):
+            tally = InjectionTally()
+
+            def load():
+                return nginx.wrk(port, settings.seconds, connections)
+
+            def on():
+                with Weftd(settings.build, pids=[front.pid, back.pid], cores=None) as agent:
+                    settle()
+                    before = agent.metrics()
+                    rate = load()
+                    tally.add(injections(before, agent.metrics()))
+                return rate
+            load()
+            pairs = alternate(f"go ({connections})", settings.rounds, load, on)
+            note = (f"{median([p[0] for p in pairs]):,.0f} req/s without, {median([p[1] for p in pairs]):,.0f} with; "
+                    f"{tally.note}")
+            results.append(Result("go", f"Go net/http front → back, {connections} at once: rate", ratios(pairs), at_least=0.80,
+                                  aim=0.90, note=note))
+        costs = [cost_us(settings, front, port) for _ in range(settings.rounds)]
+    results.append(Result("go", "… time in the kernel programs for a request served and passed on", costs, unit="µs",
+                          at_least=15, aim=6, better="low"))
+    return results
+
+
+def go_detach(settings):
+    """letting go of 100 Go processes that run one program"""
+    with built() as binary, contextlib.ExitStack() as stack:
+        fronts = [stack.enter_context(programs.Program(binary, 0, "leaf", output=True)) for _ in range(MANY)]
+        for front in fronts:
+            front.line()
+        taken = []
+        for _ in range(settings.rounds):
+            with Weftd(settings.build, pids=[front.pid for front in fronts], cores=None) as agent:
+                begin = time.monotonic()
+                for front in fronts:
+                    agent.post(f"/v1/processes/{front.pid}/detach")
+                taken.append(time.monotonic() - begin)
+    return [Result("go-detach", "letting go of 100 Go processes", [1000 * t for t in taken], unit="ms", at_least=1000,
+                   aim=200, better="low")]
+
+
+ROWS = {"go": go, "go-detach": go_detach}
