@@ -120,7 +120,7 @@ WIRE_GLOBAL int policy_evaluate(struct scratch *s, __u32 generation, __u32 servi
 	s->policy.injectable = set->everywhere;
 	if ((set->flags & POLICY_PATHS) && target.start < target.end)
 		policy_paths(s, set, target);
-	s->policy.injectable &= row->injected;
+	s->policy.injectable &= s->policy.partial ? 0 : row->injected;
 	policy_judge(&s->policy, set, counters);
 	return 1;
 }

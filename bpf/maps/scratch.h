@@ -76,16 +76,19 @@ enum { BAGGAGE_JUDGED = 0, BAGGAGE_TOO_MUCH, BAGGAGE_ON_ITS_WAY };
  * built anew in `staging` and written at once.
  */
 struct rewrite {
-	__u32 baggage;		/* the baggage lines give way to s->policy.out */
-	__u32 baggage_unjudged; /* enum: there is baggage that could not be judged, or too late */
-	__u32 from, end;	/* what is built anew; from >= end: nothing */
-	__u32 base;		/* lines before this offset are not in the message any more */
-	__u32 settled;		/* contexts before this were dealt with in an earlier send … */
-	__u32 judged;		/* … and baggage before this */
-	__u32 gone;		/* formats of which a line has left already … */
-	__u32 baggage_gone;	/* … and baggage that should have changed */
-	__u32 in, to;		/* the building: next byte of the head, next byte of staging */
-	__u32 baggage_done;	/* its result stands in an earlier line */
+	__u32 baggage;		    /* the baggage lines give way to s->policy.out */
+	__u32 uber;		    /* so many uberctx- lines lose their values … */
+	__u32 uber_lines, uber_all; /* … of so many; all of them, because it is not known which */
+	__u32 uber_lost;	    /* there may be others, which are not judged */
+	__u32 baggage_unjudged;	    /* enum: there is baggage that could not be judged, or too late */
+	__u32 from, end;	    /* what is built anew; from >= end: nothing */
+	__u32 base;		    /* lines before this offset are not in the message any more */
+	__u32 settled;		    /* contexts before this were dealt with in an earlier send … */
+	__u32 judged;		    /* … and baggage before this */
+	__u32 gone;		    /* formats of which a line has left already … */
+	__u32 baggage_gone;	    /* … and baggage that should have changed */
+	__u32 in, to;		    /* the building: next byte of the head, next byte of staging */
+	__u32 baggage_done;	    /* its result stands in an earlier line */
 };
 
 /* The offsets of one sk_msg run; -1: not in this message. */

@@ -23,6 +23,7 @@ enum carrier {
 	CARRIER_B3_FLAGS,
 	CARRIER_UBER_TRACE,
 	CARRIER_UBER_BAGGAGE, /* uberctx-KEY; as many as there are keys */
+	CARRIER_UBER_EMPTIED, /* … whose value the policy does not let pass: marked by the writer of the head */
 	CARRIER_X_TRACE,
 	CARRIER_X_PARENT,
 	CARRIER_COUNT

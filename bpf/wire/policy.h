@@ -177,7 +177,7 @@ WIRE_INLINE void policy_publish_counts(const struct policy_run *r, struct policy
 
 /*
  * Judges r->length bytes of r->text (several header lines joined with commas); r->text behind them is written to.
- * r->cut, folded_from, lost_lines and injectable are set too. Returns r->out_length.
+ * r->cut, folded_from, lost_lines, injectable and partial are set too. Returns r->out_length.
  */
 WIRE_INLINE int policy_judge(struct policy_run *r, const struct policy_set *p, struct policy_counters *c)
 {
@@ -193,8 +193,8 @@ WIRE_INLINE int policy_judge(struct policy_run *r, const struct policy_set *p, s
 	policy_flush(r);
 	if (r->injectable)
 		wire_loop(POLICY_INJECTED_MAX, policy_inject_step, &walk);
-	if ((p->required[0] & ~r->seen[0]) | (p->required[1] & ~r->seen[1]) | (p->required[2] & ~r->seen[2]) |
-	    (p->required[3] & ~r->seen[3]))
+	if (!r->partial && ((p->required[0] & ~r->seen[0]) | (p->required[1] & ~r->seen[1]) |
+			    (p->required[2] & ~r->seen[2]) | (p->required[3] & ~r->seen[3])))
 		wire_loop(POLICY_RULES_MAX, policy_missing_step, &walk);
 	policy_publish_counts(r, c);
 	return (int)r->out_length;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-only */
 /*
  * Jaeger's baggage, one header a key (`uberctx-KEY: value`), to and from members of a baggage text. Reading: keys in
- * lower case, because header names lose theirs; bytes that a W3C value may not have are percent-encoded; a key that the
- * W3C baggage of the same message has, whatever its case, is left out. Writing: properties are dropped, and members
- * whose key is no header name.
+ * lower case, because header names lose theirs; bytes that a W3C value may not have are percent-encoded, '%' where it
+ * is no escape; a key that the W3C baggage of the same message has, whatever its case, is left out. Writing: properties
+ * are dropped, and members whose key is no header name.
  */
 #ifndef WEFT_WIRE_UBER_BAGGAGE_H
 #define WEFT_WIRE_UBER_BAGGAGE_H
@@ -110,7 +110,21 @@ WIRE_STEP uber_search_step(__u32 i, void *arg)
 	return 0;
 }
 
-/* A byte of a W3C value (baggage-octet), or '%': what is encoded already stays as it is. */
+WIRE_INLINE bool uber_is_hex(__u32 b)
+{
+	return (b >= '0' && b <= '9') || (uber_lower(b) >= 'a' && uber_lower(b) <= 'f');
+}
+
+/* At w->pos, behind a '%': is it an escape? */
+WIRE_INLINE bool uber_escapes(const struct uber_run *run)
+{
+	const struct uber_work *w = run->work;
+
+	return w->pos + 2 <= w->end && uber_is_hex(head_text_at(run->text, w->pos)) &&
+	       uber_is_hex(head_text_at(run->text, w->pos + 1));
+}
+
+/* A byte of a W3C value (baggage-octet), or '%'. */
 WIRE_INLINE bool uber_octet(__u32 b)
 {
 	return b > 0x20 && b < 0x7f && b != '"' && b != ',' && b != ';' && b != '\\';
@@ -182,7 +196,7 @@ WIRE_STEP uber_members_step(__u32 i, void *arg)
 		w->state = UBER_VALUE;
 		return 0;
 	}
-	if (uber_octet(b)) {
+	if (uber_octet(b) && (b != '%' || uber_escapes(run))) { /* what is encoded already stays as it is */
 		uber_put(run, b);
 	} else {
 		uber_put(run, '%');

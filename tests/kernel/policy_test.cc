@@ -154,6 +154,42 @@ TEST_CASE("policy: of uberctx- lines nothing is in an event but what passes") {
   }
 }
 
+TEST_CASE("policy: uberctx- lines of a program's own lose the values that the policy does not let pass") {
+  Scene scene;
+  RuleSet rules = denying("auth_token");
+  rules.top.redact.push_back({{}, text(R"(\d{4})"), text("****")});
+  rules.inject.push_back(injecting("env", "prod"));
+  publish(scene, rules);
+  scene.trace();
+  const auto arrived = [&](const std::string& lines) {
+    const std::string head = scene.called("a", get("/x", lines));
+    return header(head, "uberctx-user").at(0) + "|" + header(head, "uberctx-auth_token").at(0) + "|" +
+           header(head, "uberctx-card").at(0);
+  };
+  const std::string lines = "uberctx-User: ann\r\nUberctx-auth_token: S3CRET\r\nuberctx-card:4111\r\n";
+  CHECK(arrived(lines) == "ann||");
+  CHECK(arrived(lines + "baggage: auth_token=S3CRET,a=1\r\n") == "ann||");
+  CHECK(arrived("b3: 0\r\n" + lines) == "ann||");
+  // Nothing else changes, not even the length.
+  const std::string kept = "X-A: b\r\nuberctx-user: ann\r\nX-B: S3CRET\r\n";
+  const std::string head =
+      scene.called("a", get("/x", kContext + kept + "uberctx-auth_token: S3CRET\r\nX-C: S3CRET\r\n"));
+  CHECK(head.find(kContext + kept + "uberctx-auth_token:       \r\nX-C: S3CRET\r\n\r\n") != std::string::npos);
+  CHECK(scene.kernel().counters().unenforced.empty());
+
+  take_away_live_set();
+  CHECK(arrived(lines) == "||");
+}
+
+TEST_CASE("policy: uberctx- lines pass without rules, however many; those that are not held count as unenforced") {
+  Scene scene;
+  scene.trace();
+  std::string lines;
+  for (int i = 0; i < 40; i++) lines += fmt::format("uberctx-k{}: 100%\r\n", i);
+  CHECK(scene.called("a", get("/x", kContext + lines)).find(lines) != std::string::npos);
+  CHECK(scene.kernel().counters().unenforced == std::map<std::string, std::uint64_t>{{"too_large", 1}});
+}
+
 TEST_CASE("policy: other headers of a long head are not taken for its baggage") {
   Scene scene;
   scene.trace();

@@ -47,6 +47,7 @@ TEST_CASE("uberctx- to baggage") {
   CHECK(members({"uberctx-a: 1"}) == ",a=1");
   CHECK(members({"Uberctx-User-Id:ann", "Host: x", "uberctx-b: 2 "}) == ",user-id=ann,b=2");
   CHECK(members({"uberctx-a:", "uberctx-b: 2"}) == ",a=,b=2");
+  CHECK(members({"uberctx-a: 100%", "uberctx-b: %4", "uberctx-c: %4x%aF%"}) == ",a=100%25,b=%254,c=%254x%aF%25");
   CHECK(members({"uberctx-a: x y,z;\"\\\xC3\xA4%20"}) == ",a=x%20y%2Cz%3B%22%5C%C3%A4%20");
   CHECK(members({"uberctx-: 1", "uberctx-a=b: 2"}) == ",a=b=2");
   // The W3C header wins for a key, whatever its case and wherever it stands.

@@ -167,7 +167,7 @@ static long mask_uber_step(__u32 i, void *arg)
 		return 1;
 	if (bytes > HEAD_SENT_MAX)
 		bytes = HEAD_SENT_MAX;
-	if (line->carrier != CARRIER_UBER_BAGGAGE || at >= bytes)
+	if ((line->carrier != CARRIER_UBER_BAGGAGE && line->carrier != CARRIER_UBER_EMPTIED) || at >= bytes)
 		return 0;
 	bytes -= at;
 	WIRE_OPAQUE(at);

@@ -58,7 +58,7 @@ static __always_inline __u32 http1_refuses_change(const struct message *message,
 /* The head is rewritten beyond the one traceparent line that most forwarded requests have. */
 static __always_inline bool http1_wants_rewrite(const struct http1 *h, const struct scratch *s)
 {
-	if (s->rewrite.baggage)
+	if (rewrite_polices(s))
 		return true;
 	return s->decision.over &&
 	       ((h->flags & HTTP1_HAS_CARRIERS) || (!setting(SETTING_TRUST_INCOMING) && has_lines(&h->tracestate)));
@@ -85,7 +85,7 @@ static __always_inline __u32 http1_build(const struct http1 *h, struct scratch *
 }
 
 /* Carries out s->decision and s->rewrite on the head that ends at message->offset. Returns what became of the contexts
- * (enum injection_result); s->rewrite.baggage stays set when the baggage could not be changed. */
+ * (enum injection_result); rewrite_polices stays true when the baggage could not be changed. */
 WIRE_GLOBAL int http1_write_head(struct sk_msg_md *m, struct connection *c, struct scratch *s)
 {
 	__u32 writes, end, inserted = 0, result, value_at = 0, value_end = 0, built = 0, room = 0, refused;
@@ -175,6 +175,7 @@ WIRE_GLOBAL int http1_write_head(struct sk_msg_md *m, struct connection *c, stru
 			message->offset += built - room;
 			message->changed = 1;
 			s->rewrite.baggage = s->rewrite.baggage_gone;
+			s->rewrite.uber = 0;
 		}
 		message_look(m, message);
 		if (built > room)
@@ -200,7 +201,7 @@ WIRE_GLOBAL int http1_rewrite_early(struct sk_msg_md *m, struct connection *c, s
 	message = &s->message;
 	h = &s->half.http1;
 	end = message->offset;
-	if (!s->decision.over && !s->rewrite.baggage)
+	if (!s->decision.over && !rewrite_polices(s))
 		return 0;
 	built = http1_build(h, s, end, &result);
 	room = s->rewrite.end - s->rewrite.from;
@@ -220,7 +221,7 @@ WIRE_GLOBAL int http1_rewrite_early(struct sk_msg_md *m, struct connection *c, s
 	message_look(m, message);
 	if (built > room)
 		http1_linearise(m, message);
-	if (s->rewrite.baggage)
+	if (rewrite_polices(s))
 		c->judged = s->carriers.begin;
 	if (s->decision.over) {
 		c->overwritten = s->carriers.begin;
@@ -245,13 +246,13 @@ WIRE_GLOBAL int http1_message_head(struct sk_msg_md *m, struct connection *c, st
 	h = &s->half.http1;
 	early = c->overwritten != 0;
 	result = s->decision.result;
-	if (s->decision.writes || s->decision.over || s->rewrite.baggage)
+	if (s->decision.writes || s->decision.over || rewrite_polices(s))
 		result = http1_write_head(m, c, s);
 	if (message->rolled_back) {
 		h->state = HTTP1_START;
 		return 1;
 	}
-	if (s->rewrite.baggage || s->rewrite.baggage_unjudged)
+	if (rewrite_polices(s) || s->rewrite.baggage_unjudged)
 		http1_unenforced(c, s, result);
 	if (!(s->decision.writes || s->decision.over) && result != INJECTION_SPLIT_HEAD)
 		result = s->decision.result;
@@ -300,6 +301,7 @@ static __always_inline void http1_judge(struct connection *c, struct http1 *h, s
 		http1_decided_early(c, h, s);
 	else
 		http1_decided_before(c, s);
+	http1_police_uber(c, h, s, p);
 	http1_police(c, h, s, p, base);
 }
 

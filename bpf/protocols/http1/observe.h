@@ -140,11 +140,10 @@ static __always_inline int http1_request_head(struct connection *c, struct scrat
 			if (s->decision.result != INJECTION_DONE && s->decision.result != INJECTION_OVERWRITTEN)
 				result = s->decision.result;
 		}
-		s->rewrite.baggage_unjudged = s->rewrite.baggage = 0;
-		if (has_lines(&h->baggage))
-			http1_police(c, h, s, p, 0);
+		http1_police_uber(c, h, s, p);
+		http1_police(c, h, s, p, 0);
 		c->overwritten = c->judged = 0;
-		if (s->rewrite.baggage || s->rewrite.baggage_unjudged)
+		if (rewrite_polices(s) || s->rewrite.baggage_unjudged)
 			http1_unenforced(c, s, INJECTION_NOT_MEMBER);
 		http1_client_request(c, h, s, result);
 	}

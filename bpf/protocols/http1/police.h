@@ -9,6 +9,12 @@
 #include "lib/policy.h"
 #include "protocols/http1/decide.h"
 
+/* Baggage of the head is to change. */
+static __always_inline bool rewrite_polices(const struct scratch *s)
+{
+	return s->rewrite.baggage || s->rewrite.uber;
+}
+
 /* Is this why a change could not be made? Else the result is about contexts alone. */
 static __always_inline bool is_obstacle(__u32 result)
 {
@@ -27,7 +33,7 @@ static __always_inline void http1_unenforced(struct connection *c, struct scratc
 
 	c->unenforced++;
 	s->facts |= REQUEST_BAGGAGE_UNENFORCED;
-	if (!s->rewrite.baggage || !is_obstacle(result))
+	if (!rewrite_polices(s) || !is_obstacle(result))
 		result = s->rewrite.baggage_unjudged == BAGGAGE_ON_ITS_WAY || s->rewrite.baggage_gone
 			     ? INJECTION_SPLIT_HEAD
 			     : INJECTION_TOO_LARGE;
@@ -86,8 +92,83 @@ static __always_inline bool police_objects(const struct http1 *h, struct scratch
 	return changes != 0;
 }
 
+/* What has to happen to a member for the value of its line to go: what is lost to a limit of baggage is none of it. */
+static __always_inline bool uber_goes(__u32 action)
+{
+	const __u32 reasons = 1u << POLICY_REDACTED | 1u << POLICY_DENIED | 1u << POLICY_NO_RULE |
+			      1u << POLICY_TOO_LONG | 1u << POLICY_NOT_ALLOWED | 1u << POLICY_CUT |
+			      1u << POLICY_UNJUDGED | 1u << POLICY_MALFORMED;
+
+	return reasons >> (action & 31) & 1;
+}
+
+/* A line is a member, in order. */
+static long police_uber_step(__u32 i, void *arg)
+{
+	struct scratch *s = *(struct scratch **)arg;
+	struct carrier_line *line = &s->carriers.line[i & (CARRIER_LINES_MAX - 1)];
+	struct rewrite *w = &s->rewrite;
+	__u32 member;
+
+	if (i >= s->carriers.count)
+		return 1;
+	if (line->carrier != CARRIER_UBER_BAGGAGE)
+		return 0;
+	member = w->uber_lines++;
+	if (line->start < w->judged || line->start >= line->end)
+		return 0;
+	WIRE_OPAQUE(member);
+	if (!w->uber_all) {
+		if (member >= s->policy.fate_count)
+			return 0;
+		member &= CARRIER_LINES_MAX - 1;
+		if (!uber_goes(POLICY_FATE_ACTION(s->policy.fates[member])))
+			return 0;
+	}
+	line->carrier = CARRIER_UBER_EMPTIED;
+	w->uber++;
+	return 0;
+}
+
 /*
- * Judges the baggage lines of the head in s->text; `base` is where in the head the message begins. s->rewrite.baggage:
+ * Judges the uberctx- lines of the head in s->text, before http1_police does its own. s->rewrite.uber: so many lose
+ * their values. A key is no secret; a redacted value is not made anew, it goes as a whole.
+ */
+WIRE_GLOBAL int http1_police_uber(struct connection *c, struct http1 *h, struct scratch *s, struct process_entry *p)
+{
+	struct rewrite *w;
+	__u32 to;
+
+	if (!c || !h || !s || !p)
+		return 0;
+	w = &s->rewrite;
+	w->judged = c->judged;
+	w->uber = w->uber_lines = w->uber_all = w->uber_lost = 0;
+	if (!(h->flags & HTTP1_HAS_CARRIERS))
+		return 0;
+	w->uber_lost = (h->flags & HTTP1_TEXT_LOST) || s->carriers.lost_from; /* some may not be in s->carriers */
+	if ((h->flags & HTTP1_TEXT_LOST) || !s->carriers.lines[CARRIER_UBER_BAGGAGE] || h->head_bytes >= HEAD_TEXT_CAP)
+		return 0;
+	s->lines.count = s->lines.more = 0;
+	to = uber_members(&s->text, &s->lines, &s->carriers, &s->uber_work, h->head_bytes);
+	policy_gather(&s->policy, &s->text, &s->lines);
+	policy_append(&s->policy, &s->text, h->head_bytes, to);
+	s->policy.folded_from = 0;
+	s->policy.partial = 1;
+	policy_apply(s, p->policy_service, police_randomness(h, s), 0);
+	bpf_loop(CARRIER_LINES_MAX, police_uber_step, &s, 0);
+	if (s->policy.fate_count > w->uber_lines || (!s->policy.fate_count && s->policy.counts[POLICY_UNJUDGED])) {
+		w->uber_all = 1; /* a name that holds several, or no rule set */
+		bpf_loop(CARRIER_LINES_MAX, police_uber_step, &s, 0);
+	} else if (s->policy.fate_count < w->uber_lines) {
+		w->uber_lost = 1;
+	}
+	return 0;
+}
+
+/*
+ * Judges the baggage lines of the head in s->text, after http1_police_uber; `base` is where in the head the message
+ * begins. s->rewrite.baggage:
  * they give way to s->policy.out. A text to which the policy does not object stays as it is, byte for byte.
  */
 WIRE_GLOBAL int http1_police(struct connection *c, struct http1 *h, struct scratch *s, struct process_entry *p,
@@ -96,10 +177,10 @@ WIRE_GLOBAL int http1_police(struct connection *c, struct http1 *h, struct scrat
 	if (!c || !h || !s || !p)
 		return 0;
 	s->rewrite.baggage = 0;
-	s->rewrite.judged = c->judged;
-	s->rewrite.baggage_unjudged = h->baggage.more || (has_lines(&h->baggage) && (h->flags & HTTP1_TEXT_LOST))
-					  ? BAGGAGE_TOO_MUCH
-					  : BAGGAGE_JUDGED;
+	s->rewrite.baggage_unjudged =
+	    h->baggage.more || s->rewrite.uber_lost || (has_lines(&h->baggage) && (h->flags & HTTP1_TEXT_LOST))
+		? BAGGAGE_TOO_MUCH
+		: BAGGAGE_JUDGED;
 	s->rewrite.baggage_gone = 0;
 	if (!h->baggage.count || h->baggage.more || (h->flags & HTTP1_TEXT_LOST))
 		return 0;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-only */
 /*
  * New values for lines that an outgoing head carries: contexts of a forwarded request in whatever format, tracestate of
- * one that is not trusted, baggage that the policy does not let pass. Everything from the first to the last such line
- * is built anew in s->staging; shorter values are padded with spaces in front, longer ones make the head grow.
+ * one that is not trusted, baggage that the policy does not let pass (of uberctx- lines the values). Everything from
+ * the first to the last such line is built anew in s->staging; shorter values are padded with spaces in front, longer
+ * ones make the head grow.
  */
 #ifndef WEFT_PROTOCOLS_HTTP1_REWRITE_H
 #define WEFT_PROTOCOLS_HTTP1_REWRITE_H
@@ -49,6 +50,8 @@ static __always_inline __u32 rewrite_value_bytes(const struct scratch *s, const 
 			return REWRITE_KEEP;
 		return s->rewrite.baggage_done ? 0 : s->policy.out_length;
 	}
+	if (line->carrier == CARRIER_UBER_EMPTIED)
+		return line->start < s->rewrite.judged || !room ? REWRITE_KEEP : 0;
 	if (line->start < s->rewrite.settled || !s->decision.over)
 		return REWRITE_KEEP;
 	if (line->carrier == CARRIER_TRACESTATE)
@@ -146,7 +149,7 @@ static long rewrite_plan_step(__u32 i, void *arg)
 	if (rewrite_value_bytes(s, line) == REWRITE_KEEP)
 		return 0;
 	if (line->start < w->base) { /* it is on its way */
-		if (line->carrier == CARRIER_BAGGAGE)
+		if (line->carrier == CARRIER_BAGGAGE || line->carrier == CARRIER_UBER_EMPTIED)
 			w->baggage_gone = 1;
 		else
 			w->gone = 1;
