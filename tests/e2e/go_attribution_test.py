@@ -4,7 +4,7 @@
 
 VERSION is a Go toolchain (1.20.14; local: the one that is installed), BUILD one of normal, stripped, pie, cgo. The front
 (apps/go_front) is built with it, all its ways of working are run under one weftd (WEFTD=path), and each call that the
-back saw is judged by the id in its path. WEFT_E2E_SCALE multiplies the requests; WEFT_GO_PROCS lists GOMAXPROCS values.
+back saw is judged by the id in its path. WEFT_E2E_SCALE multiplies the requests; WEFT_TEST_GO_PROCS lists GOMAXPROCS values.
 """
 import json
 import os
@@ -23,7 +23,7 @@ BUILD = pathlib.Path(sys.argv.pop(1)).resolve()
 PROGRAMS = [argument for argument in sys.argv[1:] if "/" in argument]
 sys.argv = [sys.argv[0]] + [argument for argument in sys.argv[1:] if "/" not in argument]
 REQUESTS = int(2_000 * float(os.environ.get("WEFT_E2E_SCALE", "1")))
-PROCS = os.environ.get("WEFT_GO_PROCS", "2").split(",")
+PROCS = os.environ.get("WEFT_TEST_GO_PROCS", "2").split(",")
 WARM_UP = 300    # requests after which what can be learned has to be known
 APPS = pathlib.Path(__file__).parent / "apps"
 TABLE = []

@@ -2,6 +2,8 @@
 """Go programs of the tests: built by the Go that is there, or by another toolchain of the Go module proxy."""
 import http.client
 import os
+import pathlib
+import shutil
 import subprocess
 
 # How a program can be put together: what `go build` is told, and whether cgo is on.
@@ -14,8 +16,20 @@ BUILDS = {
 }
 
 
+def is_missing():
+    """A program that was to be built beforehand is not there."""
+    built = os.environ.get("WEFT_TEST_GO_PROGRAM")
+    return built is not None and not os.path.exists(built)
+
+
 def build(source, binary, version="local", how="normal"):
-    """Builds the main package in folder `source`; returns the binary."""
+    """
+    Builds the main package in folder `source`; returns the binary. WEFT_TEST_GO_PROGRAM=file: takes that one instead of
+    building with the installed Go, which takes too long in an emulated machine.
+    """
+    built = os.environ.get("WEFT_TEST_GO_PROGRAM")
+    if built and version == "local":
+        return pathlib.Path(shutil.copy(built, binary))
     arguments, cgo = BUILDS[how]
     toolchain = version if version == "local" else f"go{version}"
     environment = {**os.environ, "GOTOOLCHAIN": toolchain, "CGO_ENABLED": cgo, "GOFLAGS": "-buildvcs=false",
