@@ -23,9 +23,9 @@ enum carrier {
 	CARRIER_B3_FLAGS,
 	CARRIER_UBER_TRACE,
 	CARRIER_UBER_BAGGAGE, /* uberctx-KEY; as many as there are keys */
-	CARRIER_UBER_EMPTIED, /* … whose value the policy does not let pass: marked by the writer of the head */
 	CARRIER_X_TRACE,
 	CARRIER_X_PARENT,
+	CARRIER_UBER_EMPTIED, /* uberctx- whose value the policy does not let pass: marked by the writer of the head */
 	CARRIER_COUNT
 };
 #define CARRIER_KINDS 16u /* a power of two >= CARRIER_COUNT */
