@@ -8,12 +8,16 @@
 
 #include "lib/exchange.h"
 
-/* The sum of one value; 0: none, or too long to be recognised again. */
-static __always_inline __u64 carrier_sum(const struct scratch *s, __u32 carrier)
+/* The sum of one value; 0: none, or too long to be recognised again. Verified once, not for each carrier. */
+WIRE_GLOBAL __u64 carrier_sum(const struct scratch *s, __u32 carrier)
 {
-	struct text_range range = carrier_value(&s->carriers, carrier);
-	__u32 bytes = (__u32)range.end - range.start;
+	struct text_range range;
+	__u32 bytes;
 
+	if (!s || carrier >= CARRIER_KINDS)
+		return 0;
+	range = carrier_value(&s->carriers, carrier);
+	bytes = (__u32)range.end - range.start;
 	if (s->carriers.lines[carrier] != 1 || bytes == 0 || bytes > 2 * CARRIED_VALUE_MAX)
 		return 0;
 	return carried_sum_of_long(s->pid_tgid >> 32, &s->text, range.start, bytes);
