@@ -16,12 +16,6 @@ BUILDS = {
 }
 
 
-def is_missing():
-    """A program that was to be built beforehand is not there."""
-    built = os.environ.get("WEFT_TEST_GO_PROGRAM")
-    return built is not None and not os.path.exists(built)
-
-
 def build(source, binary, version="local", how="normal"):
     """
     Builds the main package in folder `source`; returns the binary. WEFT_TEST_GO_PROGRAM=file: takes that one instead of
