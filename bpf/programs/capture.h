@@ -125,6 +125,42 @@ static __always_inline int capture_lost(struct connection *c, struct half *half,
 	return 0;
 }
 
+/* `bytes` of one call are to be looked at, from 0 on. NULL: they are lost, and `half` is given back. */
+static __always_inline struct scratch *capture_begin(struct connection *c, struct half *half, __u32 bytes,
+						     bool outgoing)
+{
+	__u32 program = outgoing ? PROGRAM_SEND : PROGRAM_RECEIVE;
+	struct scratch *s;
+
+	if (!half_claim(half)) {
+		capture_lost(c, half, program, PARK_CONCURRENT);
+		return NULL;
+	}
+	s = scratch_claim(program, settings.scratch_slots);
+	if (!s) {
+		half_release(half);
+		capture_lost(c, half, program, PARK_NO_SCRATCH);
+		return NULL;
+	}
+	s->now_ns = bpf_ktime_get_ns();
+	s->pid_tgid = bpf_get_current_pid_tgid();
+	s->task.owner = s->pid_tgid;
+	s->task.goroutine = 0;
+	s->total = bytes;
+	s->offset = 0;
+	s->outgoing = outgoing;
+	s->text_loaded = 0;
+	return s;
+}
+
+static __always_inline void capture_done(struct connection *c, struct half *half, struct scratch *s)
+{
+	__u32 program = s->program;
+
+	scratch_release(s);
+	half_done(c, half, program);
+}
+
 /*
  * `bytes` > 0 have gone through the socket, behind `skip` others of the same call that were seen before. With `hidden`
  * they are not where the system call says.
@@ -134,8 +170,8 @@ static __always_inline int capture_bytes(struct sock *sk, struct connection *c, 
 {
 	struct tcp_sock *tp = probed ? (struct tcp_sock *)sk : bpf_skc_to_tcp_sock(sk);
 	struct half *half = outgoing ? &c->send : &c->receive;
-	__u32 end, program = outgoing ? PROGRAM_SEND : PROGRAM_RECEIVE;
 	struct scratch *s;
+	__u32 end;
 	bool idle;
 
 	if (!tp)
@@ -149,21 +185,9 @@ static __always_inline int capture_bytes(struct sock *sk, struct connection *c, 
 			return 0;	       /* seen by sk_msg */
 		c->membership = MEMBER_JOINED; /* it is not in the hash any more, or this call was under way before */
 	}
-	if (!half_claim(half))
-		return capture_lost(c, half, program, PARK_CONCURRENT);
-	s = scratch_claim(program, settings.scratch_slots);
-	if (!s) {
-		half_release(half);
-		return capture_lost(c, half, program, PARK_NO_SCRATCH);
-	}
-	s->now_ns = bpf_ktime_get_ns();
-	s->pid_tgid = bpf_get_current_pid_tgid();
-	s->task.owner = s->pid_tgid;
-	s->task.goroutine = 0;
-	s->total = bytes;
-	s->offset = 0;
-	s->outgoing = outgoing;
-	s->text_loaded = 0;
+	s = capture_begin(c, half, bytes, outgoing);
+	if (!s)
+		return 0;
 	s->hidden = hidden;
 	s->nonblocking = is_nonblocking(sk, flags, probed);
 	connection_seen(c, sk, tp, s, p, probed);
@@ -184,8 +208,7 @@ static __always_inline int capture_bytes(struct sock *sk, struct connection *c, 
 		protocol_observe(c, s, p);
 	}
 out:
-	scratch_release(s);
-	half_done(c, half, program);
+	capture_done(c, half, s);
 	return 0;
 }
 

@@ -69,28 +69,15 @@ static __always_inline int tls_begins(struct process_entry *p, const struct go_p
 static __always_inline int tls_bytes(struct process_entry *p, __u64 socket, __u64 base, __u64 bytes, bool outgoing)
 {
 	struct connection *c = socket ? tls_connection_get(socket) : NULL;
-	__u32 program = outgoing ? PROGRAM_SEND : PROGRAM_RECEIVE;
 	struct scratch *s;
 	struct half *half;
 
 	if (!c || !bytes || bytes > 0x7fffffff || c->generation != p->generation)
 		return 0;
 	half = outgoing ? &c->send : &c->receive;
-	if (!half_claim(half))
-		return capture_lost(c, half, program, PARK_CONCURRENT);
-	s = scratch_claim(program, settings.scratch_slots);
-	if (!s) {
-		half_release(half);
-		return capture_lost(c, half, program, PARK_NO_SCRATCH);
-	}
-	s->now_ns = bpf_ktime_get_ns();
-	s->pid_tgid = bpf_get_current_pid_tgid();
-	s->task.owner = s->pid_tgid;
-	s->task.goroutine = 0;
-	s->total = bytes;
-	s->offset = 0;
-	s->outgoing = outgoing;
-	s->text_loaded = 0;
+	s = capture_begin(c, half, bytes, outgoing);
+	if (!s)
+		return 0;
 	s->hidden = 0;
 	s->nonblocking = 1;
 	c->last_ns = s->now_ns;
@@ -99,8 +86,7 @@ static __always_inline int tls_bytes(struct process_entry *p, __u64 socket, __u6
 		source_buffer(&s->source, base, bytes);
 		protocol_observe(c, s, p);
 	}
-	scratch_release(s);
-	half_done(c, half, program);
+	capture_done(c, half, s);
 	return 0;
 }
 
