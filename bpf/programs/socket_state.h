@@ -76,7 +76,7 @@ int BPF_PROG(on_destroy, struct sock *sk)
 		return 0;
 	if (c->id) {
 		tls_connection_end((__u64)sk);
-		if (c->role == ROLE_CLIENT)
+		if (c->role != ROLE_SERVER) /* also one that was asked for and then sent nothing that we know */
 			go_send_remove(c->id);
 		connection_gone(c);
 	}

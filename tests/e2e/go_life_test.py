@@ -73,6 +73,15 @@ def changed_code(pid, binary):
     return changed
 
 
+def programs_with_tasks(pid):
+    """Numbers of the programs of a process of which tasks are kept."""
+    def dump(*command):
+        return json.loads(subprocess.run(["bpftool", *command, "-j"], capture_output=True, text=True, check=True).stdout)
+    owners = [row["formatted"]["key"]["owner"] for found in dump("map", "show") if found.get("name") == "tasks"
+              for row in dump("map", "dump", "id", str(found["id"]))]
+    return {owner & 0xffffffff for owner in owners if owner >> 32 == pid}
+
+
 def children(pid):
     return [int(child) for task in pathlib.Path(f"/proc/{pid}/task").iterdir()
             for child in (task / "children").read_text().split()]
@@ -146,6 +155,7 @@ class Life(unittest.TestCase):
                 self.goroutines(agent, front.pid)
                 wait_for("the new program to be followed", lambda: self.first_call_is_right(port, leaf.port))
                 self.calls_are_right(port, leaf.port)
+                self.assertEqual(len(programs_with_tasks(front.pid)), 1)   # those before never ended by themselves
 
     def first_call_is_right(self, port, leaf_port):
         golang.records(leaf_port)

@@ -101,7 +101,7 @@ Result<void> KernelImpl::trace_goroutines(pid_t tgid, const GoroutineSettings& s
   return {};
 }
 
-void KernelImpl::untrace_goroutines(pid_t tgid) {
+void KernelImpl::release_goroutines(pid_t tgid) {
   const auto found = go_processes_.find(tgid);
   if (found == go_processes_.end()) return;
   const auto key = static_cast<__u32>(tgid);
@@ -115,6 +115,11 @@ void KernelImpl::untrace_goroutines(pid_t tgid) {
   bpf_map__delete_elem(skeleton_->maps.go_processes, &key, sizeof key, 0);
   forget_start_sites(found->second.program);
   go_processes_.erase(found);
+}
+
+void KernelImpl::untrace_goroutines(pid_t tgid) {
+  release_goroutines(tgid);
+  forget_tasks(static_cast<__u32>(tgid));  // after an exec nothing else tells of their ends
 }
 
 std::map<pid_t, GoroutineFindings> KernelImpl::goroutine_findings() {

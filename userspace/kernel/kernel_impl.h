@@ -82,6 +82,7 @@ class KernelImpl final : public Kernel, public GoroutineTracer {
  private:
   void run_iterator(const Link& iterator);
   void forget_tasks(__u32 tgid);
+  void release_goroutines(pid_t tgid);
   void forget_start_sites(__u32 program);
   void run_sweep(const sweep_order& order);
   void add_program_runs(KernelCounters& counters);

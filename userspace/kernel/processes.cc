@@ -84,7 +84,7 @@ void KernelImpl::untrace(pid_t tgid) {
     __atomic_fetch_sub(&marks[key % std::size(marks)], 1, __ATOMIC_RELAXED);
   unwatch_ioctl(tgid);
   run_sweep({.release_tgid = key});
-  untrace_goroutines(tgid);
+  release_goroutines(tgid);
   forget_tasks(key);
 }
 
