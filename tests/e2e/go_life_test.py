@@ -24,26 +24,6 @@ TIMES = 200      # attached and detached under load
 REQUESTS = 1_000
 
 
-class Server:
-    """A program that prints a port for each server that it is."""
-
-    def __init__(self, *command):
-        self.process = subprocess.Popen([str(part) for part in command], stdout=subprocess.PIPE, text=True)
-        self.pid = self.process.pid
-
-    def __enter__(self):
-        self.port = self.next_port()
-        return self
-
-    def next_port(self):
-        return int(self.process.stdout.readline())
-
-    def __exit__(self, *_):
-        self.process.kill()
-        self.process.wait()
-        self.process.stdout.close()
-
-
 def load(port, requests, first=1):
     answer = subprocess.run([BUILD / "e2e_load", str(port), str(requests), "8", "1", str(first)], stdout=subprocess.PIPE,
                             text=True, check=True, timeout=300)
@@ -109,7 +89,7 @@ class Life(unittest.TestCase):
 
     def test_attached_and_detached_under_load(self):
         before = probe_links()
-        with Server(BUILD / "e2e_leaf", 0) as leaf, Server(self.binary, leaf.port, "parallel") as front:
+        with golang.Server(BUILD / "e2e_leaf", 0) as leaf, golang.Server(self.binary, leaf.port, "parallel") as front:
             results, ends = [], threading.Event()
 
             def keep_loading():
@@ -144,7 +124,7 @@ class Life(unittest.TestCase):
             self.assertEqual(load(front.port, REQUESTS), {"ok": REQUESTS, "failed": 0})
 
     def test_executes_itself(self):
-        with Server(BUILD / "e2e_leaf", 0) as leaf, Server(self.binary, leaf.port, "child") as front:
+        with golang.Server(BUILD / "e2e_leaf", 0) as leaf, golang.Server(self.binary, leaf.port, "child") as front:
             with Agent(PROGRAMS, pids=[front.pid]) as agent:
                 self.goroutines(agent, front.pid)
                 load(front.port, REQUESTS)
@@ -163,8 +143,8 @@ class Life(unittest.TestCase):
         return attribution.count(golang.records(leaf_port)).right == 1
 
     def test_children_are_followed(self):
-        with Server(BUILD / "e2e_leaf", 0) as leaf, Agent(PROGRAMS, "--exe", self.binary) as agent:
-            with Server(self.binary, leaf.port, "parent") as front:
+        with golang.Server(BUILD / "e2e_leaf", 0) as leaf, Agent(PROGRAMS, "--exe", self.binary) as agent:
+            with golang.Server(self.binary, leaf.port, "parent") as front:
                 ports = [front.port, front.next_port()]
                 pids = children(front.pid)
                 self.assertEqual(len(pids), 2)
@@ -181,8 +161,9 @@ class Life(unittest.TestCase):
         # The program's path exists in its own mount namespace only.
         script = (f"mount -t tmpfs none /mnt && cp {self.binary} /mnt/front-within && "
                   "exec /mnt/front-within \"$@\"")
-        with Server(BUILD / "e2e_leaf", 0) as leaf, Server("unshare", "--mount", "--pid", "--fork", "--kill-child",
-                                                           "sh", "-c", script, "sh", leaf.port, "child") as outer:
+        with golang.Server(BUILD / "e2e_leaf", 0) as leaf, \
+                golang.Server("unshare", "--mount", "--pid", "--fork", "--kill-child",
+                              "sh", "-c", script, "sh", leaf.port, "child") as outer:
             pid = children(outer.pid)[0]
             with Agent(PROGRAMS, pids=[pid]) as agent:
                 self.goroutines(agent, pid)
@@ -196,7 +177,7 @@ class Life(unittest.TestCase):
         at = bytes_.index(b"\xff Go buildinf:") + 33
         self.assertEqual(bytes_[at:at + 2], b"go")
         pathlib.Path(stripped).write_bytes(bytes_[:at] + b"xx" + bytes_[at + 2:])
-        with Server(BUILD / "e2e_leaf", 0) as leaf, Server(stripped, leaf.port, "direct") as front:
+        with golang.Server(BUILD / "e2e_leaf", 0) as leaf, golang.Server(stripped, leaf.port, "direct") as front:
             with Agent(PROGRAMS, pids=[front.pid]) as agent:
                 task = agent.processes()[front.pid]["task"]
                 self.assertEqual(task["rule"], "none", task)

@@ -21,26 +21,9 @@ APPS = pathlib.Path(__file__).parent / "apps"
 REQUESTS = 1_000
 
 
-class Server:
-    """A program that prints its port as its first line."""
-
-    def __init__(self, *command):
-        self.process = subprocess.Popen([str(part) for part in command], stdout=subprocess.PIPE, text=True)
-        self.pid = self.process.pid
-
-    def __enter__(self):
-        self.port = int(self.process.stdout.readline())
-        return self
-
-    def __exit__(self, *_):
-        self.process.kill()
-        self.process.wait()
-        self.process.stdout.close()
-
-
 class Tls(unittest.TestCase):
     def one_program(self, binary):
-        with Server(binary, 0, "tls-leaf") as leaf, Server(binary, leaf.port, "tls") as front:
+        with golang.Server(binary, 0, "tls-leaf") as leaf, golang.Server(binary, leaf.port, "tls") as front:
             with agents.Weftd(os.environ["WEFTD"], [front.pid]) as agent:
                 good = subprocess.run([binary, str(front.port), "tls-load", str(REQUESTS)], stdout=subprocess.PIPE,
                                       text=True, check=True, timeout=120).stdout

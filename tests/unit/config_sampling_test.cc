@@ -2,35 +2,11 @@
 // sampling.*: what is accepted, what is refused, and the exact words.
 #include <doctest/doctest.h>
 
-#include "control/config_load.h"
+#include "unit/config_text.h"
 
 using namespace weft;
+using namespace weft::test;
 using namespace std::chrono_literals;
-
-namespace {
-
-Result<Config> parse(std::string_view text, std::map<std::string, std::string> variables = {}) {
-  ConfigSources sources;
-  sources.environment = [&](std::string_view name) -> std::optional<std::string> {
-    const auto found = variables.find(std::string(name));
-    return found == variables.end() ? std::nullopt : std::optional(found->second);
-  };
-  return parse_config(text, "weft.yaml", sources);
-}
-
-Config good(std::string_view text, std::map<std::string, std::string> variables = {}) {
-  const auto config = parse(text, std::move(variables));
-  INFO(text);
-  REQUIRE_MESSAGE(config.has_value(), config.error().message);
-  return *config;
-}
-
-std::string error(std::string_view text) {
-  const auto config = parse(text);
-  return config ? "accepted" : config.error().message;
-}
-
-}  // namespace
 
 TEST_CASE("config: sampling") {
   const Config config = good(R"(

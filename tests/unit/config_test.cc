@@ -4,36 +4,11 @@
 
 #include <cstring>
 
-#include "control/config_load.h"
+#include "unit/config_text.h"
 
 using namespace weft;
+using namespace weft::test;
 using namespace std::chrono_literals;
-
-namespace {
-
-Result<Config> parse(std::string_view text) {
-  ConfigSources sources;
-  sources.environment = [](std::string_view name) -> std::optional<std::string> {
-    if (name == "TOKEN") return "s3cret";
-    if (name == "EMPTY") return "";
-    return std::nullopt;
-  };
-  return parse_config(text, "weft.yaml", sources);
-}
-
-Config good(std::string_view text) {
-  const auto config = parse(text);
-  INFO(text);
-  REQUIRE_MESSAGE(config.has_value(), config.error().message);
-  return *config;
-}
-
-std::string error(std::string_view text) {
-  const auto config = parse(text);
-  return config ? "accepted" : config.error().message;
-}
-
-}  // namespace
 
 TEST_CASE("config: an empty file is valid and gives the defaults") {
   for (const char* text : {"", "# nothing\n", "---\n", "discovery:\nexporters:\n"}) {

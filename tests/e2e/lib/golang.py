@@ -40,3 +40,23 @@ def records(port):
     lines = connection.getresponse().read().decode().splitlines()
     connection.close()
     return lines
+
+
+class Server:
+    """A program that prints a port for each server that it is."""
+
+    def __init__(self, *command):
+        self.process = subprocess.Popen([str(part) for part in command], stdout=subprocess.PIPE, text=True)
+        self.pid = self.process.pid
+
+    def __enter__(self):
+        self.port = self.next_port()
+        return self
+
+    def next_port(self):
+        return int(self.process.stdout.readline())
+
+    def __exit__(self, *_):
+        self.process.kill()
+        self.process.wait()
+        self.process.stdout.close()
