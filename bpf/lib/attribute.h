@@ -93,7 +93,8 @@ WIRE_GLOBAL int attribute_begin(struct connection *c, struct scratch *s, struct 
 	struct task *task, fresh = {};
 	bool blocks;
 
-	if (!c || !s || !p || (p->flags & PROCESS_TASK_NONE) || s->task.goroutine == GOROUTINE_UNKNOWN)
+	if (!c || !s || !p || (p->flags & PROCESS_TASK_NONE) || s->task_unknown ||
+	    s->task.goroutine == GOROUTINE_UNKNOWN)
 		return 0;
 	blocks = (p->flags & PROCESS_TASK_THREAD) != 0;
 	task = task_get(s->task);
@@ -124,7 +125,7 @@ WIRE_GLOBAL int attribute_begin(struct connection *c, struct scratch *s, struct 
 	if (task->current) {
 		struct exchange *e = exchange_get(task->current);
 
-		if (e && e->connection_id == c->id)
+		if (e && e->connection_id == c->id && c->protocol != PROTOCOL_HTTP2)
 			return 0; /* pipelined: the oldest unanswered one stays current */
 		if (e && !blocks) {
 			finding(p, FINDING_OVERLAPPING);
@@ -180,7 +181,7 @@ WIRE_GLOBAL int attribute_task(struct scratch *s, struct process_entry *p)
 	if (!s || !p)
 		return ATTRIBUTION_NONE;
 	s->parent.exchange_id = 0;
-	if (p->flags & PROCESS_TASK_NONE)
+	if ((p->flags & PROCESS_TASK_NONE) || s->task_unknown)
 		return ATTRIBUTION_NONE;
 	task = task_get(s->task);
 	if (!task)
@@ -200,6 +201,10 @@ WIRE_GLOBAL int attribute_sender(struct connection *c, struct scratch *s, struct
 
 	if (!c || !s || !p)
 		return ATTRIBUTION_NONE;
+	if (s->task_unknown) {
+		s->parent.exchange_id = 0;
+		return ATTRIBUTION_NONE;
+	}
 	if (p->go) {
 		id = c->id;
 		send = go_send_get(id);

@@ -40,6 +40,8 @@ static __always_inline void server_goes_blind(struct connection *c)
 static __always_inline void join_failed(struct connection *c, struct scratch *s)
 {
 	count_fault(s->program, FAULT_JOIN);
+	if (is_multiplexed(c))
+		c->protocol = PROTOCOL_UNKNOWN;
 	c->receive.known = c->send.known = 0;
 	c->receive.http1.state = c->send.http1.state = HTTP1_START;
 	c->pending_begin = c->pending_end;
@@ -162,6 +164,8 @@ static __always_inline void connection_gone(struct connection *c)
 {
 	if (half_claim(answering_half(c))) /* else a sweep is ending it just now */
 		pending_end_now(c, PROGRAM_STATE, END_CLOSED);
+	if (is_multiplexed(c))
+		streams_closed(c);
 	blind_ends(c);
 	partial_drop(partial_key(c->id, false));
 	partial_drop(partial_key(c->id, true));
@@ -215,6 +219,8 @@ WIRE_GLOBAL int connection_restart(struct connection *c, struct process_entry *p
 	if (c->membership != MEMBER_NO && c->membership != MEMBER_WANTED)
 		emit_socket(c, s, SOCKET_RELEASE, INJECTION_NOT_MEMBER, -1);
 	pending_finish_all(c, s, end);
+	if (is_multiplexed(c))
+		c->protocol = PROTOCOL_UNKNOWN; /* where its frames begin is to be found anew */
 	if (c->generation != p->generation) {
 		c->role = ROLE_UNKNOWN;
 		c->role_certain = 0;

@@ -5,6 +5,7 @@
 
 #include "lib/attribute.h"
 #include "lib/mask.h"
+#include "lib/streams.h"
 #include "maps/partial_heads.h"
 #include "maps/ring.h"
 #include "maps/unsampled.h"
@@ -15,7 +16,7 @@ static __always_inline bool pending_has_room(struct connection *c, const struct 
 {
 	if (c->answers_lost)
 		return false;
-	if (pending_count(c) < PENDING_MAX)
+	if (is_multiplexed(c) || pending_count(c) < PENDING_MAX)
 		return true;
 	c->answers_lost = 1;
 	count_fault(s->program, FAULT_PIPELINE);
@@ -30,6 +31,8 @@ static __always_inline bool pending_push(struct connection *c, struct scratch *s
 
 	if (!pending_has_room(c, s))
 		return false;
+	if (is_multiplexed(c))
+		return stream_begin(c, s, exchange_id, anonymous);
 	pending = pending_at(c, c->pending_end);
 	pending->exchange_id = exchange_id;
 	pending->request_bytes = 0;
@@ -69,6 +72,8 @@ static __always_inline void emit_request(const struct connection *c, struct scra
 	e->role = c->role;
 	e->protocol = c->protocol;
 	e->reserved = 0;
+	e->stream = s->stream;
+	e->reserved2 = 0;
 	if (most > settings.header_bytes)
 		most = settings.header_bytes;
 	if (baggage->count || baggage->more) {
@@ -263,6 +268,7 @@ WIRE_GLOBAL int pending_finish(struct connection *c, struct scratch *s, __u32 en
 		if (text > 4096)
 			text = 4096;
 		e->text_bytes = text;
+		e->stream = e->reset_code = e->request_messages = e->response_messages = 0;
 		ring_put(&e->header, sizeof(*e) + text);
 	}
 	c->answer_begun = 0;
@@ -315,6 +321,10 @@ static __always_inline void pending_finish_all(struct connection *c, struct scra
 {
 	struct finish_run run = {.connection = c, .scratch = s, .end = end};
 
+	if (is_multiplexed(c)) {
+		streams_finish_all(c, s, end);
+		return;
+	}
 	if (pending_count(c))
 		bpf_loop(PENDING_MAX, pending_finish_step, &run, 0);
 }

@@ -51,6 +51,47 @@ static __always_inline int message_pull(struct sk_msg_md *m, struct message *mes
 	return 0;
 }
 
+#define MESSAGE_WINDOW 4096u
+
+/*
+ * Up to `most` (at most MESSAGE_WINDOW) bytes at message->offset into the text at index `to`. Returns how many, 0 =
+ * failed.
+ */
+WIRE_GLOBAL __u32 message_load(struct sk_msg_md *m, struct message *message, struct head_text *text, __u32 to,
+			       __u32 most)
+{
+	__u32 offset, skip = 0;
+	__u64 n;
+
+	if (!message || !text)
+		return 0;
+	offset = message->offset;
+	n = message->size - offset;
+	if (n > most)
+		n = most;
+	if (message->scatter == 1 && !message->shared && !message->windowed && offset < 0xffff) {
+		skip = offset; /* it lies before us as it is */
+	} else if (message_pull(m, message, offset, offset + n)) {
+		count_fault(PROGRAM_MESSAGE, FAULT_PULL);
+		return 0;
+	}
+	if ((__u64)m->data_end - (__u64)m->data < skip + n) {
+		count_fault(PROGRAM_MESSAGE, FAULT_PULL);
+		return 0;
+	}
+	if (n == 0)
+		return 0;
+	WIRE_OPAQUE(n);
+	WIRE_OPAQUE(to);
+	if (n > MESSAGE_WINDOW || to > HEAD_TEXT_CAP - MESSAGE_WINDOW)
+		return 0;
+	WIRE_OPAQUE(skip);
+	skip &= 0xffff;
+	if (bpf_probe_read_kernel(text->bytes + to, n, (void *)(long)m->data + skip))
+		return 0;
+	return n;
+}
+
 /* Free send buffer with which n bytes in that many elements surely go out: each may become an skb of its own. */
 static __always_inline __u32 message_need(__u32 n, __u32 scatter)
 {

@@ -10,6 +10,7 @@
 
 #include "maps/settings.h"
 #include "wire/http1.h"
+#include "wire/http2_state.h"
 
 /* The context an outgoing message is to continue. */
 struct parent {
@@ -31,7 +32,10 @@ struct half {
 	__u32 claimed; /* a run is at work in this half */
 	__u32 reserved2;
 	__u64 body_bytes; /* of the message being read, framing excluded */
-	struct http1 http1;
+	union {		  /* what is between two messages has a state of 0 in either */
+		struct http1 http1;
+		struct http2 http2;
+	};
 };
 
 /* A request that has no complete response yet. */
@@ -92,7 +96,9 @@ struct connection {
 	__u8 overwritten_span_id[8];
 	__u32 judged;	     /* … and its baggage is judged up to here */
 	__u32 unenforced;    /* baggage lines that went out unjudged or although the policy does not let them pass */
-	__u32 pending_begin; /* written by the response side */
+	__u32 stream_oldest; /* no stream below this number is under way … */
+	__u32 stream_newest; /* … and none above this one */
+	__u32 pending_begin; /* written by the response side; multiplexed: by whoever ends a stream */
 	__u32 pending_end;   /* written by the request side */
 	__u16 local_port;
 	__u16 peer_port;

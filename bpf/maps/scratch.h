@@ -8,8 +8,10 @@
 
 #include "maps/connections.h"
 #include "maps/carried.h"
+#include "maps/streams.h"
 #include "maps/tasks.h"
 #include "wire/formats.h"
+#include "wire/http2_fields.h"
 #include "wire/policy_run.h"
 #include "wire/sampling.h"
 #include "wire/settings.h"
@@ -97,6 +99,7 @@ struct message {
 	__u32 offset;	   /* next byte to parse */
 	__u32 cut;	   /* let this many bytes go first, then look again */
 	__s32 head_at;	   /* start of the head being read */
+	__s32 frame_at;	   /* HTTP/2: start of the frame being read */
 	__u32 zerocopy;
 	__u32 changed;
 	__u32 rolled_back; /* the head at head_at is to be looked at again */
@@ -124,10 +127,13 @@ struct scratch {
 	__u32 offset;	      /* … and how many of them are dealt with */
 	__u32 outgoing;
 	__u32 nonblocking;
-	__u32 facts;	  /* REQUEST_* of the head at hand */
-	__u8 text_loaded; /* the text holds the beginning of the head being read */
-	__u8 hidden;	  /* the bytes are not where the system call says */
-	__u8 reserved[2];
+	__u32 facts;	   /* REQUEST_* of the head at hand */
+	__u8 text_loaded;  /* the text holds the beginning of the head being read */
+	__u8 hidden;	   /* the bytes are not where the system call says */
+	__u8 task_unknown; /* this call does not tell whose request it works on */
+	__u8 reserved;
+	__u32 stream;	 /* of the exchange at hand; 0: its connection has no streams */
+	__u32 other_seq; /* position of the other direction when this call was looked at */
 	struct source source;
 	struct message message;
 	struct half half; /* sk_msg works on a copy, so that a head can be looked at again */
@@ -139,6 +145,10 @@ struct scratch {
 	struct received_more received_more;
 	__u64 value_sum; /* of the context value at hand; see maps/carried.h */
 	struct exchange exchange;
+	struct stream stream_work;
+	struct http2_walk walk;
+	struct http1 head;	  /* of an HTTP/2 request, in the form of HTTP/1.1 */
+	struct http2 before_head; /* state of the half at message.head_at */
 	struct parent parent;
 	struct decision decision;
 	struct weighed weighed;
@@ -158,6 +168,10 @@ struct scratch {
 		struct {
 			__u8 reserved[sizeof(struct request_event) - sizeof(struct response_event)];
 			struct response_event response;
+		};
+		struct {
+			__u8 reserved2[sizeof(struct request_event) - sizeof(struct block_event)];
+			struct block_event block;
 		};
 	} event; /* directly before the text: both go out as one record */
 	struct head_text text;
@@ -186,6 +200,8 @@ static __always_inline struct scratch *scratch_claim(__u32 program, __u32 slots)
 
 		if (s && !s->claimed && !__sync_val_compare_and_swap(&s->claimed, 0, slot + 1)) {
 			s->program = program;
+			s->stream = 0;
+			s->task_unknown = 0;
 			return s;
 		}
 	}

@@ -201,6 +201,7 @@ static __always_inline int capture_bytes(struct sock *sk, struct connection *c, 
 		end--;
 	idle = outgoing ? KERNEL_FIELD(probed, tp, rcv_nxt) == KERNEL_FIELD(probed, tp, copied_seq)
 			: KERNEL_FIELD(probed, tp, write_seq) == KERNEL_FIELD(probed, tp, snd_una);
+	s->other_seq = outgoing ? KERNEL_FIELD(probed, tp, copied_seq) : KERNEL_FIELD(probed, tp, write_seq);
 	if (position(c, half, s, end, idle)) {
 		s->source.count = 0;
 		if (!s->hidden)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-only */
 /*
- * The protocols, one line each: X(name, enum wire_protocol). A connection begins as unknown; the first protocol whose
- * parser takes its first message whole is it. Each protocol offers
+ * The protocols, one line each: X(name, enum wire_protocol). A connection begins as unknown: protocols that announce
+ * themselves are recognised by their first bytes, else the first one whose parser takes its first message whole is it.
+ * Each protocol offers
  *   NAME_observe(connection, scratch, process)            bytes that have gone through the receive or send hook
  *   NAME_message(context, connection, scratch, process)   bytes that a member is about to send (lib/message.h)
  */
@@ -10,9 +11,12 @@
 
 #include "protocols/http1/inject.h"
 #include "protocols/http1/observe.h"
+#include "protocols/http2/inject.h"
+#include "protocols/http2/observe.h"
 
-#define PROTOCOL_FIRST http1
-#define PROTOCOLS(X) X(http1, PROTOCOL_HTTP1)
+#define PROTOCOLS(X)                                                                                                   \
+	X(http2, PROTOCOL_HTTP2)                                                                                       \
+	X(http1, PROTOCOL_HTTP1)
 
 #define PROTOCOL_OBSERVE(name, id)                                                                                     \
 	case id:                                                                                                       \
@@ -21,6 +25,8 @@
 
 static __always_inline void protocol_observe(struct connection *c, struct scratch *s, struct process_entry *p)
 {
+	if (c->protocol == PROTOCOL_UNKNOWN)
+		http2_recognise_call(c, s);
 	switch (c->protocol) {
 		PROTOCOLS(PROTOCOL_OBSERVE)
 	case PROTOCOL_UNKNOWN: /* one candidate so far */
@@ -35,6 +41,8 @@ static __always_inline void protocol_observe(struct connection *c, struct scratc
 static __always_inline int protocol_message(struct sk_msg_md *m, struct connection *c, struct scratch *s,
 					    struct process_entry *p)
 {
+	if (c->protocol == PROTOCOL_UNKNOWN)
+		http2_recognise_message(m, c, s);
 	switch (c->protocol) {
 		PROTOCOLS(PROTOCOL_MESSAGE)
 	case PROTOCOL_UNKNOWN:

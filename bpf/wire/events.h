@@ -18,12 +18,13 @@ enum event_type {
 	EVENT_PROCESS = 3,   /* struct process_event */
 	EVENT_SOCKET = 4,    /* struct socket_event: the agent has to do something about a socket */
 	EVENT_UNSAMPLED = 5, /* struct unsampled_event + text: a whole exchange, for metrics alone */
+	EVENT_BLOCK = 7,     /* struct block_event + an HTTP/2 header block; ends at the agent's door (decode/http2) */
 };
 
 /* Who sent the request on this connection. */
 enum exchange_role { ROLE_UNKNOWN = 0, ROLE_SERVER = 1, ROLE_CLIENT = 2 };
 
-enum wire_protocol { PROTOCOL_UNKNOWN = 0, PROTOCOL_HTTP1 = 1, PROTOCOL_COUNT };
+enum wire_protocol { PROTOCOL_UNKNOWN = 0, PROTOCOL_HTTP1 = 1, PROTOCOL_HTTP2 = 2, PROTOCOL_COUNT };
 
 /* How the parent of an exchange was found. */
 enum attribution {
@@ -58,7 +59,8 @@ enum injection_result {
 	INJECTION_BULK,		    /* let go: sustained bulk sender */
 	INJECTION_DESTINATION,	    /* propagation.destinations does not allow it */
 	INJECTION_JOINING,	    /* connection joined in mid-life, first exchange is left alone */
-	INJECTION_SPLIT_HEAD,	    /* the value to be overwritten went out with an earlier send */
+	INJECTION_SPLIT_HEAD,	    /* what had to be changed went out with an earlier send */
+	INJECTION_INDEXED,	    /* HTTP/2: the carried context is in a form that cannot be written over */
 	INJECTION_COUNT,
 };
 
@@ -88,6 +90,7 @@ enum end_reason {
 	END_EXIT = 3,	  /* the process ended first */
 	END_LOST = 4,	  /* the connection was parked; the end was not seen */
 	END_UPGRADED = 5, /* 101, or 2xx to CONNECT: the exchange is over, the connection goes on as something else */
+	END_RESET = 6,	  /* its HTTP/2 stream was reset, by either side */
 };
 
 struct event_header {
@@ -142,10 +145,12 @@ struct request_event {
 	__u32 facts;	     /* REQUEST_* */
 	__u32 head_bytes;    /* whole head as the application sent it */
 	__u32 text_bytes;    /* head text that follows this struct; values of baggage headers in it are masked */
+	__u32 stream;	     /* HTTP/2 */
+	__u32 reserved2;
 };
 /* More is cut, in the middle of a member. */
 #define EVENT_BAGGAGE_MAX 4096u
-WIRE_ASSERT(sizeof(struct request_event) == 136, "request_event layout");
+WIRE_ASSERT(sizeof(struct request_event) == 144, "request_event layout");
 
 /*
  * An exchange is over. time_ns = its last byte (or the close). For a server exchange the status line and headers are
@@ -163,9 +168,39 @@ struct response_event {
 	__u8 end;     /* enum end_reason */
 	__u8 role;
 	__u32 head_bytes;
-	__u32 text_bytes; /* response head text that follows; 0 unless capture.headers asks for it */
+	__u32 text_bytes;	/* response head text that follows; 0 unless capture.headers asks for it */
+	__u32 stream;		/* HTTP/2 … */
+	__u32 reset_code;	/* … of END_RESET: RFC 9113, section 7 */
+	__u32 request_messages; /* … gRPC messages, when it is gRPC */
+	__u32 response_messages;
 };
-WIRE_ASSERT(sizeof(struct response_event) == 72, "response_event layout");
+WIRE_ASSERT(sizeof(struct response_event) == 88, "response_event layout");
+
+/* block_event.facts */
+#define BLOCK_RESPONSE (1u << 0)   /* of the server */
+#define BLOCK_END_STREAM (1u << 1) /* nothing follows on this stream in this direction */
+#define BLOCK_CUT (1u << 2)	   /* its text is shorter than the block */
+#define BLOCK_PUSH (1u << 3)	   /* of a PUSH_PROMISE: belongs to no exchange */
+#define BLOCK_CLOSED (1u << 4)	   /* no block: the connection is over */
+#define BLOCK_LATE (1u << 5)	   /* the connection was joined in mid-life: earlier blocks were not seen */
+
+/*
+ * A header block of HTTP/2 as it was sent, in order within a connection's direction. When it begins an exchange, the
+ * request_event of that stream comes next.
+ */
+struct block_event {
+	struct event_header header;
+	__u64 connection_id;
+	__u32 stream;
+	__u32 sequence; /* from 1, by one for each block of this direction; the same twice is the same block */
+	__u32 tgid;
+	__u32 block_bytes;
+	__u32 text_bytes; /* of the block that follow this struct */
+	__u8 role;	  /* enum exchange_role */
+	__u8 facts;	  /* BLOCK_* */
+	__u8 reserved[2];
+};
+WIRE_ASSERT(sizeof(struct block_event) == 48, "block_event layout");
 
 /*
  * An exchange that is not sampled is over (header.time_ns): what metrics need of it, in one small event. Whatever does

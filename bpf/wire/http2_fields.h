@@ -4,48 +4,19 @@
  * field by field, and literals whose name could be a context header's are written as lines of an HTTP/1.1 head. What
  * reads context from those then reads it from HTTP/2 as well.
  *
- * Names come raw, in Huffman code, or as an index into the dynamic table, of which only the names of the W3C headers
- * are kept (struct http2_names). A context value that cannot be read here (indexed as a whole, or in Huffman code with
+ * Names come raw, in Huffman code, or as an index into the dynamic table, of which only names of context headers are
+ * kept (struct http2_names). A context value that cannot be read here (indexed as a whole, or in Huffman code with
  * rare symbols) is written as one that is invalid and unlike any other, and HTTP2_WALK_UNREAD says so.
+ *
+ * The block is what goes up in an event. Values of baggage, in whatever form, are written over in it on the way.
  */
 #ifndef WEFT_WIRE_HTTP2_FIELDS_H
 #define WEFT_WIRE_HTTP2_FIELDS_H
 
-#include "wire/http2_text.h"
+#include "wire/carriers.h"
+#include "wire/http2_walk.h"
 
-#define HTTP2_WALK_BAD (1u << 0)     /* no legal block: nothing of it counts */
-#define HTTP2_WALK_UNREAD (1u << 1)  /* there is a traceparent whose value is not known here */
-#define HTTP2_WALK_MAYBE (1u << 2)   /* a field of unknown name looks like a traceparent */
-#define HTTP2_WALK_DEEP (1u << 3)    /* a field is indexed of which nothing is known */
-#define HTTP2_WALK_CONTEXT (1u << 4) /* there is a traceparent of any kind */
-#define HTTP2_WALK_RESPONSE (1u << 5)
-#define HTTP2_WALK_METHOD (1u << 6) /* there is a :method, as in every request … */
-#define HTTP2_WALK_STATUS (1u << 7) /* … or a :status, as in every response */
-
-#define HTTP2_NAME_MOST 32u
-#define HTTP2_PATH_MOST 1024u
-
-enum http2_method { HTTP2_METHOD_UNKNOWN = 0, HTTP2_METHOD_GET, HTTP2_METHOD_POST };
-
-struct http2_walk {
-	__u32 at, end;	  /* in the block */
-	__u32 to;	  /* end of the lines */
-	__u32 flags;	  /* HTTP2_WALK_* */
-	__u32 list_bytes; /* decoded size, about: RFC 9113, section 10.5.1 */
-	__u32 raw_at;	  /* where the value of a traceparent lies that may be written over; ~0 = there is none */
-	__u32 method;	  /* enum http2_method */
-	__u32 contexts;	  /* traceparents */
-	__u64 mark;	  /* a random number for values that cannot be read */
-	struct http2_names names;
-};
-
-struct http2_run {
-	struct http2_walk *walk;
-	const struct head_text *block;
-	struct head_text *lines;
-};
-
-/* … and goes behind it. */
+/* The integer at hand, whose first byte is `first`; all ones: there is none. */
 WIRE_INLINE __u32 http2_integer(struct http2_run *r, __u32 first, __u32 mask)
 {
 	__u64 found = http2_integer_at(r->block, first, mask, r->walk->at, r->walk->end);
@@ -57,10 +28,10 @@ WIRE_INLINE __u32 http2_integer(struct http2_run *r, __u32 first, __u32 mask)
 
 WIRE_INLINE void http2_names_push(struct http2_names *n, __u32 code)
 {
-	n->codes[3] = n->codes[3] << 2 | n->codes[2] >> 62;
-	n->codes[2] = n->codes[2] << 2 | n->codes[1] >> 62;
-	n->codes[1] = n->codes[1] << 2 | n->codes[0] >> 62;
-	n->codes[0] = n->codes[0] << 2 | code;
+	n->codes[3] = n->codes[3] << 4 | n->codes[2] >> 60;
+	n->codes[2] = n->codes[2] << 4 | n->codes[1] >> 60;
+	n->codes[1] = n->codes[1] << 4 | n->codes[0] >> 60;
+	n->codes[0] = n->codes[0] << 4 | code;
 	if (n->known < HTTP2_NAMES)
 		n->known++;
 }
@@ -72,28 +43,16 @@ WIRE_INLINE void http2_names_forget(struct http2_names *n)
 	n->complete = 0;
 }
 
-/* Name of the dynamic entry `index`, 62 or more. */
-WIRE_INLINE __u32 http2_name_of(struct http2_walk *w, __u32 index)
+/* Name of the dynamic entry `index`, 62 or more: enum carrier or HTTP2_NAME_UNKNOWN. */
+WIRE_INLINE __u32 http2_name_of(const struct http2_names *n, __u32 index)
 {
-	__u32 at = index - 62, word;
+	__u32 at = index - 62, word = at >> 4;
 	__u64 code;
 
-	if (at >= w->names.known) {
-		if (at >= HTTP2_NAMES || !w->names.complete)
-			w->flags |= HTTP2_WALK_DEEP;
-		return HTTP2_NAME_OTHER;
-	}
-	word = at >> 5;
-	code = word == 0   ? w->names.codes[0]
-	       : word == 1 ? w->names.codes[1]
-	       : word == 2 ? w->names.codes[2]
-			   : w->names.codes[3];
-	return code >> (2 * (at & 31)) & 3;
-}
-
-WIRE_INLINE __u64 http2_range(__u32 at, __u32 bytes, bool coded)
-{
-	return (__u64)coded << 32 | bytes << 16 | at;
+	if (at >= n->known)
+		return at >= HTTP2_NAMES || !n->complete ? HTTP2_NAME_UNKNOWN : (__u32)CARRIER_NONE;
+	code = word == 0 ? n->codes[0] : word == 1 ? n->codes[1] : word == 2 ? n->codes[2] : n->codes[3];
+	return code >> (4 * (at & 15)) & 15;
 }
 
 WIRE_INLINE void http2_put(struct http2_run *r, __u64 word, __u32 bytes)
@@ -102,8 +61,8 @@ WIRE_INLINE void http2_put(struct http2_run *r, __u64 word, __u32 bytes)
 	r->walk->to += bytes;
 }
 
-/* The request line, before the first header line. */
-WIRE_INLINE void http2_request_line(struct http2_run *r, __u64 path)
+/* The request line, before the first header line: the fields that it is made of come first in a block. */
+WIRE_INLINE void http2_request_line(struct http2_run *r)
 {
 	__u32 end;
 
@@ -113,120 +72,160 @@ WIRE_INLINE void http2_request_line(struct http2_run *r, __u64 path)
 		http2_put(r, 0x2054534f50ULL, 5); /* POST */
 	else
 		http2_put(r, 0x20544547ULL, 4); /* GET */
-	end = path ? http2_copy_text(r->block, r->lines, path, r->walk->to) : 0;
-	if (end)
+	end = r->walk->path ? http2_copy_text(r->block, r->lines, r->walk->path, r->walk->to) : 0;
+	if (end) {
 		r->walk->to = end;
-	else
+		r->walk->flags |= HTTP2_WALK_PATH;
+	} else {
 		http2_put(r, '/', 1);
+	}
 	http2_put(r, 0x2e312f5054544820ULL, 8); /*  HTTP/1. */
 	http2_put(r, 0x0a0d31ULL, 3);		/* 1\r\n */
 }
 
-/* Could this be the name of a context header? By its first letter, in either form: t, b, u, x. */
-WIRE_INLINE bool http2_may_matter(struct http2_run *r, __u32 at, __u32 bytes, bool coded)
+/*
+ * Could a literal name be that of a context header? By its first letter, in either form: t, b, u, x. Returns
+ * CARRIER_NONE, CARRIER_UBER_BAGGAGE (it begins with "uberctx-"; may be long, or have symbols that cannot be read here)
+ * or HTTP2_NAME_TO_READ.
+ */
+WIRE_GLOBAL __u32 http2_name_begins(const struct head_text *block, __u64 name)
 {
-	__u32 first = head_text_at(r->block, at);
+	__u32 bytes = http2_range_bytes(name), first;
+	bool may;
+	__u64 word;
 
-	if (!bytes || bytes > HTTP2_NAME_MOST)
-		return false;
-	if (!coded)
-		return first == 't' || first == 'b' || first == 'u' || first == 'x';
-	return first >> 3 == 0x09 || first >> 2 == 0x23 || first >> 2 == 0x2d || first >> 1 == 0x79;
-}
-
-/* Which of the names that are kept is the line that begins at `at` and whose name ends at `end`? */
-WIRE_INLINE __u32 http2_name_code(struct http2_run *r, __u32 at, __u32 end)
-{
-	const __u8 *p = r->lines->bytes + head_text_index(at);
-	__u64 first = wire_load64(p), rest = wire_load64(p + 8);
-
-	if (end - at == 11 && first == 0x7261706563617274ULL && (rest & 0xffffff) == 0x746e65)
-		return HTTP2_NAME_TRACEPARENT;
-	if (end - at == 10 && first == 0x6174736563617274ULL && (rest & 0xffff) == 0x6574)
-		return HTTP2_NAME_TRACESTATE;
-	if (end - at == 7 && (first & 0xffffffffffffffULL) == 0x65676167676162ULL)
-		return HTTP2_NAME_BAGGAGE;
-	return HTTP2_NAME_OTHER;
-}
-
-WIRE_INLINE void http2_put_name(struct http2_run *r, __u32 code)
-{
-	if (code == HTTP2_NAME_TRACEPARENT) {
-		http2_put(r, 0x7261706563617274ULL, 8);
-		http2_put(r, 0x746e65ULL, 3);
-	} else if (code == HTTP2_NAME_TRACESTATE) {
-		http2_put(r, 0x6174736563617274ULL, 8);
-		http2_put(r, 0x6574ULL, 2);
+	if (!block || !bytes)
+		return CARRIER_NONE;
+	word = wire_load64(block->bytes + head_text_index(http2_range_at(name)));
+	first = word & 0xff;
+	if (http2_range_coded(name)) {
+		if (bytes >= 6 && __builtin_bswap64(word) >> 18 == 0x2d8cb6113e56ULL)
+			return CARRIER_UBER_BAGGAGE;
+		may = first >> 3 == 0x09 || first >> 2 == 0x23 || first >> 2 == 0x2d || first >> 1 == 0x79;
 	} else {
-		http2_put(r, 0x65676167676162ULL, 7);
+		if (bytes >= 8 && word == 0x2d78746372656275ULL)
+			return CARRIER_UBER_BAGGAGE;
+		may = first == 't' || first == 'b' || first == 'u' || first == 'x';
+	}
+	return may && bytes <= HTTP2_NAME_MOST ? HTTP2_NAME_TO_READ : (__u32)CARRIER_NONE;
+}
+
+/* Whose is the line that begins at `at` and whose name ends at `end`? Returns enum carrier. */
+WIRE_GLOBAL __u32 http2_name_code(struct head_text *lines, __u32 at, __u32 end)
+{
+	__u32 found;
+
+	if (!lines)
+		return CARRIER_NONE;
+	lines->bytes[head_text_index(end)] = ':';
+	found = carrier_named(lines->bytes + head_text_index(at));
+	if ((found & 0xff) != CARRIER_UBER_BAGGAGE && found >> 8 != end - at + 1)
+		return CARRIER_NONE;
+	return found & 0xff;
+}
+
+struct http2_text {
+	__u64 first, second, third;
+	__u32 bytes, reserved;
+};
+
+/* In the order of enum carrier. */
+static const struct http2_text http2_name_texts[CARRIER_KINDS] = {
+    {0, 0, 0, 0, 0},						    /* none */
+    {0x7261706563617274ULL, 0x746e65ULL, 0, 11, 0},		    /* traceparent */
+    {0x6174736563617274ULL, 0x6574ULL, 0, 10, 0},		    /* tracestate */
+    {0x65676167676162ULL, 0, 0, 7, 0},				    /* baggage */
+    {0x3362ULL, 0, 0, 2, 0},					    /* b3 */
+    {0x6172742d33622d78ULL, 0x64696563ULL, 0, 12, 0},		    /* x-b3-traceid */
+    {0x6170732d33622d78ULL, 0x64696eULL, 0, 11, 0},		    /* x-b3-spanid */
+    {0x7261702d33622d78ULL, 0x696e617073746e65ULL, 0x64ULL, 17, 0}, /* x-b3-parentspanid */
+    {0x6d61732d33622d78ULL, 0x64656c70ULL, 0, 12, 0},		    /* x-b3-sampled */
+    {0x616c662d33622d78ULL, 0x7367ULL, 0, 10, 0},		    /* x-b3-flags */
+    {0x6172742d72656275ULL, 0x64692d6563ULL, 0, 13, 0},		    /* uber-trace-id */
+    {0, 0, 0, 0, 0},						    /* uberctx-KEY */
+    {0x2d65636172742d78ULL, 0x6469ULL, 0, 10, 0},		    /* x-trace-id */
+    {0x746e657261702d78ULL, 0x64692dULL, 0, 11, 0},		    /* x-parent-id */
+};
+WIRE_ASSERT(CARRIER_UBER_BAGGAGE == 11 && CARRIER_X_PARENT == 13, "order of the names");
+WIRE_ASSERT(HTTP2_NAME_TO_READ > CARRIER_X_PARENT && HTTP2_NAME_UNKNOWN >= CARRIER_COUNT, "no header's name");
+
+/* False: the code does not say the whole name. */
+WIRE_INLINE bool http2_put_name(struct http2_run *r, __u32 code)
+{
+	const struct http2_text *text;
+	__u32 at = r->walk->to;
+
+	WIRE_OPAQUE(code);
+	text = &http2_name_texts[code & (CARRIER_KINDS - 1)];
+	wire_store64(r->lines->bytes + head_text_index(at), text->first);
+	wire_store64(r->lines->bytes + head_text_index(at + 8), text->second);
+	wire_store64(r->lines->bytes + head_text_index(at + 16), text->third);
+	r->walk->to += text->bytes;
+	return text->bytes != 0;
+}
+
+/* Lines for traceparents that cannot be read: "?" and sixteen digits that occur once. Two say as much as many. */
+WIRE_INLINE void http2_put_unread(struct http2_run *r)
+{
+	for (__u32 i = 0; i < 2; i++) {
+		if (i >= r->walk->unread || r->walk->to > HTTP2_LINES_MOST)
+			return;
+		http2_put_name(r, CARRIER_TRACEPARENT);
+		http2_put(r, 0x3f203aULL, 3); /* : ? */
+		http2_put(r, word_hex((__u32)r->walk->mark), 8);
+		http2_put(r, word_hex((__u32)(r->walk->mark >> 32)), 8);
+		http2_put(r, 0x0a0dULL, 2);
+		r->walk->mark++;
 	}
 }
 
-/* A traceparent that cannot be read: "?" and sixteen digits that occur once. */
-WIRE_INLINE void http2_unread(struct http2_run *r)
+/* A string's place: a range that is never 0, and r->walk->at goes behind it. 0: there is none. */
+WIRE_INLINE __u64 http2_string(struct http2_run *r)
 {
-	r->walk->flags |= HTTP2_WALK_UNREAD | HTTP2_WALK_CONTEXT;
-	r->walk->contexts++;
-	http2_request_line(r, 0);
-	if (r->walk->to > HTTP2_LINES_MOST)
-		return;
-	http2_put_name(r, HTTP2_NAME_TRACEPARENT);
-	http2_put(r, 0x3f203aULL, 3); /* : ? */
-	http2_put(r, word_hex((__u32)r->walk->mark), 8);
-	http2_put(r, word_hex((__u32)(r->walk->mark >> 32)), 8);
-	http2_put(r, 0x0a0dULL, 2);
-	r->walk->mark++;
-}
+	__u64 place = http2_string_at(r->block, r->walk->at, r->walk->end);
 
-/* A string's place: r->walk->at goes behind it. False: there is none. */
-WIRE_INLINE bool http2_string(struct http2_run *r, __u32 *at, __u32 *bytes, bool *coded)
-{
-	__u32 first;
-
-	if (r->walk->at >= r->walk->end)
-		return false;
-	first = head_text_at(r->block, r->walk->at);
-	r->walk->at++;
-	*coded = first >> 7;
-	*bytes = http2_integer(r, first, 127);
-	*at = r->walk->at;
-	if (*bytes > r->walk->end - r->walk->at) /* all ones included */
-		return false;
-	r->walk->at += *bytes;
-	return true;
+	if (place)
+		r->walk->at = http2_range_at(place) + http2_range_bytes(place);
+	return place;
 }
 
 /* Has a value, whatever its name, the form of a traceparent? */
-WIRE_INLINE bool http2_is_shaped(struct http2_run *r, __u32 at, __u32 bytes, bool coded)
+WIRE_INLINE bool http2_is_shaped(struct http2_run *r, __u64 value)
 {
-	__u64 word = wire_load64(r->block->bytes + head_text_index(at));
+	__u64 word = wire_load64(r->block->bytes + head_text_index(http2_range_at(value)));
+	__u32 bytes = http2_range_bytes(value);
 
-	if (coded)
+	if (http2_range_coded(value))
 		return bytes >= 35 && bytes <= 42 && (word & 0xffff) == 0x1600; /* 00- */
 	return bytes == 55 && (word & 0xffffff) == 0x2d3030;
 }
 
-/* A literal: its name is in the lines at [name_at, r->walk->to) or nowhere (name_at == ~0), its value at `value`. */
-WIRE_INLINE void http2_line(struct http2_run *r, __u32 name_at, __u32 code, __u64 value, bool over)
+/* A field that cannot be read. Returns its name, which is none if it has symbols that are in no context header's. */
+WIRE_INLINE __u32 http2_not_in_lines(struct http2_walk *w, __u32 code)
 {
-	__u32 value_at, end;
-
-	http2_put(r, 0x203aULL, 2);
-	value_at = r->walk->to;
-	end = http2_copy_text(r->block, r->lines, value, value_at);
-	if (!end) {
-		r->walk->to = name_at;
-		if (code == HTTP2_NAME_TRACEPARENT)
-			http2_unread(r);
-		return;
+	switch (code) {
+	case CARRIER_NONE:
+	case HTTP2_NAME_TO_READ:
+		return CARRIER_NONE;
+	case CARRIER_TRACEPARENT:
+		w->flags |= HTTP2_WALK_UNREAD | HTTP2_WALK_CONTEXT;
+		w->contexts++;
+		w->unread++;
+		break;
+	case CARRIER_TRACESTATE:
+		w->flags |= HTTP2_WALK_STATE_UNREAD;
+		break;
+	case CARRIER_BAGGAGE:
+	case CARRIER_UBER_BAGGAGE:
+		w->flags |= HTTP2_WALK_BAGGAGE | HTTP2_WALK_UNJUDGED;
+		break;
+	case HTTP2_NAME_UNKNOWN:
+		w->flags |= HTTP2_WALK_DEEP;
+		break;
+	default:
+		w->flags |= HTTP2_WALK_OTHER_UNREAD;
 	}
-	r->walk->to = end;
-	http2_put(r, 0x0a0dULL, 2);
-	if (code != HTTP2_NAME_TRACEPARENT)
-		return;
-	r->walk->flags |= HTTP2_WALK_CONTEXT;
-	r->walk->contexts++;
-	r->walk->raw_at = over ? value & 0xffff : ~0u;
+	return code;
 }
 
 WIRE_INLINE void http2_pseudo(struct http2_walk *w, __u32 index)
@@ -237,50 +236,74 @@ WIRE_INLINE void http2_pseudo(struct http2_walk *w, __u32 index)
 		w->flags |= HTTP2_WALK_STATUS;
 }
 
-/* A literal (RFC 7541, section 6.2). `first` is its first byte. False: no legal block. */
-WIRE_INLINE bool http2_literal(struct http2_run *r, __u32 first)
+/*
+ * The line of a field whose name is `code` or, if not 0, the text at `name`, and whose value may be written over if
+ * `over`. Returns enum carrier.
+ */
+WIRE_INLINE __u32 http2_line(struct http2_run *r, __u32 code, __u64 name, __u64 value, bool over)
 {
-	bool inserts = first & 0x40, coded_name = false, coded = false, matters = false, unknown = false;
-	__u32 index = http2_integer(r, first, inserts ? 63 : 15);
-	__u32 name_at = 0, name_bytes = 0, at = 0, bytes = 0, code = HTTP2_NAME_OTHER, begin, end;
+	__u32 begin, end;
 
-	if (index == ~0u)
-		return false;
-	if (!index) {
-		if (!http2_string(r, &name_at, &name_bytes, &coded_name))
-			return false;
-		matters = http2_may_matter(r, name_at, name_bytes, coded_name);
-	} else if (index > 61) {
-		__u32 deep = r->walk->flags & HTTP2_WALK_DEEP;
-
-		r->walk->flags &= ~HTTP2_WALK_DEEP;
-		code = http2_name_of(r->walk, index);
-		unknown = r->walk->flags & HTTP2_WALK_DEEP;
-		r->walk->flags = (r->walk->flags & ~HTTP2_WALK_DEEP) | deep;
-		matters = code != HTTP2_NAME_OTHER;
+	http2_request_line(r);
+	begin = r->walk->to;
+	if (begin >= HTTP2_LINES_MOST - HTTP2_NAME_MOST) {
+		r->walk->flags |= HTTP2_WALK_MAYBE | HTTP2_WALK_UNJUDGED;
+		return code == HTTP2_NAME_TO_READ ? HTTP2_NAME_UNKNOWN : code;
 	}
-	http2_pseudo(r->walk, index);
-	if (!http2_string(r, &at, &bytes, &coded))
-		return false;
-	r->walk->list_bytes +=
-	    32 + (coded_name ? name_bytes * 8 / 5 : name_bytes) + (coded ? bytes * 8 / 5 : bytes) + (index ? 32 : 0);
-	if (unknown && http2_is_shaped(r, at, bytes, coded))
-		r->walk->flags |= HTTP2_WALK_MAYBE;
-	if ((index == 4 || index == 5) && bytes <= HTTP2_PATH_MOST)
-		http2_request_line(r, http2_range(at, bytes, coded));
-	if (matters && r->walk->to < HTTP2_LINES_MOST) {
-		http2_request_line(r, 0);
-		begin = r->walk->to;
-		if (index) {
-			http2_put_name(r, code);
-		} else {
-			end = http2_copy_text(r->block, r->lines, http2_range(name_at, name_bytes, coded_name), begin);
-			r->walk->to = end ? end : begin;
-			code = end ? http2_name_code(r, begin, end) : (__u32)HTTP2_NAME_OTHER;
+	if (name) {
+		end = http2_copy_text(r->block, r->lines, name, begin);
+		if (end) {
+			r->walk->to = end;
+			code = http2_name_code(r->lines, begin, end);
 		}
-		if (r->walk->to != begin)
-			http2_line(r, begin, code, http2_range(at, bytes, coded), !inserts && !coded);
+	} else {
+		end = http2_put_name(r, code);
 	}
+	if (!end)
+		return http2_not_in_lines(r->walk, code);
+	http2_put(r, 0x203aULL, 2);
+	end = http2_copy_text(r->block, r->lines, value, r->walk->to);
+	if (!end) {
+		r->walk->to = begin;
+		return http2_not_in_lines(r->walk, code);
+	}
+	r->walk->to = end;
+	http2_put(r, 0x0a0dULL, 2);
+	if (code == CARRIER_TRACEPARENT) {
+		r->walk->flags |= HTTP2_WALK_CONTEXT;
+		r->walk->contexts++;
+		r->walk->raw_at = over ? http2_range_at(value) : ~0u;
+	}
+	return code;
+}
+
+/* A literal (RFC 7541, section 6.2), behind its index. `first` is its first byte. False: no legal block. */
+WIRE_INLINE bool http2_literal(struct http2_run *r, __u32 first, __u32 index, __u32 code)
+{
+	bool inserts = first & 0x40;
+	__u64 name = 0, value;
+
+	if (!index) {
+		name = http2_string(r);
+		if (!name)
+			return false;
+		code = http2_name_begins(r->block, name);
+	}
+	value = http2_string(r);
+	if (!value)
+		return false;
+	r->walk->list_bytes += 32 + (name ? http2_range_text(name) : 32) + http2_range_text(value);
+	if (index == 4 || index == 5)
+		r->walk->path = http2_range_bytes(value) <= HTTP2_PATH_MOST ? value : 0;
+	if (code == HTTP2_NAME_UNKNOWN && http2_is_shaped(r, value))
+		r->walk->flags |= HTTP2_WALK_MAYBE;
+	if (code != CARRIER_NONE && code != HTTP2_NAME_UNKNOWN)
+		code = http2_line(r, code, name, value, !inserts && !http2_range_coded(value));
+	if (code == CARRIER_BAGGAGE || code == CARRIER_UBER_BAGGAGE)
+		r->walk->flags |= HTTP2_WALK_BAGGAGE;
+	/* A name that is not known may be that of baggage. */
+	if (code == CARRIER_BAGGAGE || code == CARRIER_UBER_BAGGAGE || code == HTTP2_NAME_UNKNOWN)
+		http2_mask(r->block, value);
 	if (inserts)
 		http2_names_push(&r->walk->names, code);
 	return true;
@@ -290,39 +313,41 @@ WIRE_INLINE bool http2_literal(struct http2_run *r, __u32 first)
 WIRE_STEP http2_walk_step(__u32 i, void *arg)
 {
 	struct http2_run *r = (struct http2_run *)arg;
-	__u32 first, index;
+	__u32 first, index, code = CARRIER_NONE;
+	bool indexed, size;
 
 	(void)i;
+	r->walk->clear = r->walk->at;
 	if (r->walk->at >= r->walk->end)
 		return 1;
 	first = head_text_at(r->block, r->walk->at);
 	r->walk->at++;
-	if (first & 0x80) {
-		index = http2_integer(r, first, 127);
-		if (index == 0 || index == ~0u) {
-			r->walk->flags |= HTTP2_WALK_BAD;
-			return 1;
-		}
-		r->walk->list_bytes += index > 61 ? 160 : 64;
-		http2_pseudo(r->walk, index);
-		if (index == 2)
-			r->walk->method = HTTP2_METHOD_GET;
-		else if (index == 3)
-			r->walk->method = HTTP2_METHOD_POST;
-		else if (index > 61 && http2_name_of(r->walk, index) == HTTP2_NAME_TRACEPARENT)
-			http2_unread(r);
-		return 0;
+	indexed = first & 0x80;
+	size = (first & 0xe0) == 0x20; /* of the dynamic table */
+	index = http2_integer(r, first, indexed ? 127 : first & 0x40 ? 63 : size ? 31 : 15);
+	if (index == ~0u || (indexed && !index)) {
+		r->walk->flags |= HTTP2_WALK_BAD;
+		return 1;
 	}
-	if ((first & 0xe0) == 0x20) {
-		if (http2_integer(r, first, 31) != ~0u)
+	if (size)
+		return 0;
+	http2_pseudo(r->walk, index);
+	if (index > 61)
+		code = http2_name_of(&r->walk->names, index);
+	if (!indexed) {
+		if (http2_literal(r, first, index, code))
 			return 0;
 		r->walk->flags |= HTTP2_WALK_BAD;
 		return 1;
 	}
-	if (!http2_literal(r, first)) {
-		r->walk->flags |= HTTP2_WALK_BAD;
-		return 1;
-	}
+	r->walk->list_bytes += index > 61 ? 160 : 64;
+	if (index == 2)
+		r->walk->method = HTTP2_METHOD_GET;
+	else if (index == 3)
+		r->walk->method = HTTP2_METHOD_POST;
+	else if (index == 4)
+		r->walk->flags |= HTTP2_WALK_PATH; /* "/" */
+	http2_not_in_lines(r->walk, code);
 	return 0;
 }
 
@@ -330,19 +355,21 @@ WIRE_STEP http2_walk_step(__u32 i, void *arg)
  * Walks the block of `bytes` bytes and writes the lines. REQUIRES: w->names and w->mark are set, w->flags are 0 or
  * HTTP2_WALK_RESPONSE. The lines end with the empty one; a request has its request line before them.
  */
-WIRE_INLINE int http2_walk(struct http2_walk *w, const struct head_text *block, struct head_text *lines, __u32 bytes)
+WIRE_INLINE int http2_walk(struct http2_walk *w, struct head_text *block, struct head_text *lines, __u32 bytes)
 {
 	struct http2_run r = {.walk = w, .block = block, .lines = lines};
 
 	if (!w || !block || !lines)
 		return 0;
-	w->at = w->to = w->list_bytes = w->method = w->contexts = 0;
+	w->at = w->clear = w->to = w->list_bytes = w->method = w->contexts = w->unread = 0;
+	w->path = 0;
 	w->raw_at = ~0u;
 	w->end = bytes < HTTP2_BLOCK_KEPT ? bytes : HTTP2_BLOCK_KEPT;
 	wire_loop(HTTP2_BLOCK_KEPT + 1, http2_walk_step, &r);
 	if (bytes > HTTP2_BLOCK_KEPT || (w->flags & HTTP2_WALK_BAD))
 		http2_names_forget(&w->names);
-	http2_request_line(&r, 0);
+	http2_request_line(&r);
+	http2_put_unread(&r);
 	http2_put(&r, 0x0a0dULL, 2);
 	return 0;
 }

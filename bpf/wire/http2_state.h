@@ -50,15 +50,21 @@ enum http2_state {
 	HTTP2_SKIP, /* in bytes that say nothing: padding, other frames */
 };
 
-/* Names of dynamic entries, two bits each. */
-enum http2_name { HTTP2_NAME_OTHER = 0, HTTP2_NAME_TRACEPARENT, HTTP2_NAME_TRACESTATE, HTTP2_NAME_BAGGAGE };
-#define HTTP2_NAMES 128u
+/* Names of dynamic entries, four bits each: enum carrier, or that it is not known. */
+#define HTTP2_NAMES 64u
+#define HTTP2_NAME_TO_READ 14u /* in a walk only */
+#define HTTP2_NAME_UNKNOWN 15u
 
 struct http2_names {
-	__u64 codes[4]; /* enum http2_name of the newest entries; the newest in the lowest bits */
+	__u64 codes[4]; /* of the newest entries; the newest in the lowest bits */
 	__u32 known;	/* so many entries are known, at most HTTP2_NAMES … */
 	__u32 complete; /* … and what lies behind them are entries that never were */
 };
+
+#define HTTP2_SEEN_CONTEXT (1u << 0) /* a traceparent */
+#define HTTP2_SEEN_OTHER (1u << 1)   /* a context of another format */
+#define HTTP2_SEEN_BAGGAGE (1u << 2)
+#define HTTP2_SEEN_TELEMETRY (1u << 3)
 
 struct http2 {
 	__u8 state;	  /* enum http2_state */
@@ -74,12 +80,13 @@ struct http2 {
 	__u8 block_flags;  /* of its HEADERS frame */
 	__u32 block_bytes; /* bytes of the header block so far */
 	__u32 sequence;	   /* header blocks reported */
-	__u32 last_stream; /* highest stream that a request has opened */
-	__u32 writer;	   /* requests: the one thread that has written them; all ones: several have */
-	__u32 written;	   /* … and how many it has */
-	__u32 list_limit;  /* SETTINGS_MAX_HEADER_LIST_SIZE of whoever sends in this direction; 0 = none */
-	__u8 own_context;  /* requests have come with a traceparent */
-	__u8 push;	   /* the header block at hand is that of a PUSH_PROMISE */
+	__u32
+	    last_stream;  /* highest stream that a request has opened; answers: the last one not known that has ended */
+	__u32 writer;	  /* requests: the one thread that has written them; all ones: several have */
+	__u32 written;	  /* … and how many it has */
+	__u32 list_limit; /* SETTINGS_MAX_HEADER_LIST_SIZE of whoever sends in this direction; 0 = none */
+	__u8 seen;	  /* HTTP2_SEEN_*: what requests have come with */
+	__u8 push;	  /* the header block at hand is that of a PUSH_PROMISE */
 	__u8 reserved[6];
 	__u8 small[HTTP2_PREFACE_BYTES];
 	struct http2_names names;

@@ -34,6 +34,50 @@ WIRE_GLOBAL __u64 http2_integer_at(const struct head_text *block, __u32 first, _
 	return ~0ULL;
 }
 
+/* A string's place in the block: where it begins | its bytes << 16 | is it in Huffman code << 32. */
+WIRE_INLINE __u64 http2_range(__u32 at, __u32 bytes, bool coded)
+{
+	return (__u64)coded << 32 | bytes << 16 | at;
+}
+
+WIRE_INLINE __u32 http2_range_at(__u64 range)
+{
+	return range & 0xffff;
+}
+
+WIRE_INLINE __u32 http2_range_bytes(__u64 range)
+{
+	return range >> 16 & 0xffff;
+}
+
+WIRE_INLINE bool http2_range_coded(__u64 range)
+{
+	return range >> 32 & 1;
+}
+
+/* Bytes of text, at most. */
+WIRE_INLINE __u32 http2_range_text(__u64 range)
+{
+	return http2_range_coded(range) ? http2_range_bytes(range) * 8 / 5 : http2_range_bytes(range);
+}
+
+/* The place of the string (RFC 7541, section 5.2) that begins at `at`, never 0. 0: there is none. */
+WIRE_GLOBAL __u64 http2_string_at(const struct head_text *block, __u32 at, __u32 end)
+{
+	__u32 first, bytes;
+	__u64 found;
+
+	if (!block || at >= end)
+		return 0;
+	first = head_text_at(block, at);
+	found = http2_integer_at(block, first, 127, at + 1, end);
+	at = found >> 32;
+	bytes = found;
+	if (found == ~0ULL || bytes > end - at)
+		return 0;
+	return http2_range(at, bytes, first >> 7);
+}
+
 struct http2_copy {
 	const struct head_text *from;
 	struct head_text *to;
@@ -103,15 +147,15 @@ WIRE_STEP http2_huffman_step(__u32 i, void *arg)
 WIRE_GLOBAL __u32 http2_copy_text(const struct head_text *block, struct head_text *lines, __u64 range, __u32 to)
 {
 	struct http2_copy c;
-	__u32 at = range & 0xffff, bytes = range >> 16 & 0xffff, coded = range >> 32 & 1;
+	__u32 at = http2_range_at(range), bytes = http2_range_bytes(range);
 
-	if (!block || !lines || to > HTTP2_LINES_MOST || (coded ? bytes * 8 / 5 : bytes) > HTTP2_LINES_MOST - to)
+	if (!block || !lines || to > HTTP2_LINES_MOST || http2_range_text(range) > HTTP2_LINES_MOST - to)
 		return 0;
 	c.from = block;
 	c.to = lines;
 	c.out = to;
 	c.bad = 0;
-	if (coded) {
+	if (http2_range_coded(range)) {
 		c.at = at * 8;
 		c.end = (at + bytes) * 8;
 		wire_loop(HEAD_TEXT_CAP / 2, http2_huffman_step, &c);
@@ -121,6 +165,44 @@ WIRE_GLOBAL __u32 http2_copy_text(const struct head_text *block, struct head_tex
 		wire_loop(HEAD_TEXT_CAP / 8, http2_copy_step, &c);
 	}
 	return c.bad ? 0 : c.out;
+}
+
+struct http2_mask_run {
+	struct head_text *block;
+	__u32 at, end;
+	__u64 fill;
+};
+
+WIRE_STEP http2_mask_step(__u32 i, void *arg)
+{
+	struct http2_mask_run *m = (struct http2_mask_run *)arg;
+	__u32 left = m->end - m->at;
+	__u64 keep = 0, word;
+
+	(void)i;
+	if (m->at >= m->end)
+		return 1;
+	if (left < 8)
+		keep = ~0ULL << (8 * left);
+	word = wire_load64(m->block->bytes + head_text_index(m->at));
+	wire_store64(m->block->bytes + head_text_index(m->at), (word & keep) | (m->fill & ~keep));
+	m->at += 8;
+	return 0;
+}
+
+/* Text of the block is written over with asterisks, which take eight bits in Huffman code as well. */
+WIRE_GLOBAL int http2_mask(struct head_text *block, __u64 range)
+{
+	struct http2_mask_run m;
+
+	if (!block)
+		return 0;
+	m.block = block;
+	m.at = http2_range_at(range);
+	m.end = m.at + http2_range_bytes(range);
+	m.fill = http2_range_coded(range) ? 0xf9f9f9f9f9f9f9f9ULL : 0x2a2a2a2a2a2a2a2aULL;
+	wire_loop(HEAD_TEXT_CAP / 8, http2_mask_step, &m);
+	return 0;
 }
 
 #endif

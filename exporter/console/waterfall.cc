@@ -49,7 +49,8 @@ std::string label_of(const Span& span) {
 }
 
 std::string status_of(const Span& span) {
-  const std::string code = span.attributes.text("http.response.status_code");
+  std::string code = span.attributes.text("http.response.status_code");
+  if (code.empty()) code = span.attributes.text("rpc.status_code");
   if (!code.empty()) return printable(code);
   return span.status == StatusCode::error ? "ERROR" : span.status == StatusCode::ok ? "OK" : "-";
 }

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <span>
 
 #include "exporter/prometheus/metric_builder.h"
 
@@ -20,11 +21,21 @@ constexpr std::array<std::string_view, 7> label_attributes{"http.request.method"
                                                            "error.type",          "server.address",
                                                            "server.port"};
 constexpr std::size_t server_attributes = 5;
+constexpr std::span<const std::string_view> client_labels{label_attributes};
+constexpr std::span<const std::string_view> server_labels = client_labels.first(server_attributes);
 
-std::vector<std::string> label_names(std::size_t attributes) {
+// The same of remote procedure calls.
+constexpr std::array<std::string_view, 6> rpc_label_attributes{"rpc.system.name", "rpc.method",     "rpc.status_code",
+                                                               "error.type",      "server.address", "server.port"};
+constexpr std::size_t rpc_server_attributes = 4;
+constexpr std::span<const std::string_view> rpc_client_labels{rpc_label_attributes};
+constexpr std::span<const std::string_view> rpc_server_labels = rpc_client_labels.first(rpc_server_attributes);
+constexpr std::size_t most_labels = label_attributes.size();
+
+std::vector<std::string> label_names(std::span<const std::string_view> attributes) {
   std::vector<std::string> names{"service_name", "service_namespace"};
-  for (std::size_t i = 0; i < attributes; i++) {
-    std::string name(label_attributes[i]);
+  for (const std::string_view attribute : attributes) {
+    std::string name(attribute);
     std::replace(name.begin(), name.end(), '.', '_');
     names.push_back(std::move(name));
   }
@@ -68,13 +79,20 @@ double health_ratio(std::uint64_t received, std::uint64_t dropped) {
   return dropped >= received ? 0 : 1 - static_cast<double>(dropped) / static_cast<double>(received);
 }
 
-// The label values of a span; false: it is not HTTP.
-bool make_key(const Span& span, bool client, std::string& key) {
-  const std::size_t count = client ? label_attributes.size() : server_attributes;
-  std::array<const AttributeValue*, label_attributes.size()> values{};
+bool is_rpc(const Span& span) { return span.attributes.find("rpc.system.name") != nullptr; }
+
+std::span<const std::string_view> labels_of(bool client, bool rpc) {
+  if (rpc) return client ? rpc_client_labels : rpc_server_labels;
+  return client ? client_labels : server_labels;
+}
+
+// The label values of a span; false: it is neither HTTP nor a remote procedure call.
+bool make_key(const Span& span, std::span<const std::string_view> labels, std::string& key) {
+  const std::size_t count = labels.size();
+  std::array<const AttributeValue*, most_labels> values{};
   for (const auto& [name, value] : span.attributes.items)
     for (std::size_t i = 0; i < count; i++)
-      if (name == label_attributes[i]) {
+      if (name == labels[i]) {
         values[i] = &value;
         break;
       }
@@ -91,15 +109,30 @@ bool make_key(const Span& span, bool client, std::string& key) {
 
 RedMetrics::RedMetrics(RedOptions options)
     : options_(options),
-      server_("http_server_request_duration_seconds", "Duration of HTTP server requests.",
-              label_names(server_attributes), resource_labels, options.max_series),
-      client_("http_client_request_duration_seconds", "Duration of HTTP client requests.",
-              label_names(label_attributes.size()), resource_labels, options.max_series) {}
+      server_("http_server_request_duration_seconds", "Duration of HTTP server requests.", label_names(server_labels),
+              resource_labels, options.max_series),
+      client_("http_client_request_duration_seconds", "Duration of HTTP client requests.", label_names(client_labels),
+              resource_labels, options.max_series),
+      rpc_server_("rpc_server_call_duration_seconds", "Duration of incoming remote procedure calls.",
+                  label_names(rpc_server_labels), resource_labels, options.max_series),
+      rpc_client_("rpc_client_call_duration_seconds", "Duration of outgoing remote procedure calls.",
+                  label_names(rpc_client_labels), resource_labels, options.max_series) {}
+
+HistogramTable& RedMetrics::table(bool client, bool rpc) {
+  if (rpc) return client ? rpc_client_ : rpc_server_;
+  return client ? client_ : server_;
+}
+
+void RedMetrics::observe_call(const Span& span) {
+  const bool client = span.kind == SpanKind::client;
+  if (!client && span.kind != SpanKind::server) return;
+  const bool rpc = is_rpc(span);
+  if (make_key(span, labels_of(client, rpc), key_)) table(client, rpc).observe(key_, seconds_of(span));
+}
 
 void RedMetrics::observe(const Span& span) {
   const std::lock_guard lock(mutex_);
-  if (span.kind == SpanKind::server) observe_request(span, server_, false);
-  if (span.kind == SpanKind::client) observe_request(span, client_, true);
+  observe_call(span);
   if (!is_entry(span)) return;
   Health& health = health_of(service_of(span));
   health.received++;
@@ -107,23 +140,20 @@ void RedMetrics::observe(const Span& span) {
   if (!span.baggage.empty()) count_baggage(span);
 }
 
-void RedMetrics::observe_request(const Span& span, HistogramTable& table, bool client) {
-  if (make_key(span, client, key_)) table.observe(key_, seconds_of(span));
-}
-
 RedMetrics::Request RedMetrics::request_of(const Span& span) {
   Request request;
   request.client = span.kind == SpanKind::client;
   request.entry = is_entry(span);
   request.service = service_of(span);
-  if (request.client || span.kind == SpanKind::server) request.counted = make_key(span, request.client, request.key);
+  request.rpc = is_rpc(span);
+  if (request.client || span.kind == SpanKind::server)
+    request.counted = make_key(span, labels_of(request.client, request.rpc), request.key);
   return request;
 }
 
 void RedMetrics::observe_unsampled(const Request& request, std::uint64_t duration_ns) {
   const std::lock_guard lock(mutex_);
-  if (request.counted)
-    (request.client ? client_ : server_).observe(request.key, static_cast<double>(duration_ns) / 1e9);
+  if (request.counted) table(request.client, request.rpc).observe(request.key, static_cast<double>(duration_ns) / 1e9);
   if (!request.entry) return;
   Health& health = health_of(request.service);
   health.received++;
@@ -186,6 +216,8 @@ std::vector<prometheus::MetricFamily> RedMetrics::Collect() const {
   std::unique_lock lock(mutex_);
   const auto server = server_.snapshot();
   const auto client = client_.snapshot();
+  const auto rpc_server = rpc_server_.snapshot();
+  const auto rpc_client = rpc_client_.snapshot();
   const auto health = health_;
   const auto keys = baggage_keys_;
   lock.unlock();
@@ -216,7 +248,18 @@ std::vector<prometheus::MetricFamily> RedMetrics::Collect() const {
   auto overflow = counter_family("weft_metric_series_overflow_total", "Requests counted as ~other for want of series.");
   add_counter(overflow, {{"metric", server_.name()}}, static_cast<double>(server.overflowed));
   add_counter(overflow, {{"metric", client_.name()}}, static_cast<double>(client.overflowed));
-  return {server_.family(server), client_.family(client), received, dropped, decisions, ratio, baggage, overflow};
+  add_counter(overflow, {{"metric", rpc_server_.name()}}, static_cast<double>(rpc_server.overflowed));
+  add_counter(overflow, {{"metric", rpc_client_.name()}}, static_cast<double>(rpc_client.overflowed));
+  return {server_.family(server),
+          client_.family(client),
+          rpc_server_.family(rpc_server),
+          rpc_client_.family(rpc_client),
+          received,
+          dropped,
+          decisions,
+          ratio,
+          baggage,
+          overflow};
 }
 
 }  // namespace weft

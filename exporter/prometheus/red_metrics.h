@@ -35,8 +35,9 @@ class RedMetrics final : public SpanSink, public prometheus::Collectable {
   void observe(const Span& span);
   // What a span is counted as. Of spans that look alike it is made once.
   struct Request {
-    bool counted = false;  // an HTTP request of a server or a client
+    bool counted = false;  // a request of a server or a client
     bool client = false;
+    bool rpc = false;
     bool entry = false;
     std::string key;  // its label values
     std::string service;
@@ -68,7 +69,8 @@ class RedMetrics final : public SpanSink, public prometheus::Collectable {
     Counts values;
   };
   Health& health_of(std::string_view service);  // REQUIRES: mutex_
-  void observe_request(const Span& span, HistogramTable& table, bool client);
+  void observe_call(const Span& span);
+  HistogramTable& table(bool client, bool rpc);
   void count_baggage(const Span& span);
   bool counts_values(const std::string& key) const;  // REQUIRES: mutex_
 
@@ -77,6 +79,8 @@ class RedMetrics final : public SpanSink, public prometheus::Collectable {
   std::string key_;  // reused: the label values of the span at hand
   HistogramTable server_;
   HistogramTable client_;
+  HistogramTable rpc_server_;
+  HistogramTable rpc_client_;
   std::map<std::string, Health, std::less<>> health_;
   std::function<bool(std::string_view)> by_value_;
   std::map<std::string, KeyCounts, std::less<>> baggage_keys_;

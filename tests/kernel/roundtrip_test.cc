@@ -67,6 +67,15 @@ constexpr Mix kMixes[] = {
     {"answers,plain-calls", 0, true},
     {"answers,plain-calls,whole,reads", 0, true},
     {"tiny,nonblocking,slow,sendfile,splice,zerocopy,batch,big-heads"},
+    {"http2", 0.3},
+    {"http2,whole", 0.9},
+    {"http2,batch", 0.5},
+    {"http2,bytes"},
+    {"http2,big-heads,big-bodies,batch", 0.3},
+    {"http2,tiny,nonblocking,slow,medium"},
+    {"http2,tiny,nonblocking,slow,splice,sendfile,zerocopy,batch"},
+    {"http2,serve,whole"},
+    {"http2,serve,batch"},
 };
 
 struct Sums {

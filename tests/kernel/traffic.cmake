@@ -4,14 +4,18 @@ find_package(fmt REQUIRED)
 find_package(Threads REQUIRED)
 
 add_library(weft_test_traffic STATIC
+  ${CMAKE_SOURCE_DIR}/tests/support/http2/hpack_blocks.cc
+  ${CMAKE_SOURCE_DIR}/tests/support/http2/hpack_oracle.cc
   ${CMAKE_SOURCE_DIR}/tests/support/traffic/compare.cc
+  ${CMAKE_SOURCE_DIR}/tests/support/traffic/http2_compare.cc
+  ${CMAKE_SOURCE_DIR}/tests/support/traffic/http2_messages.cc
   ${CMAKE_SOURCE_DIR}/tests/support/traffic/messages.cc
   ${CMAKE_SOURCE_DIR}/tests/support/traffic/reader.cc
   ${CMAKE_SOURCE_DIR}/tests/support/traffic/sender.cc
   ${CMAKE_SOURCE_DIR}/tests/support/traffic/sockets.cc)
 target_include_directories(weft_test_traffic PUBLIC ${CMAKE_SOURCE_DIR}/tests ${CMAKE_SOURCE_DIR}/userspace
   ${CMAKE_SOURCE_DIR} ${CMAKE_SOURCE_DIR}/bpf)
-target_link_libraries(weft_test_traffic PUBLIC fmt::fmt Threads::Threads)
+target_link_libraries(weft_test_traffic PUBLIC fmt::fmt Threads::Threads nghttp2)
 
 add_executable(roundtrip ${CMAKE_CURRENT_LIST_DIR}/traffic/plan.cc ${CMAKE_CURRENT_LIST_DIR}/traffic/receiver.cc
   ${CMAKE_CURRENT_LIST_DIR}/traffic/roundtrip.cc)

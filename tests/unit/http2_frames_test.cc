@@ -31,6 +31,7 @@ FrameRun run_of(const Bytes& bytes, bool preface, std::mt19937_64* splits = null
 
 struct Walked {
   std::string head;
+  Bytes block;  // as it goes up
   struct http2_walk walk{};
 };
 
@@ -47,12 +48,15 @@ struct Walker {
     http2_walk(&result.walk, &text, &lines, static_cast<__u32>(block.size()));
     names = result.walk.names;
     result.head.assign(reinterpret_cast<const char*>(lines.bytes), result.walk.to);
+    result.block.assign(text.bytes, text.bytes + std::min<std::size_t>(block.size(), result.walk.clear));
     return result;
   }
 };
 
 // What the walk says of contexts; which side sends is another matter.
-__u32 context_flags(const Walked& got) { return got.walk.flags & ~(HTTP2_WALK_METHOD | HTTP2_WALK_STATUS); }
+__u32 context_flags(const Walked& got) {
+  return got.walk.flags & ~(HTTP2_WALK_METHOD | HTTP2_WALK_STATUS | HTTP2_WALK_PATH);
+}
 
 constexpr std::string_view value = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
 
@@ -161,7 +165,7 @@ TEST_CASE("walk: names by index, values by index") {
   CHECK(context_flags(indexed) == (HTTP2_WALK_CONTEXT | HTTP2_WALK_UNREAD));
   CHECK(indexed.head == "POST / HTTP/1.1\r\ntraceparent: ?efcdab8967452301\r\n\r\n");
   Bytes push;
-  for (int i = 0; i < 130; i++) put_literal(push, Literal::indexing, 0, "x", "y", false, false);
+  for (int i = 0; i < 66; i++) put_literal(push, Literal::indexing, 0, "x", "y", false, false);
   walker.walk(push);
   CHECK(context_flags(walker.walk({0x83, 0xff, 0x50})) == HTTP2_WALK_DEEP);  // beyond what is kept
 }
@@ -182,6 +186,93 @@ TEST_CASE("walk: other context headers, in order; what cannot be one is left out
         "GET / HTTP/1.1\r\nuser-agent: u\r\ntracestate: a=1,b=2\r\nte: trailers\r\nbaggage: user.id=7;p=1,x=%20\r\nb3: "
         "0\r\n"
         "x-b3-sampled: 1\r\nuber-trace-id: 1:2:0:1\r\n\r\n");
+}
+
+TEST_CASE("walk: names of every format are known again by index, values that are indexed are told of") {
+  static constexpr std::string_view names[] = {"b3",         "x-b3-traceid", "x-b3-spanid",   "x-b3-parentspanid",
+                                               "x-trace-id", "x-b3-sampled", "x-b3-flags",    "x-parent-id",
+                                               "tracestate", "baggage",      "uber-trace-id", "traceparent"};
+  for (const std::string_view name : names) {
+    CAPTURE(name);
+    Walker walker;
+    walker.walk(request_with(Literal::indexing, name, "one", true, false));
+    Bytes again{0x83, 0x86};
+    put_literal(again, Literal::indexing, 62, "", "two", false, true);
+    CHECK(walker.walk(again).head == "POST / HTTP/1.1\r\n" + std::string(name) + ": two\r\n\r\n");
+    const __u32 expected = name == "traceparent"  ? HTTP2_WALK_CONTEXT | HTTP2_WALK_UNREAD
+                           : name == "tracestate" ? HTTP2_WALK_STATE_UNREAD
+                           : name == "baggage"    ? HTTP2_WALK_BAGGAGE | HTTP2_WALK_UNJUDGED
+                                                  : HTTP2_WALK_OTHER_UNREAD;
+    CHECK(context_flags(walker.walk({0x83, 0xbe})) == expected);
+  }
+  Walker walker;
+  walker.walk(request_with(Literal::indexing, "uberctx-key", "one", true, false));
+  Bytes again{0x83, 0x86};
+  put_literal(again, Literal::indexing, 62, "", "two", false, true);
+  CHECK(context_flags(walker.walk(again)) == (HTTP2_WALK_BAGGAGE | HTTP2_WALK_UNJUDGED));
+}
+
+TEST_CASE("walk: values of baggage do not go up, in whatever form they come") {
+  for (const Literal kind : {Literal::indexing, Literal::without, Literal::never})
+    for (const bool huffman_name : {false, true})
+      for (const bool huffman_value : {false, true})
+        for (const std::string_view name :
+             {"baggage", "uberctx-user", "uberctx-a-key-of-more-letters-than-other-names", "uberctx-~"})
+          for (const std::string_view text : {"", "a=s3cret", "user=s3cret@s3cret,b={s3cret}", "s3crets"}) {
+            Walker walker;
+            HpackDecoder decoder;
+            HeaderList list;
+            Bytes block = request_with(kind, name, text, huffman_name, huffman_value);
+            put_literal(block, Literal::without, 0, "after", "seen", huffman_name, huffman_value);
+            const Walked got = walker.walk(block);
+            CHECK((got.walk.flags & HTTP2_WALK_BAGGAGE) != 0);
+            const bool whole = got.head.contains("\r\n" + std::string(name) + ": " + std::string(text) + "\r\n");
+            CHECK(whole == !(got.walk.flags & HTTP2_WALK_UNJUDGED));
+            REQUIRE(decoder.decode(got.block, list));
+            REQUIRE(list.size() == 5);
+            CHECK(list[3].name == name);
+            CHECK(list[3].value.find_first_not_of('*') == std::string_view::npos);
+            CHECK(list[3].value.empty() == text.empty());
+            CHECK(list[4].value == "seen");
+            if (kind != Literal::indexing) continue;
+            Bytes again{0x83, 0xbe};
+            put_literal(again, Literal::without, 62, "", text, false, huffman_value);
+            REQUIRE(decoder.decode(walker.walk(again).block, list));
+            REQUIRE(list.size() == 3);
+            for (std::size_t i : {1, 2}) CHECK(list[i].value.find_first_not_of('*') == std::string_view::npos);
+          }
+}
+
+TEST_CASE("walk: what may be baggage does not go up: unknown names, too many lines, a block that is cut") {
+  Walker late;
+  late.names.complete = 0;
+  Bytes unknown{0x83};
+  put_literal(unknown, Literal::indexing, 70, "", "a=s3cret", false, false);
+  HeaderList list;
+  HpackDecoder decoder;
+  decoder.forget();
+  const Walked got = late.walk(unknown);
+  REQUIRE(decoder.decode(got.block, list));
+  CHECK(std::string(got.block.begin(), got.block.end()).find("s3cret") == std::string::npos);
+  CHECK(context_flags(late.walk({0x83, 0xbe})) == HTTP2_WALK_DEEP);  // it has a place in the table, and no name
+
+  Bytes many{0x83};
+  for (const std::size_t bytes : {3990, 3990, 3950})
+    put_literal(many, Literal::without, 0, "tracestate", std::string(bytes, 'a'), false, false);
+  put_literal(many, Literal::without, 0, "baggage", "a=s3cret", false, false);
+  Walker full;
+  const Walked crowded = full.walk(many);
+  CHECK((crowded.walk.flags & HTTP2_WALK_UNJUDGED) != 0);
+  CHECK(std::string(crowded.block.begin(), crowded.block.end()).find("s3cret") == std::string::npos);
+
+  Bytes cut{0x83};
+  put_literal(cut, Literal::without, 0, "x-long", std::string(HTTP2_BLOCK_KEPT - 40, 'a'), false, false);
+  const std::size_t whole = cut.size();
+  put_literal(cut, Literal::without, 0, "baggage", "a=s3cret," + std::string(100, 'b'), false, false);
+  Walker short_of;
+  const Walked half = short_of.walk(cut);
+  CHECK(half.block.size() == whole);
+  CHECK(half.walk.clear == whole);
 }
 
 TEST_CASE("walk: a value cannot make a line of its own") {

@@ -26,7 +26,7 @@ void check_words(std::string_view (*name)(unsigned), unsigned first, unsigned la
 
 TEST_CASE("names: every number of the wire contract has a word of its own") {
   check_words(injection_name, INJECTION_NOT_TRIED, INJECTION_COUNT - 1);
-  check_words(end_name, END_COMPLETE, END_UPGRADED);
+  check_words(end_name, END_COMPLETE, END_RESET);
   check_words(park_name, PARK_NONE, PARK_COUNT - 1);
   check_words(fault_name, FAULT_MAP_FULL, FAULT_COUNT - 1);
   check_words(program_name, PROGRAM_RECEIVE, PROGRAM_COUNT - 1);

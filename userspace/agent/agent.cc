@@ -33,6 +33,8 @@ KernelOptions kernel_options(const Config& config, const KernelReport& report) {
   options.response_text = !config.capture.headers.empty();
   options.extract = config.propagation.extract;
   options.inject = http ? config.propagation.inject : std::vector<ContextFormat>{};
+  options.inject_http2 =
+      std::ranges::find(config.propagation.protocols, Protocol::grpc) != config.propagation.protocols.end();
   options.trust_incoming = config.propagation.trust_incoming;
   options.idle_timeout_ns = static_cast<std::uint64_t>(config.capture.idle_timeout.count());
   options.destinations =
@@ -63,6 +65,8 @@ Agent::Agent(const Config& config, KernelReport report, std::function<Result<Con
     : config_(config),
       report_(std::move(report)),
       read_config_(std::move(read_config)),
+      http2_([this](EventBytes record) { on_whole_event(record); },
+             {.limits = {}, .trust_incoming = config.propagation.trust_incoming}),
       started_unix_ns_(clock_.unix_ns()),
       started_ns_(clock_.monotonic_ns()) {}
 
@@ -173,7 +177,9 @@ void Agent::every_second() {
   pipeline_counters_ = pipeline_->counters();
 }
 
-void Agent::on_event(EventBytes record) {
+void Agent::on_event(EventBytes record) { http2_.feed(record); }
+
+void Agent::on_whole_event(EventBytes record) {
   see_request(record);
   recorders_->event(record);
   pipeline_->feed(record);

@@ -16,6 +16,7 @@
 #include "control/api_server.h"
 #include "control/config.h"
 #include "control/policy_keeper.h"
+#include "decode/http2/exchanges.h"
 #include "discover/discoverer.h"
 #include "exporter/prometheus/agent_metrics.h"
 #include "exporter/prometheus/process_metrics.h"
@@ -57,6 +58,7 @@ class Agent final : public AgentControl {
   Result<void> start_policy();
   Result<void> serve();
   void on_event(EventBytes record);
+  void on_whole_event(EventBytes record);  // … behind the door where HTTP/2's header blocks end
   void on_process(const ProcessEvent& event);
   void on_socket(const SocketEvent& event);
   void see_request(EventBytes record);
@@ -89,6 +91,7 @@ class Agent final : public AgentControl {
   std::unique_ptr<KernelTarget> target_;
   std::unique_ptr<ResourceTable> resources_;
   std::unique_ptr<Discoverer> discoverer_;
+  Http2Exchanges http2_;
   std::unique_ptr<SpanPipeline> pipeline_;
   std::unique_ptr<Recorders> recorders_;
   std::unique_ptr<AgentMetrics> agent_metrics_;

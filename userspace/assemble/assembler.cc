@@ -9,6 +9,7 @@
 #include "assemble/address.h"
 #include "assemble/attributes.h"
 #include "assemble/carried_context.h"
+#include "assemble/rpc.h"
 #include "assemble/trace_state.h"
 #include "base/utf8.h"
 #include "decode/text.h"
@@ -38,6 +39,13 @@ bool may_claim_parent(const request_event& request) {
 
 bool was_injected(const request_event& request) {
   return request.injection == INJECTION_DONE || request.injection == INJECTION_OVERWRITTEN;
+}
+
+// What was not done to an outgoing request.
+void add_injection(const request_event& request, Attributes& attributes) {
+  if (!was_injected(request) && request.injection != INJECTION_NOT_TRIED)
+    add(attributes, "weft.injection", std::string(injection_name(request.injection)));
+  if (request.facts & REQUEST_BAGGAGE_UNENFORCED) add(attributes, "weft.baggage", std::string("unenforced"));
 }
 
 // A new trace was started here although the message had a valid context of its own (trust_incoming: false).
@@ -182,9 +190,23 @@ void Assembler::set_client_attributes(const Exchange& exchange, Span& span) {
   if (facts_.method != "CONNECT")  // its target is no URL
     add(attributes, "url.full", full_url(facts_, scheme_of(exchange), path_, peer, request.peer_port));
   add_message_attributes(exchange, facts_, std::move(peer), attributes);
-  if (!was_injected(request) && request.injection != INJECTION_NOT_TRIED)
-    add(attributes, "weft.injection", std::string(injection_name(request.injection)));
-  if (request.facts & REQUEST_BAGGAGE_UNENFORCED) add(attributes, "weft.baggage", std::string("unenforced"));
+  add_injection(request, attributes);
+}
+
+void Assembler::set_rpc_attributes(const Exchange& exchange, Span& span) {
+  const request_event& request = exchange.request;
+  set_rpc(exchange, facts_, path_, span);
+  const std::string peer = address_text(request.peer_address);
+  if (exchange.is_server()) {
+    add_server_address(facts_, facts_.host.host.empty() ? address_text(request.local_address) : std::string(),
+                       request.local_port, span.attributes);
+    add(span.attributes, "client.address", peer);
+    if (!facts_.user_agent.empty()) add(span.attributes, "user_agent.original", to_utf8(facts_.user_agent));
+  } else {
+    add_server_address(facts_, peer, request.peer_port, span.attributes);
+  }
+  add_peer_attributes(exchange, facts_, peer, span.attributes);
+  if (!exchange.is_server()) add_injection(request, span.attributes);
 }
 
 std::shared_ptr<Span> Assembler::make_span(const Exchange& exchange) {
@@ -200,11 +222,15 @@ std::shared_ptr<Span> Assembler::make_span(const Exchange& exchange) {
   span->start_unix_ns = clock_.to_unix_ns(request.header.time_ns);
   span->end_unix_ns = clock_.to_unix_ns(std::max(request.header.time_ns, exchange.response.header.time_ns));
   span->attributes.items.reserve(usual_attributes);
-  if (exchange.is_server())
+  if (is_grpc(exchange, facts_)) {
+    set_rpc_attributes(exchange, *span);
+  } else if (exchange.is_server()) {
     set_server_attributes(exchange, *span);
-  else
+    set_outcome(exchange, *span);
+  } else {
     set_client_attributes(exchange, *span);
-  set_outcome(exchange, *span);
+    set_outcome(exchange, *span);
+  }
   return span;
 }
 

@@ -53,6 +53,7 @@ class Assembler {
   void set_baggage(const Exchange& exchange, Span& span);
   void set_server_attributes(const Exchange& exchange, Span& span);
   void set_client_attributes(const Exchange& exchange, Span& span);
+  void set_rpc_attributes(const Exchange& exchange, Span& span);
 
   const MaskRules& rules_;
   Routes routes_;

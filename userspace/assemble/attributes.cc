@@ -26,6 +26,11 @@ void add_captured(std::string_view prefix, const Captured& captured, Attributes&
   }
 }
 
+std::string protocol_version(const request_event& request) {
+  if (request.protocol == PROTOCOL_HTTP2) return "2";
+  return request.facts & REQUEST_HTTP10 ? "1.0" : "1.1";
+}
+
 struct Outcome {
   std::string error_type;
   std::string_view message;
@@ -35,6 +40,8 @@ struct Outcome {
 Outcome outcome_of(const response_event& response, bool server) {
   if (response.status >= 500 || (!server && response.status >= 400)) return {std::to_string(response.status), {}};
   switch (response.end) {
+    case END_RESET:
+      return {"stream_reset", "the stream was reset before the exchange was complete"};
     case END_CLOSED:
       return {"connection_closed", "connection closed before the exchange was complete"};
     case END_TIMEOUT:
@@ -73,9 +80,14 @@ void add_message_attributes(const Exchange& exchange, const HttpFacts& facts, st
     add(attributes, "http.request.body.size", static_cast<std::int64_t>(response.request_body_bytes));
   if (response.status)
     add(attributes, "http.response.body.size", static_cast<std::int64_t>(response.response_body_bytes));
+  add_peer_attributes(exchange, facts, std::move(peer_address), attributes);
+}
+
+void add_peer_attributes(const Exchange& exchange, const HttpFacts& facts, std::string peer_address,
+                         Attributes& attributes) {
   add(attributes, "network.peer.address", std::move(peer_address));
   add(attributes, "network.peer.port", std::int64_t{exchange.request.peer_port});
-  add(attributes, "network.protocol.version", exchange.request.facts & REQUEST_HTTP10 ? "1.0" : "1.1");
+  add(attributes, "network.protocol.version", protocol_version(exchange.request));
   add_captured("http.request.header.", facts.captured_request, attributes);
   add_captured("http.response.header.", facts.captured_response, attributes);
 }

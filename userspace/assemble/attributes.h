@@ -30,6 +30,9 @@ void add_server_address(const HttpFacts& facts, std::string_view fallback_addres
 // Status code, sizes, captured headers, peer, protocol version.
 void add_message_attributes(const Exchange& exchange, const HttpFacts& facts, std::string peer_address,
                             Attributes& attributes);
+// The last three of them.
+void add_peer_attributes(const Exchange& exchange, const HttpFacts& facts, std::string peer_address,
+                         Attributes& attributes);
 // Status of the span, error.type, weft.end.
 void set_outcome(const Exchange& exchange, Span& span);
 

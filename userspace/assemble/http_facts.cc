@@ -43,6 +43,8 @@ void read_header(const HeaderLine& line, HttpFacts& facts) {
       if (equals_lower(line.name, "traceparent")) facts.traceparent = line.value;
       break;
     case 12:
+      if (equals_lower(line.name, "content-type")) facts.content_type = line.value;
+      if (equals_lower(line.name, "grpc-timeout")) facts.grpc_timeout = line.value;
       facts.other_context |= equals_lower(line.name, "x-b3-traceid");
       break;
     case 13:
@@ -53,6 +55,11 @@ void read_header(const HeaderLine& line, HttpFacts& facts) {
   }
 }
 
+void read_grpc(const HeaderLine& line, HttpFacts& facts) {
+  if (equals_lower(line.name, "grpc-status")) facts.grpc_status = line.value;
+  if (equals_lower(line.name, "grpc-message")) facts.grpc_message = line.value;
+}
+
 }  // namespace
 
 void HttpFacts::read(const Exchange& exchange, const MaskRules& rules) {
@@ -61,7 +68,7 @@ void HttpFacts::read(const Exchange& exchange, const MaskRules& rules) {
   known_method = is_known_method(method);
   target = split_target(method, head.target);
   authority = target.authority;
-  user_agent = traceparent = x_trace_id = {};
+  user_agent = traceparent = x_trace_id = content_type = grpc_timeout = grpc_status = grpc_message = {};
   other_context = false;
   trace_state.clear();
   baggage.clear();
@@ -74,9 +81,13 @@ void HttpFacts::read(const Exchange& exchange, const MaskRules& rules) {
     if (captures) capture(line, rules, captured_request);
   }
   host = split_host_port(authority);
-  if (!captures || exchange.response_head.empty()) return;
+  const bool http2 = exchange.request.protocol == PROTOCOL_HTTP2;
+  if ((!captures && !http2) || exchange.response_head.empty()) return;
   lines = parse_response_head(exchange.response_head).headers;
-  for (HeaderLine line; lines.next(line);) capture(line, rules, captured_response);
+  for (HeaderLine line; lines.next(line);) {
+    if (http2) read_grpc(line, *this);
+    if (captures) capture(line, rules, captured_response);
+  }
 }
 
 }  // namespace weft

@@ -23,8 +23,11 @@ struct HttpFacts {
   std::string_view user_agent;
   std::string_view traceparent;
   std::string_view x_trace_id;
-  bool other_context = false;                 // ids in a format beside the W3C's
-  std::vector<std::string_view> trace_state;  // header values in order
+  bool other_context = false;     // ids in a format beside the W3C's
+  std::string_view content_type;  // of the request
+  std::string_view grpc_timeout;
+  std::string_view grpc_status, grpc_message;  // of the response, when the protocol is HTTP/2
+  std::vector<std::string_view> trace_state;   // header values in order
   std::vector<std::string_view> baggage;
   std::vector<std::pair<const std::string*, std::string_view>> captured_request;  // name in the rules, value
   std::vector<std::pair<const std::string*, std::string_view>> captured_response;

@@ -22,7 +22,7 @@ bool valid(const request_event& event) {
          event.attribution <= ATTRIBUTION_CARRIED && event.injection < INJECTION_COUNT;
 }
 
-bool valid(const response_event& event) { return event.exchange_id != 0 && event.end <= END_UPGRADED; }
+bool valid(const response_event& event) { return event.exchange_id != 0 && event.end <= END_RESET; }
 
 // The baggage behind the head text. What was cut ends in half a member, which goes.
 bool take_baggage(Bytes text, RequestEvent& event) {

@@ -31,10 +31,10 @@ bool always_kept(std::string_view name) {
       return equals_lower(name, "user-agent") || equals_lower(name, "x-trace-id") || equals_lower(name, "x-b3-flags");
     case 11:
       return equals_lower(name, "traceparent") || equals_lower(name, "x-b3-spanid") ||
-             equals_lower(name, "x-parent-id");
+             equals_lower(name, "x-parent-id") || equals_lower(name, "grpc-status");
     case 12:
       return equals_lower(name, "content-type") || equals_lower(name, "x-b3-traceid") ||
-             equals_lower(name, "x-b3-sampled");
+             equals_lower(name, "x-b3-sampled") || equals_lower(name, "grpc-timeout");
     case 13:
       return equals_lower(name, "uber-trace-id");
     case 14:

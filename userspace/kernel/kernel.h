@@ -45,6 +45,7 @@ struct KernelOptions {
   std::vector<ContextFormat> extract = {ContextFormat::tracecontext, ContextFormat::baggage, ContextFormat::b3,
                                         ContextFormat::b3multi,      ContextFormat::jaeger,  ContextFormat::xtraceid};
   std::vector<ContextFormat> inject = {ContextFormat::tracecontext, ContextFormat::baggage};
+  bool inject_http2 = true;  // … into HTTP/2 as well: propagation.protocols has grpc
   bool trust_incoming = true;
   bool enrol = true;  // false: observe only, no sk_msg at all
   std::uint64_t idle_timeout_ns = 60'000'000'000;

@@ -50,6 +50,7 @@ void set_formats(const KernelOptions& options, kernel_settings& settings) {
 kernel_settings settings_of(const KernelOptions& options, std::uint32_t scratch_slots) {
   kernel_settings settings{};
   const auto set = [&settings](bool on, std::uint32_t flag) { settings.flags |= on ? flag : 0; };
+  set(options.inject_http2, SETTING_INJECT_HTTP2);
   set(options.trust_incoming, SETTING_TRUST_INCOMING);
   set(options.response_text, SETTING_RESPONSE_TEXT);
   set(options.enrol, SETTING_ENROL);

@@ -51,6 +51,8 @@ std::string_view injection_name(unsigned result) {
       return "joining";
     case INJECTION_SPLIT_HEAD:
       return "split_head";
+    case INJECTION_INDEXED:
+      return "indexed";
     default:
       return "unknown";
   }
@@ -70,6 +72,8 @@ std::string_view end_name(unsigned reason) {
       return "lost";
     case END_UPGRADED:
       return "upgraded";
+    case END_RESET:
+      return "reset";
     default:
       return "unknown";
   }
@@ -178,6 +182,8 @@ std::string_view event_name(unsigned type) {
       return "socket";
     case EVENT_UNSAMPLED:
       return "unsampled";
+    case EVENT_BLOCK:
+      return "block";
     default:
       return "unknown";
   }

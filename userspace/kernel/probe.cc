@@ -122,7 +122,7 @@ void probe_membership(KernelReport& report) {
   }
   report.probes.push_back(
       tested->push_works ? Probe{"sk_msg", State::works, "a header put into a loopback request arrived as it should",
-                                 "context is injected into HTTP/1.1 requests", ""}
+                                 "context is injected into HTTP and gRPC requests", ""}
                          : Probe{"sk_msg", State::missing, "a push into a loopback message did not arrive as it should",
                                  "requests are observed, nothing is injected", "use another kernel"});
   report.fionread_broken = !tested->fionread_works;

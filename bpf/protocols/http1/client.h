@@ -22,12 +22,13 @@ static __always_inline bool is_telemetry(const struct scratch *s, const struct h
 {
 	if (h->method != HTTP1_METHOD_POST || h->target.end - h->target.start < 8)
 		return false;
-	return target_begins(s, h, 0x636172742f31762fULL, 8, 0x7365ULL, 2) ||	    /* /v1/traces */
-	       target_begins(s, h, 0x7274656d2f31762fULL, 8, 0x736369ULL, 3) ||	    /* /v1/metrics */
-	       target_begins(s, h, 0x73676f6c2f31762fULL, 8, 0, 0) ||		    /* /v1/logs */
-	       target_begins(s, h, 0x2f32762f6970612fULL, 8, 0x736e617073ULL, 5) || /* /api/v2/spans */
-	       target_begins(s, h, 0x2f31762f6970612fULL, 8, 0x736e617073ULL, 5) || /* /api/v1/spans */
-	       target_begins(s, h, 0x6172742f6970612fULL, 8, 0x736563ULL, 3);	    /* /api/traces */
+	return target_begins(s, h, 0x636172742f31762fULL, 8, 0x7365ULL, 2) ||		/* /v1/traces */
+	       target_begins(s, h, 0x7274656d2f31762fULL, 8, 0x736369ULL, 3) ||		/* /v1/metrics */
+	       target_begins(s, h, 0x73676f6c2f31762fULL, 8, 0, 0) ||			/* /v1/logs */
+	       target_begins(s, h, 0x2f32762f6970612fULL, 8, 0x736e617073ULL, 5) ||	/* /api/v2/spans */
+	       target_begins(s, h, 0x2f31762f6970612fULL, 8, 0x736e617073ULL, 5) ||	/* /api/v1/spans */
+	       target_begins(s, h, 0x6172742f6970612fULL, 8, 0x736563ULL, 3) ||		/* /api/traces */
+	       target_begins(s, h, 0x6c65746e65706f2fULL, 8, 0x702e797274656d65ULL, 8); /* /opentelemetry.p: by gRPC */
 }
 
 static __always_inline void emit_telemetry_seen(struct connection *c, struct scratch *s)
@@ -61,7 +62,9 @@ WIRE_GLOBAL int http1_client_request(struct connection *c, struct http1 *h, stru
 		return 0;
 	}
 	id = new_exchange_id();
-	if (s->decision.attribution != ATTRIBUTION_NONE && !(s->parent.flags & TRACE_FLAG_SAMPLED) && !s->parent.report)
+	/* The note in short has the head's text, which a stream's head block may not give. */
+	if (!s->stream && s->decision.attribution != ATTRIBUTION_NONE && !(s->parent.flags & TRACE_FLAG_SAMPLED) &&
+	    !s->parent.report)
 		unsampled =
 		    unsampled_begin(c, s, id, http1_client_text(h, s), s->decision.attribution == ATTRIBUTION_ROOT);
 	/* What has left already may be answered at once, and the answer must find it. */
@@ -82,7 +85,7 @@ WIRE_GLOBAL int http1_client_request(struct connection *c, struct http1 *h, stru
 	attribute_sent(c);
 	count_injection(result);
 	if (!unsampled)
-		emit_request(c, s, id, h->head_bytes, http1_clear_bytes(h, s), &h->baggage, 0);
+		emit_request(c, s, id, s->stream ? 0 : h->head_bytes, http1_clear_bytes(h, s), &h->baggage, 0);
 	/* What is still to be sent, only now: whoever ends it (a reset, for one) tells of its end after its beginning.
 	 */
 	if (s->program == PROGRAM_MESSAGE)

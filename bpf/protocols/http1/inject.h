@@ -84,38 +84,6 @@ static __always_inline void http1_judge(struct connection *c, struct http1 *h, s
 	http1_police(c, h, s, p, base);
 }
 
-/* Up to `most` bytes at message->offset into the text at index `to`. Returns how many, 0 = failed. */
-static __always_inline __u32 http1_message_load(struct sk_msg_md *m, struct scratch *s, __u32 to, __u32 most)
-{
-	struct message *message = &s->message;
-	__u32 offset = message->offset, skip = 0;
-	__u64 n = message->size - offset;
-
-	if (n > most)
-		n = most;
-	if (message->scatter == 1 && !message->shared && !message->windowed && offset < 0xffff) {
-		skip = offset; /* it lies before us as it is */
-	} else if (message_pull(m, message, offset, offset + n)) {
-		count_fault(PROGRAM_MESSAGE, FAULT_PULL);
-		return 0;
-	}
-	if ((__u64)m->data_end - (__u64)m->data < skip + n) {
-		count_fault(PROGRAM_MESSAGE, FAULT_PULL);
-		return 0;
-	}
-	if (n == 0)
-		return 0;
-	WIRE_OPAQUE(n);
-	WIRE_OPAQUE(to);
-	if (n > HTTP1_WINDOW || to > HTTP1_TEXT_KEPT)
-		return 0;
-	WIRE_OPAQUE(skip);
-	skip &= 0xffff;
-	if (bpf_probe_read_kernel(s->text.bytes + to, n, (void *)(long)m->data + skip))
-		return 0;
-	return n;
-}
-
 /* One step through the message. 1 = stop. */
 WIRE_GLOBAL int http1_message_step(struct sk_msg_md *m, struct connection *c, struct scratch *s,
 				   struct process_entry *p)
@@ -151,10 +119,10 @@ WIRE_GLOBAL int http1_message_step(struct sk_msg_md *m, struct connection *c, st
 		return 1;
 	}
 	to = http1_text_position(h);
-	got = http1_message_load(m, s, to,
-				 h->state > HTTP1_BLANK_LF ? 64
-				 : h->state == HTTP1_START ? 1024
-							   : HTTP1_WINDOW);
+	got = message_load(m, &s->message, &s->text, to,
+			   h->state > HTTP1_BLANK_LF ? 64
+			   : h->state == HTTP1_START ? 1024
+						     : HTTP1_WINDOW);
 	if (!got) {
 		message->failed = PARK_HELPER_FAILED;
 		return 1;
@@ -188,15 +156,22 @@ static long http1_message_loop(__u32 i, void *arg)
 	return stop ? 1 : 0;
 }
 
-/* Parses and changes [message->offset, message->size) of the message; s->half is the state at message->offset. */
-static __always_inline int http1_message(struct sk_msg_md *m, struct connection *c, struct scratch *s,
-					 struct process_entry *p)
+/*
+ * All of the message was looked at, or as much of it as can be for now: a head that goes on is kept. A function of its
+ * own for the stack of on_message.
+ */
+WIRE_GLOBAL int http1_message_over(struct sk_msg_md *m, struct connection *c, struct scratch *s,
+				   struct process_entry *p)
 {
-	struct message_run run = {.message = m, .connection = c, .scratch = s, .process = p};
-	struct message *message = &s->message;
+	struct message *message;
 	__u32 bytes;
 
-	bpf_loop(1 << 20, http1_message_loop, &run, 0);
+	if (!c || !s || !p)
+		return 0;
+	s = scratch_again(s);
+	if (!s)
+		return 0;
+	message = &s->message;
 	if (!message->failed && !message->cut && message->offset < message->size)
 		message->failed = PARK_LIMIT;
 	if (message->failed || !http1_in_head(&s->half.http1))
@@ -212,6 +187,16 @@ static __always_inline int http1_message(struct sk_msg_md *m, struct connection 
 		message->failed = PARK_HELPER_FAILED;
 	}
 	return 0;
+}
+
+/* Parses and changes [message->offset, message->size) of the message; s->half is the state at message->offset. */
+static __always_inline int http1_message(struct sk_msg_md *m, struct connection *c, struct scratch *s,
+					 struct process_entry *p)
+{
+	struct message_run run = {.message = m, .connection = c, .scratch = s, .process = p};
+
+	bpf_loop(1 << 20, http1_message_loop, &run, 0);
+	return http1_message_over(m, c, s, p);
 }
 
 #endif

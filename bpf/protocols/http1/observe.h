@@ -245,26 +245,42 @@ static long http1_observe_loop(__u32 i, void *arg)
 	return stop ? 1 : 0;
 }
 
-static __always_inline void http1_observe(struct connection *c, struct scratch *s, struct process_entry *p)
+/* All bytes of the call were looked at: a head that goes on is kept. A function of its own for the stack of its
+ * callers.
+ */
+WIRE_GLOBAL int http1_observed(struct connection *c, struct scratch *s)
 {
-	struct observe_run run = {.connection = c, .scratch = s, .process = p};
-	struct half *half = s->outgoing ? &c->send : &c->receive;
+	struct half *half;
 	__u32 bytes;
 
-	bpf_loop(1 << 20, http1_observe_loop, &run, 0);
+	if (!c || !s)
+		return 0;
+	s = scratch_again(s);
+	if (!s)
+		return 0;
+	half = s->outgoing ? &c->send : &c->receive;
 	if (half->parked || !half->known) /* the latter: joining failed this time */
-		return;
+		return 0;
 	if (s->offset < s->total) {
 		park(c, half, s, PARK_LIMIT);
-		return;
+		return 0;
 	}
 	if (!http1_in_head(&half->http1))
-		return;
+		return 0;
 	bytes = half->http1.head_bytes < HEAD_TEXT_CAP ? half->http1.head_bytes : HEAD_TEXT_CAP;
 	if (partial_save(partial_key(c->id, s->outgoing), &s->text, bytes)) {
 		count_fault(s->program, FAULT_HEAD_LOST);
 		park(c, half, s, PARK_HELPER_FAILED);
 	}
+	return 0;
+}
+
+static __always_inline void http1_observe(struct connection *c, struct scratch *s, struct process_entry *p)
+{
+	struct observe_run run = {.connection = c, .scratch = s, .process = p};
+
+	bpf_loop(1 << 20, http1_observe_loop, &run, 0);
+	http1_observed(c, s);
 }
 
 #endif

@@ -21,7 +21,7 @@ static __always_inline bool is_obstacle(__u32 result)
 	const __u32 obstacles = 1u << INJECTION_NO_BUDGET | 1u << INJECTION_SPLIT_BLANK_LINE |
 				1u << INJECTION_TOO_LARGE | 1u << INJECTION_ZEROCOPY | 1u << INJECTION_SHARED_PAGES |
 				1u << INJECTION_SCATTER | 1u << INJECTION_HELPER_FAILED | 1u << INJECTION_NOT_MEMBER |
-				1u << INJECTION_SPLIT_HEAD;
+				1u << INJECTION_SPLIT_HEAD | 1u << INJECTION_INDEXED;
 
 	return obstacles >> (result & 31) & 1;
 }

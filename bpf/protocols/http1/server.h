@@ -206,10 +206,12 @@ WIRE_GLOBAL int http1_server_request(struct connection *c, struct http1 *h, stru
 	s->event.request.trace_flags = e->flags;
 	s->event.request.parent_exchange_id = 0;
 	s->event.request.injection = INJECTION_NOT_TRIED;
-	unsampled = unsampled && unsampled_begin(c, s, e->id, http1_server_text(h, s),
-						 s->event.request.attribution == ATTRIBUTION_ROOT);
+	unsampled =
+	    unsampled && !s->stream &&
+	    unsampled_begin(c, s, e->id, http1_server_text(h, s), s->event.request.attribution == ATTRIBUTION_ROOT);
 	if (!unsampled)
-		emit_request(c, s, e->id, h->head_bytes, http1_clear_bytes(h, s), &h->baggage, s->policy.out_length);
+		emit_request(c, s, e->id, s->stream ? 0 : h->head_bytes, http1_clear_bytes(h, s), &h->baggage,
+			     s->policy.out_length);
 	id = e->id;
 	if (anonymous) {
 		__sync_fetch_and_add(&p->live, 1);

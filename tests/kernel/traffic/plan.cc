@@ -8,6 +8,8 @@
 #include <map>
 #include <sstream>
 
+#include "support/traffic/http2_messages.h"
+
 namespace weft::test {
 namespace {
 
@@ -35,6 +37,7 @@ const std::map<std::string, std::function<void(RunOptions&)>>& words() {
       {"reads", [](RunOptions& o) { o.varied_reads = true; }},
       {"serve", [](RunOptions& o) { o.serve = true; }},
       {"ipv6", [](RunOptions& o) { o.ipv6 = true; }},
+      {"http2", [](RunOptions& o) { o.http2 = true; }},
   };
   return table;
 }
@@ -55,6 +58,7 @@ std::expected<void, std::string> parse_mix(const std::string& text, RunOptions& 
   }
   if (options.early && options.answers == Answers::none)
     return std::unexpected("early: needs answers or pipelined in the mix");
+  if (options.http2 && options.answers != Answers::none) return std::unexpected("http2: has no answers");
   return {};
 }
 
@@ -64,7 +68,10 @@ Plan make_plan(const RunOptions& options, std::uint64_t connection) {
   RequestShape shape = options.shape;
   if (options.serve) shape.known = plan.known = random_traceparent(random);
   if (options.tiny_buffers) plan.send_buffer_bytes = static_cast<int>(random.between(4608, 44'000));
-  plan.requests = make_requests(random, shape, options.connection_bytes, options.connection_requests);
+  if (options.http2)
+    plan.requests = make_http2_requests(random, shape, options.connection_bytes, options.connection_requests);
+  else
+    plan.requests = make_requests(random, shape, options.connection_bytes, options.connection_requests);
   if (options.answers != Answers::none) plan.responses = make_responses(random, plan.requests);
   return plan;
 }

@@ -36,6 +36,7 @@ struct RunOptions {
   bool varied_reads = false;
   bool serve = false;  // the sender works on a request that it received, on the same thread
   bool ipv6 = false;
+  bool http2 = false;  // … instead of HTTP/1.1; nobody answers
 };
 
 // Comma separated words; the error names the wrong one and the known ones.

@@ -13,9 +13,14 @@
 #include <array>
 #include <csignal>
 #include <cstring>
+#include <variant>
+
+#include "support/traffic/http2_compare.h"
 
 namespace weft::test {
 namespace {
+
+using Comparer = std::variant<StreamComparer, Http2Comparer>;
 
 // Reads and judges one connection; answers each request when it is complete.
 class Judge {
@@ -23,16 +28,20 @@ class Judge {
   Judge(const RunOptions& options, std::uint64_t connection)
       : options_(options),
         plan_(make_plan(options, connection)),
-        comparer_(plan_.requests, plan_.known),
+        comparer_(comparer_for(options, plan_)),
         random_(options.seed, connection * 4 + 1),
         buffer_(1u << 20, '\0') {}
 
   Verdict run(int fd) {
     while (receive(fd) && answer(fd)) {
     }
-    if (fault_.empty() && comparer_.finish()) shutdown(fd, SHUT_WR);
-    if (!comparer_.fault().empty()) fault_ = comparer_.fault();
-    return {comparer_.tally(), fault_.empty() ? comparer_.remark() : fault_};
+    if (fault_.empty() && std::visit([](auto& c) { return c.finish(); }, comparer_)) shutdown(fd, SHUT_WR);
+    return std::visit(
+        [&](auto& c) {
+          if (!c.fault().empty()) fault_ = c.fault();
+          return Verdict{c.tally(), fault_.empty() ? c.remark() : fault_};
+        },
+        comparer_);
   }
   const Plan& plan() const { return plan_; }
 
@@ -42,12 +51,14 @@ class Judge {
     if (options_.slow_reader && random_.one_in(16)) usleep(1000);
     const ssize_t n = recv(fd, buffer_.data(), size, 0);
     if (n < 0) fault_ = fmt::format("receive: {}", std::strerror(errno));
-    return n > 0 && comparer_.feed(std::string_view(buffer_).substr(0, static_cast<std::size_t>(n)));
+    const auto received = std::string_view(buffer_).substr(0, n > 0 ? static_cast<std::size_t>(n) : 0);
+    return n > 0 && std::visit([&](auto& c) { return c.feed(received); }, comparer_);
   }
 
   bool answer(int fd) {
     if (plan_.responses.messages.empty()) return true;
-    for (; answered_ < comparer_.requests_done(); answered_++) {
+    const std::size_t done = std::visit([](auto& c) { return c.requests_done(); }, comparer_);
+    for (; answered_ < done; answered_++) {
       const Message& message = plan_.responses.messages[answered_];
       for (std::size_t at = message.begin; at < message.end;) {
         const std::size_t n = std::min(message.end - at, random_.one_in(3) ? 1 + random_.below(100) : message.end - at);
@@ -63,9 +74,14 @@ class Judge {
     return false;
   }
 
+  static Comparer comparer_for(const RunOptions& options, const Plan& plan) {
+    if (options.http2) return Comparer(std::in_place_type<Http2Comparer>, plan.requests, plan.known);
+    return Comparer(std::in_place_type<StreamComparer>, plan.requests, plan.known);
+  }
+
   const RunOptions& options_;
   const Plan plan_;
-  StreamComparer comparer_;
+  Comparer comparer_;
   Random random_;
   std::string buffer_;
   std::size_t answered_ = 0;

@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-only */
+/* What an outgoing HTTP/2 request is to carry. */
+#ifndef WEFT_PROTOCOLS_HTTP2_CLIENT_H
+#define WEFT_PROTOCOLS_HTTP2_CLIENT_H
+
+#include "protocols/http1/client.h"
+#include "protocols/http1/police.h"
+#include "protocols/http2/block.h"
+
+/* Requests that one thread has to have written, and nobody else any, before it is taken for the one that made them. */
+#define HTTP2_WRITER_LEARNED 20u
+
+/*
+ * A thread may write what another has asked for (C-core, Netty and the like). So the thread tells whose request this is
+ * only where all requests of the connection were written by one thread, and after it has been seen to be so.
+ */
+static __always_inline bool http2_writer_is_known(struct http2 *h, const struct scratch *s)
+{
+	__u32 tid = (__u32)s->pid_tgid;
+
+	if (!h->writer)
+		h->writer = tid;
+	else if (h->writer != tid)
+		h->writer = ~0u;
+	if (h->written < HTTP2_WRITER_LEARNED)
+		h->written++;
+	return h->writer == tid && h->written >= HTTP2_WRITER_LEARNED;
+}
+
+static __always_inline void http2_leaves(struct scratch *s, __u32 result)
+{
+	s->decision.result = result;
+	s->decision.writes = s->decision.over = 0;
+}
+
+/* Could there be a context that the walk did not see? Then the message is taken to have one of its own. */
+static __always_inline bool http2_hides_context(const struct http2 *h, const struct scratch *s)
+{
+	__u32 flags = s->walk.flags;
+
+	return (flags & (HTTP2_WALK_MAYBE | HTTP2_WALK_OTHER_UNREAD)) ||
+	       ((flags & HTTP2_WALK_DEEP) && (h->seen & (HTTP2_SEEN_CONTEXT | HTTP2_SEEN_OTHER)));
+}
+
+/* May the carried context be written over? Only one traceparent alone, which is all that changes (see inject.h). */
+static __always_inline bool http2_over_is_plain(const struct scratch *s)
+{
+	return s->decision.over == 1u << FORMAT_TRACECONTEXT && !(s->head.flags & HTTP1_HAS_CARRIERS) &&
+	       (setting(SETTING_TRUST_INCOMING) ||
+		!(has_lines(&s->head.tracestate) || (s->walk.flags & HTTP2_WALK_STATE_UNREAD)));
+}
+
+/* s->head is decided on: s->decision. REQUIRES: http2_head(). */
+WIRE_GLOBAL int http2_decide(struct connection *c, struct http2 *h, struct scratch *s, struct process_entry *p)
+{
+	if (!c || !h || !s || !p)
+		return 0;
+	/* In Go the goroutine that writes serves whoever comes. */
+	s->task_unknown = !http2_writer_is_known(h, s) || p->go;
+	http1_decide(c, &s->head, s, p);
+	s->task_unknown = 0;
+	if (http2_hides_context(h, s)) {
+		http2_leaves(s, INJECTION_OWN_HEADER);
+		s->decision.attribution = ATTRIBUTION_NONE;
+	}
+	if (s->walk.flags & HTTP2_WALK_CONTEXT)
+		h->seen |= HTTP2_SEEN_CONTEXT;
+	if (s->head.flags & HTTP1_HAS_CARRIERS)
+		h->seen |= HTTP2_SEEN_OTHER;
+	if (s->walk.flags & HTTP2_WALK_STATE_UNREAD)
+		s->decision.writes &= ~WRITE_TRACESTATE;
+	if (s->walk.flags & HTTP2_WALK_UNJUDGED)
+		s->decision.writes &= ~(WRITE_BAGGAGE | WRITE_UBER_BAGGAGE);
+	if (!(s->decision.writes | s->decision.over))
+		return 0;
+	if (http2_is_cut(h))
+		http2_leaves(s, INJECTION_TOO_LARGE);
+	else if (!setting(SETTING_INJECT_HTTP2))
+		http2_leaves(s, INJECTION_DESTINATION);
+	else if (s->decision.over && !http2_over_is_plain(s))
+		http2_leaves(s, INJECTION_INDEXED);
+	return 0;
+}
+
+/* The baggage of the request is judged: s->rewrite. What was not read was not judged. REQUIRES: http2_decide(). */
+static __always_inline void http2_police(struct connection *c, struct http2 *h, struct scratch *s,
+					 struct process_entry *p)
+{
+	http1_police_uber(c, &s->head, s, p);
+	http1_police(c, &s->head, s, p, 0);
+	if (s->walk.flags & HTTP2_WALK_BAGGAGE)
+		h->seen |= HTTP2_SEEN_BAGGAGE;
+	if ((s->walk.flags & HTTP2_WALK_UNJUDGED) || http2_is_cut(h) ||
+	    ((s->walk.flags & HTTP2_WALK_DEEP) && (h->seen & HTTP2_SEEN_BAGGAGE)))
+		s->rewrite.baggage_unjudged = BAGGAGE_TOO_MUCH;
+}
+
+/*
+ * The request is decided on and judged, and `result` is what became of it. Baggage that should have changed and has not
+ * (rewrite_polices) is counted with the reason `why`.
+ */
+WIRE_GLOBAL int http2_client_request(struct connection *c, struct http2 *h, struct scratch *s, __u32 result, __u32 why)
+{
+	bool known;
+
+	if (!c || !h || !s)
+		return 0;
+	known = s->walk.flags & HTTP2_WALK_PATH;
+	if (rewrite_polices(s) || s->rewrite.baggage_unjudged)
+		http1_unenforced(c, s, why);
+	if (known && is_telemetry(s, &s->head))
+		h->seen |= HTTP2_SEEN_TELEMETRY;
+	else if (!known && (h->seen & HTTP2_SEEN_TELEMETRY)) /* its path is an index by now */
+		return 0;
+	s->stream = h->stream;
+	http1_client_request(c, &s->head, s, result);
+	s->stream = 0;
+	return 0;
+}
+
+#endif

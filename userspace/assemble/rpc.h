@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: Apache-2.0
+// gRPC: what an HTTP/2 exchange says of a remote procedure call. Names by OpenTelemetry's conventions for RPC.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "assemble/http_facts.h"
+#include "correlate/exchange.h"
+#include "span/span.h"
+
+namespace weft {
+
+// gRPC's status codes, https://grpc.io/docs/guides/status-codes/.
+std::string_view grpc_code_name(unsigned code);  // "" beyond 16
+
+bool is_grpc(const Exchange& exchange, const HttpFacts& facts);
+
+// From the trailers, else from what HTTP/2 says. nullopt: nothing is known.
+std::optional<unsigned> grpc_code_of(const Exchange& exchange, const HttpFacts& facts);
+
+// "/pkg.Service/Method" -> "pkg.Service/Method".
+std::string_view grpc_method_of(std::string_view path);
+
+// Name, rpc.* and status. Replaces what an HTTP span has in their place.
+void set_rpc(const Exchange& exchange, const HttpFacts& facts, std::string_view path, Span& span);
+
+}  // namespace weft
