@@ -18,13 +18,14 @@ enum event_type {
 	EVENT_PROCESS = 3,   /* struct process_event */
 	EVENT_SOCKET = 4,    /* struct socket_event: the agent has to do something about a socket */
 	EVENT_UNSAMPLED = 5, /* struct unsampled_event + text: a whole exchange, for metrics alone */
+	EVENT_KAFKA = 6,     /* struct kafka_event + bytes of a Kafka frame; ends at the agent's door (decode/kafka) */
 	EVENT_BLOCK = 7,     /* struct block_event + an HTTP/2 header block; ends at the agent's door (decode/http2) */
 };
 
 /* Who sent the request on this connection. */
 enum exchange_role { ROLE_UNKNOWN = 0, ROLE_SERVER = 1, ROLE_CLIENT = 2 };
 
-enum wire_protocol { PROTOCOL_UNKNOWN = 0, PROTOCOL_HTTP1 = 1, PROTOCOL_HTTP2 = 2, PROTOCOL_COUNT };
+enum wire_protocol { PROTOCOL_UNKNOWN = 0, PROTOCOL_HTTP1 = 1, PROTOCOL_HTTP2 = 2, PROTOCOL_KAFKA = 3, PROTOCOL_COUNT };
 
 /* How the parent of an exchange was found. */
 enum attribution {
@@ -61,6 +62,11 @@ enum injection_result {
 	INJECTION_JOINING,	    /* connection joined in mid-life, first exchange is left alone */
 	INJECTION_SPLIT_HEAD,	    /* what had to be changed went out with an earlier send */
 	INJECTION_INDEXED,	    /* HTTP/2: the carried context is in a form that cannot be written over */
+	INJECTION_COMPRESSED,	    /* Kafka: a compressed batch */
+	INJECTION_OLD_FORMAT,	    /* Kafka: message format 0 or 1, or a version of Produce that is not known */
+	INJECTION_NOT_WHOLE,	    /* Kafka: the request did not come in one send */
+	INJECTION_REFUSED,   /* Kafka: the broker has refused a batch of this connection: too large, or corrupt */
+	INJECTION_MALFORMED, /* Kafka: not read to its last byte */
 	INJECTION_COUNT,
 };
 
@@ -201,6 +207,69 @@ struct block_event {
 	__u8 reserved[2];
 };
 WIRE_ASSERT(sizeof(struct block_event) == 48, "block_event layout");
+
+/* kafka_event.facts */
+#define KAFKA_RESPONSE (1u << 0)  /* of the broker */
+#define KAFKA_LAST (1u << 1)	  /* nothing more of this frame will come … */
+#define KAFKA_CUT (1u << 2)	  /* … although there is more of it */
+#define KAFKA_CLOSED (1u << 3)	  /* no frame: the connection is over, or no longer followed */
+#define KAFKA_UNMATCHED (1u << 4) /* a response whose request is not known: no key, no version */
+
+/*
+ * A piece of a Kafka frame of a client's connection, in order within its direction; which frames: kafka_kept. A Produce
+ * request comes as a request_event (see struct kafka_produce) and not as this.
+ */
+struct kafka_event {
+	struct event_header header;
+	__u64 connection_id;
+	__u32 sequence;	   /* of the frame: from 1, by one for each frame of this direction that is reported */
+	__u32 frame_bytes; /* without the length in front of it */
+	__u32 offset;	   /* of this piece, from the length's end on */
+	__u32 text_bytes;  /* of the piece, which follows this struct */
+	__s32 correlation_id;
+	__u16 api_key;	   /* of a response: that of its request */
+	__u16 api_version; /* … */
+	__u32 tgid;
+	__u32 tid;
+	__u8 local_address[16];
+	__u8 peer_address[16];
+	__u16 local_port;
+	__u16 peer_port;
+	__u8 role;  /* enum exchange_role: ROLE_CLIENT */
+	__u8 facts; /* KAFKA_* */
+	__u8 reserved[2];
+};
+WIRE_ASSERT(sizeof(struct kafka_event) == 96, "kafka_event layout");
+
+/*
+ * What a Produce request says, without keys, values and headers: the text of a request_event with PROTOCOL_KAFKA, whose
+ * `stream` is the correlation id and whose `head_bytes` are those of the frame. Behind it the client id, then the
+ * partitions that fit, each a struct kafka_produce_partition and its topic.
+ */
+struct kafka_produce {
+	__u16 api_version;
+	__s16 acks;	       /* 0: there will be no response, the exchange is over */
+	__u16 client_id_bytes; /* … of the text */
+	__u16 listed;	       /* partitions that follow */
+	__u32 partitions;      /* of the request … */
+	__u32 records;	       /* … as far as they were read */
+	__u32 injected;	       /* records that carry the context of this exchange */
+	__u8 whole;	       /* the request was read to its end */
+	__u8 transactional;
+	__u8 reserved[2];
+};
+WIRE_ASSERT(sizeof(struct kafka_produce) == 24, "kafka_produce layout");
+
+struct kafka_produce_partition {
+	__s32 partition;
+	__u32 records;
+	__u16 topic_bytes; /* that follow; 0: the topic of the one before */
+	__u8 topic_is_id;  /* 16 bytes of an id, which a Metadata response explains */
+	__u8 compression;  /* attributes & 7 of the batch */
+	__u8 magic;	   /* message format: 2, or 0 and 1 of old clients */
+	__u8 reserved[3];
+};
+WIRE_ASSERT(sizeof(struct kafka_produce_partition) == 16, "kafka_produce_partition layout");
 
 /*
  * An exchange that is not sampled is over (header.time_ns): what metrics need of it, in one small event. Whatever does

@@ -53,6 +53,16 @@ std::string_view injection_name(unsigned result) {
       return "split_head";
     case INJECTION_INDEXED:
       return "indexed";
+    case INJECTION_COMPRESSED:
+      return "compressed";
+    case INJECTION_OLD_FORMAT:
+      return "old_format";
+    case INJECTION_NOT_WHOLE:
+      return "not_whole";
+    case INJECTION_REFUSED:
+      return "refused";
+    case INJECTION_MALFORMED:
+      return "malformed";
     default:
       return "unknown";
   }
@@ -182,6 +192,8 @@ std::string_view event_name(unsigned type) {
       return "socket";
     case EVENT_UNSAMPLED:
       return "unsampled";
+    case EVENT_KAFKA:
+      return "kafka";
     case EVENT_BLOCK:
       return "block";
     default:
