@@ -15,6 +15,21 @@ struct {
 	__type(value, struct wire_door);
 } door SEC(".maps");
 
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__type(key, __u32);
+	__type(value, struct kafka_door);
+} kafka_door SEC(".maps");
+
+static __always_inline struct kafka_door *opened_kafka(void)
+{
+	__u32 zero = 0;
+
+	return bpf_map_lookup_elem(&kafka_door, &zero);
+}
+
 static __always_inline struct wire_door *opened(void)
 {
 	__u32 zero = 0;
@@ -167,5 +182,49 @@ int on_http2_small(void *ctx)
 	if (!d)
 		return 1;
 	d->result = http2_small(&d->frames, d->small);
+	return 0;
+}
+
+SEC("syscall")
+int on_kafka_read(void *ctx)
+{
+	struct kafka_door *d = opened_kafka();
+
+	if (!d)
+		return 1;
+	d->result = kafka_produce_read(&d->work);
+	return 0;
+}
+
+SEC("syscall")
+int on_kafka_rebuild(void *ctx)
+{
+	struct kafka_door *d = opened_kafka();
+
+	if (!d)
+		return 1;
+	d->result = kafka_rebuild(&d->work);
+	return 0;
+}
+
+SEC("syscall")
+int on_kafka_summary(void *ctx)
+{
+	struct kafka_door *d = opened_kafka();
+
+	if (!d)
+		return 1;
+	d->result = kafka_summary(&d->work, &d->text, d->to);
+	return 0;
+}
+
+SEC("syscall")
+int on_kafka_answer(void *ctx)
+{
+	struct kafka_door *d = opened_kafka();
+
+	if (!d)
+		return 1;
+	d->result = kafka_answer_refuses(&d->text, d->from, d->to);
 	return 0;
 }

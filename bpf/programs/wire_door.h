@@ -7,6 +7,9 @@
 #include "wire/http1.h"
 #include "wire/http2.h"
 #include "wire/http2_fields.h"
+#include "wire/kafka_answer.h"
+#include "wire/kafka_rebuild.h"
+#include "wire/kafka_summary.h"
 #include "wire/policy.h"
 #include "wire/policy_gather.h"
 #include "wire/sampling.h"
@@ -38,6 +41,13 @@ struct wire_door {
 	struct http2_walk walk;	     /* in and out */
 	struct http2 frames;	     /* in and out: http2_small */
 	__u8 small[HTTP2_PREFACE_BYTES];
+};
+
+struct kafka_door {
+	struct kafka_work work; /* in and out */
+	struct head_text text;	/* out: kafka_summary; in: kafka_answer */
+	__u32 from, to;		/* in: bytes of the text; version */
+	__u32 result, reserved;
 };
 
 #endif

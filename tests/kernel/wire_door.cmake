@@ -32,3 +32,5 @@ weft_test(wire_door_http2_test LABELS kernel core SOURCES wire_door_http2_test.c
   ${CMAKE_SOURCE_DIR}/tests/support/http2/hpack_blocks.cc
   ${CMAKE_SOURCE_DIR}/tests/support/http2/hpack_oracle.cc
   DEPENDS weft_test_wire_door nghttp2)
+weft_test(wire_door_kafka_test LABELS kernel core kernels SOURCES wire_door_kafka_test.cc
+  ${CMAKE_SOURCE_DIR}/tests/support/kafka/produce.cc DEPENDS weft_test_wire_door)

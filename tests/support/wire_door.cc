@@ -21,9 +21,16 @@ namespace {
   exit(1);
 }
 
-size_t slot_bytes() {
+size_t pages(size_t bytes) {
   const auto page = static_cast<size_t>(sysconf(_SC_PAGESIZE));
-  return (sizeof(wire_door) + page - 1) / page * page;
+  return (bytes + page - 1) / page * page;
+}
+
+template <class Value>
+Value* open_map(const bpf_map* map) {
+  void* memory = mmap(nullptr, pages(sizeof(Value)), PROT_READ | PROT_WRITE, MAP_SHARED, bpf_map__fd(map), 0);
+  if (memory == MAP_FAILED) fail("mmap");
+  return static_cast<Value*>(memory);
 }
 
 void run(const bpf_program* program) {
@@ -37,13 +44,13 @@ void run(const bpf_program* program) {
 KernelDoor::KernelDoor() {
   programs_ = wire_door_bpf::open_and_load();
   if (!programs_) fail("load");
-  void* memory = mmap(nullptr, slot_bytes(), PROT_READ | PROT_WRITE, MAP_SHARED, bpf_map__fd(programs_->maps.door), 0);
-  if (memory == MAP_FAILED) fail("mmap");
-  slot_ = static_cast<wire_door*>(memory);
+  slot_ = open_map<wire_door>(programs_->maps.door);
+  kafka_ = open_map<kafka_door>(programs_->maps.kafka_door);
 }
 
 KernelDoor::~KernelDoor() {
-  munmap(slot_, slot_bytes());
+  munmap(slot_, pages(sizeof *slot_));
+  munmap(kafka_, pages(sizeof *kafka_));
   wire_door_bpf::destroy(programs_);
 }
 
@@ -55,6 +62,10 @@ void KernelDoor::policy_gather() { run(programs_->progs.on_policy_gather); }
 void KernelDoor::http1() { run(programs_->progs.on_http1); }
 void KernelDoor::http2_walk() { run(programs_->progs.on_http2_walk); }
 void KernelDoor::http2_small() { run(programs_->progs.on_http2_small); }
+void KernelDoor::kafka_read() { run(programs_->progs.on_kafka_read); }
+void KernelDoor::kafka_rebuild() { run(programs_->progs.on_kafka_rebuild); }
+void KernelDoor::kafka_summary() { run(programs_->progs.on_kafka_summary); }
+void KernelDoor::kafka_answer() { run(programs_->progs.on_kafka_answer); }
 void KernelDoor::carriers() { run(programs_->progs.on_carriers); }
 void KernelDoor::context() { run(programs_->progs.on_context); }
 void KernelDoor::context_format() { run(programs_->progs.on_context_format); }

@@ -18,6 +18,7 @@ class KernelDoor {
   KernelDoor& operator=(const KernelDoor&) = delete;
 
   wire_door& slot() { return *slot_; }
+  kafka_door& kafka() { return *kafka_; }
   void traceparent();
   void traceparent_format();
   void tracestate();
@@ -27,6 +28,10 @@ class KernelDoor {
   void http1();
   void http2_walk();
   void http2_small();
+  void kafka_read();
+  void kafka_rebuild();
+  void kafka_summary();
+  void kafka_answer();
   void carriers();
   void context();
   void context_format();
@@ -38,6 +43,7 @@ class KernelDoor {
  private:
   wire_door_bpf* programs_ = nullptr;
   wire_door* slot_ = nullptr;
+  kafka_door* kafka_ = nullptr;
 };
 
 }  // namespace weft::test

@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-only */
+/* A Produce request being read and rebuilt. Used through wire/kafka_produce.h and wire/kafka_rebuild.h. */
+#ifndef WEFT_WIRE_KAFKA_WORK_H
+#define WEFT_WIRE_KAFKA_WORK_H
+
+#include "wire/kafka_bytes.h"
+
+#define KAFKA_PARTS 64u		 /* partitions of one request */
+#define KAFKA_TOPIC_MOST 249u	 /* longest name of a topic */
+#define KAFKA_BATCH_HEAD 61u	 /* of a batch, before its records */
+#define KAFKA_BATCH_CRC 17u	 /* where the sum stands in it … */
+#define KAFKA_BATCH_SUMMED 21u	 /* … and from where on it sums */
+#define KAFKA_ADDED_CAP 16384u	 /* encoded headers that a record is given */
+#define KAFKA_HEADERS_MOST 4096u /* of one record */
+
+enum kafka_outcome {
+	KAFKA_UNDER_WAY = 0,
+	KAFKA_WHOLE,	 /* read to its last byte */
+	KAFKA_SHORT,	 /* as far as its bytes are there */
+	KAFKA_LIMIT,	 /* more partitions than are followed, or longer than may be */
+	KAFKA_CORRUPT,	 /* the sum of a batch is wrong: not to be made right */
+	KAFKA_MALFORMED, /* not a Produce request of a known form */
+};
+
+/* Headers that weft writes, by name. Keys of Kafka headers have no case. */
+#define KAFKA_HAS_TRACEPARENT (1u << 0)
+#define KAFKA_HAS_TRACESTATE (1u << 1)
+#define KAFKA_HAS_BAGGAGE (1u << 2)
+
+/* One record: offsets in the source. */
+struct kafka_record {
+	__u32 start;	  /* of the varint of its length … */
+	__u32 body;	  /* … and what that counts: [body, end) */
+	__u32 count_at;	  /* number of headers … */
+	__u32 headers_at; /* … and the headers */
+	__u32 end;
+	__u32 count;
+	__u32 has;	 /* KAFKA_HAS_* */
+	__u32 bytes[3];	 /* that headers of these names take */
+	__u32 counts[3]; /* … and how many there are */
+	__u32 changed;	 /* it is given a context: */
+	__u32 drop;	 /* KAFKA_HAS_*: headers that give way */
+	__u32 added;	 /* bytes of kafka_work.added */
+	__u32 new_count, new_bytes;
+};
+
+/* What one partition is sent. */
+struct kafka_part {
+	__u32 length_at; /* of its records, a varint or four bytes */
+	__u32 batch_at;
+	__u32 batch_bytes, new_bytes;
+	__u32 topic_at;
+	__u16 topic_bytes;
+	__u8 compression; /* attributes & 7 */
+	__u8 magic;
+	__s32 partition;
+	__u32 records; /* by its head */
+	__u32 changed; /* … of which so many are given a context */
+};
+
+struct kafka_work {
+	/* Given. */
+	__u32 length;	     /* of the request, its length field included */
+	__u32 have;	     /* bytes of it that are there; fewer: nothing can be rebuilt */
+	__u32 replace;	     /* a context that a record has gives way; else such a record stays as it is */
+	__u32 ids_bytes;     /* of `added`: traceparent, and tracestate if there is one … */
+	__u32 ids_count;     /* … so many headers; 0: nothing is to be added */
+	__u32 baggage_bytes; /* behind them: the header baggage; 0: none */
+	/* Read. */
+	__u32 outcome; /* enum kafka_outcome */
+	__u32 version, compact;
+	__u32 correlation_id;
+	__s32 acks;
+	__u32 client_id_at, client_id_bytes;
+	__u32 transactional;
+	__u32 at; /* next byte of the source */
+	__u32 topics_left, partitions_left, records_left;
+	__u32 in_topic, in_batch;
+	__u32 topic_at, topic_bytes;
+	__u32 batch_end;
+	__s32 growth; /* of the batch at hand */
+	__u32 part_count;
+	__u32 partitions, records, changed; /* of the request; records by the heads of the batches */
+	__u32 own;			    /* records with a context of their own that stay as they are */
+	__u32 summary_at, summary_most, summary_topic, listed; /* see wire/kafka_summary.h */
+	__u32 reserved;
+	__s64 grown; /* so many more bytes will it be */
+	/* Rebuilt. */
+	__u32 part;	  /* the one at hand */
+	__u32 from, to;	  /* next byte of the source, next one of the target */
+	__u32 batch_to;	  /* where the batch at hand begins in the target */
+	__u32 emitting;	  /* records of it that are still to be written */
+	__u32 new_length; /* 0: not done */
+	__u32 header_at, header_drop;
+	struct kafka_record record;
+	struct kafka_part parts[KAFKA_PARTS];
+	__u8 added[KAFKA_ADDED_CAP + 64]; /* headers as they stand in a record: key, value, both with their lengths */
+	struct kafka_bytes text;
+};
+
+WIRE_INLINE struct kafka_part *kafka_part_at(struct kafka_work *w, __u32 part)
+{
+	WIRE_OPAQUE(part);
+	return &w->parts[part & (KAFKA_PARTS - 1)];
+}
+
+/* Cannot go on: because bytes are missing, or for good. */
+WIRE_INLINE int kafka_stop(struct kafka_work *w)
+{
+	w->outcome = w->have < w->length ? KAFKA_SHORT : KAFKA_MALFORMED;
+	return 1;
+}
+
+#endif
