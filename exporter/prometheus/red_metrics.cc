@@ -30,6 +30,13 @@ constexpr std::array<std::string_view, 6> rpc_label_attributes{"rpc.system.name"
 constexpr std::size_t rpc_server_attributes = 4;
 constexpr std::span<const std::string_view> rpc_client_labels{rpc_label_attributes};
 constexpr std::span<const std::string_view> rpc_server_labels = rpc_client_labels.first(rpc_server_attributes);
+
+// Messages that were sent, and that were received.
+constexpr std::array<std::string_view, 6> sent_labels{
+    "messaging.system", "messaging.operation.name", "messaging.destination.name",
+    "error.type",       "server.address",           "server.port"};
+constexpr std::array<std::string_view, 3> received_labels{"messaging.system", "messaging.destination.name",
+                                                          "messaging.consumer.group.name"};
 constexpr std::size_t most_labels = label_attributes.size();
 
 std::vector<std::string> label_names(std::span<const std::string_view> attributes) {
@@ -116,14 +123,29 @@ RedMetrics::RedMetrics(RedOptions options)
       rpc_server_("rpc_server_call_duration_seconds", "Duration of incoming remote procedure calls.",
                   label_names(rpc_server_labels), resource_labels, options.max_series),
       rpc_client_("rpc_client_call_duration_seconds", "Duration of outgoing remote procedure calls.",
-                  label_names(rpc_client_labels), resource_labels, options.max_series) {}
+                  label_names(rpc_client_labels), resource_labels, options.max_series),
+      messaging_client_("messaging_client_operation_duration_seconds", "Duration of sending messages.",
+                        label_names(sent_labels), resource_labels, options.max_series),
+      messaging_lag_("weft_messaging_lag_seconds", "Age of messages, by their timestamp, when they are received.",
+                     label_names(received_labels), resource_labels, options.max_series) {}
 
 HistogramTable& RedMetrics::table(bool client, bool rpc) {
   if (rpc) return client ? rpc_client_ : rpc_server_;
   return client ? client_ : server_;
 }
 
+void RedMetrics::observe_message(const Span& span) {
+  if (span.kind == SpanKind::producer) {
+    if (make_key(span, sent_labels, key_)) messaging_client_.observe(key_, seconds_of(span));
+    return;
+  }
+  const AttributeValue* lag = span.attributes.find("weft.messaging.lag_ms");
+  const auto* lag_ms = lag ? std::get_if<std::int64_t>(lag) : nullptr;
+  if (lag_ms && make_key(span, received_labels, key_)) messaging_lag_.observe(key_, static_cast<double>(*lag_ms) / 1e3);
+}
+
 void RedMetrics::observe_call(const Span& span) {
+  if (span.kind == SpanKind::producer || span.kind == SpanKind::consumer) return observe_message(span);
   const bool client = span.kind == SpanKind::client;
   if (!client && span.kind != SpanKind::server) return;
   const bool rpc = is_rpc(span);
@@ -218,6 +240,8 @@ std::vector<prometheus::MetricFamily> RedMetrics::Collect() const {
   const auto client = client_.snapshot();
   const auto rpc_server = rpc_server_.snapshot();
   const auto rpc_client = rpc_client_.snapshot();
+  const auto sent = messaging_client_.snapshot();
+  const auto lag = messaging_lag_.snapshot();
   const auto health = health_;
   const auto keys = baggage_keys_;
   lock.unlock();
@@ -250,10 +274,14 @@ std::vector<prometheus::MetricFamily> RedMetrics::Collect() const {
   add_counter(overflow, {{"metric", client_.name()}}, static_cast<double>(client.overflowed));
   add_counter(overflow, {{"metric", rpc_server_.name()}}, static_cast<double>(rpc_server.overflowed));
   add_counter(overflow, {{"metric", rpc_client_.name()}}, static_cast<double>(rpc_client.overflowed));
+  add_counter(overflow, {{"metric", messaging_client_.name()}}, static_cast<double>(sent.overflowed));
+  add_counter(overflow, {{"metric", messaging_lag_.name()}}, static_cast<double>(lag.overflowed));
   return {server_.family(server),
           client_.family(client),
           rpc_server_.family(rpc_server),
           rpc_client_.family(rpc_client),
+          messaging_client_.family(sent),
+          messaging_lag_.family(lag),
           received,
           dropped,
           decisions,

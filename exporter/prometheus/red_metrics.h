@@ -70,6 +70,7 @@ class RedMetrics final : public SpanSink, public prometheus::Collectable {
   };
   Health& health_of(std::string_view service);  // REQUIRES: mutex_
   void observe_call(const Span& span);
+  void observe_message(const Span& span);
   HistogramTable& table(bool client, bool rpc);
   void count_baggage(const Span& span);
   bool counts_values(const std::string& key) const;  // REQUIRES: mutex_
@@ -81,6 +82,8 @@ class RedMetrics final : public SpanSink, public prometheus::Collectable {
   HistogramTable client_;
   HistogramTable rpc_server_;
   HistogramTable rpc_client_;
+  HistogramTable messaging_client_;
+  HistogramTable messaging_lag_;
   std::map<std::string, Health, std::less<>> health_;
   std::function<bool(std::string_view)> by_value_;
   std::map<std::string, KeyCounts, std::less<>> baggage_keys_;

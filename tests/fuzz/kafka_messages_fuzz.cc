@@ -1,12 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 // Any bytes as a message of Kafka: api key and version (with the highest bit of the version: a response), then its
 // body. Invariants: nothing outside is read (sanitizers), what was read lies inside, the limits hold.
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
+#include <span>
+#include <utility>
+#include <variant>
+#include <vector>
 
+#include "decode/events.h"
 #include "decode/kafka/api.h"
+#include "decode/kafka/exchanges.h"
 #include "decode/kafka/fetch.h"
 #include "decode/kafka/group.h"
 #include "decode/kafka/metadata.h"
@@ -75,10 +83,40 @@ void check_request(ApiKey key, std::int16_t version, Bytes body) {
   static_cast<void>(read_group_request(static_cast<std::int16_t>(key), body, version, member));
 }
 
+void check_door(std::span<const std::uint8_t> input) {
+  weft::KafkaOptions options;
+  std::uint64_t next = 0;
+  options.random = [&next] { return ++next; };
+  options.limits.connections = 4;
+  weft::KafkaExchanges door(
+      [](std::span<const std::byte> record) {
+        const auto event = weft::decode_event(record);
+        if (const auto* message = event ? std::get_if<weft::MessageEvent>(&*event) : nullptr)
+          require(message->fields.messages > 0, "no message");
+      },
+      std::move(options));
+  while (!input.empty()) {
+    const std::size_t bytes = std::min<std::size_t>(input[0] + 1, input.size() - 1);
+    std::vector<std::byte> record(bytes);
+    std::memcpy(record.data(), input.data() + 1, bytes);
+    input = input.subspan(1 + bytes);
+    if (bytes >= sizeof(event_header)) {
+      const auto size = static_cast<__u32>(bytes);
+      std::memcpy(record.data() + offsetof(event_header, size), &size, sizeof size);
+    }
+    door.feed(record);
+    require(door.connections() <= 5, "too many connections");
+  }
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   if (size < 2) return 0;
+  if (data[0] == 0xff && data[1] == 0xff) {
+    check_door({data + 2, size - 2});
+    return 0;
+  }
   const Bytes body = std::as_bytes(std::span(data + 2, size - 2));
   const auto key = static_cast<ApiKey>(data[0]);
   const auto version = static_cast<std::int16_t>(data[1] & 0x7f);

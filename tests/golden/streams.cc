@@ -6,6 +6,8 @@
 #include <string_view>
 
 #include "assemble/event_recorder.h"
+#include "decode/kafka/exchanges.h"
+#include "support/kafka_messages/wire.h"
 #include "support/wire_events.h"
 
 namespace weft::testing {
@@ -191,8 +193,67 @@ GoldenStream hostile() {
   return story.done();
 }
 
+// A producer's request and what a consumer of another process gets of it: one message that goes on with the trace, one
+// without context, a tombstone, and more than are shown one by one.
+GoldenStream messages() {
+  using namespace weft::test::kafka;
+  constexpr int fetch = 1, version = 11;
+  Story story("messages");
+  std::uint64_t next_random = 0x20;
+  KafkaOptions options;
+  options.record_limit = 3;
+  options.random = [&next_random] { return next_random++ * 0x0101010101010101ull; };
+  KafkaExchanges door([&](std::span<const std::byte> record) { story.record({record.begin(), record.end()}); },
+                      std::move(options));
+  const auto feed = [&](std::span<const std::byte> record) { door.feed(record); };
+
+  Wire producer(feed, 1);
+  producer.now_ns = 100 * second;
+  request_event sent = client_request(1, 0, 100 * second);
+  sent.protocol = PROTOCOL_KAFKA;
+  sent.connection_id = 1;
+  sent.stream = 9;
+  sent.peer_port = 9092;
+  ProduceText text;
+  text.client_id = "front-1";
+  text.fields.partitions = 1;
+  text.fields.records = text.fields.injected = 2;
+  text.partitions.push_back({{.partition = 3, .records = 2, .magic = 2}, "orders"});
+  feed(event_record(sent, write_produce_text(text)));
+  response_event answer = response_to(sent, 100 * second + 7 * ms, 0);
+  answer.stream = 9;
+  producer.now_ns = 100 * second + 5 * ms;
+  producer.response(0, 8, 9, produce_response(8, {{{"orders"}, {{.index = 3, .error = 10}}}}));
+  feed(event_record(answer));
+
+  Wire consumer(feed, 2);
+  consumer.tgid = 200;
+  consumer.now_ns = 101 * second;
+  consumer.request(11, 6, 1, group_request(11, 6, "billing", "member", std::nullopt));
+  consumer.request(fetch, version, 2, fetch_request(version, 1, 0, {{{"orders"}, {{.index = 3, .offset = 40}}}}));
+  Batch batch;
+  batch.base_offset = 40;
+  batch.base_timestamp = 1'750'000'001'000;
+  const Header parent{"traceparent", "00-a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1-0101010101010101-01"};
+  batch.records = {{.key = "s3cret", .value = "s3cret", .headers = {parent, {"baggage", "tenant=s3cret"}}},
+                   {.offset_delta = 1, .value = "s3cret", .headers = {{"secret", "s3cret"}}},
+                   {.offset_delta = 2, .key = "s3cret", .headers = {parent}}};
+  const auto fetched = [&](int correlation_id) {
+    const Partition partition{.index = 3, .records = encode(batch)};
+    consumer.response(fetch, version, correlation_id, fetch_response(version, 1, {{{"orders"}, {partition}}}));
+  };
+  fetched(2);
+  batch.base_offset = 43;
+  batch.codec = Codec::zstd;
+  batch.records.push_back({.offset_delta = 3, .value = "s3cret"});
+  fetched(3);
+  return story.done();
+}
+
 }  // namespace
 
-std::vector<GoldenStream> golden_streams() { return {front_and_back(), endings(), attribution(), hostile()}; }
+std::vector<GoldenStream> golden_streams() {
+  return {front_and_back(), endings(), attribution(), hostile(), messages()};
+}
 
 }  // namespace weft::testing

@@ -265,6 +265,31 @@ TEST_CASE("config: the baggage policy, by its file or written out") {
   CHECK(error("baggage: {max_members: 65}\n") == "weft.yaml:1:24: baggage.max_members: 65 is not between 1 and 64");
 }
 
+TEST_CASE("config: kafka") {
+  const Config defaults = good("");
+  CHECK(defaults.kafka.topics.empty());
+  CHECK(defaults.kafka.record_limit == 100);
+  CHECK_FALSE(defaults.kafka.span_per_batch);
+  const Config config = good(
+      "kafka: {topics: [orders, 'pay-*'], trace_id_header: traceID, baggage_headers: [tenant-id, env], "
+      "span_per: batch, record_limit: 7}\n");
+  CHECK(config.kafka.topics == std::vector<std::string>{"orders", "pay-*"});
+  CHECK(config.kafka.trace_id_header == "traceID");
+  CHECK(config.kafka.baggage_headers == std::vector<std::string>{"tenant-id", "env"});
+  CHECK(config.kafka.span_per_batch);
+  CHECK(config.kafka.record_limit == 7);
+  CHECK(error("kafka: {topics: [a, a]}\n") == "weft.yaml:1:21: kafka.topics: 'a' is listed twice");
+  CHECK(error("kafka: {topics: ['a b']}\n") ==
+        "weft.yaml:1:18: kafka.topics: 'a b' is no topic (1 to 249 visible ASCII characters)");
+  CHECK(error("kafka: {span_per: message}\n") ==
+        "weft.yaml:1:19: kafka.span_per: 'message' is not one of record, batch");
+  CHECK(error("kafka:\n  record_limit: 0\n") == "weft.yaml:2:17: kafka.record_limit: 0 is not between 1 and 100000");
+  CHECK(error("kafka: {baggage_headers: ['a=b']}\n") ==
+        "weft.yaml:1:27: kafka.baggage_headers: 'a=b' cannot be a key of baggage");
+  CHECK(error("kafka: {trace_id_header: [a]}\n") == "weft.yaml:1:26: kafka.trace_id_header: expected a value");
+  CHECK(error("kafka: {topic: a}\n").starts_with("weft.yaml:1:9: "));
+}
+
 TEST_CASE("config: what a later version brings is refused, never ignored") {
   struct Case {
     const char* text;
@@ -279,8 +304,8 @@ TEST_CASE("config: what a later version brings is refused, never ignored") {
            Case{"propagation: {inject: [b3, b3]}\n", "weft.yaml:1:28: propagation.inject: 'b3' is listed twice"},
            Case{"propagation: {response_header: both}\n",
                 "weft.yaml:1:32: propagation.response_header: 'both' is not in this version (only off)"},
-           Case{"kafka: {topics: [orders]}\n",
-                "weft.yaml:1:18: kafka.topics: not in this version: the list must be empty"},
+           Case{"kafka: {per_key_headers: true}\n",
+                "weft.yaml:1:26: kafka.per_key_headers: 'true' is not in this version (only false)"},
            Case{"discovery: {instrument: [{k8s_namespace: shop}]}\n",
                 "weft.yaml:1:27: discovery entry.k8s_namespace is not in this version"},
            Case{"exporters: {otlp: {protocol: grpc}}\n",

@@ -65,10 +65,11 @@ Agent::Agent(const Config& config, KernelReport report, std::function<Result<Con
     : config_(config),
       report_(std::move(report)),
       read_config_(std::move(read_config)),
-      http2_([this](EventBytes record) { on_whole_event(record); },
-             {.limits = {}, .trust_incoming = config.propagation.trust_incoming}),
       started_unix_ns_(clock_.unix_ns()),
-      started_ns_(clock_.monotonic_ns()) {}
+      started_ns_(clock_.monotonic_ns()),
+      http2_([this](EventBytes record) { kafka_.feed(record); },
+             {.limits = {}, .trust_incoming = config.propagation.trust_incoming}),
+      kafka_([this](EventBytes record) { on_whole_event(record); }, kafka_options()) {}
 
 Agent::~Agent() { stop(); }
 

@@ -17,6 +17,7 @@
 #include "control/config.h"
 #include "control/policy_keeper.h"
 #include "decode/http2/exchanges.h"
+#include "decode/kafka/exchanges.h"
 #include "discover/discoverer.h"
 #include "exporter/prometheus/agent_metrics.h"
 #include "exporter/prometheus/process_metrics.h"
@@ -58,12 +59,15 @@ class Agent final : public AgentControl {
   Result<void> start_policy();
   Result<void> serve();
   void on_event(EventBytes record);
-  void on_whole_event(EventBytes record);  // … behind the door where HTTP/2's header blocks end
+  void on_whole_event(EventBytes record);  // … behind the doors where HTTP/2's header blocks and Kafka's frames end
   void on_process(const ProcessEvent& event);
   void on_socket(const SocketEvent& event);
   void see_request(EventBytes record);
   void on_span(const Assembled& assembled);
   Result<void> build_sampling();
+  KafkaOptions kafka_options();
+  // Of a trace that begins with a message, or that its producer has decided on.
+  bool is_sampled(std::uint32_t tgid, const TraceId& trace, std::optional<bool> producer);
   Result<void> ask_sampling_server();
   void follow_routes(std::uint64_t now_ns);
   void reload_sampling(const SamplingOptions& options);
@@ -92,6 +96,7 @@ class Agent final : public AgentControl {
   std::unique_ptr<ResourceTable> resources_;
   std::unique_ptr<Discoverer> discoverer_;
   Http2Exchanges http2_;
+  KafkaExchanges kafka_;
   std::unique_ptr<SpanPipeline> pipeline_;
   std::unique_ptr<Recorders> recorders_;
   std::unique_ptr<AgentMetrics> agent_metrics_;

@@ -9,7 +9,9 @@
 #include "assemble/address.h"
 #include "assemble/attributes.h"
 #include "assemble/carried_context.h"
+#include "assemble/messaging.h"
 #include "assemble/rpc.h"
+#include "assemble/span_baggage.h"
 #include "assemble/trace_state.h"
 #include "base/utf8.h"
 #include "decode/text.h"
@@ -136,23 +138,13 @@ void Assembler::set_context(const Exchange& exchange, Span& span) {
 
 // The application's own baggage header wins over what was added for it, as on the wire.
 void Assembler::set_baggage(const Exchange& exchange, Span& span) {
-  const auto take = [&](std::string_view value) {
-    while (!value.empty()) {
-      std::string_view member = trim(take_until(value, ','));
-      const std::string_view key = trim(take_until(member, '='));
-      if (key.empty()) continue;
-      span.baggage.emplace_back(to_utf8(key), to_utf8(percent_decoded(trim(take_until(member, ';')))));
-    }
-  };
-  std::for_each(facts_.baggage.begin(), facts_.baggage.end(), take);
+  for (const std::string_view value : facts_.baggage) add_baggage_members(value, span);
   if (facts_.baggage.empty() && was_injected(exchange.request) && !exchange.parent_context.empty()) {
     HeaderLines lines(exchange.parent_context);
     for (HeaderLine line; lines.next(line);)
-      if (equals_lower(line.name, "baggage")) take(line.value);
+      if (equals_lower(line.name, "baggage")) add_baggage_members(line.value, span);
   }
-  for (const std::string& key : rules_.baggage_values())
-    for (const auto& [name, value] : span.baggage)
-      if (name == key && !value.empty() && !span.attributes.find(name)) add(span.attributes, name, value);
+  add_baggage_attributes(rules_, span);
 }
 
 void Assembler::set_server_attributes(const Exchange& exchange, Span& span) {
@@ -209,20 +201,33 @@ void Assembler::set_rpc_attributes(const Exchange& exchange, Span& span) {
   if (!exchange.is_server()) add_injection(request, span.attributes);
 }
 
+void Assembler::set_resource(std::uint32_t tgid, Span& span) {
+  span.resource = resources_.of(static_cast<pid_t>(tgid));
+  if (!span.resource) span.resource = unknown_resource_;
+}
+
 std::shared_ptr<Span> Assembler::make_span(const Exchange& exchange) {
   auto span = std::make_shared<Span>();
   const request_event& request = exchange.request;
-  facts_.read(exchange, rules_);
+  const bool kafka = request.protocol == PROTOCOL_KAFKA;
   path_.clear();
-  append_utf8(facts_.target.path, path_);
-  if (path_.empty() && !facts_.target.scheme.empty()) path_ = "/";  // RFC 9110 section 4.2.3
-  span->resource = resources_.of(static_cast<pid_t>(request.tgid));
-  if (!span->resource) span->resource = unknown_resource_;
+  if (kafka) {
+    facts_ = {};
+  } else {
+    facts_.read(exchange, rules_);
+    append_utf8(facts_.target.path, path_);
+    if (path_.empty() && !facts_.target.scheme.empty()) path_ = "/";  // RFC 9110 section 4.2.3
+  }
+  set_resource(request.tgid, *span);
   span->kind = exchange.is_server() ? SpanKind::server : SpanKind::client;
   span->start_unix_ns = clock_.to_unix_ns(request.header.time_ns);
   span->end_unix_ns = clock_.to_unix_ns(std::max(request.header.time_ns, exchange.response.header.time_ns));
   span->attributes.items.reserve(usual_attributes);
-  if (is_grpc(exchange, facts_)) {
+  if (kafka) {
+    span->kind = SpanKind::producer;
+    set_produced(exchange, *span);
+    add_injection(request, span->attributes);
+  } else if (is_grpc(exchange, facts_)) {
     set_rpc_attributes(exchange, *span);
   } else if (exchange.is_server()) {
     set_server_attributes(exchange, *span);
@@ -240,6 +245,30 @@ Assembled Assembler::assemble(const Exchange& exchange) {
   decide(exchange, assembled);
   if (exchange.is_server() || may_claim_parent(exchange.request)) set_context(exchange, *span);
   set_baggage(exchange, *span);
+  assembled.span = std::move(span);
+  return assembled;
+}
+
+Assembled Assembler::assemble(const MessageEvent& event) {
+  auto span = std::make_shared<Span>();
+  const message_event& fields = event.fields;
+  set_resource(fields.tgid, *span);
+  span->kind = SpanKind::consumer;
+  span->end_unix_ns = clock_.to_unix_ns(fields.header.time_ns);
+  span->start_unix_ns = clock_.to_unix_ns(std::min(fields.begin_ns, fields.header.time_ns));
+  span->attributes.items.reserve(usual_attributes);
+  set_received(event, rules_, *span);
+  Assembled assembled;
+  assembled.record = false;
+  if (resources_.instrumented(static_cast<pid_t>(fields.tgid))) {
+    counters_.instrumented++;
+  } else if (!(fields.facts & kMessageSampled)) {
+    counters_.unsampled++;
+    assembled.unsampled = true;
+  } else {
+    counters_.spans++;
+    assembled.record = true;
+  }
   assembled.span = std::move(span);
   return assembled;
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A finished exchange -> a span by OpenTelemetry's semantic conventions for HTTP. Not thread-safe.
+// A finished exchange -> a span by OpenTelemetry's semantic conventions. Not thread-safe.
 #pragma once
 
 #include <cstdint>
@@ -41,6 +41,7 @@ class Assembler {
   Assembled assemble(const Exchange& exchange);
   // What the event says, as a span for metrics: its times and ids are those of no span.
   SpanPtr assemble(const UnsampledEvent& event);
+  Assembled assemble(const MessageEvent& event);
   void count_unsampled() { counters_.unsampled++; }
   void set_routes(RouteOptions routes) { routes_ = Routes(std::move(routes)); }
   const AssembleCounters& counters() const { return counters_; }
@@ -48,6 +49,7 @@ class Assembler {
 
  private:
   std::shared_ptr<Span> make_span(const Exchange& exchange);
+  void set_resource(std::uint32_t tgid, Span& span);
   void decide(const Exchange& exchange, Assembled& assembled);
   void set_context(const Exchange& exchange, Span& span);
   void set_baggage(const Exchange& exchange, Span& span);

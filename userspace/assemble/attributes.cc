@@ -37,8 +37,7 @@ struct Outcome {
 };
 
 // A status that says "error" names the error; else the way the exchange ended does.
-Outcome outcome_of(const response_event& response, bool server) {
-  if (response.status >= 500 || (!server && response.status >= 400)) return {std::to_string(response.status), {}};
+Outcome outcome_of_end(const response_event& response) {
   switch (response.end) {
     case END_RESET:
       return {"stream_reset", "the stream was reset before the exchange was complete"};
@@ -51,6 +50,19 @@ Outcome outcome_of(const response_event& response, bool server) {
     default:
       return {};
   }
+}
+
+Outcome outcome_of(const response_event& response, bool server) {
+  if (response.status >= 500 || (!server && response.status >= 400)) return {std::to_string(response.status), {}};
+  return outcome_of_end(response);
+}
+
+void set_outcome(const response_event& response, Outcome outcome, Span& span) {
+  if (response.end != END_COMPLETE) add(span.attributes, "weft.end", std::string(end_name(response.end)));
+  if (outcome.error_type.empty()) return;
+  span.status = StatusCode::error;
+  span.status_message = outcome.message;
+  add(span.attributes, "error.type", std::move(outcome.error_type));
 }
 
 }  // namespace
@@ -93,13 +105,11 @@ void add_peer_attributes(const Exchange& exchange, const HttpFacts& facts, std::
 }
 
 void set_outcome(const Exchange& exchange, Span& span) {
-  const response_event& response = exchange.response;
-  if (response.end != END_COMPLETE) add(span.attributes, "weft.end", std::string(end_name(response.end)));
-  Outcome outcome = outcome_of(response, exchange.is_server());
-  if (outcome.error_type.empty()) return;
-  span.status = StatusCode::error;
-  span.status_message = outcome.message;
-  add(span.attributes, "error.type", std::move(outcome.error_type));
+  set_outcome(exchange.response, outcome_of(exchange.response, exchange.is_server()), span);
+}
+
+void set_early_end(const response_event& response, Span& span) {
+  set_outcome(response, outcome_of_end(response), span);
 }
 
 }  // namespace weft

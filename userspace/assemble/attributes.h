@@ -35,5 +35,7 @@ void add_peer_attributes(const Exchange& exchange, const HttpFacts& facts, std::
                          Attributes& attributes);
 // Status of the span, error.type, weft.end.
 void set_outcome(const Exchange& exchange, Span& span);
+// The same of an exchange without status code. REQUIRES: its end is not END_COMPLETE.
+void set_early_end(const response_event& response, Span& span);
 
 }  // namespace weft

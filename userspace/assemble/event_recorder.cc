@@ -66,7 +66,8 @@ void EventRecorder::event(std::span<const std::byte> record) {
         const std::uint64_t time_ns = typed.fields.header.time_ns;
         note_clock(time_ns);
         const auto type = typed.fields.header.type;
-        if (type == EVENT_REQUEST || type == EVENT_UNSAMPLED) note_resource(typed.fields.tgid, time_ns);
+        if (type == EVENT_REQUEST || type == EVENT_UNSAMPLED || type == kEventMessage)
+          note_resource(typed.fields.tgid, time_ns);
       },
       *event);
   sink_(record_);

@@ -38,7 +38,20 @@ void SpanPipeline::take(const Event& event) {
     if (on_socket) on_socket(*socket);
   } else if (const auto* unsampled = std::get_if<UnsampledEvent>(&event)) {
     take_unsampled(*unsampled);
+  } else if (const auto* message = std::get_if<MessageEvent>(&event)) {
+    take_message(*message);
   }
+}
+
+void SpanPipeline::take_message(const MessageEvent& event) {
+  decode_.messages++;
+  std::string context;
+  mask_context_lines(event.context, mask_, context);
+  MessageEvent masked = event;
+  masked.context = context;
+  Assembled assembled = assembler_.assemble(masked);
+  if (on_unsampled_begin && assembled.unsampled) on_unsampled_begin(assembled.span->trace_id);
+  output_(std::move(assembled));
 }
 
 void SpanPipeline::take_unsampled(const UnsampledEvent& event) {

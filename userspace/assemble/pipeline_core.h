@@ -68,6 +68,7 @@ class SpanPipeline {
  private:
   void take(const Event& event);
   void take_unsampled(const UnsampledEvent& event);
+  void take_message(const MessageEvent& event);
 
   MaskRules mask_;
   const Clock& clock_;

@@ -59,6 +59,14 @@ struct RoutesConfig {
   std::vector<std::string> ignored;  // no spans, metrics only
 };
 
+struct KafkaConfig {
+  std::vector<std::string> topics;           // globs; of others there are no spans of messages. Empty: all
+  std::string trace_id_header;               // a record header that holds a bare trace id
+  std::vector<std::string> baggage_headers;  // record headers that are members of baggage
+  bool span_per_batch = false;
+  std::size_t record_limit = 100;  // beyond it one span is made of all
+};
+
 struct SpansConfig {
   std::vector<std::string> baggage_attributes;  // baggage keys shown as span attributes
 };
@@ -128,6 +136,7 @@ struct Config {
   BaggageConfig baggage;
   SamplingOptions sampling;
   RoutesConfig routes;
+  KafkaConfig kafka;
   SpansConfig spans;
   CaptureConfig capture;
   ExportersConfig exporters;

@@ -31,12 +31,6 @@ Key<Config> later(std::string path, std::string default_text) {
   });
 }
 
-Key<Config> later_list(std::string path) {
-  return list<Config>(
-      std::move(path), [](Config&) {},
-      [](Config&, const std::string&) { throw BadValue{"not in this version: the list must be empty"}; });
-}
-
 ContextFormat parse_propagator(const std::string& text) {
   using enum ContextFormat;
   return choose<ContextFormat>(text, {{"tracecontext", tracecontext},
@@ -131,12 +125,7 @@ KeyTable<Config> policy_keys() {
                      [](Config& c, const std::string& v) {
                        c.baggage.max_bytes = static_cast<std::uint32_t>(parse_size(v, 64, 8192));
                      }),
-      later_list("kafka.topics"),
       later("kafka.per_key_headers", "false"),
-      later("kafka.trace_id_header", ""),
-      later_list("kafka.baggage_headers"),
-      later("kafka.span_per", "record"),
-      later("kafka.record_limit", "100"),
   };
 }
 
@@ -230,6 +219,7 @@ const KeyTable<Config>& config_keys() {
     KeyTable<Config> all = process_side_keys();
     append(all, policy_keys());
     append(all, sampling_keys());
+    append(all, kafka_keys());
     append(all, span_keys());
     append(all, agent_keys());
     return all;

@@ -30,6 +30,7 @@ const KeyTable<OtlpConfig>& otlp_keys();
 const KeyTable<ZipkinConfig>& zipkin_keys();
 const KeyTable<SamplingRule>& sampling_rule_keys();
 KeyTable<Config> sampling_keys();                // a part of config_keys()
+KeyTable<Config> kafka_keys();                   // … and another
 void finish_sampling(SamplingOptions& options);  // what no single key can say; throws BadValue
 // All but discovery.instrument, discovery.exclude, exporters.otlp, exporters.zipkin and sampling.rules, which hold maps
 // of the above.

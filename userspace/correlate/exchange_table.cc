@@ -161,8 +161,7 @@ void ExchangeTable::request(const RequestEvent& event, const MaskRules& rules) {
   }
   slot.has_request = true;
   slot.exchange.request = event.fields;
-  slot.has_context =
-      mask_request_head(event.head, event.baggage, rules, OtherHeaders::dropped, slot.exchange.request_head);
+  slot.has_context = mask_request(event, rules, OtherHeaders::dropped, slot.exchange.request_head);
   inherit_from_parent(slot.exchange);
   text_bytes_ += slot.exchange.request_head.size() + slot.exchange.parent_context.size();
   if (slot.has_response) finish_joined(slot.id);

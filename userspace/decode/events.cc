@@ -3,6 +3,7 @@
 
 #include <cstring>
 #include <numeric>
+#include <utility>
 
 namespace weft {
 namespace {
@@ -76,6 +77,13 @@ std::expected<Event, Refusal> decode_unsampled_event(Bytes record) {
   return event;
 }
 
+std::expected<Event, Refusal> decode_message_event(Bytes record) {
+  if (record.size() < sizeof(message_event)) return std::unexpected(Refusal::too_short);
+  auto event = read_message_event(record);
+  if (!event) return std::unexpected(Refusal::bad_field);
+  return std::move(*event);
+}
+
 }  // namespace
 
 std::string_view to_string(Refusal refusal) {
@@ -112,6 +120,8 @@ std::expected<Event, Refusal> decode_event(Bytes record) {
       return decode_socket_event(record);
     case EVENT_UNSAMPLED:
       return decode_unsampled_event(record);
+    case kEventMessage:
+      return decode_message_event(record);
     default:
       return std::unexpected(Refusal::unknown_type);
   }

@@ -11,6 +11,7 @@
 #include <string_view>
 #include <variant>
 
+#include "decode/kafka/message_event.h"
 #include "wire/events.h"
 
 namespace weft {
@@ -18,7 +19,7 @@ namespace weft {
 // The struct is a copy (the record may lie unaligned); `head` points into the record and lives as long as it does.
 struct RequestEvent {
   request_event fields;
-  std::string_view head;
+  std::string_view head;     // of Kafka: see decode/kafka/produce_text.h
   std::string_view baggage;  // of a server: as the policy left it; whole members
 };
 struct ResponseEvent {
@@ -35,7 +36,7 @@ struct UnsampledEvent {
   unsampled_event fields;
   std::string_view text;
 };
-using Event = std::variant<RequestEvent, ResponseEvent, ProcessEvent, SocketEvent, UnsampledEvent>;
+using Event = std::variant<RequestEvent, ResponseEvent, ProcessEvent, SocketEvent, UnsampledEvent, MessageEvent>;
 
 enum class Refusal : std::uint8_t {
   too_short,  // no room for the header or for the struct of its type
@@ -51,7 +52,7 @@ std::string_view to_string(Refusal refusal);
 std::expected<Event, Refusal> decode_event(std::span<const std::byte> record);
 
 struct DecodeCounters {
-  std::uint64_t requests = 0, responses = 0, processes = 0, sockets = 0, unsampled = 0;
+  std::uint64_t requests = 0, responses = 0, processes = 0, sockets = 0, unsampled = 0, messages = 0;
   std::array<std::uint64_t, static_cast<std::size_t>(Refusal::count)> refused{};
   std::uint64_t refused_total() const;
 };

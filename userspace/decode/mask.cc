@@ -8,6 +8,7 @@
 
 #include "decode/events.h"
 #include "decode/http_head.h"
+#include "decode/kafka/produce_text.h"
 #include "decode/text.h"
 #include "decode/url.h"
 
@@ -160,6 +161,16 @@ void mask_response_head(std::string_view text, const MaskRules& rules, OtherHead
   if (complete) append_masked_headers(text, rules, others, out);
 }
 
+void mask_context_lines(std::string_view lines, const MaskRules& rules, std::string& out) {
+  append_masked_headers(lines, rules, OtherHeaders::dropped, out);
+}
+
+bool mask_request(const RequestEvent& event, const MaskRules& rules, OtherHeaders others, std::string& out) {
+  if (event.fields.protocol != PROTOCOL_KAFKA) return mask_request_head(event.head, event.baggage, rules, others, out);
+  if (const auto produce = read_produce_text(event.head)) out.append(write_produce_text(*produce));
+  return false;
+}
+
 bool mask_event(std::vector<std::byte>& record, const MaskRules& rules) {
   const auto event = decode_event(record);
   if (!event) {
@@ -171,7 +182,7 @@ bool mask_event(std::vector<std::byte>& record, const MaskRules& rules) {
       [&](const auto& typed) {
         using T = std::decay_t<decltype(typed)>;
         if constexpr (std::is_same_v<T, RequestEvent>) {
-          mask_request_head(typed.head, typed.baggage, rules, OtherHeaders::name_stays, text);
+          mask_request(typed, rules, OtherHeaders::name_stays, text);
           request_event fields = typed.fields;
           fields.baggage_bytes = 0;  // a header line now
           replace_text(record, fields, text);
@@ -181,6 +192,13 @@ bool mask_event(std::vector<std::byte>& record, const MaskRules& rules) {
         } else if constexpr (std::is_same_v<T, UnsampledEvent>) {
           mask_request_head(typed.text, {}, rules, OtherHeaders::dropped, text);
           replace_text(record, typed.fields, text);
+        } else if constexpr (std::is_same_v<T, MessageEvent>) {
+          mask_context_lines(typed.context, rules, text);
+          MessageEvent masked = typed;
+          masked.context = text;
+          std::vector<std::byte> out;  // the texts point into `record`
+          write_message_event(masked, out);
+          record = std::move(out);
         } else {
           record.resize(typed.fields.header.size);
         }

@@ -44,6 +44,13 @@ bool mask_request_head(std::string_view text, std::string_view baggage, const Ma
                        std::string& out);
 void mask_response_head(std::string_view text, const MaskRules& rules, OtherHeaders others, std::string& out);
 
+// Header lines of a message's context.
+void mask_context_lines(std::string_view lines, const MaskRules& rules, std::string& out);
+
+// What of a request's text may be kept: a Produce request is told of without what is in it.
+struct RequestEvent;
+bool mask_request(const RequestEvent& event, const MaskRules& rules, OtherHeaders others, std::string& out);
+
 // One whole record of bpf/wire/events.h, changed in place to one of the same layout: text masked, text_bytes and size
 // adjusted, padding behind the text cut off. False: not a valid event, not to be kept (`record` is cleared).
 bool mask_event(std::vector<std::byte>& record, const MaskRules& rules);

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the configuration means at Kafka's door, and who decides there on the sampling of new traces.
+#include <algorithm>
+#include <random>
+
+#include "agent/agent.h"
+#include "sampling/pattern.h"
+#include "wire/sampling.h"
+
+namespace weft {
+
+KafkaOptions Agent::kafka_options() {
+  const auto& extract = config_.propagation.extract;
+  KafkaOptions options;
+  options.topics = config_.kafka.topics;
+  options.span_per_batch = config_.kafka.span_per_batch;
+  options.record_limit = config_.kafka.record_limit;
+  options.context.formats.clear();
+  for (const ContextFormat format : extract)
+    if (format != ContextFormat::baggage) options.context.formats.push_back(static_cast<__u32>(format));
+  options.context.baggage = std::ranges::find(extract, ContextFormat::baggage) != extract.end();
+  options.context.trace_id_header = config_.kafka.trace_id_header;
+  options.context.baggage_headers = config_.kafka.baggage_headers;
+  options.trust_incoming = config_.propagation.trust_incoming;
+  std::random_device device;
+  std::seed_seq seed{device(), device(), device(), device()};
+  options.random = [engine = std::mt19937_64(seed)]() mutable { return engine(); };
+  options.sampled = [this](std::uint32_t tgid, const TraceId& trace, std::optional<bool> producer) {
+    return is_sampled(tgid, trace, producer);
+  };
+  return options;
+}
+
+bool Agent::is_sampled(std::uint32_t tgid, const TraceId& trace, std::optional<bool> producer) {
+  if (producer && sampling_->options().parent_based) return *producer;
+  const auto resource = resources_->of(static_cast<pid_t>(tgid));
+  const double ratio = sampling_->base_ratio(resource ? resource->service_name : std::string(), {}, {});
+  return sampling_randomness(trace.bytes.data()) >= threshold_of(ratio);
+}
+
+}  // namespace weft

@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: Apache-2.0
+// Kafka: what a Produce request and a received message say, by OpenTelemetry's conventions for messaging (which are
+// still in development: docs/decisions/kafka.md).
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "correlate/exchange.h"
+#include "decode/kafka/message_event.h"
+#include "decode/mask.h"
+#include "span/span.h"
+
+namespace weft {
+
+// The protocol's name of an error code; the number where there is none here.
+std::string kafka_error_name(int code);
+
+// Name, messaging.* and status of a Produce request's span.
+void set_produced(const Exchange& exchange, Span& span);
+
+// Everything but the resource and the times of a received message's span. REQUIRES: span.end_unix_ns is set.
+void set_received(const MessageEvent& event, const MaskRules& rules, Span& span);
+
+}  // namespace weft

@@ -1,0 +1,238 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "decode/kafka/exchanges.h"
+
+#include <cstring>
+#include <utility>
+
+#include "decode/kafka/group.h"
+#include "decode/kafka/produce.h"
+#include "decode/kafka/produce_text.h"
+
+namespace weft {
+namespace {
+
+template <class T>
+std::optional<T> read(std::span<const std::byte> record) {
+  T fields;
+  if (record.size() < sizeof(T)) return std::nullopt;
+  std::memcpy(&fields, record.data(), sizeof(T));
+  return fields;
+}
+
+// The newest of two entries too many goes: what came first is what the rest refers to.
+template <class Map, class Key, class Value>
+void put_bounded(Map& map, const Key& key, Value value, std::size_t most) {
+  if (map.size() < most || map.contains(key)) map.insert_or_assign(key, std::move(value));
+}
+
+}  // namespace
+
+KafkaExchanges::KafkaExchanges(Output output, KafkaOptions options)
+    : output_(std::move(output)), options_(std::move(options)), limits_(options_.limits) {}
+
+void KafkaExchanges::release(Connection& connection) {
+  for (auto& [correlation, record] : std::exchange(connection.waiting, {})) output_(record);
+}
+
+void KafkaExchanges::forget(std::uint64_t id) {
+  const auto found = connections_.find(id);
+  if (found == connections_.end()) return;
+  release(found->second);
+  for (const kafka::FrameBuffer& direction : found->second.directions) counters_.missed += direction.missed();
+  bytes_ -= found->second.bytes;
+  order_.erase(found->second.used);
+  connections_.erase(found);
+}
+
+void KafkaExchanges::account(Connection& connection) {
+  bytes_ -= connection.bytes;
+  connection.bytes = sizeof(Connection) + connection.positions.size() * 64;
+  for (const kafka::FrameBuffer& direction : connection.directions) connection.bytes += direction.memory();
+  bytes_ += connection.bytes;
+}
+
+void KafkaExchanges::make_room(std::uint64_t keep) {
+  while (!order_.empty() && order_.back() != keep &&
+         (bytes_ > limits_.total_bytes || connections_.size() > limits_.connections)) {
+    counters_.evicted++;
+    forget(order_.back());
+  }
+}
+
+KafkaExchanges::Connection& KafkaExchanges::connection(std::uint64_t id) {
+  const auto [found, fresh] = connections_.try_emplace(id);
+  if (fresh)
+    found->second.used = order_.insert(order_.begin(), id);
+  else
+    order_.splice(order_.begin(), order_, found->second.used);
+  return found->second;
+}
+
+void KafkaExchanges::piece(Record record) {
+  const auto event = read<kafka_event>(record);
+  if (!event || event->text_bytes > record.size() - sizeof(kafka_event)) return;
+  if (event->facts & KAFKA_CLOSED) return forget(event->connection_id);
+  if (event->facts & KAFKA_UNMATCHED) return;
+  Connection& connection = this->connection(event->connection_id);
+  const bool response = event->facts & KAFKA_RESPONSE;
+  kafka::FrameBuffer& direction = connection.directions[response];
+  if (direction.take(*event, record.subspan(sizeof(kafka_event), event->text_bytes), limits_.frame_bytes)) {
+    counters_.frames++;
+    response ? response_frame(connection, *event) : request_frame(connection, *event);
+    direction.release();
+  }
+  account(connection);
+  make_room(event->connection_id);
+}
+
+void KafkaExchanges::request_frame(Connection& connection, const kafka_event& event) {
+  const auto header = kafka::read_request_header(connection.directions[0].frame());
+  if (!header) {
+    counters_.bad_frames++;
+    return;
+  }
+  if (header->client_id) connection.client_id = *header->client_id;
+  if (header->api_key == static_cast<std::int16_t>(kafka::ApiKey::fetch))
+    fetch_request(connection, *header);
+  else
+    group_request(event, *header);
+}
+
+// Where the consumer stands. A request that is not seen to its end may say of any partition that it stands elsewhere.
+void KafkaExchanges::fetch_request(Connection& connection, const kafka::RequestHeader& header) {
+  kafka::FetchRequest request;
+  const auto whole = kafka::read_fetch_request(header.body, header.api_version, request);
+  if (!whole) connection.positions.clear();
+  if (!whole && whole.error() != kafka::Fault::cut) {
+    counters_.bad_frames++;
+    return;
+  }
+  connection.read_committed = request.read_committed;
+  for (const kafka::FetchedFrom& from : request.partitions)
+    put_bounded(connection.positions, kafka::partition_key(from.topic, from.partition), from.offset,
+                limits_.partitions);
+}
+
+// A process may have several consumers: where their client ids do not tell them apart, nothing is claimed.
+void KafkaExchanges::group_request(const kafka_event& event, const kafka::RequestHeader& header) {
+  kafka::GroupMember member;
+  const auto whole = kafka::read_group_request(header.api_key, header.body, header.api_version, member);
+  if (!whole && whole.error() != kafka::Fault::cut) return;
+  if (member.group_id.empty()) return;
+  const std::pair key(event.tgid, std::string(header.client_id.value_or("")));
+  if (groups_.size() >= limits_.groups && !groups_.contains(key)) groups_.clear();
+  const auto [known, fresh] = groups_.try_emplace(key, member.group_id);
+  if (!fresh && known->second != member.group_id) known->second.clear();
+}
+
+void KafkaExchanges::response_frame(Connection& connection, const kafka_event& event) {
+  const auto key = static_cast<kafka::ApiKey>(event.api_key);
+  const auto version = static_cast<std::int16_t>(event.api_version);
+  const kafka::FrameBuffer& direction = connection.directions[1];
+  const auto header = kafka::read_response_header(direction.frame(), key, version);
+  if (!header || header->correlation_id != event.correlation_id) {
+    counters_.bad_frames++;
+    return;
+  }
+  if (key == kafka::ApiKey::metadata) metadata(header->body, version);
+  if (key == kafka::ApiKey::produce) produced(connection, event, header->body);
+  if (key == kafka::ApiKey::fetch) fetched(connection, event, header->body, direction.cut());
+  release(connection);  // answers come in order: that of what still waits was lost
+}
+
+void KafkaExchanges::metadata(kafka::Bytes body, std::int16_t version) {
+  kafka::MetadataResponse response;
+  const auto whole = kafka::read_metadata_response(body, version, response);
+  if (!whole && whole.error() != kafka::Fault::cut) {
+    counters_.bad_frames++;
+    return;
+  }
+  for (const kafka::MetadataTopic& topic : response.topics) {
+    if (!topic.topic.id || topic.topic.name.empty()) continue;
+    if (topics_.size() >= limits_.topics && !topics_.contains(*topic.topic.id)) topics_.clear();
+    topics_[*topic.topic.id] = topic.topic.name;
+  }
+}
+
+std::string_view KafkaExchanges::name_of(const kafka::Topic& topic) {
+  if (!topic.id) return topic.name;
+  const auto known = topics_.find(*topic.id);
+  if (known != topics_.end()) return known->second;
+  counters_.unknown_topics++;
+  return {};
+}
+
+void KafkaExchanges::produced(Connection& connection, const kafka_event& event, kafka::Bytes body) {
+  kafka::ProduceResponse response;
+  const auto whole = kafka::read_produce_response(body, static_cast<std::int16_t>(event.api_version), response);
+  if (!whole && whole.error() != kafka::Fault::cut) counters_.bad_frames++;
+  std::int16_t error = 0;
+  for (const kafka::ProduceResult& result : response.partitions)
+    if (error == 0) error = result.error_code;
+  if (connection.answers.size() >= limits_.pending) connection.answers.clear();
+  connection.answers[event.correlation_id] = error;
+  if (auto waiting = connection.waiting.extract(event.correlation_id)) produce_response(waiting.mapped());
+}
+
+// The kernel names topics as the client did: by id from version 13 on.
+void KafkaExchanges::produce_request(Record record) {
+  const auto event = read<request_event>(record);
+  const std::string_view text = kafka::text_of(record.subspan(sizeof(request_event)));
+  if (event->text_bytes > text.size()) return output_(record);
+  auto produce = read_produce_text(text.substr(0, event->text_bytes));
+  if (!produce) return output_(record);
+  for (ProducedPartition& partition : produce->partitions) {
+    if (!partition.fields.topic_is_id) continue;
+    kafka::Topic topic{.id = kafka::Uuid{}};
+    if (partition.topic.size() == topic.id->size()) std::memcpy(topic.id->data(), partition.topic.data(), 16);
+    partition.topic = name_of(topic);
+    partition.fields.topic_is_id = 0;
+  }
+  const std::string named = write_produce_text(*produce);
+  request_event fields = *event;
+  fields.text_bytes = static_cast<__u32>(named.size());
+  fields.baggage_bytes = 0;
+  fields.header.size = static_cast<__u32>(sizeof fields + named.size());
+  record_.resize(fields.header.size);
+  std::memcpy(record_.data(), &fields, sizeof fields);
+  std::memcpy(record_.data() + sizeof fields, named.data(), named.size());
+  output_(record_);
+}
+
+// Whichever of the two comes last, the event or the answer's frame, makes it whole.
+void KafkaExchanges::produce_response(Record record) {
+  auto event = read<response_event>(record);
+  const auto found = connections_.find(event->connection_id);
+  if (found == connections_.end() || event->end != END_COMPLETE) return output_(record);
+  Connection& connection = found->second;
+  const auto correlation_id = static_cast<std::int32_t>(event->stream);
+  const auto answer = connection.answers.extract(correlation_id);
+  if (!answer) {
+    if (connection.waiting.size() >= limits_.pending) release(connection);
+    connection.waiting[correlation_id].assign(record.begin(), record.end());
+    return;
+  }
+  event->status = static_cast<__u16>(answer.mapped());
+  std::vector<std::byte> whole(record.begin(), record.end());
+  std::memcpy(whole.data(), &*event, sizeof *event);
+  output_(whole);
+}
+
+void KafkaExchanges::feed(Record record) {
+  const auto header = read<event_header>(record);
+  if (!header || header->size > record.size()) return output_(record);
+  record = record.first(header->size);
+  if (header->type == EVENT_KAFKA) return piece(record);
+  if (header->type == EVENT_REQUEST) {
+    const auto event = read<request_event>(record);
+    if (event && event->protocol == PROTOCOL_KAFKA) return produce_request(record);
+  }
+  if (header->type == EVENT_RESPONSE) {
+    const auto event = read<response_event>(record);
+    if (event && event->role == ROLE_CLIENT && connections_.contains(event->connection_id))
+      return produce_response(record);
+  }
+  output_(record);
+}
+
+}  // namespace weft
