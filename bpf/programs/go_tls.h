@@ -95,15 +95,15 @@ int on_go_tls(struct pt_regs *regs)
 {
 	__u32 tgid = bpf_get_current_pid_tgid() >> 32;
 	struct process_entry *p = process_get(tgid);
+	__u64 cookie = bpf_get_attach_cookie(regs);
 	struct go_process *go;
-	__u64 site;
+	__u32 site = cookie;
 
 	if (!p || !p->go)
 		return 0;
 	go = go_process_get(tgid);
-	if (!go || go->program != p->go || !go_is_certain(go))
+	if (!go || go->program != p->go || go->program != cookie >> 32 || !go_is_certain(go))
 		return 0;
-	site = bpf_get_attach_cookie(regs);
 	if (site == GO_TLS_SERVER_HANDSHAKE)
 		return tls_begins(p, go, regs->ax, tgid, ROLE_SERVER);
 	if (site == GO_TLS_CLIENT_HANDSHAKE)

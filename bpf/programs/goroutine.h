@@ -159,14 +159,15 @@ int on_goroutine(struct pt_regs *regs)
 {
 	__u32 tgid = bpf_get_current_pid_tgid() >> 32;
 	struct process_entry *p = process_get(tgid);
+	__u64 cookie = bpf_get_attach_cookie(regs);
 	struct go_process *go;
 
 	if (!p || !p->go)
 		return 0;
 	go = go_process_get(tgid);
-	if (!go || go->program != p->go || go->refuted)
+	if (!go || go->program != p->go || go->program != cookie >> 32 || go->refuted)
 		return 0;
-	switch (bpf_get_attach_cookie(regs)) {
+	switch ((__u32)cookie) {
 	case GO_GOROUTINE_BORN:
 		return go_born(regs, p, go, tgid);
 	case GO_GOROUTINE_ENDS:

@@ -36,7 +36,16 @@ WIRE_ASSERT(sizeof(struct go_process) == 56, "go_process layout");
 
 #define GO_PROOFS 16u
 
-/* Which place of the program a probe hit: the cookie it is attached with. */
+/*
+ * The cookie of a probe: go_process.program << 32 | enum go_site. The kernel takes its time to end probes, so those of
+ * an earlier run may still be there beside the ones of this.
+ */
+WIRE_INLINE __u64 go_cookie(__u32 program, __u32 site)
+{
+	return (__u64)program << 32 | site;
+}
+
+/* Which place of the program a probe hit. */
 enum go_site {
 	GO_GOROUTINE_BORN = 1,	 /* the call of runqput in newproc.func1 */
 	GO_GOROUTINE_ENDS,	 /* goexit1 */

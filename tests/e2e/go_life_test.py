@@ -14,7 +14,7 @@ import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 import attribution                                # noqa: E402
-from lib import golang                            # noqa: E402
+from lib import golang, host                      # noqa: E402
 from lib.agent import Agent, Programs, wait_for   # noqa: E402
 
 BUILD = pathlib.Path(sys.argv.pop(1) if len(sys.argv) > 1 else "build").resolve()
@@ -28,13 +28,6 @@ def load(port, requests, first=1):
     answer = subprocess.run([BUILD / "e2e_load", str(port), str(requests), "8", "1", str(first)], stdout=subprocess.PIPE,
                             text=True, check=True, timeout=300)
     return json.loads(answer.stdout)
-
-
-def probe_links():
-    """Ids of the kernel's links that put probes into user space."""
-    done = subprocess.run(["bpftool", "link", "show", "-j"], capture_output=True, text=True, check=True)
-    kinds = ("uprobe_multi", "perf_event")
-    return {link["id"] for link in json.loads(done.stdout) if link.get("type") in kinds or link.get("type") == 12}
 
 
 def changed_code(pid, binary):
@@ -88,7 +81,7 @@ class Life(unittest.TestCase):
         self.assertEqual((counts.right, counts.calls), (REQUESTS, REQUESTS), counts)
 
     def test_attached_and_detached_under_load(self):
-        before = probe_links()
+        before = host.probe_links()
         with golang.Server(BUILD / "e2e_leaf", 0) as leaf, golang.Server(self.binary, leaf.port, "parallel") as front:
             results, ends = [], threading.Event()
 
@@ -112,14 +105,14 @@ class Life(unittest.TestCase):
                 finally:
                     ends.set()
                     loading.join()
-                self.assertEqual(probe_links() - before, set())
+                wait_for("the last probe to go", lambda: not host.probe_links() - before)
                 self.assertEqual(changed_code(front.pid, self.binary), 0)
                 self.assertEqual([result["failed"] for result in results], [0] * len(results))
                 counts = attribution.count(golang.records(leaf.port))
                 self.assertEqual((counts.wrong, counts.malformed), (0, 0), counts)
                 self.assertEqual(agent.run("attach", front.pid).returncode, 0)
                 self.goroutines(agent, front.pid)
-            self.assertEqual(probe_links() - before, set())
+            self.assertEqual(host.probe_links() - before, set())
             self.assertEqual(changed_code(front.pid, self.binary), 0)
             self.assertEqual(load(front.port, REQUESTS), {"ok": REQUESTS, "failed": 0})
 

@@ -26,7 +26,7 @@ go_process process_of(const GoroutineSettings& settings, std::uint32_t program) 
 
 using Place = GoroutineSettings::Place;
 
-std::uint64_t cookie_of(Place place) {
+go_site site_of(Place place) {
   switch (place) {
     case Place::born:
       return GO_GOROUTINE_BORN;
@@ -85,7 +85,7 @@ Result<void> KernelImpl::trace_goroutines(pid_t tgid, const GoroutineSettings& s
   for (const bool tls : {false, true}) {
     std::vector<UprobePlace> places;
     for (const auto& probe : settings.probes)
-      if (is_tls(probe.place) == tls) places.push_back({probe.offset, cookie_of(probe.place)});
+      if (is_tls(probe.place) == tls) places.push_back({probe.offset, go_cookie(program, site_of(probe.place))});
     if (places.empty()) continue;
     auto probes =
         Uprobes::attach(tls ? skeleton_->progs.on_go_tls : skeleton_->progs.on_goroutine, settings.file, places, tgid);
@@ -114,6 +114,7 @@ void KernelImpl::release_goroutines(pid_t tgid) {
   }
   bpf_map__delete_elem(skeleton_->maps.go_processes, &key, sizeof key, 0);
   forget_start_sites(found->second.program);
+  probe_ends_.take(std::move(found->second.probes));
   go_processes_.erase(found);
 }
 

@@ -13,6 +13,7 @@
 #include "kernel/goroutines.h"
 #include "kernel/kernel.h"
 #include "kernel/policy_maps_impl.h"
+#include "kernel/probe_ends.h"
 #include "kernel/unique_fd.h"
 #include "kernel/uprobes.h"
 #include "wire/go.h"
@@ -94,6 +95,7 @@ class KernelImpl final : public Kernel, public GoroutineTracer {
   std::unique_ptr<RingSource> ring_;
   std::vector<Link> links_;
   Link sockops_, sweep_iterator_;
+  ProbeEnds probe_ends_;
   std::map<pid_t, std::vector<Uprobes>> ioctl_probes_;
   struct GoProcess {
     std::uint32_t program = 0;

@@ -160,8 +160,9 @@ Result<void> KernelImpl::attach(const std::string& cgroup) {
 KernelImpl::~KernelImpl() {
   sockops_.reset();
   links_.clear();
-  ioctl_probes_.clear();
-  go_processes_.clear();
+  for (auto& [tgid, probes] : ioctl_probes_) probe_ends_.take(std::move(probes));
+  for (auto& [tgid, process] : go_processes_) probe_ends_.take(std::move(process.probes));
+  probe_ends_.finish();
   if (members_attached_)
     bpf_prog_detach2(bpf_program__fd(skeleton_->progs.on_message), bpf_map__fd(skeleton_->maps.members),
                      BPF_SK_MSG_VERDICT);

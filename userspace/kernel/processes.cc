@@ -186,6 +186,11 @@ Result<void> KernelImpl::watch_ioctl(pid_t tgid, const std::string& libc, std::u
   return {};
 }
 
-void KernelImpl::unwatch_ioctl(pid_t tgid) { ioctl_probes_.erase(tgid); }
+void KernelImpl::unwatch_ioctl(pid_t tgid) {
+  const auto found = ioctl_probes_.find(tgid);
+  if (found == ioctl_probes_.end()) return;
+  probe_ends_.take(std::move(found->second));
+  ioctl_probes_.erase(found);
+}
 
 }  // namespace weft

@@ -29,7 +29,7 @@ struct UprobePlace {
   std::uint64_t cookie = 0;  // what bpf_get_attach_cookie gives there
 };
 
-// Attached probes; they go with it. Going takes the kernel some milliseconds, more for perf events.
+// Attached probes; they go with it. That takes the kernel a grace period, some thirty milliseconds: see ProbeEnds.
 class Uprobes {
  public:
   // `file` is opened once; the probes stay on that file. Errors are one line.

@@ -28,6 +28,13 @@ def bpf_programs():
     return {(p["id"], p["name"]) for p in json.loads(done.stdout) if p.get("name", "").startswith("on_")}
 
 
+def probe_links():
+    """Ids of the kernel's links that put probes into user space."""
+    done = subprocess.run(["bpftool", "link", "show", "-j"], capture_output=True, text=True, check=True)
+    kinds = ("uprobe_multi", "perf_event")
+    return {link["id"] for link in json.loads(done.stdout) if link.get("type") in kinds or link.get("type") == 12}
+
+
 def in_ci():
     return os.environ.get("CI") in ("true", "1")
 
