@@ -216,15 +216,13 @@ GoldenStream messages() {
   sent.peer_port = 9092;
   ProduceText text;
   text.client_id = "front-1";
+  text.fields.acks = -1;
   text.fields.partitions = 1;
   text.fields.records = text.fields.injected = 2;
   text.partitions.push_back({{.partition = 3, .records = 2, .magic = 2}, "orders"});
   feed(event_record(sent, write_produce_text(text)));
-  response_event answer = response_to(sent, 100 * second + 7 * ms, 0);
-  answer.stream = 9;
   producer.now_ns = 100 * second + 5 * ms;
   producer.response(0, 8, 9, produce_response(8, {{{"orders"}, {{.index = 3, .error = 10}}}}));
-  feed(event_record(answer));
 
   Wire consumer(feed, 2);
   consumer.tgid = 200;

@@ -68,6 +68,37 @@ TEST_CASE("red: client requests say where they went, servers do not") {
   CHECK(text.find("server_address=\"me\"") == std::string::npos);
 }
 
+TEST_CASE("red: messages that were sent and received") {
+  RedMetrics metrics;
+  Span sent = span_lasting(7'000'000);
+  sent.kind = SpanKind::producer;
+  sent.attributes = {};
+  sent.attributes.set("messaging.system", std::string("kafka"));
+  sent.attributes.set("messaging.operation.name", std::string("send"));
+  sent.attributes.set("messaging.destination.name", std::string("orders"));
+  sent.attributes.set("error.type", std::string("MESSAGE_TOO_LARGE"));
+  sent.attributes.set("server.address", std::string("10.0.0.3"));
+  sent.attributes.set("server.port", std::int64_t{9092});
+  metrics.observe(sent);
+  Span received = span_lasting(1'000'000);
+  received.kind = SpanKind::consumer;
+  received.attributes = {};
+  received.attributes.set("messaging.system", std::string("kafka"));
+  received.attributes.set("messaging.destination.name", std::string("orders"));
+  received.attributes.set("messaging.consumer.group.name", std::string("billing"));
+  metrics.observe(received);  // without timestamp: of unknown age
+  received.attributes.set("weft.messaging.lag_ms", std::int64_t{250});
+  metrics.observe(received);
+  const std::string text = text_of(metrics);
+  const std::string service = R"(service_name="front",service_namespace="shop",messaging_system="kafka",)";
+  CHECK(has_line(text, "messaging_client_operation_duration_seconds_count{" + service +
+                           R"(messaging_operation_name="send",messaging_destination_name="orders",)"
+                           R"(error_type="MESSAGE_TOO_LARGE",server_address="10.0.0.3",server_port="9092"} 1)"));
+  const std::string lag = service + R"(messaging_destination_name="orders",messaging_consumer_group_name="billing")";
+  CHECK(has_line(text, "weft_messaging_lag_seconds_count{" + lag + "} 1"));
+  CHECK(has_line(text, "weft_messaging_lag_seconds_sum{" + lag + "} 0.25"));
+}
+
 TEST_CASE("red: spans that are no HTTP requests make no series") {
   RedMetrics metrics;
   Span span = test::sample_server_span();

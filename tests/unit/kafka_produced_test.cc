@@ -35,21 +35,11 @@ request_event produce_event(std::uint64_t exchange, std::uint32_t correlation_id
   return event;
 }
 
-response_event answer_event(const request_event& request) {
-  response_event event{};
-  event.header = {EVENT_RESPONSE, 0, 0, 2'000'000'000};
-  event.exchange_id = request.exchange_id;
-  event.connection_id = request.connection_id;
-  event.tgid = request.tgid;
-  event.role = ROLE_CLIENT;
-  event.stream = request.stream;
-  return event;
-}
-
-std::string produce_text(const std::string& topic, bool is_id, unsigned records, unsigned partitions = 1) {
+std::string produce_text(const std::string& topic, bool is_id, unsigned records, unsigned partitions = 1,
+                         __s16 acks = -1) {
   ProduceText text;
   text.client_id = "orders-1";
-  text.fields.acks = -1;
+  text.fields.acks = acks;
   text.fields.partitions = partitions;
   text.fields.records = text.fields.injected = records;
   text.fields.whole = 1;
@@ -64,59 +54,52 @@ std::string produce_text(const std::string& topic, bool is_id, unsigned records,
 
 }  // namespace
 
-TEST_CASE("kafka spans: a producer's request and the broker's answer, whichever is heard of first") {
-  for (const bool answer_first : {false, true}) {
-    CAPTURE(answer_first);
-    for (const int error : {0, 10}) {
-      Scene scene;
-      const request_event request = produce_event(1, 12);
-      scene.kafka.feed(event_record(request, produce_text("orders", false, 3)));
-      const auto answer = [&] {
-        scene.wire.response(produce, 8, 12,
-                            encode::produce_response(8, {{{"orders"}, {{.index = 4, .error = error}}}}));
-      };
-      scene.wire.response(metadata, 4, 11, encode::metadata_response(4, {}));
-      if (answer_first) answer();
-      scene.kafka.feed(event_record(answer_event(request)));
-      if (!answer_first) answer();
-      REQUIRE(scene.spans.size() == 1);
-      const Span& span = scene.spans[0];
-      CHECK(span.name == "send orders");
-      CHECK(span.kind == SpanKind::producer);
-      CHECK(span.attributes.text("messaging.operation.type") == "send");
-      CHECK(span.attributes.text("messaging.destination.partition.id") == "4");
-      CHECK(span.attributes.text("messaging.client.id") == "orders-1");
-      CHECK(span.attributes.text("messaging.batch.message_count") == "3");
-      CHECK_FALSE(span.attributes.find("http.request.method"));
-      CHECK_FALSE(span.attributes.find("weft.injection"));
-      CHECK(span.attributes.text("error.type") == (error ? "MESSAGE_TOO_LARGE" : ""));
-      CHECK((span.status == StatusCode::error) == (error != 0));
-    }
+TEST_CASE("kafka spans: a producer's request and the broker's answer") {
+  for (const int error : {0, 10}) {
+    Scene scene;
+    scene.kafka.feed(event_record(produce_event(1, 12), produce_text("orders", false, 3)));
+    CHECK(scene.spans.empty());
+    scene.wire.now_ns = 2'000'000'000;
+    scene.wire.response(produce, 8, 12, encode::produce_response(8, {{{"orders"}, {{.index = 4, .error = error}}}}));
+    REQUIRE(scene.spans.size() == 1);
+    const Span& span = scene.spans[0];
+    CHECK(span.name == "send orders");
+    CHECK(span.kind == SpanKind::producer);
+    CHECK(span.end_unix_ns - span.start_unix_ns == 1'000'000'000);
+    CHECK(span.attributes.text("messaging.operation.type") == "send");
+    CHECK(span.attributes.text("messaging.destination.partition.id") == "4");
+    CHECK(span.attributes.text("messaging.client.id") == "orders-1");
+    CHECK(span.attributes.text("messaging.batch.message_count") == "3");
+    CHECK_FALSE(span.attributes.find("http.request.method"));
+    CHECK_FALSE(span.attributes.find("weft.injection"));
+    CHECK(span.attributes.text("error.type") == (error ? "MESSAGE_TOO_LARGE" : ""));
+    CHECK((span.status == StatusCode::error) == (error != 0));
   }
 }
 
-TEST_CASE("kafka spans: an answer that was lost, a connection that closed") {
-  Scene scene;
-  const request_event first = produce_event(1, 12), second = produce_event(2, 13), third = produce_event(3, 14);
-  for (const request_event& request : {first, second, third})
-    scene.kafka.feed(event_record(request, produce_text("orders", false, 1)));
-  scene.wire.response(metadata, 4, 11, encode::metadata_response(4, {}));
-  scene.kafka.feed(event_record(answer_event(first)));  // of 12 nothing comes
-  CHECK(scene.spans.empty());
-  scene.wire.response(produce, 8, 13, encode::produce_response(8, {{{"orders"}, {{.index = 4}}}}));
+TEST_CASE("kafka spans: no answer is asked for, it was lost, the connection is over, too many wait") {
+  KafkaOptions options;
+  options.limits.pending = 2;
+  Scene scene(options);
+  const auto send = [&](std::uint64_t exchange, std::uint32_t correlation_id, __s16 acks) {
+    scene.kafka.feed(event_record(produce_event(exchange, correlation_id), produce_text("orders", false, 1, 1, acks)));
+  };
+  send(1, 11, 0);
   CHECK(scene.spans.size() == 1);
-  scene.kafka.feed(event_record(answer_event(second)));
-  CHECK(scene.spans.size() == 2);
-  response_event closed = answer_event(third);
-  closed.end = END_CLOSED;
-  scene.kafka.feed(event_record(closed));
+  CHECK_FALSE(scene.spans[0].attributes.find("weft.end"));
+  send(2, 12, -1);
+  send(3, 13, 1);
+  CHECK(scene.spans.size() == 1);
+  scene.wire.response(produce, 8, 13, encode::produce_response(8, {{{"orders"}, {{.index = 4}}}}));
   REQUIRE(scene.spans.size() == 3);
-  CHECK(scene.spans[2].attributes.text("error.type") == "connection_closed");
-  scene.kafka.feed(event_record(produce_event(4, 15), produce_text("orders", false, 1)));
-  scene.kafka.feed(event_record(answer_event(produce_event(4, 15))));
-  CHECK(scene.spans.size() == 3);
-  scene.wire.close();
+  CHECK(scene.spans[1].attributes.find("weft.end") == nullptr);
+  CHECK(scene.spans[2].attributes.text("weft.end") == "lost");
+  for (std::uint32_t id = 14; id < 17; id++) send(id, id, -1);
   CHECK(scene.spans.size() == 4);
+  scene.wire.close();
+  CHECK(scene.spans.size() == 6);
+  CHECK(scene.spans[5].attributes.text("weft.end") == "lost");
+  CHECK(scene.pipeline.counters().open_exchanges == 0);
 }
 
 TEST_CASE("kafka spans: what a producer sends to topics by id, and to several") {
@@ -124,9 +107,7 @@ TEST_CASE("kafka spans: what a producer sends to topics by id, and to several") 
   const auto send = [&](std::uint64_t exchange, const std::string& text) {
     const request_event request = produce_event(exchange, 12);
     scene.kafka.feed(event_record(request, text));
-    response_event answer = answer_event(request);
-    answer.connection_id = 5;  // nothing is known of it
-    scene.kafka.feed(event_record(answer));
+    scene.wire.response(produce, 8, 12, encode::produce_response(8, {}));
     return scene.spans.back();
   };
   const std::string id(16, 'o');

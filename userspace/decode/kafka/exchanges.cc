@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "decode/kafka/exchanges.h"
 
+#include <algorithm>
 #include <cstring>
 #include <utility>
 
@@ -30,14 +31,34 @@ void put_bounded(Map& map, const Key& key, Value value, std::size_t most) {
 KafkaExchanges::KafkaExchanges(Output output, KafkaOptions options)
     : output_(std::move(output)), options_(std::move(options)), limits_(options_.limits) {}
 
-void KafkaExchanges::release(Connection& connection) {
-  for (auto& [correlation, record] : std::exchange(connection.waiting, {})) output_(record);
+// The kernel tells of requests and of frames; that an exchange is over is said here.
+void KafkaExchanges::end(const Sent& sent, std::uint64_t first_byte_ns, std::uint64_t time_ns, end_reason reason,
+                         std::int16_t error) {
+  response_event event{};
+  event.header = {EVENT_RESPONSE, 0, sizeof event, std::max(time_ns, sent.time_ns)};
+  event.exchange_id = sent.exchange_id;
+  event.connection_id = sent.connection_id;
+  event.first_byte_ns = first_byte_ns;
+  event.tgid = sent.tgid;
+  event.status = static_cast<__u16>(error);
+  event.end = static_cast<__u8>(reason);
+  event.role = ROLE_CLIENT;
+  output_(std::as_bytes(std::span(&event, 1)));
+}
+
+// Answers come in order: those of the requests before this one will not come any more.
+void KafkaExchanges::lose(Connection& connection, std::int64_t before) {
+  while (!connection.sent.empty() && connection.sent.begin()->first < before) {
+    const Sent sent = connection.sent.begin()->second;
+    connection.sent.erase(connection.sent.begin());
+    end(sent, 0, sent.time_ns, END_LOST, 0);
+  }
 }
 
 void KafkaExchanges::forget(std::uint64_t id) {
   const auto found = connections_.find(id);
   if (found == connections_.end()) return;
-  release(found->second);
+  lose(found->second, INT64_MAX);
   for (const kafka::FrameBuffer& direction : found->second.directions) counters_.missed += direction.missed();
   bytes_ -= found->second.bytes;
   order_.erase(found->second.used);
@@ -137,7 +158,7 @@ void KafkaExchanges::response_frame(Connection& connection, const kafka_event& e
   if (key == kafka::ApiKey::metadata) metadata(header->body, version);
   if (key == kafka::ApiKey::produce) produced(connection, event, header->body);
   if (key == kafka::ApiKey::fetch) fetched(connection, event, header->body, direction.cut());
-  release(connection);  // answers come in order: that of what still waits was lost
+  lose(connection, event.correlation_id);
 }
 
 void KafkaExchanges::metadata(kafka::Bytes body, std::int16_t version) {
@@ -169,9 +190,17 @@ void KafkaExchanges::produced(Connection& connection, const kafka_event& event, 
   std::int16_t error = 0;
   for (const kafka::ProduceResult& result : response.partitions)
     if (error == 0) error = result.error_code;
-  if (connection.answers.size() >= limits_.pending) connection.answers.clear();
-  connection.answers[event.correlation_id] = error;
-  if (auto waiting = connection.waiting.extract(event.correlation_id)) produce_response(waiting.mapped());
+  if (const auto sent = connection.sent.extract(event.correlation_id))
+    end(sent.mapped(), connection.directions[1].first_ns(), event.header.time_ns, END_COMPLETE, error);
+}
+
+void KafkaExchanges::remember(const request_event& event) {
+  Connection& connection = this->connection(event.connection_id);
+  if (connection.sent.size() >= limits_.pending) lose(connection, std::int64_t{connection.sent.begin()->first} + 1);
+  connection.sent[static_cast<std::int32_t>(event.stream)] = {event.exchange_id, event.connection_id,
+                                                              event.header.time_ns, event.tgid};
+  account(connection);
+  make_room(event.connection_id);
 }
 
 // The kernel names topics as the client did: by id from version 13 on.
@@ -180,7 +209,10 @@ void KafkaExchanges::produce_request(Record record) {
   const std::string_view text = kafka::text_of(record.subspan(sizeof(request_event)));
   if (event->text_bytes > text.size()) return output_(record);
   auto produce = read_produce_text(text.substr(0, event->text_bytes));
-  if (!produce) return output_(record);
+  if (!produce) {
+    output_(record);
+    return remember(*event);
+  }
   for (ProducedPartition& partition : produce->partitions) {
     if (!partition.fields.topic_is_id) continue;
     kafka::Topic topic{.id = kafka::Uuid{}};
@@ -197,25 +229,9 @@ void KafkaExchanges::produce_request(Record record) {
   std::memcpy(record_.data(), &fields, sizeof fields);
   std::memcpy(record_.data() + sizeof fields, named.data(), named.size());
   output_(record_);
-}
-
-// Whichever of the two comes last, the event or the answer's frame, makes it whole.
-void KafkaExchanges::produce_response(Record record) {
-  auto event = read<response_event>(record);
-  const auto found = connections_.find(event->connection_id);
-  if (found == connections_.end() || event->end != END_COMPLETE) return output_(record);
-  Connection& connection = found->second;
-  const auto correlation_id = static_cast<std::int32_t>(event->stream);
-  const auto answer = connection.answers.extract(correlation_id);
-  if (!answer) {
-    if (connection.waiting.size() >= limits_.pending) release(connection);
-    connection.waiting[correlation_id].assign(record.begin(), record.end());
-    return;
-  }
-  event->status = static_cast<__u16>(answer.mapped());
-  std::vector<std::byte> whole(record.begin(), record.end());
-  std::memcpy(whole.data(), &*event, sizeof *event);
-  output_(whole);
+  if (produce->fields.acks != 0) return remember(*event);
+  end({event->exchange_id, event->connection_id, event->header.time_ns, event->tgid}, 0, event->header.time_ns,
+      END_COMPLETE, 0);  // the broker says nothing
 }
 
 void KafkaExchanges::feed(Record record) {
@@ -226,11 +242,6 @@ void KafkaExchanges::feed(Record record) {
   if (header->type == EVENT_REQUEST) {
     const auto event = read<request_event>(record);
     if (event && event->protocol == PROTOCOL_KAFKA) return produce_request(record);
-  }
-  if (header->type == EVENT_RESPONSE) {
-    const auto event = read<response_event>(record);
-    if (event && event->role == ROLE_CLIENT && connections_.contains(event->connection_id))
-      return produce_response(record);
   }
   output_(record);
 }

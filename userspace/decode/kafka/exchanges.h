@@ -33,7 +33,7 @@ struct KafkaLimits {
   std::size_t connections = 16384;
   std::size_t frame_bytes = 2u << 20;
   std::size_t total_bytes = 64u << 20;  // of all frames
-  std::size_t pending = 256;            // requests and answers of one connection
+  std::size_t pending = 256;            // requests of one connection without answer
   std::size_t partitions = 4096;        // of one connection, whose position is kept
   std::size_t topics = 16384;           // names by id
   std::size_t groups = 4096;            // clients whose group is known
@@ -76,14 +76,17 @@ class KafkaExchanges {
 
  private:
   using Record = std::span<const std::byte>;
+  struct Sent {
+    std::uint64_t exchange_id, connection_id, time_ns;
+    std::uint32_t tgid;
+  };
   struct Connection {
     std::array<kafka::FrameBuffer, 2> directions;  // requests, responses
     std::string client_id;
     bool read_committed = false;
-    std::map<std::string, std::int64_t> positions;           // topic and partition: what comes next
-    std::map<std::int32_t, std::int16_t> answers;            // correlation id of a Produce: the worst error
-    std::map<std::int32_t, std::vector<std::byte>> waiting;  // … response events that came before the answer
-    std::size_t bytes = 0;                                   // counted in bytes_
+    std::map<std::string, std::int64_t> positions;  // topic and partition: what comes next
+    std::map<std::int32_t, Sent> sent;              // correlation id of a Produce that is not answered
+    std::size_t bytes = 0;                          // counted in bytes_
     std::list<std::uint64_t>::iterator used;
   };
 
@@ -91,7 +94,7 @@ class KafkaExchanges {
   void forget(std::uint64_t id);
   void account(Connection& connection);
   void make_room(std::uint64_t keep);
-  void release(Connection& connection);
+  void lose(Connection& connection, std::int64_t before);
 
   void piece(Record record);
   void request_frame(Connection& connection, const kafka_event& event);
@@ -107,7 +110,8 @@ class KafkaExchanges {
   void finish_batch(MessageEvent& event);
 
   void produce_request(Record record);
-  void produce_response(Record record);
+  void remember(const request_event& event);
+  void end(const Sent& sent, std::uint64_t first_byte_ns, std::uint64_t time_ns, end_reason reason, std::int16_t error);
 
   std::string_view name_of(const kafka::Topic& topic);
   bool wanted(std::string_view topic) const;
