@@ -107,10 +107,8 @@ Result<std::unique_ptr<PolicyMapsImpl::Generation>> PolicyMapsImpl::make(const P
   made->sets =
       UniqueFd(bpf_map_create(BPF_MAP_TYPE_ARRAY, "policy_sets", sizeof(__u32), sizeof(policy_set), sets, &flags));
   if (!made->sets) return refused("no room for its tables");
-  made->counts = UniqueFd(bpf_map_create(BPF_MAP_TYPE_ARRAY, "policy_counts", sizeof(__u32), sizeof(policy_counters),
-                                         (shadow ? 2 * sets : sets) * lanes(), &flags));
-  const int counts = made->counts.get();
-  if (counts < 0 || bpf_map_update_elem(maps_.counts, &made->slot, &counts, BPF_ANY)) return refused("its counters");
+  if (auto counters = make_counters(made->slot, (shadow ? 2 * sets : sets) * lanes()); !counters)
+    return std::unexpected(counters.error());
   if (auto written = write_services(*made); !written) return std::unexpected(written.error());
   auto copy = std::make_unique<policy_set>();
   for (__u32 n = 0; n < sets; ++n) {
@@ -121,6 +119,27 @@ Result<std::unique_ptr<PolicyMapsImpl::Generation>> PolicyMapsImpl::make(const P
     if (bpf_map_update_elem(made->sets.get(), &n, copy.get(), BPF_ANY)) return refused("its tables");
   }
   return made;
+}
+
+// REQUIRES: no program counts there any more.
+Result<void> PolicyMapsImpl::make_counters(std::uint32_t slot, std::uint32_t entries) {
+  Counters& counters = counters_[slot];
+  if (counters.entries == entries && clear_counters(counters)) return {};
+  LIBBPF_OPTS(bpf_map_create_opts, flags, .map_flags = BPF_F_INNER_MAP);
+  UniqueFd made(
+      bpf_map_create(BPF_MAP_TYPE_ARRAY, "policy_counts", sizeof(__u32), sizeof(policy_counters), entries, &flags));
+  const int map = made.get();
+  if (!made || bpf_map_update_elem(maps_.counts, &slot, &map, BPF_ANY))
+    return fail(fmt::format("baggage policy: its counters: {}", errno_text(errno)));
+  counters = {std::move(made), entries};
+  return {};
+}
+
+bool PolicyMapsImpl::clear_counters(const Counters& counters) {
+  const policy_counters none{};
+  for (__u32 entry = 0; entry < counters.entries; ++entry)
+    if (bpf_map_update_elem(counters.map.get(), &entry, &none, BPF_ANY)) return false;
+  return true;
 }
 
 bool PolicyMapsImpl::write_service(const Generation& generation, std::uint32_t number, const PolicyIdentity& identity) {
@@ -153,7 +172,10 @@ std::uint32_t PolicyMapsImpl::service_number(const PolicyIdentity& identity) {
 }
 
 void PolicyMapsImpl::drop(std::unique_ptr<Generation>& generation) {
-  if (generation) bpf_map_delete_elem(maps_.counts, &generation->slot);
+  if (generation && generation->shadow) {  // the next one is of the live kind, or a while away
+    bpf_map_delete_elem(maps_.counts, &generation->slot);
+    counters_[generation->slot] = {};
+  }
   generation.reset();
 }
 
@@ -166,7 +188,7 @@ PolicyCounts PolicyMapsImpl::read(const Generation& generation) const {
     policy_counters sum{};
     for (__u32 entry = n * lanes(); entry < (n + 1) * lanes(); ++entry) {
       policy_counters lane{};
-      if (bpf_map_lookup_elem(generation.counts.get(), &entry, &lane)) continue;
+      if (bpf_map_lookup_elem(counters_[generation.slot].map.get(), &entry, &lane)) continue;
       const auto* from = reinterpret_cast<const __u64*>(&lane);
       auto* to = reinterpret_cast<__u64*>(&sum);
       for (std::size_t i = 0; i < words; ++i) to[i] += from[i];

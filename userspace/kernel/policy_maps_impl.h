@@ -37,11 +37,18 @@ class PolicyMapsImpl final : public PolicyMaps {
     PolicyImage image;
     std::uint32_t slot = 0;
     bool shadow = false;
-    UniqueFd sets, counts;
+    UniqueFd sets;
+  };
+  // A slot's, in the kernel's map of them. They stay when the slot is free: to put others there costs a grace period.
+  struct Counters {
+    UniqueFd map;
+    std::uint32_t entries = 0;
   };
   // All of these REQUIRE mutex_.
   Result<void> replace(std::unique_ptr<Generation>& current, const PolicyImage& image, std::uint32_t number);
   Result<std::unique_ptr<Generation>> make(const PolicyImage& image, bool shadow);
+  Result<void> make_counters(std::uint32_t slot, std::uint32_t entries);
+  bool clear_counters(const Counters& counters);
   std::uint32_t free_slot() const;
   Result<void> write_services(const Generation& generation);
   bool write_service(const Generation& generation, std::uint32_t number, const PolicyIdentity& identity);
@@ -52,6 +59,7 @@ class PolicyMapsImpl final : public PolicyMaps {
   const Maps maps_;
   std::mutex mutex_;
   std::unique_ptr<Generation> live_, previous_, shadow_;
+  std::array<Counters, POLICY_SLOTS> counters_;
   std::map<PolicyIdentity, std::uint32_t> services_;
 };
 
