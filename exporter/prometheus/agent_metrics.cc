@@ -63,6 +63,9 @@ void add_exporters(Families& out, const AgentSnapshot& snapshot) {
 void add_policy(Families& out, const AgentSnapshot& snapshot) {
   add_pairs(out, "weft_baggage_members_total", "Baggage members judged, by action and rule.", snapshot.baggage_members,
             "action", "rule");
+  auto config = gauge_family("weft_config_stale", "1 when the configuration file as it is now was refused.");
+  add_gauge(config, {}, snapshot.config_stale ? 1 : 0);
+  out.push_back(std::move(config));
   const AgentSnapshot::Policy& policy = snapshot.policy;
   if (!policy.generation) return;
   auto info = gauge_family("weft_policy_info", "The baggage policy in force; always 1.");

@@ -43,6 +43,7 @@ struct AgentSnapshot {
   std::map<Pair, std::uint64_t> unenforced;       // (protocol, reason)
   std::map<Pair, std::uint64_t> baggage_members;  // (action, rule)
   Policy policy;
+  bool config_stale = false;  // the configuration file as it is now was refused
   std::vector<ExportCounters> exporters;
   std::map<std::string, std::uint64_t> processes;  // by state: traced, seen, refused, instrumented
   std::map<Pair, std::uint64_t> losses;            // (stage, reason): weft_losses_total, user-space drops

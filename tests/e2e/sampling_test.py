@@ -5,6 +5,7 @@ import http.client
 import http.server
 import json
 import math
+import os
 import pathlib
 import re
 import sys
@@ -13,7 +14,7 @@ import unittest
 import urllib.request
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
-from lib import host, requests, servers   # noqa: E402
+from lib import control, host, requests, servers   # noqa: E402
 from lib.agent import Agent, Programs, wait_for   # noqa: E402
 
 PROGRAMS = Programs.of(sys.argv.pop(1) if len(sys.argv) > 1 else "build")
@@ -212,6 +213,69 @@ class Sampling(unittest.TestCase):
                 agent.process.send_signal(1)
                 wait_for("a refusal", lambda: "7 is not between 0 and 1" in agent.output())
                 self.assertEqual(self.service_row(agent, "one")["ratio"], 0.75)
+
+    def test_the_configuration_file_is_followed(self):
+        """Written in place, renamed over, its link swapped; what cannot be used is refused and the old one stays."""
+        with servers.Python("threaded.py") as server:
+            port = host.free_port()
+            config = {"sampling": {"arg": 0}, "discovery": {"instrument": [service("one", server.port)]},
+                      "exporters": {"prometheus": {"listen": f"127.0.0.1:{port}"}}}
+            with Agent(PROGRAMS, config=config) as agent:
+                wait_for("the server", lambda: server.pid in agent.traced())
+                file = agent.folder / "weft.yaml"
+                content = json.loads(file.read_text())
+
+                def text(ratio):
+                    content["sampling"] = {"arg": 0, "rules": [{"service": "one", "ratio": ratio}]}
+                    return json.dumps(content)
+
+                def renamed_over(new):
+                    other = file.with_name("next")
+                    other.write_text(new)
+                    os.replace(other, file)
+
+                def mounted(new, number):
+                    folder = file.with_name(f"..{number}")
+                    folder.mkdir()
+                    (folder / file.name).write_text(new)
+                    link = file.with_name("..data_tmp")
+                    link.symlink_to(folder.name)
+                    os.replace(link, file.with_name("..data"))
+
+                def stale():
+                    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics") as answer:
+                        return "weft_config_stale 1\n" in answer.read().decode()
+
+                def holds(ratio):
+                    wait_for(f"ratio {ratio}", lambda: self.service_row(agent, "one")["ratio"] == ratio)
+                    self.assertEqual(agent.status()["problems"], [])
+                    self.assertFalse(stale())
+
+                def refused(reason, ratio):
+                    wait_for(f"the refusal: {reason}", lambda: [p for p in agent.status()["problems"]
+                                                               if reason in p and str(file) in p])
+                    self.assertIn(reason, agent.output())
+                    self.assertEqual(self.service_row(agent, "one")["ratio"], ratio)
+                    self.assertEqual(agent.run("status").returncode, 1)
+                    self.assertTrue(stale())
+
+                self.assertEqual(control.ask(agent.socket, "PUT", "/v1/policy", "version: pushed\n")[0], 200)
+                file.write_text(text(0.25))
+                holds(0.25)
+                renamed_over(text(0.5))
+                holds(0.5)
+                for bad, reason in ((text(7), "7 is not between 0 and 1"), ("sampling: [\n", ":2:1: "), ("samplin: {}\n", ":1:1: ")):
+                    renamed_over(bad)
+                    refused(reason, 0.5)
+                file.unlink()
+                refused("No such file", 0.5)
+                mounted(text(0.125), 1)
+                file.symlink_to(f"..data/{file.name}")
+                holds(0.125)
+                for number in range(2, 5):
+                    mounted(text(1 / 2 ** number), number)
+                    holds(1 / 2 ** number)
+                self.assertEqual(agent.status()["policy_version"], "pushed")
 
     def test_sampling_server(self):
         with servers.Python("threaded.py") as server, SamplingServer() as sampling:

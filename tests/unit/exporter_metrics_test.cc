@@ -219,6 +219,7 @@ TEST_CASE("agent metrics: every name of the conventions, from one snapshot") {
   snapshot.injections = {{{"http", "no_budget"}, 4}};
   snapshot.baggage_members = {{{"denied", "phone"}, 6}};
   snapshot.policy = {"7", "file", 3, 1'500'000'000'000'000'000, 2, 1, true};
+  snapshot.config_stale = true;
   snapshot.exporters = {{.exporter = "otlp", .by_result = {{"sent", 11}}, .queued = 12, .queue_limit = 2048}};
   snapshot.processes = {{"traced", 1}};
   snapshot.losses = {{{"decode", "bad_event"}, 8}};
@@ -237,6 +238,7 @@ TEST_CASE("agent metrics: every name of the conventions, from one snapshot") {
                            "weft_policy_info{version=\"7\",origin=\"file\"} 1",
                            "weft_policy_since_timestamp_seconds 1500000000",
                            "weft_policy_stale 1",
+                           "weft_config_stale 1",
                            "weft_policy_changes_total{result=\"applied\"} 2",
                            "weft_policy_changes_total{result=\"refused\"} 1",
                            "weft_export_spans_total{exporter=\"otlp\",result=\"sent\"} 11",

@@ -49,7 +49,7 @@ struct Scene {
 
   ManualClock clock;
   FakePolicyMaps maps;
-  PolicyKeeper keeper{{maps, clock, [](bool, const std::string&) {}, {}}};
+  PolicyKeeper keeper{{maps, clock, [](bool, const std::string&) {}}};
   FakeDaemon daemon{{}, &keeper};
 };
 

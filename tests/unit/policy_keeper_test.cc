@@ -36,12 +36,7 @@ struct Scene {
   FakePolicyMaps target;
   ManualClock clock;
   std::vector<std::string> lines;
-  std::optional<BaggageConfig> now;  // what the configuration says when it is read again
-  PolicyKeeper keeper{{target, clock, [this](bool, const std::string& line) { lines.push_back(line); },
-                       [this]() -> Result<BaggageConfig> {
-                         if (!now) return fail("weft.yaml:1:1: broken");
-                         return *now;
-                       }}};
+  PolicyKeeper keeper{{target, clock, [this](bool, const std::string& line) { lines.push_back(line); }}};
 };
 
 bool has(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
@@ -154,16 +149,40 @@ TEST_CASE("SIGHUP reads again: the same file, another one, a policy inside weft.
   scene.keeper.reload(written_out);
   CHECK(scene.in_force() == "inline");
   CHECK(scene.keeper.summary().origin == "inline");
-  scene.now = written_out;
-  scene.now->policy = *read_policy("version: inline 2\n", scene.folder + "/weft.yaml");
-  std::ofstream(scene.folder + "/weft.yaml") << "…";
+}
+
+TEST_CASE("a changed weft.yaml: only what it says of the policy anew takes the place of a pushed one") {
+  Scene scene;
+  scene.write("version: 1\n");
+  REQUIRE(scene.keeper.start(scene.config));
+  REQUIRE(scene.keeper.apply_policy("version: pushed\n", "api"));
+  scene.keeper.config_changed(scene.config);
+  CHECK(scene.in_force() == "pushed");
+  scene.keeper.config_refused("weft.yaml:1:1: broken");
+  CHECK(scene.keeper.summary().problem.empty());
+  scene.config.max_members = 3;
+  scene.keeper.config_changed(scene.config);
+  CHECK(scene.in_force() == "1");
+
+  BaggageConfig written_out;
+  written_out.policy = *read_policy("version: inline\n", scene.folder + "/weft.yaml");
+  scene.keeper.config_changed(written_out);
+  CHECK(scene.in_force() == "inline");
+  scene.write("version: 2\n");
   scene.keeper.poll();
+  CHECK(scene.in_force() == "inline");
+  written_out.policy = *read_policy("version: inline 2\n", scene.folder + "/weft.yaml");
+  scene.keeper.config_changed(written_out);
   CHECK(scene.in_force() == "inline 2");
-  scene.now.reset();
-  std::ofstream(scene.folder + "/weft.yaml") << "….";
-  scene.keeper.poll();
+  scene.keeper.config_refused("weft.yaml:1:1: broken");
   CHECK(scene.in_force() == "inline 2");
   CHECK(has(scene.keeper.summary().problem, "weft.yaml:1:1: broken"));
+
+  scene.keeper.config_changed(scene.config);  // back in a file of its own, which is followed again
+  CHECK(scene.in_force() == "2");
+  scene.write("version: 3\n");
+  scene.keeper.poll();
+  CHECK(scene.in_force() == "3");
 }
 
 TEST_CASE("what the kernel refuses is no change either") {

@@ -61,10 +61,9 @@ SpanId carried_parent(std::string_view head) {
 
 }  // namespace
 
-Agent::Agent(const Config& config, KernelReport report, std::function<Result<Config>()> read_config)
+Agent::Agent(const Config& config, KernelReport report)
     : config_(config),
       report_(std::move(report)),
-      read_config_(std::move(read_config)),
       started_unix_ns_(clock_.unix_ns()),
       started_ns_(clock_.monotonic_ns()),
       http2_([this](EventBytes record) { kafka_.feed(record); },
@@ -73,9 +72,8 @@ Agent::Agent(const Config& config, KernelReport report, std::function<Result<Con
 
 Agent::~Agent() { stop(); }
 
-Result<std::unique_ptr<Agent>> Agent::start(const Config& config, KernelReport report,
-                                            std::function<Result<Config>()> read_config) {
-  std::unique_ptr<Agent> agent(new Agent(config, std::move(report), std::move(read_config)));
+Result<std::unique_ptr<Agent>> Agent::start(const Config& config, KernelReport report) {
+  std::unique_ptr<Agent> agent(new Agent(config, std::move(report)));
   if (auto built = agent->build(); !built) return std::unexpected(built.error());
   if (auto served = agent->serve(); !served) return std::unexpected(served.error());
   return agent;
@@ -115,14 +113,8 @@ Result<void> Agent::build() {
 }
 
 Result<void> Agent::start_policy() {
-  PolicyKeeper::Parts parts{kernel_->policy(), clock_,
-                            [](bool bad, const std::string& line) {
+  PolicyKeeper::Parts parts{kernel_->policy(), clock_, [](bool bad, const std::string& line) {
                               spdlog::log(bad ? spdlog::level::warn : spdlog::level::info, "{}", line);
-                            },
-                            [this]() -> Result<BaggageConfig> {
-                              auto config = read_config_();
-                              if (!config) return std::unexpected(config.error());
-                              return std::move(config->baggage);
                             }};
   policy_ = std::make_unique<PolicyKeeper>(std::move(parts));
   return policy_->start(config_.baggage);
@@ -243,13 +235,27 @@ void Agent::on_socket(const SocketEvent& event) {
     kernel_->enrol_socket(static_cast<pid_t>(event.fields.tgid), event.fields.fd, event.fields.connection_id);
 }
 
-void Agent::reload(const Config& config) {
+void Agent::reload(const Config& config, Reload why) {
+  {
+    const std::lock_guard lock(config_problem_mutex_);
+    config_problem_.clear();
+  }
   config_.discovery = config.discovery;
   config_.routes = config.routes;
   reload_sampling(config.sampling);
   discoverer_->set_rules(discovery_rules(config_, report_));
   pipeline_->set_routes(route_options(config_.routes));
-  policy_->reload(config.baggage);
+  if (why == Reload::asked)
+    policy_->reload(config.baggage);
+  else
+    policy_->config_changed(config.baggage);
+}
+
+void Agent::refuse_config(const std::string& reason) {
+  spdlog::error("configuration refused: {}; the one before it stays in force", reason);
+  policy_->config_refused(reason);
+  const std::lock_guard lock(config_problem_mutex_);
+  config_problem_ = fmt::format("configuration refused: {}; the one before it stays in force", reason);
 }
 
 void Agent::stop() {

@@ -32,17 +32,18 @@ namespace weft {
 
 class Agent final : public AgentControl {
  public:
-  // Everything is loaded, attached and listening when this returns. Errors are one line. `read_config` reads the
-  // configuration again, for a policy that stands in it.
-  static Result<std::unique_ptr<Agent>> start(const Config& config, KernelReport report,
-                                              std::function<Result<Config>()> read_config);
+  // Everything is loaded, attached and listening when this returns. Errors are one line.
+  static Result<std::unique_ptr<Agent>> start(const Config& config, KernelReport report);
   ~Agent() override;
 
   // One turn: drain the ring, and whatever is due. Returns how long nothing is due after it, in milliseconds.
   int turn();
   int wake_fd() const { return kernel_->events().wake_fd(); }  // readable: the next turn is not to wait
-  void reload(const Config& config);
-  void stop();  // detach, flush within shutdown_timeout
+  // A configuration file that has changed leaves a policy alone that was pushed; SIGHUP asks for what the files say.
+  enum class Reload { changed, asked };
+  void reload(const Config& config, Reload why);
+  void refuse_config(const std::string& reason);  // the one before it stays
+  void stop();                                    // detach, flush within shutdown_timeout
 
   StatusReport status() override;
   std::vector<ProcessRow> processes() override;
@@ -54,7 +55,7 @@ class Agent final : public AgentControl {
   std::unique_ptr<EventSubscription> subscribe_events(EventHandler handler) override;
 
  private:
-  Agent(const Config& config, KernelReport report, std::function<Result<Config>()> read_config);
+  Agent(const Config& config, KernelReport report);
   Result<void> build();
   Result<void> start_policy();
   Result<void> serve();
@@ -74,12 +75,12 @@ class Agent final : public AgentControl {
   void every_second();
   AgentSnapshot snapshot();
   std::vector<std::string> problems() const;
+  std::string config_problem() const;
   std::map<std::string, std::uint64_t> losses();
   KernelCounters kernel_counters();
 
   Config config_;
   const KernelReport report_;
-  const std::function<Result<Config>()> read_config_;
   SystemClock clock_;
   const std::uint64_t started_unix_ns_, started_ns_;
 
@@ -111,6 +112,8 @@ class Agent final : public AgentControl {
   bool stopped_ = false;
   mutable std::mutex counters_mutex_;  // pipeline counters, copied once a second
   PipelineCounters pipeline_counters_;
+  mutable std::mutex config_problem_mutex_;
+  std::string config_problem_;  // of the file as it is now; empty: it is in force
 };
 
 }  // namespace weft

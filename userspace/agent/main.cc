@@ -16,6 +16,7 @@
 #include "agent/service_manager.h"
 #include "agent/version.h"
 #include "control/config_load.h"
+#include "control/file_watch.h"
 #include "kernel/unique_fd.h"
 
 namespace weft {
@@ -54,27 +55,32 @@ UniqueFd catch_signals() {
   return UniqueFd(signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK));
 }
 
-void reload(Agent& agent, const ConfigSources& sources) {
+std::string config_file(const ConfigSources& sources) { return sources.file.value_or(sources.default_file); }
+
+void reload(Agent& agent, const ConfigSources& sources, Agent::Reload why) {
   const auto config = load_config(sources);
   if (!config) {
-    spdlog::error("reload refused, the old configuration stays: {}", config.error().message);
+    agent.refuse_config(config.error().message);
     return;
   }
   set_up_log(*config);
-  agent.reload(*config);
+  agent.reload(*config, why);
   spdlog::info("reloaded: discovery, routes, sampling, baggage policy and log level; everything else needs a restart");
 }
 
 // Until SIGTERM or SIGINT.
-void run(Agent& agent, int signals, const ConfigSources& sources) {
+void run(Agent& agent, int signals, const ConfigSources& sources, FileWatch& file) {
+  ConfigSources changed = sources;
+  changed.file = config_file(sources);  // one that is gone is no order to forget what stood in it
   pollfd wait[] = {{signals, POLLIN, 0}, {agent.wake_fd(), POLLIN, 0}};
   for (;;) {
     const int pause_ms = agent.turn();
+    if (file.changed()) reload(agent, changed, Agent::Reload::changed);
     if (::poll(wait, 2, pause_ms) <= 0 || !(wait[0].revents & POLLIN)) continue;
     signalfd_siginfo info{};
     if (::read(signals, &info, sizeof info) != sizeof info) continue;
     if (info.ssi_signo != SIGHUP) return;
-    reload(agent, sources);
+    reload(agent, sources, Agent::Reload::asked);
   }
 }
 
@@ -90,6 +96,7 @@ void say_hello(const Agent&, const Config& config, const KernelReport& report) {
 }
 
 int start(const Arguments& arguments) {
+  FileWatch file(config_file(arguments.sources));  // before reading: what changes from now on is seen
   const auto config = load_config(arguments.sources);
   if (!config) return complain(kUsage, config.error().message);
   set_up_log(*config);
@@ -110,11 +117,11 @@ int start(const Arguments& arguments) {
   if (!lock) return complain(kFailure, lock.error().message);
   const KernelReport report = probe_kernel(config->capture.hook);
   if (!report.usable) return complain(kUnsupported, report.reason + " (weft doctor tells all)");
-  auto agent = Agent::start(*config, report, [&arguments] { return load_config(arguments.sources); });
+  auto agent = Agent::start(*config, report);
   if (!agent) return complain(kFailure, agent.error().message);
   say_hello(**agent, *config, report);
   notify_service_manager("READY=1");
-  run(**agent, signals.get(), arguments.sources);
+  run(**agent, signals.get(), arguments.sources, file);
   notify_service_manager("STOPPING=1");
   (*agent)->stop();
   spdlog::info("stopped");

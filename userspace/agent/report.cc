@@ -94,6 +94,11 @@ std::vector<std::string> Agent::problems() const {
   return all;
 }
 
+std::string Agent::config_problem() const {
+  const std::lock_guard lock(config_problem_mutex_);
+  return config_problem_;
+}
+
 std::map<std::string, std::uint64_t> Agent::losses() {
   std::map<std::string, std::uint64_t> all;
   const auto add = [&all](const char* name, std::uint64_t n) {
@@ -125,6 +130,10 @@ StatusReport Agent::status() {
     report.processes[std::string(discovery_state_name(static_cast<DiscoveryState>(i)))] = counts[i];
   if (config_.discovery.instrument.empty() && !counts[static_cast<std::size_t>(DiscoveryState::traced)])
     report.problems.push_back("nothing is selected: name programs with --exe, --port, --pid or discovery.instrument");
+  if (const std::string refused = config_problem(); !refused.empty()) {
+    report.problems.push_back(refused);
+    report.healthy = false;
+  }
   const PolicyKeeper::Summary policy = policy_->summary();
   report.policy_version = policy.version;
   if (!policy.problem.empty()) {
@@ -157,6 +166,7 @@ AgentSnapshot Agent::snapshot() {
   for (const auto& [name, run] : kernel.programs) out.programs[name] = {run.runs, static_cast<double>(run.ns) / 1e9};
   for (const auto& [result, n] : kernel.injections) out.injections[{"http", result}] = n;
   for (const auto& [reason, n] : kernel.unenforced) out.unenforced[{"http", reason}] = n;
+  out.config_stale = !config_problem().empty();
   const PolicyKeeper::Summary policy = policy_->summary();
   out.policy = {policy.version, policy.origin,  policy.generation,      policy.since_unix_ns,
                 policy.applied, policy.refused, !policy.problem.empty()};

@@ -102,6 +102,22 @@ Result<void> PolicyKeeper::start(const BaggageConfig& config) {
 
 void PolicyKeeper::reload(const BaggageConfig& config) {
   const std::lock_guard lock(mutex_);
+  take_config(config);
+}
+
+void PolicyKeeper::config_changed(const BaggageConfig& config) {
+  const std::lock_guard lock(mutex_);
+  const bool the_same = !config.policy && !config_.policy && config.policy_file == config_.policy_file &&
+                        config.max_members == config_.max_members && config.max_bytes == config_.max_bytes;
+  if (!the_same) take_config(config);
+}
+
+void PolicyKeeper::config_refused(const std::string& reason) {
+  const std::lock_guard lock(mutex_);
+  if (config_.policy) refuse("", {{}, reason});
+}
+
+void PolicyKeeper::take_config(const BaggageConfig& config) {
   follow(config);
   if (config.policy) {
     apply(*config.policy, config.policy->rules.name, "inline");
@@ -112,9 +128,10 @@ void PolicyKeeper::reload(const BaggageConfig& config) {
 }
 
 void PolicyKeeper::follow(const BaggageConfig& config) {
-  const std::string path = config.policy ? config.policy->rules.name : config.policy_file;
-  const std::string before = config_.policy ? config_.policy->rules.name : config_.policy_file;
-  if (!watch_ || path != before) watch_ = std::make_unique<FileWatch>(path);
+  if (config.policy)
+    watch_.reset();
+  else if (!watch_ || config.policy_file != config_.policy_file)
+    watch_ = std::make_unique<FileWatch>(config.policy_file);
   config_ = config;
 }
 
@@ -135,12 +152,7 @@ void PolicyKeeper::poll() {
   const std::unique_lock lock(mutex_, std::try_to_lock);
   if (!lock) return;  // a set is being published, which waits for a grace period of the kernel: next time
   tell_change();      // of the start, or of a push
-  if (watch_ && watch_->changed()) {
-    if (config_.policy)
-      config_changed();
-    else
-      take_file(false);
-  }
+  if (watch_ && watch_->changed()) take_file(false);
   tell_change();
   if (shadow_ && shadow_->until_unix_ns && parts_.clock.unix_ns() >= shadow_->until_unix_ns) finish_trial();
 }
@@ -161,17 +173,6 @@ void PolicyKeeper::take_file(bool missing_is_fine) {
     apply(*read, path, "file");
   else
     refuse(path, read.error());
-}
-
-void PolicyKeeper::config_changed() {
-  if (!parts_.read_config) return;
-  const auto config = parts_.read_config();
-  if (!config) {
-    refuse("", {{}, config.error().message});
-    return;
-  }
-  if (!config->policy) return;  // it moved to a file: SIGHUP or a restart takes it up
-  apply(*config->policy, config->policy->rules.name, "inline");
 }
 
 PolicyKeeper::Applied PolicyKeeper::apply(const ReadPolicy& read, const std::string& name, const char* origin) {

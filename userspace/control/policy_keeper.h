@@ -24,8 +24,6 @@ class PolicyKeeper final : public PolicyControl {
     PolicyMaps& target;  // the kernel programs
     const Clock& clock;
     std::function<void(bool bad, const std::string& line)> log;
-    // The configuration as it is now, for a policy that stands inside weft.yaml. May be empty.
-    std::function<Result<BaggageConfig>()> read_config;
   };
   // The parts outlive the object.
   explicit PolicyKeeper(Parts parts) : parts_(std::move(parts)) {}
@@ -34,6 +32,11 @@ class PolicyKeeper final : public PolicyControl {
   Result<void> start(const BaggageConfig& config);
   // SIGHUP: perhaps another file; what is there is read again.
   void reload(const BaggageConfig& config);
+  // weft.yaml has changed: a policy that stands in it is taken anew, one in a file of its own only when it is another
+  // file or has other limits now, so that what was pushed since holds otherwise.
+  void config_changed(const BaggageConfig& config);
+  // weft.yaml cannot be used: a refusal when the policy stands in it.
+  void config_refused(const std::string& reason);
   // Whatever is due: a changed file, the end of a trial. Cheap; called often, from one thread.
   void poll();
 
@@ -61,8 +64,8 @@ class PolicyKeeper final : public PolicyControl {
   // All of these REQUIRE mutex_.
   Applied apply(const ReadPolicy& read, const std::string& name, const char* origin);
   Applied refuse(const std::string& name, PolicyError error);
+  void take_config(const BaggageConfig& config);
   void follow(const BaggageConfig& config);
-  void config_changed();
   void tell_change();
   void take_file(bool missing_is_fine);
   void finish_trial();
@@ -71,7 +74,7 @@ class PolicyKeeper final : public PolicyControl {
   const Parts parts_;
   std::mutex mutex_;
   BaggageConfig config_;
-  std::unique_ptr<FileWatch> watch_;
+  std::unique_ptr<FileWatch> watch_;      // none for a policy inside weft.yaml, which others follow
   std::optional<std::string> file_text_;  // as it was read last, used or not
   std::uint64_t generation_ = 0;          // counts trials, too
   std::uint64_t told_ = 0;                // the one that on_value_keys knows
