@@ -92,6 +92,18 @@ class Arguments(Folder):
         gone.wait()
         self.expect(self.weftd("--config", self.valid(), "--pid", gone.pid), 1, f"--pid: there is no process {gone.pid}")
 
+    def test_a_command_that_is_not_there(self):
+        cases = {("tarces",): ("there is no 'weft tarces'", "weft --help"),
+                 ("sampling", "shwo"): ("there is no 'weft sampling shwo'", "weft sampling --help"),
+                 ("trace",): ("id is required", "weft trace --help"),
+                 ("spans", "--folow"): ("--folow", "weft spans --help")}
+        for arguments, (wrong, help_of) in cases.items():
+            with self.subTest(arguments):
+                done = subprocess.run([PROGRAMS.weft, *arguments], capture_output=True, text=True, check=False)
+                self.assertEqual(done.returncode, USAGE)
+                self.assertIn(wrong, done.stderr)
+                self.assertTrue(done.stderr.endswith(f"Try: {help_of}\n"), done.stderr)
+
     def test_help_and_version(self):
         self.assertEqual(self.weftd("--help").returncode, CLEAN)
         done = self.weftd("--version")

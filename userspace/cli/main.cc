@@ -5,6 +5,25 @@
 
 #include "cli/command.h"
 
+namespace {
+
+// What was wrong with the command line, and of which command's help says what would be right.
+std::string complaint(const CLI::App& app, const CLI::ParseError& error) {
+  const CLI::App* command = &app;
+  std::string name = "weft";
+  while (!command->get_subcommands().empty()) {
+    command = command->get_subcommands().front();
+    name += " " + command->get_name();
+  }
+  const auto left = app.remaining(true);
+  const bool unknown = command->get_require_subcommand_min() > 0 && !left.empty();
+  return fmt::format("weft: {}\nTry: {} --help\n",
+                     unknown ? fmt::format("there is no '{} {}'", name, left.front()) : std::string(error.what()),
+                     name);
+}
+
+}  // namespace
+
 int main(int argc, char** argv) {
   using namespace weft::cli;
   signal(SIGPIPE, SIG_IGN);  // a closed pipe ends the output, not with a signal
@@ -25,7 +44,7 @@ int main(int argc, char** argv) {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& stop) {
     if (stop.get_exit_code() == 0) return app.exit(stop);  // --help, --version
-    fmt::print(stderr, "weft: {}\nTry: weft --help\n", stop.what());
+    fmt::print(stderr, "{}", complaint(app, stop));
     return kUsage;
   }
   return context.exit_code;
