@@ -97,8 +97,8 @@ void check_door(std::span<const std::uint8_t> input) {
       std::move(options));
   while (!input.empty()) {
     const std::size_t bytes = std::min<std::size_t>(input[0] + 1, input.size() - 1);
-    std::vector<std::byte> record(bytes);
-    std::memcpy(record.data(), input.data() + 1, bytes);
+    const auto given = std::as_bytes(input.subspan(1, bytes));
+    std::vector<std::byte> record(given.begin(), given.end());
     input = input.subspan(1 + bytes);
     if (bytes >= sizeof(event_header)) {
       const auto size = static_cast<__u32>(bytes);
