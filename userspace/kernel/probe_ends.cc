@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "kernel/probe_ends.h"
 
+#include <algorithm>
 #include <optional>
+#include <system_error>
 
 namespace weft {
 
@@ -17,11 +19,14 @@ void ProbeEnds::finish() {
 
 void ProbeEnds::take(std::vector<Uprobes> probes) {
   const std::scoped_lock lock(mutex_);
-  for (auto& probe : probes) {
-    waiting_.push_back(std::move(probe));
-    if (waiting_.size() > idle_ && threads_.size() < kAtOnce) threads_.emplace_back([this] { end_them(); });
-    wake_.notify_one();
+  for (auto& probe : probes) waiting_.push_back(std::move(probe));
+  try {
+    for (auto wanted = std::min(waiting_.size(), kAtOnce); threads_.size() < wanted && waiting_.size() > idle_;)
+      threads_.emplace_back([this] { end_them(); });
+  } catch (const std::system_error&) {
+    if (threads_.empty()) waiting_.clear();  // no thread is to be had: they end here, one after the other
   }
+  wake_.notify_all();
 }
 
 void ProbeEnds::end_them() {
