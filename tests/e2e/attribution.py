@@ -69,17 +69,21 @@ def count(lines, keep=lambda record: True):
 def judge_spans(spans, lines):
     """(client spans whose parent is the server span of their own request and whose id is on the wire, others).
 
-    Spans whose parent is not among the given ones (the store is bounded) are not judged.
+    Spans whose parent is not among the given ones (the store is bounded), and leaves of which nothing went out, are not
+    judged.
     """
     by_id = {span["span_id"]: span for span in spans}
-    on_wire = {match[2] for line in lines if (match := CONTEXT.fullmatch(json.loads(line)["traceparent"]))}
+    on_wire = {match[2]: record["id"] for record in map(json.loads, lines)
+               if (match := CONTEXT.fullmatch(record["traceparent"]))}
     right = wrong = 0
     for span in spans:
         parent = by_id.get(span["parent_span_id"])
-        if span["kind"] != "CLIENT" or parent is None:
+        if span["kind"] != "CLIENT" or parent is None or "weft.injection" in span["attributes"]:
             continue
-        request_id = re.search(r"[?&]id=(\w+)", span["attributes"]["url.full"])[1]
-        own = (parent["kind"] == "SERVER" and parent["trace_id"] == span["trace_id"]
-               and parent["attributes"].get("url.query") == f"id={request_id}" and span["span_id"] in on_wire)
+        query = re.search(r"[?&]id=(\w+)", span["attributes"].get("url.full", ""))
+        request_id = query[1] if query else on_wire.get(span["span_id"])
+        own = (parent["kind"] == "SERVER" and parent["trace_id"] == span["trace_id"] and span["span_id"] in on_wire
+               and parent["attributes"].get("url.query", f"id={request_id}") == f"id={request_id}"
+               and (query is not None or parent["trace_id"] == trace_of(request_id)))
         right, wrong = right + own, wrong + (not own)
     return right, wrong
