@@ -354,4 +354,25 @@ static __always_inline void attribute_death(struct task_key key)
 	task_remove(key);
 }
 
+/* Requests that one thread has to have written, and nobody else any, before it is taken for the one that made them. */
+#define WRITER_LEARNED 20u
+
+/*
+ * A thread may write what another has asked for (C-core, Netty). So on a connection that is shared the
+ * thread tells whose request this is only where all of them were written by one thread, and after it has been seen to
+ * be so. `writer` and `written` belong to the connection's half.
+ */
+static __always_inline bool writer_is_known(__u32 *writer, __u32 *written, const struct scratch *s)
+{
+	__u32 tid = (__u32)s->pid_tgid;
+
+	if (!*writer)
+		*writer = tid;
+	else if (*writer != tid)
+		*writer = ~0u;
+	if (*written < WRITER_LEARNED)
+		++*written;
+	return *writer == tid && *written >= WRITER_LEARNED;
+}
+
 #endif

@@ -4,6 +4,7 @@
 #define WEFT_LIB_CONNECTION_H
 
 #include "lib/exchange.h"
+#include "lib/kafka_close.h"
 #include "maps/destinations.h"
 
 #define JOIN_FAILURES_MAX 32u
@@ -69,6 +70,7 @@ static __always_inline void park(struct connection *c, struct half *half, struct
 	}
 	half->parked = reason;
 	count_parked(s->program, reason);
+	kafka_closed(c);
 	answers = half == &c->send ? c->role == ROLE_SERVER : c->role == ROLE_CLIENT;
 	if (answers) {
 		c->answers_lost = 1;
@@ -166,6 +168,7 @@ static __always_inline void connection_gone(struct connection *c)
 		pending_end_now(c, PROGRAM_STATE, END_CLOSED);
 	if (is_multiplexed(c))
 		streams_closed(c);
+	kafka_closed(c);
 	blind_ends(c);
 	partial_drop(partial_key(c->id, false));
 	partial_drop(partial_key(c->id, true));
@@ -219,7 +222,8 @@ WIRE_GLOBAL int connection_restart(struct connection *c, struct process_entry *p
 	if (c->membership != MEMBER_NO && c->membership != MEMBER_WANTED)
 		emit_socket(c, s, SOCKET_RELEASE, INJECTION_NOT_MEMBER, -1);
 	pending_finish_all(c, s, end);
-	if (is_multiplexed(c))
+	kafka_closed(c);
+	if (is_multiplexed(c) || c->protocol == PROTOCOL_KAFKA)
 		c->protocol = PROTOCOL_UNKNOWN; /* where its frames begin is to be found anew */
 	if (c->generation != p->generation) {
 		c->role = ROLE_UNKNOWN;

@@ -51,6 +51,14 @@ static __always_inline int message_pull(struct sk_msg_md *m, struct message *mes
 	return 0;
 }
 
+/* What a protocol's walk through a message is given. */
+struct message_run {
+	struct sk_msg_md *message;
+	struct connection *connection;
+	struct scratch *scratch;
+	struct process_entry *process;
+};
+
 #define MESSAGE_WINDOW 4096u
 
 /*

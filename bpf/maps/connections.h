@@ -11,6 +11,7 @@
 #include "maps/settings.h"
 #include "wire/http1.h"
 #include "wire/http2_state.h"
+#include "wire/kafka_state.h"
 
 /* The context an outgoing message is to continue. */
 struct parent {
@@ -28,13 +29,15 @@ struct half {
 	__u32 next_seq; /* sequence number of the first byte not parsed yet; valid when `known` */
 	__u8 known;
 	__u8 parked; /* enum park_reason; 0 = followed */
-	__u8 reserved[2];
+	__u8 moved;  /* bytes have gone through it in a call that was captured, whatever they were */
+	__u8 reserved;
 	__u32 claimed; /* a run is at work in this half */
 	__u32 reserved2;
 	__u64 body_bytes; /* of the message being read, framing excluded */
-	union {		  /* what is between two messages has a state of 0 in either */
+	union {		  /* what is between two messages has a state of 0 in each */
 		struct http1 http1;
 		struct http2 http2;
+		struct kafka kafka;
 	};
 };
 

@@ -35,6 +35,7 @@ static __always_inline void count_injection(__u32 result)
 {
 	struct kernel_counters *c = counters_of_cpu();
 
+	WIRE_OPAQUE(result);
 	if (c && result < INJECTION_COUNT)
 		__sync_fetch_and_add(&c->injections[result], 1);
 }

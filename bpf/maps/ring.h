@@ -28,4 +28,35 @@ static __always_inline bool ring_put(struct event_header *event, __u64 bytes)
 	return ring_put_with(event, bytes, BPF_RB_NO_WAKEUP);
 }
 
+/*
+ * Room for an event of `bytes` bytes and no text, where the stack has none: zeros but for its header's type and size,
+ * to be given to ring_submit. NULL: the ring is full (counted), or events are thrown away. Nothing but the check of the
+ * result lies between here and there: verifiers of old kernels lose a reservation in less.
+ */
+static __always_inline void *ring_reserve(__u8 type, const __u64 bytes)
+{
+	struct event_header *event;
+
+	if (setting(SETTING_DISCARD_EVENTS)) {
+		count_event(type, false);
+		return NULL;
+	}
+	event = bpf_ringbuf_reserve(&ring, bytes, 0);
+	if (!event) {
+		count_event(type, true);
+		return NULL;
+	}
+	__builtin_memset(event, 0, bytes);
+	event->type = type;
+	event->size = bytes;
+	return event;
+}
+
+/* `type`: what it was reserved as. */
+static __always_inline void ring_submit(void *event, __u8 type)
+{
+	bpf_ringbuf_submit(event, BPF_RB_NO_WAKEUP);
+	count_event(type, false);
+}
+
 #endif

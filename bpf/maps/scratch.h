@@ -107,6 +107,7 @@ struct message {
 	__u32 heads, body; /* heads completed and body bytes passed in this run */
 	__u32 scatter;	   /* elements of the message */
 	__u32 shared;	   /* some of its pages are not private */
+	__u32 produce;	   /* Kafka: a Produce request has begun */
 	__u32 windowed;	   /* data and data_end may be elsewhere than at the message's start */
 };
 
@@ -150,8 +151,11 @@ struct scratch {
 	struct exchange exchange;
 	struct stream stream_work;
 	struct http2_walk walk;
-	struct http1 head;	  /* of an HTTP/2 request, in the form of HTTP/1.1 */
-	struct http2 before_head; /* state of the half at message.head_at */
+	struct http1 head; /* of an HTTP/2 request, in the form of HTTP/1.1 */
+	union {
+		struct http2 before_head; /* state of the half at message.head_at */
+		struct kafka before_frame;
+	};
 	struct parent parent;
 	struct decision decision;
 	struct weighed weighed;
@@ -175,6 +179,10 @@ struct scratch {
 		struct {
 			__u8 reserved2[sizeof(struct request_event) - sizeof(struct block_event)];
 			struct block_event block;
+		};
+		struct {
+			__u8 reserved3[sizeof(struct request_event) - sizeof(struct kafka_event)];
+			struct kafka_event kafka;
 		};
 	} event; /* directly before the text: both go out as one record */
 	struct head_text text;

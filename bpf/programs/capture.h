@@ -119,6 +119,7 @@ static __always_inline int capture_lost(struct connection *c, struct half *half,
 {
 	half->parked = reason;
 	count_parked(program, reason);
+	kafka_closed(c);
 	server_goes_blind(c);
 	if (half == answering_half(c))
 		pending_end_soon(c, program);
@@ -192,6 +193,7 @@ static __always_inline int capture_bytes(struct sock *sk, struct connection *c, 
 	s->nonblocking = is_nonblocking(sk, flags, probed);
 	connection_seen(c, sk, tp, s, p, probed);
 	c->last_ns = s->now_ns;
+	half->moved = 1;
 	if (half->parked)
 		goto out;
 	end = outgoing ? KERNEL_FIELD(probed, tp, write_seq) : KERNEL_FIELD(probed, tp, copied_seq);

@@ -20,6 +20,7 @@ static __always_inline int message_park(struct sk_msg_md *m, struct connection *
 
 	c->send.parked = reason;
 	count_parked(PROGRAM_MESSAGE, reason);
+	kafka_closed(c);
 	c->membership = MEMBER_RELEASED;
 	e.header.type = EVENT_SOCKET;
 	e.header.time_ns = bpf_ktime_get_ns();
@@ -146,8 +147,10 @@ static __always_inline int message_parse(struct sk_msg_md *m, struct connection 
 		take = message->cut;
 		c->send.next_seq = position + take;
 		scatter = message->scatter;
-		/* The part before a head that waits is untouched and may not fit either. */
-		if (message->cut != message->offset && message_need(take, scatter) > message->space)
+		if (whole) /* never cut: the rest is for the send hook, as the socket is no member any more */
+			return SK_PASS;
+		/* What has been changed was found to fit; what is untouched may not. */
+		if ((message->rolled_back || !message->changed) && message_need(take, scatter) > message->space)
 			take = message_portion(take, message->space, scatter);
 		bpf_msg_apply_bytes(m, take);
 		return SK_PASS;

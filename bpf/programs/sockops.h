@@ -26,8 +26,10 @@ static __always_inline void client_connects(struct bpf_sock_ops *ops, struct bpf
 	}
 	if (c->id) { /* connected before: another stream now; what waited on the old one ended with it */
 		blind_ends(c);
+		kafka_closed(c);
 		c->send.known = c->receive.known = 0;
 		c->send.parked = c->receive.parked = 0;
+		c->send.moved = c->receive.moved = 0;
 		c->send.http1.state = c->receive.http1.state = HTTP1_START;
 		c->protocol = PROTOCOL_UNKNOWN;
 		c->pending_begin = c->pending_end;

@@ -13,9 +13,12 @@
 #include "protocols/http1/observe.h"
 #include "protocols/http2/inject.h"
 #include "protocols/http2/observe.h"
+#include "protocols/kafka/inject.h"
+#include "protocols/kafka/observe.h"
 
 #define PROTOCOLS(X)                                                                                                   \
 	X(http2, PROTOCOL_HTTP2)                                                                                       \
+	X(kafka, PROTOCOL_KAFKA)                                                                                       \
 	X(http1, PROTOCOL_HTTP1)
 
 #define PROTOCOL_OBSERVE(name, id)                                                                                     \
@@ -25,8 +28,8 @@
 
 static __always_inline void protocol_observe(struct connection *c, struct scratch *s, struct process_entry *p)
 {
-	if (c->protocol == PROTOCOL_UNKNOWN)
-		http2_recognise_call(c, s);
+	if (c->protocol == PROTOCOL_UNKNOWN && !http2_recognise_call(c, s))
+		kafka_recognise_call(c, s);
 	switch (c->protocol) {
 		PROTOCOLS(PROTOCOL_OBSERVE)
 	case PROTOCOL_UNKNOWN: /* one candidate so far */
@@ -41,8 +44,8 @@ static __always_inline void protocol_observe(struct connection *c, struct scratc
 static __always_inline int protocol_message(struct sk_msg_md *m, struct connection *c, struct scratch *s,
 					    struct process_entry *p)
 {
-	if (c->protocol == PROTOCOL_UNKNOWN)
-		http2_recognise_message(m, c, s);
+	if (c->protocol == PROTOCOL_UNKNOWN && !http2_recognise_message(m, c, s))
+		kafka_recognise_message(m, c, s);
 	switch (c->protocol) {
 		PROTOCOLS(PROTOCOL_MESSAGE)
 	case PROTOCOL_UNKNOWN:

@@ -63,7 +63,7 @@ enum injection_result {
 	INJECTION_SPLIT_HEAD,	    /* what had to be changed went out with an earlier send */
 	INJECTION_INDEXED,	    /* HTTP/2: the carried context is in a form that cannot be written over */
 	INJECTION_COMPRESSED,	    /* Kafka: a compressed batch */
-	INJECTION_OLD_FORMAT,	    /* Kafka: message format 0 or 1, or a version of Produce that is not known */
+	INJECTION_OLD_FORMAT,	    /* Kafka: message format 0 or 1, or a version of Produce that is not changed */
 	INJECTION_NOT_WHOLE,	    /* Kafka: the request did not come in one send */
 	INJECTION_REFUSED,   /* Kafka: the broker has refused a batch of this connection: too large, or corrupt */
 	INJECTION_MALFORMED, /* Kafka: not read to its last byte */

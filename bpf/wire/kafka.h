@@ -22,8 +22,10 @@ enum kafka_api {
 #define KAFKA_VERSION_MOST 31u	 /* nor are higher versions */
 #define KAFKA_PRODUCE_FIRST 3u	 /* versions of Produce whose batches are of format 2 … */
 #define KAFKA_PRODUCE_LAST 13u	 /* … and whose form is known */
+#define KAFKA_PRODUCE_CHANGED 5u /* lower ones are not changed: see docs/decisions/kafka-records.md */
 #define KAFKA_PRODUCE_COMPACT 9u /* from here on lengths are compact and fields may be tagged */
 #define KAFKA_PRODUCE_IDS 13u	 /* from here on topics are ids */
+#define KAFKA_FETCH_FIRST 4u	 /* the version of Fetch that came with them */
 #define KAFKA_CLIENT_ID_MOST 1024u
 #define KAFKA_FRAME_MOST (100u << 20) /* what a broker takes by default: socket.request.max.bytes */
 
@@ -109,7 +111,10 @@ WIRE_INLINE bool kafka_response_head(const __u8 *bytes, struct kafka_head *head)
 	return head->frame_bytes >= KAFKA_RESPONSE_HEAD - KAFKA_LENGTH_BYTES && head->frame_bytes <= 0x7fffffffu;
 }
 
-/* Clients begin a connection with one of these. */
+/*
+ * Clients begin a connection with one of these. Lower versions of the first two are nobody's any more, and other
+ * protocols begin like them: ZooKeeper's clients with zeros, which even their answers repeat.
+ */
 WIRE_INLINE bool kafka_may_begin(const struct kafka_head *head)
 {
 	switch (head->api_key) {
@@ -117,9 +122,11 @@ WIRE_INLINE bool kafka_may_begin(const struct kafka_head *head)
 	case KAFKA_METADATA:
 	case KAFKA_SASL_HANDSHAKE:
 	case KAFKA_FIND_COORDINATOR:
-	case KAFKA_PRODUCE:
-	case KAFKA_FETCH:
 		return true;
+	case KAFKA_PRODUCE:
+		return head->api_version >= KAFKA_PRODUCE_FIRST;
+	case KAFKA_FETCH:
+		return head->api_version >= KAFKA_FETCH_FIRST;
 	}
 	return false;
 }

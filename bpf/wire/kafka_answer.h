@@ -11,8 +11,24 @@ enum kafka_error {
 	KAFKA_CORRUPT_MESSAGE = 2,
 	KAFKA_MESSAGE_TOO_LARGE = 10,
 	KAFKA_RECORD_LIST_TOO_LARGE = 18,
+	KAFKA_UNSUPPORTED_FOR_MESSAGE_FORMAT = 43,
 	KAFKA_INVALID_RECORD = 87,
+	KAFKA_UNKNOWN_SERVER_ERROR = 0xffff, /* -1 */
 };
+
+WIRE_INLINE bool kafka_error_refuses(__u32 error)
+{
+	switch (error) {
+	case KAFKA_CORRUPT_MESSAGE:
+	case KAFKA_MESSAGE_TOO_LARGE:
+	case KAFKA_RECORD_LIST_TOO_LARGE:
+	case KAFKA_UNSUPPORTED_FOR_MESSAGE_FORMAT:
+	case KAFKA_INVALID_RECORD:
+	case KAFKA_UNKNOWN_SERVER_ERROR:
+		return true;
+	}
+	return false;
+}
 
 struct kafka_answer_run {
 	const struct head_text *text;
@@ -21,6 +37,7 @@ struct kafka_answer_run {
 	__u32 topics, partitions;
 	__u32 in_topic;
 	__u32 refuses;
+	__u32 whole; /* every partition was read */
 };
 
 /* A compact count or one of four bytes; negative: there is none. */
@@ -38,15 +55,28 @@ WIRE_INLINE __s32 kafka_answer_count(struct kafka_answer_run *run)
 	return !varint || run->at > run->have ? -1 : (__s32)((__u32)varint - 1);
 }
 
+/* In compact versions a struct ends with its tagged fields. False: there are some, and they are not read. */
+WIRE_INLINE bool kafka_answer_no_tags(struct kafka_answer_run *run)
+{
+	const __u8 *at = run->text->bytes + head_text_index(run->at);
+
+	if (run->version < KAFKA_PRODUCE_COMPACT)
+		return true;
+	run->at++;
+	return run->at <= run->have && !*at;
+}
+
 WIRE_INLINE int kafka_answer_topic(struct kafka_answer_run *run)
 {
 	const __u8 *at;
 	__s32 n;
 
-	if (run->in_topic && run->version >= KAFKA_PRODUCE_COMPACT)
-		run->at++; /* its tags: of what follows them nothing is sure, and nothing is claimed */
-	if (!run->topics--)
+	if (run->in_topic && !kafka_answer_no_tags(run))
 		return 1;
+	if (!run->topics--) {
+		run->whole = 1;
+		return 1;
+	}
 	run->in_topic = 1;
 	if (run->version >= KAFKA_PRODUCE_IDS) {
 		run->at += 16;
@@ -71,30 +101,31 @@ WIRE_INLINE int kafka_answer_topic(struct kafka_answer_run *run)
 WIRE_INLINE int kafka_answer_partition(struct kafka_answer_run *run)
 {
 	const __u8 *at = run->text->bytes + head_text_index(run->at);
-	__u32 error;
+	__s32 bytes;
 
 	run->partitions--;
 	run->at += 6;
 	if (run->at > run->have)
 		return 1;
-	error = kafka_u16(at + 4);
-	if (error == KAFKA_CORRUPT_MESSAGE || error == KAFKA_MESSAGE_TOO_LARGE ||
-	    error == KAFKA_RECORD_LIST_TOO_LARGE || error == KAFKA_INVALID_RECORD) {
+	if (kafka_error_refuses(kafka_u16(at + 4))) {
 		run->refuses = 1;
 		return 1;
 	}
 	run->at += run->version >= 5 ? 24 : 16;
 	if (run->version < 8)
-		return 0;
+		return run->at > run->have;
 	if (run->at >= run->have || kafka_answer_count(run) != 0) /* records that were refused one by one */
 		return 1;
-	at = run->text->bytes + head_text_index(run->at);
+	at = run->text->bytes + head_text_index(run->at); /* a message */
 	if (run->version < KAFKA_PRODUCE_COMPACT) {
+		bytes = (__s16)kafka_u16(at);
 		run->at += 2;
-		return kafka_u16(at) != 0xffff; /* a message: not for a batch that was taken */
+	} else {
+		bytes = kafka_answer_count(run);
 	}
-	run->at += 2;
-	return at[0] != 0 || at[1] != 0; /* the same, or tags */
+	if (bytes > 0)
+		run->at += (__u32)bytes;
+	return bytes < -1 || run->at > run->have || !kafka_answer_no_tags(run);
 }
 
 WIRE_STEP kafka_answer_step(__u32 i, void *arg)
@@ -109,27 +140,27 @@ WIRE_STEP kafka_answer_step(__u32 i, void *arg)
 }
 
 /*
- * Does the Produce response of which `have` bytes are in the text, from the correlation id on, refuse a batch? What it
- * says behind an error of another kind is not looked at.
+ * Does the Produce response of which `have` bytes are in the text, from behind the correlation id on, refuse a batch?
+ * One that cannot be read to its last partition counts as if it did: to change nothing more is cheap.
  */
 WIRE_GLOBAL int kafka_answer_refuses(const struct head_text *text, __u32 have, __u32 version)
 {
 	struct kafka_answer_run run;
 	__s32 topics;
 
-	if (!text || have > HEAD_TEXT_CAP || have < 5)
-		return 0;
+	if (!text || have > HEAD_TEXT_CAP || have < 1)
+		return 1;
 	run.text = text;
 	run.have = have;
 	run.version = version;
-	run.at = version >= KAFKA_PRODUCE_COMPACT ? 5 : 4;
-	run.partitions = run.in_topic = run.refuses = 0;
+	run.at = version >= KAFKA_PRODUCE_COMPACT; /* tags, of which there are none */
+	run.partitions = run.in_topic = run.refuses = run.whole = 0;
 	topics = kafka_answer_count(&run);
 	if (topics < 0)
-		return 0;
+		return 1;
 	run.topics = (__u32)topics;
 	wire_loop(HEAD_TEXT_CAP, kafka_answer_step, &run);
-	return (int)run.refuses;
+	return run.refuses || !run.whole;
 }
 
 #endif

@@ -51,6 +51,7 @@ WIRE_GLOBAL int kafka_produce_head(struct kafka_work *w)
 	w->outcome = KAFKA_UNDER_WAY;
 	w->topics_left = w->partitions_left = w->records_left = w->in_topic = w->in_batch = 0;
 	w->part_count = w->partitions = w->records = w->changed = w->own = w->new_length = 0;
+	w->own_baggage = 0;
 	w->grown = 0;
 	w->acks = -1;
 	w->transactional = 0;
@@ -151,7 +152,7 @@ WIRE_INLINE int kafka_batch_head(struct kafka_work *w, struct kafka_part *part, 
 		return 1;
 	}
 	w->records += count;
-	if ((attributes & 0x27) || w->have < w->length) /* compressed, control */
+	if (w->skim || (attributes & 0x27) || w->have < w->length) /* compressed, control */
 		return 1;
 	w->records_left = count;
 	w->in_batch = 1;
@@ -243,8 +244,9 @@ WIRE_INLINE int kafka_record_next(struct kafka_work *w)
 	}
 	w->records_left--;
 	w->at = r->end;
+	w->own_baggage += (r->has & KAFKA_HAS_BAGGAGE) != 0;
 	if (!r->changed) {
-		w->own += (r->has & KAFKA_HAS_TRACEPARENT) != 0;
+		w->own += (r->has & KAFKA_HAS_CONTEXT) != 0;
 		return 0;
 	}
 	part = kafka_part_at(w, w->part_count - 1);
@@ -286,6 +288,51 @@ WIRE_GLOBAL int kafka_produce_read(struct kafka_work *w)
 		if (!w->outcome)
 			w->outcome = KAFKA_LIMIT;
 	}
+	return (int)w->outcome;
+}
+
+/* The same, without the baggage when it would more than double the request or make it longer than it may be. */
+WIRE_INLINE int kafka_produce_fit(struct kafka_work *w)
+{
+	kafka_produce_read(w);
+	if (w->outcome == KAFKA_WHOLE && w->baggage_bytes &&
+	    (w->grown > (__s64)w->length || w->grown > (__s64)(KAFKA_CAP - w->length))) {
+		w->baggage_bytes = 0;
+		kafka_produce_read(w);
+	}
+	return (int)w->outcome;
+}
+
+WIRE_INLINE int kafka_skim_next(struct kafka_work *w)
+{
+	if (!w)
+		return 1;
+	return w->partitions_left ? kafka_partition(w) : kafka_topic(w);
+}
+
+WIRE_STEP kafka_skim_step(__u32 i, void *arg)
+{
+	unsigned long stop = (unsigned long)kafka_skim_next(*(struct kafka_work **)arg);
+
+	(void)i;
+	WIRE_OPAQUE(stop);
+	return stop ? 1 : 0;
+}
+
+/* The same without a look at the records, for a request that stays as it is; there may be no more than its beginning.
+ */
+WIRE_GLOBAL int kafka_produce_skim(struct kafka_work *w)
+{
+	if (!w)
+		return KAFKA_MALFORMED;
+	w->skim = 1;
+	w->ids_count = 0;
+	if (!kafka_produce_head(w)) {
+		wire_loop(KAFKA_CAP, kafka_skim_step, &w);
+		if (!w->outcome)
+			w->outcome = KAFKA_LIMIT;
+	}
+	w->skim = 0;
 	return (int)w->outcome;
 }
 

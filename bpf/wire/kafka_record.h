@@ -124,7 +124,7 @@ WIRE_INLINE int kafka_record_bounds(struct kafka_work *w)
 }
 
 /* The record at w->at and what it is to become: w->record. 0 = it is none. */
-WIRE_GLOBAL int kafka_record_read(struct kafka_work *w)
+WIRE_INLINE int kafka_record_read(struct kafka_work *w)
 {
 	struct kafka_record *r;
 	__u32 count, dropped = 0, dropped_bytes = 0, added_count;
@@ -143,10 +143,10 @@ WIRE_GLOBAL int kafka_record_read(struct kafka_work *w)
 		return 0;
 	r->new_count = count;
 	r->new_bytes = r->end - r->body;
-	if (!w->ids_count || ((r->has & KAFKA_HAS_TRACEPARENT) && !w->replace))
+	if (!w->ids_count || ((r->has & KAFKA_HAS_CONTEXT) && !w->replace))
 		return 1;
 	r->changed = 1;
-	r->drop = KAFKA_HAS_TRACEPARENT | KAFKA_HAS_TRACESTATE; /* a tracestate alone counts for nothing */
+	r->drop = KAFKA_HAS_CONTEXT;
 	r->added = w->ids_bytes;
 	added_count = w->ids_count;
 	if (w->baggage_bytes && (w->replace || !(r->has & KAFKA_HAS_BAGGAGE))) {

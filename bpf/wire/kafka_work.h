@@ -26,6 +26,7 @@ enum kafka_outcome {
 #define KAFKA_HAS_TRACEPARENT (1u << 0)
 #define KAFKA_HAS_TRACESTATE (1u << 1)
 #define KAFKA_HAS_BAGGAGE (1u << 2)
+#define KAFKA_HAS_CONTEXT (KAFKA_HAS_TRACEPARENT | KAFKA_HAS_TRACESTATE)
 
 /* One record: offsets in the source. */
 struct kafka_record {
@@ -62,6 +63,7 @@ struct kafka_work {
 	/* Given. */
 	__u32 length;	     /* of the request, its length field included */
 	__u32 have;	     /* bytes of it that are there; fewer: nothing can be rebuilt */
+	__u32 skim;	     /* batches are stepped over: what else it says is all that is wanted */
 	__u32 replace;	     /* a context that a record has gives way; else such a record stays as it is */
 	__u32 ids_bytes;     /* of `added`: traceparent, and tracestate if there is one … */
 	__u32 ids_count;     /* … so many headers; 0: nothing is to be added */
@@ -83,8 +85,8 @@ struct kafka_work {
 	__u32 partitions, records, changed; /* of the request; records by the heads of the batches */
 	__u32 own;			    /* records with a context of their own that stay as they are */
 	__u32 summary_at, summary_most, summary_topic, listed; /* see wire/kafka_summary.h */
-	__u32 reserved;
-	__s64 grown; /* so many more bytes will it be */
+	__u32 own_baggage;				       /* records with baggage of their own, changed or not */
+	__s64 grown;					       /* so many more bytes will it be */
 	/* Rebuilt. */
 	__u32 part;	  /* the one at hand */
 	__u32 from, to;	  /* next byte of the source, next one of the target */

@@ -12,6 +12,7 @@
 #define SETTING_ENROL (1u << 6)
 #define SETTING_DESTINATIONS (1u << 7)	 /* the destinations map decides; off = any */
 #define SETTING_INJECT_HTTP2 (1u << 15)	 /* requests of HTTP/2 are changed as well */
+#define SETTING_INJECT_KAFKA (1u << 17)	 /* … and of Kafka */
 #define SETTING_DISCARD_EVENTS (1u << 8) /* measurement only: everything is done but the writing to the ring */
 #define SETTING_HASH (1u << 16)		 /* connections are kept in a hash; see bpf/maps/connections.h */
 

@@ -4,6 +4,7 @@
 
 #include "support/kafka/work.h"
 #include "wire/kafka_answer.h"
+#include "wire/kafka_state.h"
 #include "wire/kafka_summary.h"
 
 namespace weft::test::kafka {
@@ -110,12 +111,22 @@ TEST_CASE("Kafka: a record keeps a context of its own, unless it is to be replac
   CHECK(headers == std::vector<Header>{{"app", "1"}, {"app", {}}, added.ids[0], *added.baggage});
 }
 
-TEST_CASE("Kafka: baggage of the application's own stays, a tracestate alone does not") {
+TEST_CASE("Kafka: a tracestate alone is the application's own") {
   Record record;
-  record.headers = {{"baggage", "k=v"}, {"tracestate", "a=b"}, {"tracestate", {}}};
+  record.headers = {{"app", "1"}, {"tracestate", "a=b"}};
+  CHECK(rebuilt(encode(one_record(7, record)), added_context()).empty());
+  CHECK(work().own == 1);
+}
+
+TEST_CASE("Kafka: baggage of the application's own stays") {
+  Record record;
+  record.headers = {{"baggage", "k=v"}};
   Added added = added_context();
   added.baggage = Header{"baggage", "x=y"};
   const Bytes out = rebuilt(encode(one_record(7, record)), added);
+  CHECK(work().own_baggage == 1);
+  CHECK(outcome(encode(one_record(7))) == KAFKA_WHOLE);
+  CHECK(work().own_baggage == 0);
   CHECK(decode(out).topics[0].partitions[0].batch.records[0].headers ==
         std::vector<Header>{{"baggage", "k=v"}, added.ids[0]});
 }
@@ -210,6 +221,23 @@ TEST_CASE("Kafka: limits are limits") {
   CHECK(rebuilt(encode(request), added_context()).empty());
 }
 
+TEST_CASE("Kafka: baggage that would more than double a request is left out") {
+  Added added = added_context();
+  added.baggage = Header{"baggage", "k=" + Bytes(198, 'v')};
+  for (const std::size_t value : {std::size_t{100}, std::size_t{400}, std::size_t{KAFKA_CAP} - 300}) {
+    CAPTURE(value);
+    Produce request = one_record(9);
+    request.topics[0].partitions[0].batch.records[0].value = Bytes(value, 'v');
+    const Bytes bytes = encode(request);
+    give(work(), bytes, added);
+    REQUIRE(kafka_produce_fit(&work()) == KAFKA_WHOLE);
+    const Added given = value == 400 ? added : added_context();
+    std::size_t changed = 0;
+    REQUIRE(kafka_rebuild(&work()) > 0);
+    CHECK(decode(target(work())) == with_headers(request, given, changed));
+  }
+}
+
 TEST_CASE("Kafka: what goes up of a request names its partitions, and none of its contents") {
   static head_text text;
   std::mt19937_64 random(8);
@@ -253,11 +281,32 @@ TEST_CASE("Kafka: what goes up of a request names its partitions, and none of it
   }
 }
 
+TEST_CASE("Kafka: a connection begins with a request of a version in use, not with what looks like an old one") {
+  const auto opens = [](const Bytes& bytes) {
+    return kafka_opens(reinterpret_cast<const __u8*>(bytes.data()), static_cast<__u32>(bytes.size()));
+  };
+  const auto request = [](char api, char version) {
+    return Bytes("\0\0\0\20\0", 5) + api + '\0' + version + Bytes("\0\0\0\1\0\2id\0\0\0\0", 12);
+  };
+  // ZooKeeper's ConnectRequest: protocol 0, transaction 0, 30 s, session 0, a password of 16 zeros, not read-only.
+  Bytes zookeeper("\0\0\0\x2d\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x75\x30\0\0\0\0\0\0\0\0\0\0\0\x10", 32);
+  zookeeper += Bytes(17, '\0');
+  CHECK_FALSE(opens(zookeeper));
+  for (char version = 0; version <= 13; version++) {
+    CAPTURE(static_cast<int>(version));
+    CHECK(opens(request(KAFKA_PRODUCE, version)) == (version >= 3));
+    CHECK(opens(request(KAFKA_FETCH, version)) == (version >= 4));
+    CHECK(opens(request(KAFKA_METADATA, version)));
+    CHECK_FALSE(opens(request(KAFKA_OFFSET_COMMIT, version)));
+  }
+  for (int version = 3; version <= 13; version++) CHECK(opens(encode(one_record(version))));
+}
+
 TEST_CASE("Kafka: a broker that refuses a batch is heard in every version") {
   static head_text text;
   const auto answer = [](int version, int partitions, int bad, std::uint16_t error) {
     const bool compact = version >= 9;
-    Bytes out{'\0', '\0', '\0', '\7'};
+    Bytes out;
     const auto number = [&](std::uint64_t value, int bytes) {
       for (int i = bytes - 1; i >= 0; i--) out += static_cast<char>(value >> (8 * i));
     };
@@ -294,15 +343,25 @@ TEST_CASE("Kafka: a broker that refuses a batch is heard in every version") {
   };
   for (int version = 3; version <= 13; version++) {
     CAPTURE(version);
-    for (const std::uint16_t error : {2, 10, 18, 87, 0, 6, 7}) {
+    for (const std::uint16_t error : {2, 10, 18, 43, 87, 0xffff, 0, 6, 7}) {
       const Bytes bytes = answer(version, 3, 2, error);
       std::memcpy(text.bytes, bytes.data(), bytes.size());
-      const bool refused = error == 2 || error == 10 || error == 18 || error == 87;
+      const bool refused = error != 0 && error != 6 && error != 7;
       CHECK(kafka_answer_refuses(&text, static_cast<__u32>(bytes.size()), static_cast<__u32>(version)) == refused);
-      if (!refused) continue;
-      const std::size_t at = bytes.rfind(Bytes{'\0', '\0', '\0', '\2', '\0', static_cast<char>(error)}) + 6;
+      if (!refused) {  // cut off or with fields that are not known it is not sure
+        const std::size_t last = bytes.size() - (version >= 9 ? 6 : 4);
+        for (std::size_t n = 0; n <= last; n++)
+          CHECK(kafka_answer_refuses(&text, static_cast<__u32>(n), static_cast<__u32>(version)) ==
+                (version >= 9 || n < last));
+        if (version < 9) continue;
+        text.bytes[last] = 1;
+        CHECK(kafka_answer_refuses(&text, static_cast<__u32>(bytes.size()), static_cast<__u32>(version)));
+        continue;
+      }
+      const std::size_t at =
+          bytes.rfind(Bytes{'\0', '\0', '\0', '\2', static_cast<char>(error >> 8), static_cast<char>(error)}) + 6;
       CHECK(kafka_answer_refuses(&text, static_cast<__u32>(at), static_cast<__u32>(version)));
-      CHECK_FALSE(kafka_answer_refuses(&text, static_cast<__u32>(at - 1), static_cast<__u32>(version)));
+      CHECK(kafka_answer_refuses(&text, static_cast<__u32>(at - 1), static_cast<__u32>(version)));
     }
   }
 }

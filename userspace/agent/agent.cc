@@ -23,8 +23,9 @@ constexpr int kIdleWait_ms = 20;  // nothing came for a second
 constexpr std::uint64_t kSweep_ns = 5 * kSecond_ns;
 
 KernelOptions kernel_options(const Config& config, const KernelReport& report) {
-  const bool http =
-      std::ranges::find(config.propagation.protocols, Protocol::http) != config.propagation.protocols.end();
+  const auto writes_to = [&config](Protocol protocol) {
+    return std::ranges::find(config.propagation.protocols, protocol) != config.propagation.protocols.end();
+  };
   KernelOptions options;
   options.capture = report.capture;
   options.ring_bytes = config.capture.ring_bytes;
@@ -32,9 +33,9 @@ KernelOptions kernel_options(const Config& config, const KernelReport& report) {
   options.header_bytes = config.capture.header_bytes;
   options.response_text = !config.capture.headers.empty();
   options.extract = config.propagation.extract;
-  options.inject = http ? config.propagation.inject : std::vector<ContextFormat>{};
-  options.inject_http2 =
-      std::ranges::find(config.propagation.protocols, Protocol::grpc) != config.propagation.protocols.end();
+  options.inject = writes_to(Protocol::http) ? config.propagation.inject : std::vector<ContextFormat>{};
+  options.inject_http2 = writes_to(Protocol::grpc);
+  options.inject_kafka = writes_to(Protocol::kafka);
   options.trust_incoming = config.propagation.trust_incoming;
   options.idle_timeout_ns = static_cast<std::uint64_t>(config.capture.idle_timeout.count());
   options.destinations =

@@ -46,6 +46,7 @@ struct KernelOptions {
                                         ContextFormat::b3multi,      ContextFormat::jaeger,  ContextFormat::xtraceid};
   std::vector<ContextFormat> inject = {ContextFormat::tracecontext, ContextFormat::baggage};
   bool inject_http2 = true;  // … into HTTP/2 as well: propagation.protocols has grpc
+  bool inject_kafka = true;  // … and into Kafka: it has kafka
   bool trust_incoming = true;
   bool enrol = true;  // false: observe only, no sk_msg at all
   std::uint64_t idle_timeout_ns = 60'000'000'000;

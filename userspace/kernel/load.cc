@@ -51,6 +51,7 @@ kernel_settings settings_of(const KernelOptions& options, std::uint32_t scratch_
   kernel_settings settings{};
   const auto set = [&settings](bool on, std::uint32_t flag) { settings.flags |= on ? flag : 0; };
   set(options.inject_http2, SETTING_INJECT_HTTP2);
+  set(options.inject_kafka, SETTING_INJECT_KAFKA);
   set(options.trust_incoming, SETTING_TRUST_INCOMING);
   set(options.response_text, SETTING_RESPONSE_TEXT);
   set(options.enrol, SETTING_ENROL);

@@ -140,13 +140,6 @@ WIRE_GLOBAL int http1_message_step(struct sk_msg_md *m, struct connection *c, st
 	return http1_message_head(m, c, s, p);
 }
 
-struct message_run {
-	struct sk_msg_md *message;
-	struct connection *connection;
-	struct scratch *scratch;
-	struct process_entry *process;
-};
-
 static long http1_message_loop(__u32 i, void *arg)
 {
 	struct message_run *run = arg;

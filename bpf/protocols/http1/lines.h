@@ -92,22 +92,28 @@ WIRE_GLOBAL __u32 http1_stage_formats(struct http1 *h, struct scratch *s, __u32 
 /* Where members wait in s->staging that become uberctx- lines before them. */
 #define HTTP1_UBER_FROM POLICY_BYTES_MAX
 
+/* The tracestate of the parent and behind it its baggage; NULL: they are not there any more. */
+static __always_inline const __u8 *parent_texts(const struct scratch *s)
+{
+	__u64 id = s->parent.exchange_id;
+
+	if ((__u32)s->parent.tracestate_bytes + s->parent.baggage_bytes > EXCHANGE_TEXT_SMALL)
+		return bpf_map_lookup_elem(&texts_large, &id);
+	return bpf_map_lookup_elem(&texts_small, &id);
+}
+
 /*
  * tracestate and baggage lines of the parent behind `at` in s->staging. Returns the new end. The texts belong to the
  * exchange: when it has ended meanwhile they may be somebody else's, and are left out.
  */
 static __always_inline __u32 http1_stage_texts(struct scratch *s, __u32 at, __u32 writes)
 {
-	__u64 id = s->parent.exchange_id, state_bytes = s->parent.tracestate_bytes,
-	      baggage_bytes = s->parent.baggage_bytes;
+	__u64 state_bytes = s->parent.tracestate_bytes, baggage_bytes = s->parent.baggage_bytes;
 	__u8 *out = s->staging.bytes;
 	const __u8 *text;
 	__u32 begin = at;
 
-	if (state_bytes + baggage_bytes > EXCHANGE_TEXT_SMALL)
-		text = bpf_map_lookup_elem(&texts_large, &id);
-	else
-		text = bpf_map_lookup_elem(&texts_small, &id);
+	text = parent_texts(s);
 	if (!text)
 		return at;
 	WIRE_OPAQUE(state_bytes);
@@ -149,7 +155,7 @@ static __always_inline __u32 http1_stage_texts(struct scratch *s, __u32 at, __u3
 		*(out + at + 1) = '\n';
 		at += 2;
 	}
-	return exchange_get(id) ? at : begin;
+	return exchange_get(s->parent.exchange_id) ? at : begin;
 }
 
 /* Lines to be inserted, into s->staging. Returns their length. */

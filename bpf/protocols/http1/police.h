@@ -26,19 +26,25 @@ static __always_inline bool is_obstacle(__u32 result)
 	return obstacles >> (result & 31) & 1;
 }
 
-/* Baggage of this message left as it was; `result` (enum injection_result) is what became of the head. */
-static __always_inline void http1_unenforced(struct connection *c, struct scratch *s, __u32 result)
+/* Baggage of this message left as it was, for this reason (enum injection_result). */
+static __always_inline void baggage_unenforced(struct connection *c, struct scratch *s, __u32 reason)
 {
 	struct kernel_counters *counters = counters_of_cpu();
 
 	c->unenforced++;
 	s->facts |= REQUEST_BAGGAGE_UNENFORCED;
+	if (counters && reason < INJECTION_COUNT)
+		__sync_fetch_and_add(&counters->unenforced[reason], 1);
+}
+
+/* The same; `result` is what became of the head. */
+static __always_inline void http1_unenforced(struct connection *c, struct scratch *s, __u32 result)
+{
 	if (!rewrite_polices(s) || !is_obstacle(result))
 		result = s->rewrite.baggage_unjudged == BAGGAGE_ON_ITS_WAY || s->rewrite.baggage_gone
 			     ? INJECTION_SPLIT_HEAD
 			     : INJECTION_TOO_LARGE;
-	if (counters && result < INJECTION_COUNT)
-		__sync_fetch_and_add(&counters->unenforced[result], 1);
+	baggage_unenforced(c, s, result);
 }
 
 /* The lines of a head that are still to be judged. `from`: those before are on their way or judged already. */

@@ -7,26 +7,6 @@
 #include "protocols/http1/police.h"
 #include "protocols/http2/block.h"
 
-/* Requests that one thread has to have written, and nobody else any, before it is taken for the one that made them. */
-#define HTTP2_WRITER_LEARNED 20u
-
-/*
- * A thread may write what another has asked for (C-core, Netty and the like). So the thread tells whose request this is
- * only where all requests of the connection were written by one thread, and after it has been seen to be so.
- */
-static __always_inline bool http2_writer_is_known(struct http2 *h, const struct scratch *s)
-{
-	__u32 tid = (__u32)s->pid_tgid;
-
-	if (!h->writer)
-		h->writer = tid;
-	else if (h->writer != tid)
-		h->writer = ~0u;
-	if (h->written < HTTP2_WRITER_LEARNED)
-		h->written++;
-	return h->writer == tid && h->written >= HTTP2_WRITER_LEARNED;
-}
-
 static __always_inline void http2_leaves(struct scratch *s, __u32 result)
 {
 	s->decision.result = result;
@@ -55,7 +35,7 @@ WIRE_GLOBAL int http2_decide(struct connection *c, struct http2 *h, struct scrat
 {
 	if (!c || !h || !s || !p)
 		return 0;
-	s->task_unknown = p->go || http2_writer_is_known(h, s) ? 0 : TASK_OTHER;
+	s->task_unknown = p->go || writer_is_known(&h->writer, &h->written, s) ? 0 : TASK_OTHER;
 	s->stream = h->stream;
 	http1_decide(c, &s->head, s, p);
 	s->stream = 0;

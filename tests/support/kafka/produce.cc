@@ -274,7 +274,7 @@ Produce with_headers(Produce request, const Added& added, std::size_t& changed) 
         const auto has = [&](std::string_view key) {
           return std::ranges::any_of(headers, [&](const Header& h) { return is(h, key); });
         };
-        if (has("traceparent") && !added.replace) continue;
+        if ((has("traceparent") || has("tracestate")) && !added.replace) continue;
         changed++;
         const bool baggage = added.baggage && (added.replace || !has("baggage"));
         std::erase_if(headers, [&](const Header& h) {

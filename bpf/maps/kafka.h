@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-only */
+/* Kafka: requests that wait for their responses, and memory in which a Produce request is built anew. */
+#ifndef WEFT_MAPS_KAFKA_H
+#define WEFT_MAPS_KAFKA_H
+
+#include "wire/kafka_rebuild.h"
+#include "wire/kafka_summary.h"
+
+struct kafka_request_key {
+	__u64 connection_id;
+	__s32 correlation_id;
+	__u32 reserved;
+};
+
+struct kafka_request {
+	__u16 api_key, api_version;
+	__u32 changed;
+};
+
+/* The oldest give way: a response whose request is not known any more is stepped over. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 16384);
+	__type(key, struct kafka_request_key);
+	__type(value, struct kafka_request);
+} kafka_requests SEC(".maps");
+
+/* Functions of their own, for their stack. `api`: key << 16 | version. */
+WIRE_GLOBAL int kafka_request_add(__u64 connection_id, __u32 correlation_id, __u32 api, __u32 changed)
+{
+	struct kafka_request_key key = {.connection_id = connection_id, .correlation_id = (__s32)correlation_id};
+	struct kafka_request value = {.api_key = api >> 16, .api_version = (__u16)api, .changed = changed};
+
+	return (int)bpf_map_update_elem(&kafka_requests, &key, &value, BPF_ANY);
+}
+
+#define KAFKA_REQUEST_KNOWN (1ull << 40)
+#define KAFKA_REQUEST_CHANGED (1ull << 32)
+
+/* KAFKA_REQUEST_* and its api; 0: it is not known. */
+WIRE_GLOBAL __u64 kafka_request_take(__u64 connection_id, __u32 correlation_id)
+{
+	struct kafka_request_key key = {.connection_id = connection_id, .correlation_id = (__s32)correlation_id};
+	struct kafka_request *found = bpf_map_lookup_elem(&kafka_requests, &key);
+	__u64 request;
+
+	if (!found)
+		return 0;
+	request = KAFKA_REQUEST_KNOWN | (found->changed ? KAFKA_REQUEST_CHANGED : 0) | (__u32)found->api_key << 16 |
+		  found->api_version;
+	bpf_map_delete_elem(&kafka_requests, &key);
+	return request;
+}
+
+#define KAFKA_SLOTS 4u
+
+struct kafka_slot {
+	__u32 claimed;
+	__u32 reserved;
+	struct kafka_work work;
+};
+
+/* Claimed and given back as those of maps/scratch.h are, and for the same reason. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, KAFKA_SLOTS);
+	__type(key, __u32);
+	__type(value, struct kafka_slot);
+} kafka_slots SEC(".maps");
+
+static __always_inline struct kafka_slot *kafka_claim(void)
+{
+	__u32 slot = bpf_get_smp_processor_id();
+
+	for (__u32 i = 0; i < KAFKA_SLOTS; i++, slot++) {
+		__u32 key = slot % KAFKA_SLOTS;
+		struct kafka_slot *s = bpf_map_lookup_elem(&kafka_slots, &key);
+
+		if (s && !s->claimed && !__sync_val_compare_and_swap(&s->claimed, 0, 1))
+			return s;
+	}
+	return NULL;
+}
+
+static __always_inline void kafka_release(struct kafka_slot *s)
+{
+	__sync_lock_test_and_set(&s->claimed, 0);
+}
+
+#endif

@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-only */
+/*
+ * A Produce request: whose it is, what its records are to carry, and the event that tells of it. One context for all
+ * records of a request: that of the exchange which is the sending of it.
+ */
+#ifndef WEFT_PROTOCOLS_KAFKA_PRODUCE_H
+#define WEFT_PROTOCOLS_KAFKA_PRODUCE_H
+
+#include "protocols/http1/decide.h"
+#include "protocols/http1/lines.h"
+#include "protocols/http1/police.h"
+#include "protocols/kafka/frames.h"
+
+#define KAFKA_PREFIX 4096u /* bytes of a request that is only seen which are looked at */
+
+/*
+ * s->decision for the request at hand, and s->parent. Whose request it is, no thread tells: client libraries keep
+ * records until there are enough, so that those of one request leave while the same thread serves the next one.
+ */
+static __always_inline int kafka_decide(struct connection *c, struct scratch *s, struct process_entry *p)
+{
+	__builtin_memset(&s->head, 0, sizeof(s->head));
+	s->task_unknown = TASK_OTHER;
+	http1_decide(c, &s->head, s, p);
+	s->task_unknown = 0;
+	s->decision.writes &= WRITE_TRACEPARENT | WRITE_TRACESTATE | WRITE_BAGGAGE;
+	if (s->decision.writes & WRITE_TRACEPARENT) {
+		if (!setting(SETTING_INJECT_KAFKA)) {
+			s->decision.result = INJECTION_DESTINATION;
+			s->decision.writes = 0;
+		}
+	} else if (s->decision.result == INJECTION_DONE) {
+		s->decision.result = INJECTION_DESTINATION; /* traceparent is no format that is written */
+		s->decision.writes = 0;
+	}
+	return 0;
+}
+
+/* A header's value of `bytes` from `text` behind its key, at w->added + at. Returns where it ends. */
+static __always_inline __u32 kafka_stage_value(struct kafka_work *w, __u32 at, const __u8 *text, __u64 bytes)
+{
+	__u32 width = bytes < 64 ? 1 : bytes < 8192 ? 2 : 3;
+	__u8 *out;
+
+	WIRE_OPAQUE(at);
+	at &= KAFKA_ADDED_CAP / 8 - 1;
+	out = w->added + at;
+	out[0] = bytes << 1 | (width > 1 ? 0x80 : 0);
+	out[1] = bytes >> 6 | (width > 2 ? 0x80 : 0);
+	out[2] = bytes >> 13;
+	at += width;
+	WIRE_OPAQUE(bytes);
+	WIRE_OPAQUE(at);
+	at &= KAFKA_ADDED_CAP / 8 - 1;
+	if (bytes == 0 || bytes > POLICY_BYTES_MAX || bpf_probe_read_kernel(w->added + at, bytes, text))
+		return 0;
+	return at + bytes;
+}
+
+/* The headers of s->decision as they stand in a record. */
+WIRE_GLOBAL int kafka_stage(struct kafka_work *w, struct scratch *s)
+{
+	__u64 state_bytes, baggage_bytes;
+	const __u8 *text;
+	__u32 at;
+
+	if (!w || !s)
+		return 0;
+	w->replace = w->ids_count = w->ids_bytes = w->baggage_bytes = 0;
+	if (!(s->decision.writes & WRITE_TRACEPARENT))
+		return 0;
+	w->added[0] = 11 << 1;
+	wire_store64(w->added + 1, 0x7261706563617274ULL);				 /* tracepar */
+	wire_store64(w->added + 9, 0x746e65ULL | (__u64)(TRACEPARENT_BYTES << 1) << 24); /* ent, 55 */
+	traceparent_format(w->added + 13, s->parent.trace_id, s->decision.span_id, s->parent.flags);
+	w->ids_count = 1;
+	w->ids_bytes = 13 + TRACEPARENT_BYTES;
+	if (!(s->decision.writes & (WRITE_TRACESTATE | WRITE_BAGGAGE)))
+		return 0;
+	text = parent_texts(s);
+	state_bytes = s->parent.tracestate_bytes;
+	baggage_bytes = s->parent.baggage_bytes;
+	if (!text)
+		return 0;
+	if ((s->decision.writes & WRITE_TRACESTATE) && state_bytes <= TRACESTATE_BYTES_MAX) {
+		at = w->ids_bytes;
+		WIRE_OPAQUE(at);
+		at &= 127;
+		w->added[at] = 10 << 1;
+		wire_store64(w->added + at + 1, 0x6174736563617274ULL); /* tracesta */
+		wire_store64(w->added + at + 9, 0x6574ULL);		/* te */
+		at = kafka_stage_value(w, at + 11, text, state_bytes);
+		if (at) {
+			w->ids_bytes = at;
+			w->ids_count = 2;
+		}
+	}
+	if ((s->decision.writes & WRITE_BAGGAGE) && state_bytes <= TRACESTATE_BYTES_MAX) {
+		at = w->ids_bytes;
+		WIRE_OPAQUE(at);
+		at &= KAFKA_ADDED_CAP / 8 - 1;
+		w->added[at] = 7 << 1;
+		wire_store64(w->added + at + 1, 0x65676167676162ULL); /* baggage */
+		at = kafka_stage_value(w, at + 8, text + state_bytes, baggage_bytes);
+		if (at)
+			w->baggage_bytes = at - w->ids_bytes;
+	}
+	if (!exchange_get(s->parent.exchange_id)) { /* over meanwhile: they may be somebody else's */
+		w->ids_count = 1;
+		w->ids_bytes = 13 + TRACEPARENT_BYTES;
+		w->baggage_bytes = 0;
+	}
+	return 0;
+}
+
+/* What was read of the request says whether it can be changed, if it is to be. Zero: it can; else why not. */
+static __always_inline __u32 kafka_unfit(const struct kafka_work *w)
+{
+	const struct kafka_part *first = &w->parts[0];
+
+	if (w->outcome == KAFKA_LIMIT)
+		return INJECTION_TOO_LARGE;
+	if (w->outcome != KAFKA_WHOLE)
+		return INJECTION_MALFORMED;
+	if (w->changed)
+		return 0;
+	if (w->own)
+		return INJECTION_OWN_HEADER;
+	if (first->magic < 2)
+		return INJECTION_OLD_FORMAT;
+	if (first->compression)
+		return INJECTION_COMPRESSED;
+	return w->ids_count ? INJECTION_MALFORMED : 0;
+}
+
+/* The exchange that the sending of this request is: reported as s->decision says, with `result`. `w` may be NULL. */
+WIRE_GLOBAL int kafka_tell(struct connection *c, struct kafka *k, struct scratch *s, struct kafka_work *w, __u32 result)
+{
+	struct request_event *e;
+	struct text_lines none = {};
+	__u32 most = settings.header_bytes, text = 0;
+
+	if (!c || !k || !s)
+		return 0;
+	s = scratch_again(s);
+	if (!s)
+		return 0;
+	if (w)
+		text = kafka_summary(w, &s->text, most < HEAD_SENT_MAX ? most : HEAD_SENT_MAX);
+	e = &s->event.request;
+	__builtin_memset(&e->ids, 0, sizeof(e->ids));
+	e->parent_exchange_id = 0;
+	e->trace_flags = 0;
+	e->attribution = s->decision.attribution;
+	e->injection = result;
+	if (s->decision.attribution != ATTRIBUTION_NONE) {
+		__builtin_memcpy(e->ids.trace_id, s->parent.trace_id, 16);
+		__builtin_memcpy(e->ids.span_id, s->decision.span_id, 8);
+		__builtin_memcpy(e->ids.parent_span_id, s->parent.span_id, 8);
+		e->parent_exchange_id = s->parent.exchange_id;
+		e->trace_flags = s->parent.flags;
+	}
+	attribute_sent(c, s);
+	count_injection(result);
+	s->stream = (__u32)k->correlation_id;
+	emit_request(c, s, new_exchange_id(), k->frame_bytes, text, &none, 0);
+	s->stream = 0;
+	return 0;
+}
+
+#endif
