@@ -179,6 +179,12 @@ class Life(unittest.TestCase):
                 self.assertEqual(agent.output().count("cannot be told apart"), 1)
                 counts = attribution.count(golang.records(leaf.port))
                 self.assertEqual((counts.right, counts.wrong), (0, 0), counts)
+                made = lambda: agent.processes()[front.pid]["calls"]
+                wait_for("every call without a parent to be counted",
+                         lambda: sum(made()["without_parent"].values()) == counts.calls)
+                self.assertEqual(set(made()["without_parent"]) - {"joining"}, {"no_task"}, made())
+                self.assertEqual(made()["with_parent"], 0)
+                self.assertEqual(agent.processes()[front.pid]["protocols"], ["http"])
                 self.assertEqual(changed_code(front.pid, stripped), 0)
 
 

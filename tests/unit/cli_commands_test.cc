@@ -63,6 +63,8 @@ TEST_CASE("weft ps: state and reason; names cannot steer the terminal") {
   CHECK(table.exit_code == 0);
   CHECK(has(table.out, "PID  SERVICE"));
   CHECK(has(table.out, "CONNS SEEN"));  // since tracing began, not open now
+  CHECK(has(table.out, "NO PARENT"));
+  CHECK(has(table.out, "4 no_task"));
   CHECK(has(table.out, "blocking sockets"));
   CHECK(has(table.out, "another user namespace"));
   CHECK_FALSE(has(table.out, "\x1b"));

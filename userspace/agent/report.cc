@@ -5,6 +5,7 @@
 
 #include "agent/agent.h"
 #include "agent/version.h"
+#include "kernel/names.h"
 
 namespace weft {
 namespace {
@@ -37,6 +38,21 @@ TaskRuleText task_rule(const ProcessSettings& settings, const ProcessFindings& f
   return {"thread", "its threads block" + inherit};
 }
 
+CallReport call_report(const ProcessCalls& calls) {
+  CallReport report{
+      .with_parent = calls.with_parent, .roots = calls.roots, .own_context = calls.own_context, .without_parent = {}};
+  for (const auto& [result, count] : calls.without_parent)
+    report.without_parent[std::string(injection_name(result))] += count;
+  return report;
+}
+
+std::vector<std::string> protocol_names(std::uint32_t protocols) {
+  std::vector<std::string> names;
+  for (unsigned protocol = 0; protocol < PROTOCOL_COUNT; ++protocol)
+    if (protocols & 1u << protocol) names.emplace_back(protocol_name(protocol));
+  return names;
+}
+
 }  // namespace
 
 KernelCounters Agent::kernel_counters() {
@@ -51,6 +67,11 @@ std::vector<ProcessRow> Agent::processes() {
     const std::lock_guard lock(kernel_mutex_);
     findings = kernel_->findings();
     goroutines = goroutine_tracer(*kernel_).goroutine_findings();
+  }
+  CallsByProcess calls;
+  {
+    const std::lock_guard lock(counters_mutex_);
+    calls = pipeline_counters_.calls;
   }
   std::vector<ProcessRow> rows;
   for (const auto& process : discoverer_->processes()) {
@@ -71,9 +92,12 @@ std::vector<ProcessRow> Agent::processes() {
       row.task_why = text.why;
       row.connections = found->second.connections;
       row.live_exchanges = found->second.live_exchanges;
-      if (found->second.connections) row.protocols.push_back("http");
       if (target_->watches(process.pid)) row.probes.push_back("ioctl");
       if (go && go->traced) row.probes.push_back("goroutines");
+    }
+    if (const auto made = calls.find(process.pid); made != calls.end()) {
+      row.calls = call_report(made->second);
+      row.protocols = protocol_names(made->second.protocols);
     }
     rows.push_back(std::move(row));
   }

@@ -24,12 +24,15 @@ void SpanPipeline::take(const Event& event) {
       std::memcpy(trace.bytes.data(), fields.ids.trace_id, sizeof fields.ids.trace_id);
       on_unsampled_begin(trace);
     }
+    calls_.request(fields);
     table_.request(*request, mask_);
   } else if (const auto* response = std::get_if<ResponseEvent>(&event)) {
     decode_.responses++;
     table_.response(*response, mask_);
   } else if (const auto* process = std::get_if<ProcessEvent>(&event)) {
     decode_.processes++;
+    if (process->fields.change == PROCESS_EXIT || process->fields.change == PROCESS_EXEC)
+      calls_.forget(static_cast<pid_t>(process->fields.tgid));
     if (process->fields.change == PROCESS_EXIT)
       table_.process_exit(process->fields.tgid, process->fields.header.time_ns);
     if (on_process) on_process(*process);
@@ -45,6 +48,7 @@ void SpanPipeline::take(const Event& event) {
 
 void SpanPipeline::take_message(const MessageEvent& event) {
   decode_.messages++;
+  calls_.message(event.fields);
   std::string context;
   mask_context_lines(event.context, mask_, context);
   MessageEvent masked = event;
@@ -79,8 +83,9 @@ void SpanPipeline::sweep() {
 void SpanPipeline::flush() { table_.flush(clock_.monotonic_ns()); }
 
 PipelineCounters SpanPipeline::counters() const {
-  return {decode_,       table_.counters(),   assembler_.counters(),
-          table_.open(), wall_clock_.jumps(), assembler_.route_overflows()};
+  return {decode_,        table_.counters(),   assembler_.counters(),
+          table_.open(),  wall_clock_.jumps(), assembler_.route_overflows(),
+          calls_.counts()};
 }
 
 }  // namespace weft

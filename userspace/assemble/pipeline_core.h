@@ -11,6 +11,7 @@
 #include <span>
 
 #include "assemble/assembler.h"
+#include "assemble/process_calls.h"
 #include "assemble/resource_source.h"
 #include "assemble/route.h"
 #include "assemble/unsampled_spans.h"
@@ -35,6 +36,7 @@ struct PipelineCounters {
   std::size_t open_exchanges = 0;
   std::uint64_t clock_jumps = 0;
   std::uint64_t route_overflows = 0;
+  CallsByProcess calls;
 };
 
 class SpanPipeline {
@@ -78,6 +80,7 @@ class SpanPipeline {
   ExchangeTable table_;
   UnsampledSpans unsampled_;
   DecodeCounters decode_;
+  ProcessCallCounts calls_;
 };
 
 }  // namespace weft

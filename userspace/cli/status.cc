@@ -87,11 +87,13 @@ std::string ps_text(const Json& answer, const Screen& screen) {
                {"CONNS SEEN", true},
                {"PROTOCOLS"},
                {"PROBES"},
+               {"NO PARENT"},
                {"WHY", false, true}});
   for (const auto& row : member(answer, "processes")) {
     const auto state = text_of(row, "state"), reason = text_of(row, "reason"), language = text_of(row, "language");
     const Json& task = member(row, "task");
     const auto rule = text_of(task, "rule");
+    const Json& missing = member(member(row, "calls"), "without_parent");
     table.row({std::to_string(count_of(row, "pid")),
                text_of(row, "service"),
                language.empty() ? "-" : language,
@@ -100,6 +102,7 @@ std::string ps_text(const Json& answer, const Screen& screen) {
                std::to_string(count_of(row, "connections")),
                joined(member(row, "protocols")),
                joined(member(row, "probes")),
+               missing.empty() ? "-" : counts_text(missing),
                reason.empty() ? text_of(task, "why") : reason});
   }
   return table.text(screen);

@@ -19,6 +19,14 @@
 
 namespace weft {
 
+// For whom the requests that a process sent were made.
+struct CallReport {
+  std::uint64_t with_parent = 0;
+  std::uint64_t roots = 0;                              // no request was being served: each began a trace
+  std::uint64_t own_context = 0;                        // the application wrote one
+  std::map<std::string, std::uint64_t> without_parent;  // by reason, an injection result
+};
+
 struct ProcessRow {
   pid_t pid = 0;
   std::string service;
@@ -30,9 +38,10 @@ struct ProcessRow {
   std::string reason;                  // why seen, refused or instrumented; empty when traced
   std::string task_rule;               // "thread", "none", … what ties requests to work in this process
   std::string task_why;                // … and the evidence for it
-  std::vector<std::string> protocols;  // seen so far: "http"
+  std::vector<std::string> protocols;  // seen so far: "http", "http2", "kafka"
   std::uint64_t connections = 0;
   std::uint64_t live_exchanges = 0;
+  CallReport calls;
   std::vector<std::string> probes;  // attached for this process; empty: none needed
 };
 

@@ -94,6 +94,11 @@ std::string processes_json(const std::vector<ProcessRow>& processes) {
                     {"protocols", row.protocols},
                     {"connections", row.connections},
                     {"live_exchanges", row.live_exchanges},
+                    {"calls",
+                     {{"with_parent", row.calls.with_parent},
+                      {"roots", row.calls.roots},
+                      {"own_context", row.calls.own_context},
+                      {"without_parent", object(row.calls.without_parent)}}},
                     {"probes", row.probes}});
   }
   return text({{"processes", std::move(list)}});

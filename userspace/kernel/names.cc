@@ -68,6 +68,19 @@ std::string_view injection_name(unsigned result) {
   }
 }
 
+std::string_view protocol_name(unsigned protocol) {
+  switch (protocol) {
+    case PROTOCOL_HTTP1:
+      return "http";
+    case PROTOCOL_HTTP2:
+      return "http2";
+    case PROTOCOL_KAFKA:
+      return "kafka";
+    default:
+      return "unknown";
+  }
+}
+
 std::string_view end_name(unsigned reason) {
   switch (reason) {
     case END_COMPLETE:
