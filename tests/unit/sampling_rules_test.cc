@@ -2,6 +2,7 @@
 // Rules and thresholds, as the kernel's machine evaluates them, against what they mean.
 #include <doctest/doctest.h>
 
+#include <cctype>
 #include <cmath>
 #include <cstring>
 #include <memory>
@@ -26,7 +27,8 @@ std::regex meaning_of(std::string_view pattern) {
     } else if (pattern[i] == '*') {
       expression += "[^/]+";
     } else {
-      expression += std::string("[") + pattern[i] + "]";
+      if (std::isalnum(static_cast<unsigned char>(pattern[i])) == 0) expression += '\\';
+      expression += pattern[i];
     }
   }
   return std::regex(expression + (rest ? ".*" : ""));
