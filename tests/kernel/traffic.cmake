@@ -18,7 +18,7 @@ target_include_directories(weft_test_traffic PUBLIC ${CMAKE_SOURCE_DIR}/tests ${
 target_link_libraries(weft_test_traffic PUBLIC fmt::fmt Threads::Threads nghttp2)
 
 add_executable(roundtrip ${CMAKE_CURRENT_LIST_DIR}/traffic/plan.cc ${CMAKE_CURRENT_LIST_DIR}/traffic/receiver.cc
-  ${CMAKE_CURRENT_LIST_DIR}/traffic/roundtrip.cc)
+  ${CMAKE_CURRENT_LIST_DIR}/traffic/roundtrip.cc ${CMAKE_CURRENT_LIST_DIR}/traffic/stuck.cc)
 target_link_libraries(roundtrip PRIVATE weft_test_traffic)
 
 # The agent's kernel side inside a test; where the kernel library is not built, loading fails with a clear line.

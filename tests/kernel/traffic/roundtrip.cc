@@ -17,6 +17,7 @@
 
 #include "kernel/traffic/plan.h"
 #include "kernel/traffic/receiver.h"
+#include "kernel/traffic/stuck.h"
 #include "support/traffic/reader.h"
 
 namespace weft::test {
@@ -28,12 +29,6 @@ struct Totals {
   std::string error;  // first one; ends the run
   std::uint64_t error_connection = 0;
 };
-
-std::string stuck_line;  // written by the alarm handler
-void on_alarm(int) {
-  [[maybe_unused]] const ssize_t n = write(STDERR_FILENO, stuck_line.data(), stuck_line.size());
-  _exit(75);
-}
 
 class Client {
  public:
@@ -47,7 +42,7 @@ class Client {
     const std::uint64_t last = options_.first_connection + options_.connections;
     for (std::uint64_t k = options_.first_connection; k < last && totals_.tally.bytes < options_.bytes && !stop_asked();
          k++) {
-      alarm(options_.timeout_s);
+      alive(options_.timeout_s, -1);
       run_connection(k);
       totals_.connections++;
       if (!totals_.error.empty()) {
@@ -79,6 +74,7 @@ class Client {
       if (read_head(caller.get()).empty()) return note("incoming request did not come");
     }
     Fd fd = connect_to(receiver_.port(), options_.ipv6, plan.send_buffer_bytes, options_.send.zerocopy);
+    alive(options_.timeout_s, fd.get());
     if (options_.nonblocking) set_nonblocking(fd.get(), true);
     Random send_random(options_.seed, k * 4 + 2), read_random(options_.seed, k * 4 + 3);
     Sender sender(fd.get(), send_random, options_.send, plan.requests);
@@ -198,8 +194,7 @@ int main(int argc, char** argv) {
   }
   if (connection_bytes) options.connection_bytes = connection_bytes;
   signal(SIGPIPE, SIG_IGN);
-  stuck_line = fmt::format("stuck for {} s: roundtrip --seed {} --mix {}\n", options.timeout_s, options.seed, mix);
-  signal(SIGALRM, on_alarm);
+  watch_for_stuck(fmt::format("stuck for {} s: roundtrip --seed {} --mix {}", options.timeout_s, options.seed, mix));
   const Totals totals = Client(options).run();
   std::cout << to_json(options, totals).dump() << std::endl;
   if (totals.error.empty()) return 0;
