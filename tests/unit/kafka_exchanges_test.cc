@@ -144,6 +144,18 @@ TEST_CASE("kafka spans: other formats, members of baggage in headers of their ow
   CHECK(b3.spans[0].parent_span_id.hex() == "b7ad6b7169203331");
 }
 
+TEST_CASE("kafka spans: names of headers have case, but where none is right a wrong one will do") {
+  Scene scene({}, {.mask = MaskRules({}, {"a", "b"})});
+  scene.fetched(encode::encode(
+      batch_of(1, {{"Traceparent", "x"}, {"traceparent", parent}, {"BAGGAGE", "a=1"}, {"baggage", "b=2"}})));
+  scene.fetched(encode::encode(batch_of(1, {{"TraceParent", parent}, {"Baggage", "a=1"}}, 41)));
+  REQUIRE(scene.spans.size() == 2);
+  for (const Span& span : scene.spans) CHECK(span.parent_span_id.hex() == "b7ad6b7169203331");
+  CHECK_FALSE(scene.spans[0].attributes.find("a"));
+  CHECK(scene.spans[0].attributes.text("b") == "2");
+  CHECK(scene.spans[1].attributes.text("a") == "1");
+}
+
 TEST_CASE("kafka spans: trust_incoming false begins a trace that is linked") {
   KafkaOptions options;
   options.trust_incoming = false;

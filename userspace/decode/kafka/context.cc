@@ -2,7 +2,9 @@
 #include "decode/kafka/context.h"
 
 #include <algorithm>
+#include <array>
 #include <cstring>
+#include <functional>
 #include <memory>
 
 #include "decode/text.h"
@@ -17,7 +19,29 @@ constexpr std::size_t most_value_bytes = 8192;
 
 constexpr std::string_view context_names[] = {"traceparent",   "tracestate",        "b3",           "x-b3-traceid",
                                               "x-b3-spanid",   "x-b3-parentspanid", "x-b3-sampled", "x-b3-flags",
-                                              "uber-trace-id", "x-trace-id",        "x-parent-id"};
+                                              "uber-trace-id", "x-trace-id",        "x-parent-id",  "baggage"};
+
+// Does a header count as the one of this name? Names have case, but not every producer writes them as they should be:
+// where none has the name itself, any case will do.
+class Names {
+ public:
+  explicit Names(const std::vector<RecordHeader>& headers) {
+    for (const RecordHeader& header : headers)
+      if (const std::size_t at = find(header.key, std::equal_to()); at < exact_.size()) exact_[at] = true;
+  }
+  // The name; empty: it is none of them.
+  std::string_view of(std::string_view key) const {
+    const std::size_t at = find(key, equals_lower);
+    return at < exact_.size() && (!exact_[at] || key == context_names[at]) ? context_names[at] : std::string_view();
+  }
+
+ private:
+  static std::size_t find(std::string_view key, const auto& same) {
+    const auto* found = std::ranges::find_if(context_names, [&](auto name) { return same(key, name); });
+    return static_cast<std::size_t>(found - std::begin(context_names));
+  }
+  std::array<bool, std::size(context_names)> exact_{};
+};
 
 bool is_text(std::string_view value) {
   return value.size() <= most_value_bytes &&
@@ -56,10 +80,10 @@ void put_member(std::string& baggage, std::string_view key, std::string_view val
 }
 
 // One line of baggage: what is a list already, then single members, which it wins over.
-std::string baggage_of(const std::vector<RecordHeader>& headers, const ContextOptions& options) {
+std::string baggage_of(const std::vector<RecordHeader>& headers, const Names& names, const ContextOptions& options) {
   std::string baggage;
   for (const RecordHeader& header : headers)
-    if (header.value && equals_lower(header.key, "baggage") && is_text(*header.value))
+    if (header.value && names.of(header.key) == "baggage" && is_text(*header.value))
       baggage.append(baggage.empty() ? "" : ",").append(*header.value);
   for (const RecordHeader& header : headers) {
     if (!header.value) continue;
@@ -106,13 +130,14 @@ void read_ids(const ContextOptions& options, RecordContext& context) {
 
 RecordContext read_context(const std::vector<RecordHeader>& headers, const ContextOptions& options) {
   RecordContext context;
+  const Names names(headers);
   bool has_trace_id = false;
   for (const RecordHeader& header : headers) {
     if (!header.value || !is_text(*header.value)) continue;
-    const auto* name = std::ranges::find_if(context_names, [&](auto name) { return equals_lower(header.key, name); });
-    if (name == std::end(context_names)) continue;
-    has_trace_id |= *name == "x-trace-id";
-    put_line(context.lines, *name, *header.value);
+    const std::string_view name = names.of(header.key);
+    if (name.empty() || name == "baggage") continue;
+    has_trace_id |= name == "x-trace-id";
+    put_line(context.lines, name, *header.value);
   }
   if (!options.trace_id_header.empty() && !has_trace_id)
     for (const RecordHeader& header : headers)
@@ -120,7 +145,7 @@ RecordContext read_context(const std::vector<RecordHeader>& headers, const Conte
         put_line(context.lines, "x-trace-id", *header.value);
   if (!context.lines.empty()) read_ids(options, context);
   if (options.baggage)
-    if (const std::string baggage = baggage_of(headers, options); !baggage.empty())
+    if (const std::string baggage = baggage_of(headers, names, options); !baggage.empty())
       put_line(context.lines, "baggage", baggage);
   return context;
 }
