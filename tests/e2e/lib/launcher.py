@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A process that starts others: traced, it makes its short-lived children traced from their first instruction.
 
-As a program it reads one JSON command a line ({"argv": […], "limit_s": n}) and answers with one a line.
+As a program it reads one JSON command a line ({"argv": […], "limit_s": n, "stdin": text}) and answers with one a line.
 """
 import json
 import os
@@ -26,8 +26,9 @@ class Launcher:
         self.pid = self.process.pid
         return self
 
-    def run(self, *argv, limit_s=LIMIT_S):
-        self.process.stdin.write(json.dumps({"argv": [str(a) for a in argv], "limit_s": limit_s}) + "\n")
+    def run(self, *argv, limit_s=LIMIT_S, stdin=""):
+        command = {"argv": [str(a) for a in argv], "limit_s": limit_s, "stdin": stdin}
+        self.process.stdin.write(json.dumps(command) + "\n")
         self.process.stdin.flush()
         return Done(json.loads(self.process.stdout.readline()))
 
@@ -41,7 +42,8 @@ def serve():
     for line in sys.stdin:
         command = json.loads(line)
         try:
-            done = subprocess.run(command["argv"], capture_output=True, stdin=subprocess.DEVNULL, timeout=command["limit_s"])
+            done = subprocess.run(command["argv"], capture_output=True, input=command["stdin"].encode("latin-1"),
+                                  timeout=command["limit_s"])
             answer = {"code": done.returncode, "stdout": done.stdout.decode("latin-1"), "stderr": done.stderr.decode("latin-1")}
         except subprocess.TimeoutExpired as late:
             answer = {"code": -1, "stdout": "", "stderr": str(late)}

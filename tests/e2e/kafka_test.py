@@ -1,0 +1,263 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""kafka_test.py BUILD: librdkafka with brokers in memory. Every record arrives once, in order and as it was sent, with one
+context wherever that can be; and the spans say whose it is."""
+import collections
+import pathlib
+import sys
+import time
+import unittest
+
+sys.path.insert(0, str(pathlib.Path(__file__).parent))
+from lib.agent import Agent, Programs, wait_for   # noqa: E402
+from lib import kafka   # noqa: E402
+from lib.launcher import Launcher   # noqa: E402
+
+BUILD = pathlib.Path(sys.argv.pop(1) if len(sys.argv) > 1 else "build").resolve()
+PROGRAMS = Programs.of(BUILD)
+PRODUCER, CONSUMER = BUILD / "e2e_kafka_producer", BUILD / "e2e_kafka_consumer"
+STORE = {"traces": 20000, "bytes": "64MiB"}
+OWN = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+# Acknowledgements and the like: the settings of a producer.
+WAYS = {"acks-0": ["acks=0"], "acks-1": ["acks=1"], "acks-all": ["acks=all"], "idempotent": ["enable.idempotence=true"],
+        "one-by-one": ["linger.ms=0", "batch.num.messages=1"], "no-versions": ["api.version.request=false", "broker.version.fallback=1.0.0"]}
+COMPRESSIONS = ("gzip", "snappy", "lz4", "zstd")
+
+
+def produce(launcher, broker, topic, records, *settings):
+    done = launcher.run(PRODUCER, topic, f"bootstrap.servers={broker.servers}", "client.id=shop", *settings,
+                        stdin="\n".join(record.line() for record in records) + "\n")
+    assert done.code == 0, done
+    return int(done.stdout.split()[-1])
+
+
+def consumer(broker, topic, count, partitions, *settings):
+    return [CONSUMER, topic, partitions, count, f"bootstrap.servers={broker.servers}", "group.id=readers",
+            "client.id=reader", "check.crcs=true", *settings]
+
+
+def of_topic(spans, kind, topic):
+    return [span for span in spans if span["kind"] == kind and span["attributes"].get("messaging.destination.name") == topic]
+
+
+class Kafka(unittest.TestCase):
+    maxDiff = None
+
+    @classmethod
+    def setUpClass(cls):
+        topics = dict.fromkeys([*WAYS, *COMPRESSIONS, "own", "read", "batches", "transactions", "large"], 4)
+        cls.broker = cls.enterClassContext(kafka.Broker(BUILD, topics))
+        cls.launcher = cls.enterClassContext(Launcher())
+        cls.agent = cls.enterClassContext(Agent(PROGRAMS, pids=[cls.launcher.pid], config={"store": STORE}))
+
+    def produce(self, topic, records, *settings):
+        self.assertEqual(produce(self.launcher, self.broker, topic, records, *settings), len(records))
+
+    def arrived(self, topic, count, *settings):
+        return kafka.consume(consumer(self.broker, topic, count, 4, *settings))
+
+    def producers(self, topic, contexts):
+        """The spans of these contexts, which are all there is of the topic."""
+        wanted = collections.Counter(contexts)
+
+        def told(spans):
+            return sum(span["attributes"].get("messaging.batch.message_count", 1)
+                       for span in of_topic(spans, "PRODUCER", topic)) >= len(contexts)
+        spans = of_topic(self.agent.wait_spans(f"producers of {topic}", told), "PRODUCER", topic)
+        self.assertEqual({(span["trace_id"], span["span_id"]): span["attributes"].get("messaging.batch.message_count", 1)
+                          for span in spans}, dict(wanted))
+        return spans
+
+    def test_one_context_in_each_record(self):
+        for way, settings in WAYS.items():
+            with self.subTest(way):
+                records = kafka.some_records(300, 4, seed=way)
+                self.produce(way, records, *settings)
+                changes = kafka.compare(records, self.arrived(way, len(records)))
+                contexts = kafka.contexts(changes)
+                spans = self.producers(way, contexts)
+                self.assertEqual(len({trace for trace, _ in contexts}), len(spans))   # each request begins a trace
+                for span in spans:
+                    self.assertEqual((span["name"], span["parent_span_id"], span["status"]["code"]), (f"send {way}", "", "UNSET"))
+                    self.assertEqual({key: span["attributes"].get(key) for key in (
+                        "messaging.system", "messaging.operation.type", "messaging.client.id", "server.port", "weft.injection")},
+                        {"messaging.system": "kafka", "messaging.operation.type": "send", "messaging.client.id": "shop",
+                         "server.port": int(self.broker.servers.split(":")[1].split(",")[0]), "weft.injection": None})
+
+    def test_compressed_records_pass(self):
+        for kind in COMPRESSIONS:
+            with self.subTest(kind):
+                before = self.agent.status()["injections"].get("compressed", 0)
+                records = kafka.some_records(100, 4, seed=kind)
+                for record in records[::2]:
+                    record.headers.append(("traceparent", OWN.encode()))
+                self.produce(kind, records, f"compression.type={kind}", "linger.ms=100")
+                done = self.launcher.run(*consumer(self.broker, kind, len(records), 4))
+                self.assertEqual(done.code, 0, done)
+                self.assertEqual(kafka.compare(records, kafka.read_all(done.stdout)), [{}] * len(records))
+                self.assertGreater(self.agent.status()["injections"].get("compressed", 0), before)
+                self.processed(kind, records, [OWN if index % 2 == 0 else None for index in range(len(records))])
+
+    def processed(self, topic, records, contexts):
+        """A span of each received record: child of its context, or the beginning of a trace."""
+        spans = of_topic(self.agent.wait_spans(
+            f"consumers of {topic}", lambda spans: len(of_topic(spans, "CONSUMER", topic)) >= len(records)), "CONSUMER", topic)
+        self.assertEqual(len(spans), len(records))
+        of_record = {(int(s["attributes"]["messaging.destination.partition.id"]), s["attributes"]["messaging.kafka.offset"]): s
+                     for s in spans}
+        offsets = collections.Counter()
+        for record, context in zip(records, contexts):
+            span = of_record[record.partition, offsets[record.partition]]
+            offsets[record.partition] += 1
+            links = [(link["trace_id"], link["span_id"]) for link in span["links"]]
+            if context:
+                _, trace, parent, _ = context.split("-")
+                self.assertEqual((span["trace_id"], span["parent_span_id"], links), (trace, parent, [(trace, parent)]))
+            else:
+                self.assertEqual((span["parent_span_id"], links), ("", []))
+            self.assertEqual(span["attributes"].get("messaging.kafka.message.tombstone", False), record.value is None)
+            self.assertEqual(span["attributes"]["messaging.message.body.size"], len(record.value or b""))
+        return spans
+
+    def test_received_records_go_on_with_their_trace(self):
+        records = kafka.some_records(200, 4, seed=3)
+        self.produce("read", records)
+        done = self.launcher.run(*consumer(self.broker, "read", len(records), 0, "auto.offset.reset=earliest"))
+        self.assertEqual(done.code, 0, done)
+        arrived = kafka.compare(records, kafka.read_all(done.stdout))
+        kafka.contexts(arrived)
+        spans = self.processed("read", records, [change["traceparent"][0].decode() for change in arrived])
+        self.assertEqual({(s["name"], s["attributes"]["messaging.consumer.group.name"], s["attributes"]["messaging.client.id"])
+                          for s in spans}, {("process read", "readers", "reader")})
+
+    def test_contexts_of_its_own_stay(self):
+        choices = iter([[("traceparent", OWN.encode())], [], [("tracestate", b"a=1")], [("baggage", b"k=v")]] * 50)
+        records = kafka.some_records(200, 4, seed=4, headers=lambda: next(choices))
+        self.produce("own", records)
+        changes = kafka.compare(records, self.arrived("own", len(records)))
+        for record, change in zip(records, changes):
+            names = [name for name, _ in record.headers]
+            if "traceparent" in names or "tracestate" in names:
+                self.assertEqual(change, {})
+            else:
+                kafka.contexts([change])
+
+    def test_many_records_in_one_request(self):
+        records = kafka.some_records(2000, 4, seed=5, most=60)
+        self.produce("batches", records, "linger.ms=500", "batch.num.messages=1000")
+        changes = kafka.compare(records, self.arrived("batches", len(records)))
+        spans = self.producers("batches", kafka.contexts(changes))
+        self.assertGreater(max(s["attributes"].get("messaging.batch.message_count", 1) for s in spans), 400)
+
+    def test_large_records(self):
+        records = [kafka.Record(0, 1_700_000_000_000, b"k", bytes([size % 251]) * size)
+                   for size in (1, 1000, 30_000, 70_000, 200_000, 400_000, 600_000, 990_000)]
+        self.produce("large", records, "linger.ms=0", "batch.num.messages=1", "message.max.bytes=1500000")
+        changes = kafka.compare(records, self.arrived("large", len(records)))
+        kafka.contexts(changes[:-2])
+        self.assertEqual(changes[-2:], [{}, {}])   # longer than what can be changed
+
+    def test_brokers_of_their_own(self):
+        """Partitions on three brokers, each with its connection."""
+        with kafka.Broker(BUILD, {"spread": 12}, brokers=3) as broker:
+            records = kafka.some_records(600, 12, seed=6)
+            self.assertEqual(produce(self.launcher, broker, "spread", records, "enable.idempotence=true"), len(records))
+            changes = kafka.compare(records, kafka.consume(consumer(broker, "spread", len(records), 12)))
+            ports = {span["attributes"]["server.port"] for span in self.producers("spread", kafka.contexts(changes))}
+            self.assertEqual(len(ports), 3)
+
+    def test_transactions(self):
+        records = kafka.some_records(200, 4, seed=7)
+        lines = [line for at in range(0, 200, 50) for line in ("begin", *(r.line() for r in records[at:at + 50]), "commit")]
+        done = self.launcher.run(PRODUCER, "transactions", f"bootstrap.servers={self.broker.servers}", "transactional.id=t",
+                                 stdin="\n".join(lines) + "\n")
+        self.assertEqual((done.code, done.stdout), (0, "200\n"), done)
+        kafka.contexts(kafka.compare(records, self.arrived("transactions", len(records))))
+
+
+class Trouble(unittest.TestCase):
+    """What is refused, lost and begun again."""
+
+    def scene(self, *settings, config=None):
+        """A producer that waits for its first record, its broker and an agent."""
+        broker = self.enterContext(kafka.Broker(BUILD, {"t": 2}))
+        producer = self.enterContext(kafka.Producer([PRODUCER, "t", f"bootstrap.servers={broker.servers}", *settings]))
+        agent = self.enterContext(Agent(PROGRAMS, pids=[producer.pid], config={"store": STORE, **(config or {})}))
+        return broker, producer, agent
+
+    def send(self, producer, count, seed):
+        records = kafka.some_records(count, 2, seed=seed)
+        producer.produce(records)
+        producer.flush()
+        return records
+
+    def test_after_a_refusal_nothing_more_is_changed(self):
+        broker, producer, agent = self.scene()
+        before = self.send(producer, 100, 1)
+        broker.tell("error", 0, 10)
+        self.send(producer, 1, 2)
+        after = self.send(producer, 100, 3)
+        self.assertEqual(producer.finish(failed=1), 200)
+        changes = kafka.compare(before + after, kafka.consume(consumer(broker, "t", 200, 2)))
+        kafka.contexts(changes[:100])
+        self.assertEqual(changes[100:], [{}] * 100, agent.status()["injections"])
+        self.assertGreater(agent.status()["injections"]["refused"], 0)
+        agent.wait_spans("the refusal", lambda spans: [span["status"]["code"] for span in spans if span["attributes"].get(
+            "error.type") == "MESSAGE_TOO_LARGE"] == ["ERROR"])
+
+    def test_another_error_changes_nothing(self):
+        broker, producer, _ = self.scene("enable.idempotence=true", "retry.backoff.ms=10")
+        before = self.send(producer, 100, 3)
+        broker.tell("error", 0, 7, 19)   # REQUEST_TIMED_OUT, NOT_ENOUGH_REPLICAS: tried again
+        after = self.send(producer, 100, 4)
+        self.assertEqual(producer.finish(), 200)
+        kafka.contexts(kafka.compare(before + after, kafka.consume(consumer(broker, "t", 200, 2))))
+
+    def test_the_broker_goes_and_comes_back(self):
+        broker, producer, _ = self.scene("enable.idempotence=true", "reconnect.backoff.ms=10", "reconnect.backoff.max.ms=50")
+        records = []
+        for seed in range(4):
+            some = kafka.some_records(100, 2, seed=seed)
+            producer.produce(some)
+            broker.tell("down")
+            time.sleep(0.1)
+            broker.tell("up")
+            producer.flush()
+            records += some
+        self.assertEqual(producer.finish(), 400)
+        kafka.contexts(kafka.compare(records, kafka.consume(consumer(broker, "t", 400, 2))))
+
+    def test_agent_killed_and_started_again(self):
+        broker, producer, agent = self.scene("enable.idempotence=true", "reconnect.backoff.ms=10", "linger.ms=0")
+        records = []
+        for seed in range(5):
+            some = kafka.some_records(400, 2, seed=seed)
+            producer.produce(some[:200])
+            agent.kill()
+            producer.produce(some[200:])
+            agent.start()
+            records += some
+        self.assertEqual(producer.flush(), len(records))
+        # The connection was open when the last agent came, which leaves it alone; a new one is taken.
+        broker.tell("down")
+        broker.tell("up")
+        last = self.send(producer, 50, 9)
+        changes = kafka.compare(records + last, kafka.consume(consumer(broker, "t", len(records) + 50, 2)))
+        kafka.contexts(change for change in changes if change)
+        kafka.contexts(changes[-50:])
+
+    def test_baggage_of_its_own(self):
+        """The policy cannot judge it: it goes out as it is, and that is told."""
+        broker, producer, agent = self.scene(config={"baggage": {"policy": {"deny": ["secret"]}}})
+        own = iter([[], [("baggage", b"secret=1")]] * 50)
+        records = kafka.some_records(100, 2, headers=lambda: next(own))
+        producer.produce(records)
+        self.assertEqual(producer.finish(), 100)
+        changes = kafka.compare(records, kafka.consume(consumer(broker, "t", 100, 2)))
+        contexts = kafka.contexts(changes)
+        spans = agent.wait_span_ids(span for _, span in contexts)
+        self.assertEqual({span["attributes"].get("weft.baggage") for span in spans.values()}, {"unenforced"})
+
+
+if __name__ == "__main__":
+    unittest.main()
