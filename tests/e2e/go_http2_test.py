@@ -5,6 +5,7 @@
 As go_attribution_test.py, with gRPC, net/http's HTTP/2 and golang.org/x/net/http2 (apps/go_http2): each call that the back
 saw is judged by the id it brought. Before Go 1.24 net/http has no HTTP/2 without encryption, and older modules are built.
 """
+import collections
 import os
 import pathlib
 import subprocess
@@ -53,7 +54,9 @@ class GoHttp2(unittest.TestCase):
         spans = [span for span in agent.spans(2_000)
                  if span["kind"] == "SERVER" or span["attributes"].get("network.peer.port") in ports]
         right_spans, wrong_spans = attribution.judge_spans(spans, lines)
-        TABLE.append((program, " ".join(way), counts, everything, right_spans))
+        leaves = collections.Counter(span["attributes"].get("weft.injection") for span in spans if span["kind"] == "CLIENT")
+        del leaves[None]
+        TABLE.append((program, " ".join(way), counts, everything, right_spans, dict(leaves)))
         self.assertEqual((everything.wrong, everything.malformed, wrong_spans), (0, 0, 0), counts)
         self.assertGreaterEqual(counts.calls, one + many)
         self.assertGreaterEqual(counts.right_share, WAYS[way], counts)
@@ -88,9 +91,9 @@ class GoHttp2(unittest.TestCase):
 
     @classmethod
     def tearDownClass(cls):
-        print(f"\n{'program':24} {'way':22} {'calls':>7} {'right':>7} {'none':>6} {'wrong':>6} {'spans':>7}")
-        for name, way, counts, everything, spans in TABLE:
-            print(f"{name:24} {way:22} {counts.calls:7} {counts.right:7} {counts.none:6} {everything.wrong:6} {spans:7}")
+        print(f"\n{'program':24} {'way':22} {'calls':>7} {'right':>7} {'none':>6} {'wrong':>6} {'spans':>7} leaves")
+        for name, way, counts, everything, spans, leaves in TABLE:
+            print(f"{name:24} {way:22} {counts.calls:7} {counts.right:7} {counts.none:6} {everything.wrong:6} {spans:7} {leaves or ''}")
 
 
 if __name__ == "__main__":

@@ -28,6 +28,7 @@ import (
 	"net/http"
 	"os"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -139,7 +140,8 @@ func grpcCaller(address string) caller {
 func httpCaller(address string, transport http.RoundTripper) caller {
 	client := &http.Client{Transport: transport, Timeout: time.Minute}
 	return func(_, id, traceparent string) (string, error) {
-		request, _ := http.NewRequest("POST", "http://"+address+"/work", bytes.NewReader([]byte(id)))
+		number, _, _ := strings.Cut(id, "/")
+		request, _ := http.NewRequest("POST", "http://"+address+"/work?id="+number, bytes.NewReader([]byte(id)))
 		if traceparent != "" {
 			request.Header.Set("traceparent", traceparent)
 		}
