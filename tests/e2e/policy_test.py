@@ -19,7 +19,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).parent))
 from lib import control, host, memory, servers   # noqa: E402
 from lib.agent import Agent, Programs, wait_for   # noqa: E402
 
-SWAPS = 500
+SWAPS = 1000
 PROGRAMS = Programs.of(sys.argv.pop(1) if len(sys.argv) > 1 else "build")
 
 
@@ -230,6 +230,7 @@ inject: [{set: {team: shop}}, {when: {path_prefix: /v1/}, set: {api: v1}}]
                 thread.start()
             started = time.monotonic()
             for swap in range(SWAPS):
+                time.sleep(max(0, started + swap / 100 - time.monotonic()))
                 status, body = control.ask(agent.socket, "PUT", "/v1/policy", policy("AB"[swap % 2]))
                 self.assertEqual(status, 200, body)
             rate = SWAPS / (time.monotonic() - started)

@@ -220,6 +220,7 @@ PolicyKeeper::Applied PolicyKeeper::try_policy(const std::string& yaml, const st
   if (!read) return no(read.error());
   const auto compiled = compile(read->rules, limits_of(config_));
   if (!compiled) return no(compiled.error());
+  update_totals();
   const std::uint64_t generation = ++generation_;
   if (auto published = parts_.target.publish_shadow(policy_image(*compiled, generation)); !published)
     return no({{}, published.error().message});

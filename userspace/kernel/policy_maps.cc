@@ -5,9 +5,12 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cerrno>
+#include <chrono>
 #include <cstdlib>
 #include <cstring>
+#include <system_error>
 
 #include "kernel/kernel_impl.h"
 #include "kernel/policy_maps_impl.h"
@@ -30,12 +33,22 @@ void set_flag(std::uint32_t* flag, bool on) { __atomic_store_n(flag, on ? 1u : 0
 
 Result<void> PolicyMapsImpl::publish(const PolicyImage& image) {
   const std::lock_guard lock(mutex_);
-  return replace(live_, image, POLICY_LIVE);
+  auto before = replace(live_, image, POLICY_LIVE);
+  if (!before) return std::unexpected(before.error());
+  if (!*before) return {};
+  (*before)->image.sets.clear();
+  (*before)->image.service = nullptr;
+  retired_.push_front(std::move(*before));
+  return {};
 }
 
 Result<void> PolicyMapsImpl::publish_shadow(const PolicyImage& image) {
   const std::lock_guard lock(mutex_);
-  return replace(shadow_, image, POLICY_SHADOW);
+  auto before = replace(shadow_, image, POLICY_SHADOW);
+  if (!before) return std::unexpected(before.error());
+  if (*before) (*before)->unused.wait();
+  if (*before) drop_counters((*before)->slot);
+  return {};
 }
 
 void PolicyMapsImpl::end_shadow() {
@@ -43,7 +56,8 @@ void PolicyMapsImpl::end_shadow() {
   if (!shadow_) return;
   const __u32 number = POLICY_SHADOW;
   bpf_map_delete_elem(maps_.generations, &number);
-  drop(shadow_);
+  drop_counters(shadow_->slot);
+  shadow_.reset();
   set_always();
 }
 
@@ -54,31 +68,68 @@ Result<void> PolicyMapsImpl::publish_open() {
   return publish({.sets = {set}, .service = {}});
 }
 
-// The kernel returns from the update when no program runs any more that could have found the set before (a map of maps
-// is updated with a grace period), so its descriptors may be closed then. Linux before 6.8 would free it too early if
-// they were not held until here.
-Result<void> PolicyMapsImpl::replace(std::unique_ptr<Generation>& current, const PolicyImage& image,
-                                     std::uint32_t number) {
-  if (number == POLICY_LIVE) drop(previous_);
+// Puts one in the place of another, which is returned.
+Result<std::unique_ptr<PolicyMapsImpl::Generation>> PolicyMapsImpl::replace(std::unique_ptr<Generation>& current,
+                                                                            const PolicyImage& image,
+                                                                            std::uint32_t number) {
+  make_room();
   auto made = make(image, number == POLICY_SHADOW);
   if (!made) return std::unexpected(made.error());
   if (needs_every_request(image)) set_flag(maps_.always, true);
-  const int fd = (*made)->sets.get();
-  if (bpf_map_update_elem(maps_.generations, &number, &fd, BPF_ANY)) {
-    const std::string reason = errno_text(errno);
-    drop(*made);
+  auto unused = put(number, (*made)->sets, current ? current->sets : nullptr);
+  if (!unused) {
     set_always();
-    return fail(fmt::format("baggage policy: the kernel refused the tables: {}", reason));
+    return fail(fmt::format("baggage policy: the kernel refused the tables: {}", errno_text(unused.error())));
   }
-  if (number == POLICY_LIVE) {
-    previous_ = std::move(current);
-    if (previous_) previous_->sets = UniqueFd();
-  } else {
-    drop(current);
-  }
-  current = std::move(*made);
+  std::swap(current, *made);
   set_always();
-  return {};
+  if (*made) {
+    (*made)->unused = std::move(*unused);
+    (*made)->sets.reset();
+  } else {
+    unused->wait();
+  }
+  return std::move(*made);
+}
+
+/*
+ * The kernel's update takes effect at once, and returns when no program runs any more that could have found the set
+ * before (a map of maps is updated with a grace period: milliseconds). Only the tables of that set have to wait for
+ * this, whose descriptor is held until then: Linux before 6.8 would free them too early.
+ */
+std::expected<std::future<void>, int> PolicyMapsImpl::put(std::uint32_t number, std::shared_ptr<UniqueFd> sets,
+                                                          std::shared_ptr<UniqueFd> before) {
+  bpf_map_info made{};
+  __u32 bytes = sizeof made;
+  if (bpf_obj_get_info_by_fd(sets->get(), &made, &bytes)) return std::unexpected(errno);
+  const auto error = std::make_shared<std::atomic<int>>(0);
+  const auto update = [generations = maps_.generations, number, sets, before, error]() mutable {
+    const int fd = sets->get();
+    if (bpf_map_update_elem(generations, &number, &fd, BPF_ANY)) *error = errno;
+    sets.reset();
+    before.reset();
+  };
+  std::future<void> done;
+  try {
+    done = std::async(std::launch::async, update);
+  } catch (const std::system_error&) {  // no thread: then it is waited for here
+    done = std::async(std::launch::deferred, update);
+    done.wait();
+  }
+  for (;;) {
+    const bool returned = done.wait_for(std::chrono::microseconds(100)) == std::future_status::ready;
+    __u32 id = 0;
+    if (*error) return std::unexpected(error->load());
+    if (returned || (bpf_map_lookup_elem(maps_.generations, &number, &id) == 0 && id == made.id)) return done;
+  }
+}
+
+// A slot for the next one: the oldest of those that were replaced gives its own, when no program counts there any more.
+void PolicyMapsImpl::make_room() {
+  while (slots_taken()) {
+    retired_.back()->unused.wait();
+    retired_.pop_back();
+  }
 }
 
 void PolicyMapsImpl::set_always() {
@@ -87,11 +138,13 @@ void PolicyMapsImpl::set_always() {
 }
 
 std::uint32_t PolicyMapsImpl::free_slot() const {
+  const auto taken = [this](std::uint32_t slot) {
+    const auto is = [slot](const auto& generation) { return generation && generation->slot == slot; };
+    return is(live_) || is(shadow_) || std::ranges::any_of(retired_, is);
+  };
   for (std::uint32_t slot = 0; slot < POLICY_SLOTS; ++slot)
-    if ((!live_ || live_->slot != slot) && (!previous_ || previous_->slot != slot) &&
-        (!shadow_ || shadow_->slot != slot))
-      return slot;
-  return 0;  // cannot be: three are in use at most
+    if (!taken(slot)) return slot;
+  return 0;  // cannot be: make_room() was called
 }
 
 Result<std::unique_ptr<PolicyMapsImpl::Generation>> PolicyMapsImpl::make(const PolicyImage& image, bool shadow) {
@@ -104,9 +157,10 @@ Result<std::unique_ptr<PolicyMapsImpl::Generation>> PolicyMapsImpl::make(const P
   made->shadow = shadow;
   const auto sets = static_cast<__u32>(image.sets.size());
   LIBBPF_OPTS(bpf_map_create_opts, flags, .map_flags = BPF_F_INNER_MAP);
-  made->sets =
-      UniqueFd(bpf_map_create(BPF_MAP_TYPE_ARRAY, "policy_sets", sizeof(__u32), sizeof(policy_set), sets, &flags));
-  if (!made->sets) return refused("no room for its tables");
+  made->set_count = sets;
+  made->sets = std::make_shared<UniqueFd>(
+      bpf_map_create(BPF_MAP_TYPE_ARRAY, "policy_sets", sizeof(__u32), sizeof(policy_set), sets, &flags));
+  if (!*made->sets) return refused("no room for its tables");
   if (auto counters = make_counters(made->slot, (shadow ? 2 * sets : sets) * lanes()); !counters)
     return std::unexpected(counters.error());
   if (auto written = write_services(*made); !written) return std::unexpected(written.error());
@@ -116,7 +170,7 @@ Result<std::unique_ptr<PolicyMapsImpl::Generation>> PolicyMapsImpl::make(const P
     copy->slot = made->slot;
     copy->sets = sets;
     copy->lanes = lanes();
-    if (bpf_map_update_elem(made->sets.get(), &n, copy.get(), BPF_ANY)) return refused("its tables");
+    if (bpf_map_update_elem(made->sets->get(), &n, copy.get(), BPF_ANY)) return refused("its tables");
   }
   return made;
 }
@@ -171,19 +225,17 @@ std::uint32_t PolicyMapsImpl::service_number(const PolicyIdentity& identity) {
   return number;
 }
 
-void PolicyMapsImpl::drop(std::unique_ptr<Generation>& generation) {
-  if (generation && generation->shadow) {  // the next one is of the live kind, or a while away
-    bpf_map_delete_elem(maps_.counts, &generation->slot);
-    counters_[generation->slot] = {};
-  }
-  generation.reset();
+// Those of a trial are of another size than what comes next.
+void PolicyMapsImpl::drop_counters(std::uint32_t slot) {
+  bpf_map_delete_elem(maps_.counts, &slot);
+  counters_[slot] = {};
 }
 
 PolicyCounts PolicyMapsImpl::read(const Generation& generation) const {
   static_assert(sizeof(policy_counters) % sizeof(__u64) == 0);
   constexpr std::size_t words = sizeof(policy_counters) / sizeof(__u64);
   PolicyCounts counts{.generation = generation.image.generation, .sets = {}, .differences = {}};
-  const std::size_t sets = generation.image.sets.size();
+  const std::size_t sets = generation.set_count;
   for (__u32 n = 0; n < (generation.shadow ? 2 * sets : sets); ++n) {
     policy_counters sum{};
     for (__u32 entry = n * lanes(); entry < (n + 1) * lanes(); ++entry) {
@@ -201,8 +253,9 @@ PolicyCounts PolicyMapsImpl::read(const Generation& generation) const {
 std::vector<PolicyCounts> PolicyMapsImpl::counts() {
   const std::lock_guard lock(mutex_);
   std::vector<PolicyCounts> all;
-  for (const auto* generation : {&live_, &previous_})
-    if (*generation) all.push_back(read(**generation));
+  if (slots_taken() && !retired_.empty()) retired_.back()->unused.wait();  // its last numbers: the next one drops it
+  if (live_) all.push_back(read(*live_));
+  for (const auto& generation : retired_) all.push_back(read(*generation));
   return all;
 }
 

@@ -37,14 +37,14 @@ struct PolicyCounts {
 class PolicyMaps {
  public:
   virtual ~PolicyMaps() = default;
-  // From its return on every evaluation is by this set as a whole; until then, by it or by the one before it, as a
-  // whole. What was judged stays judged. On an error the set before it stays.
+  // Every evaluation that begins after its return is by this set as a whole; until then, by it or by the one before
+  // it, as a whole. What was judged stays judged. On an error the set before it stays.
   virtual Result<void> publish(const PolicyImage& image) = 0;
   // A rule set beside it that judges the same texts, without effect but its counts. Replaces the one before.
   virtual Result<void> publish_shadow(const PolicyImage& image) = 0;
   virtual void end_shadow() = 0;
-  // Since it was published, all CPUs together: the live set's, after it those of the set before it (until the next one
-  // comes), which no program counts any more.
+  // Since they were published, all CPUs together: the live set's, after it those of the sets before it, newest first.
+  // The numbers of one that publish() is about to forget are its last. Ask before publishing.
   virtual std::vector<PolicyCounts> counts() = 0;
   virtual std::optional<PolicyCounts> shadow_counts() = 0;
 };

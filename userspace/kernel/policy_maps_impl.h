@@ -3,6 +3,8 @@
 #pragma once
 
 #include <array>
+#include <deque>
+#include <future>
 #include <map>
 #include <mutex>
 
@@ -37,7 +39,9 @@ class PolicyMapsImpl final : public PolicyMaps {
     PolicyImage image;
     std::uint32_t slot = 0;
     bool shadow = false;
-    UniqueFd sets;
+    std::shared_ptr<UniqueFd> sets;
+    std::size_t set_count = 0;
+    std::future<void> unused;  // of one that was replaced: ready when no program runs any more that found it
   };
   // A slot's, in the kernel's map of them. They stay when the slot is free: to put others there costs a grace period.
   struct Counters {
@@ -45,20 +49,27 @@ class PolicyMapsImpl final : public PolicyMaps {
     std::uint32_t entries = 0;
   };
   // All of these REQUIRE mutex_.
-  Result<void> replace(std::unique_ptr<Generation>& current, const PolicyImage& image, std::uint32_t number);
+  Result<std::unique_ptr<Generation>> replace(std::unique_ptr<Generation>& current, const PolicyImage& image,
+                                              std::uint32_t number);
+  // In force on return; the future is for the one before. Errors are numbers of errno.
+  std::expected<std::future<void>, int> put(std::uint32_t number, std::shared_ptr<UniqueFd> sets,
+                                            std::shared_ptr<UniqueFd> before);
+  void make_room();
   Result<std::unique_ptr<Generation>> make(const PolicyImage& image, bool shadow);
   Result<void> make_counters(std::uint32_t slot, std::uint32_t entries);
   bool clear_counters(const Counters& counters);
   std::uint32_t free_slot() const;
   Result<void> write_services(const Generation& generation);
   bool write_service(const Generation& generation, std::uint32_t number, const PolicyIdentity& identity);
-  void drop(std::unique_ptr<Generation>& generation);
+  bool slots_taken() const { return retired_.size() + (live_ ? 1 : 0) + (shadow_ ? 1 : 0) >= POLICY_SLOTS; }
+  void drop_counters(std::uint32_t slot);
   void set_always();
   PolicyCounts read(const Generation& generation) const;
 
   const Maps maps_;
   std::mutex mutex_;
-  std::unique_ptr<Generation> live_, previous_, shadow_;
+  std::unique_ptr<Generation> live_, shadow_;
+  std::deque<std::unique_ptr<Generation>> retired_;  // newest first
   std::array<Counters, POLICY_SLOTS> counters_;
   std::map<PolicyIdentity, std::uint32_t> services_;
 };
