@@ -104,6 +104,7 @@ WIRE_GLOBAL int policy_evaluate(struct scratch *s, __u32 generation, __u32 servi
 		return 0;
 	slot = set->slot;
 	lanes = set->lanes;
+	s->policy_slot[generation & 1] = slot;
 	row = policy_service_of(slot, service);
 	if (!row)
 		return 0;
@@ -203,7 +204,18 @@ static long policy_injected_step(__u32 i, void *arg)
 	return 0;
 }
 
-/* Counts what the shadow (s->shadow) does that the live rule set (s->policy) did not: of members, and of injection. */
+/* The set that judged last by this generation, unless it was replaced since: a slot in use now is no other's. */
+static __always_inline const struct policy_set *policy_judged_by(const struct scratch *s, __u32 generation)
+{
+	const struct policy_set *set = policy_set_of(generation, s->policy_set[generation]);
+
+	return set && set->slot == s->policy_slot[generation] ? set : NULL;
+}
+
+/*
+ * Counts what the shadow (s->shadow) does that the live rule set (s->policy) did not: of members, and of injection. Not
+ * when one of them was replaced meanwhile: its rows would be those of another set.
+ */
 WIRE_GLOBAL int policy_compare(struct scratch *s)
 {
 	struct policy_injected_run injected = {};
@@ -212,8 +224,9 @@ WIRE_GLOBAL int policy_compare(struct scratch *s)
 
 	if (!s)
 		return 0;
-	shadow = policy_set_of(POLICY_SHADOW, 0);
-	if (!shadow)
+	shadow = injected.shadow = policy_judged_by(s, POLICY_SHADOW);
+	injected.live = policy_judged_by(s, POLICY_LIVE);
+	if (!shadow || !injected.live)
 		return 0;
 	walk.counters = policy_counters_of(shadow->slot, shadow->sets + s->policy_set[POLICY_SHADOW], shadow->lanes);
 	if (!walk.counters)
@@ -221,9 +234,7 @@ WIRE_GLOBAL int policy_compare(struct scratch *s)
 	__sync_fetch_and_add(&walk.counters->texts, 1);
 	walk.run = (struct policy_run *)s;
 	bpf_loop(POLICY_FATES, policy_compare_step, &walk, 0);
-	injected.live = policy_set_of(POLICY_LIVE, s->policy_set[POLICY_LIVE]);
-	injected.shadow = policy_set_of(POLICY_SHADOW, s->policy_set[POLICY_SHADOW]);
-	if (!injected.live || !injected.shadow || !s->shadow.injected)
+	if (!s->shadow.injected)
 		return 0;
 	injected.scratch = s;
 	injected.counters = walk.counters;

@@ -166,7 +166,8 @@ struct scratch {
 	struct tracestate_work tracestate_work;
 	struct tracestate_text tracestate;
 	struct policy_run policy;
-	__u32 policy_set[POLICY_GENERATIONS]; /* which of the generation's sets judged last */
+	__u32 policy_set[POLICY_GENERATIONS];  /* which of the generation's sets judged last … */
+	__u32 policy_slot[POLICY_GENERATIONS]; /* … and the generation's slot */
 	struct shadow_fates shadow;
 	struct head_text staging; /* text on its way into a map or a message */
 	union {
