@@ -98,7 +98,6 @@ struct connection {
 	struct parent overwritten_parent;
 	__u8 overwritten_span_id[8];
 	__u32 judged;	     /* … and its baggage is judged up to here */
-	__u32 unenforced;    /* baggage lines that went out unjudged or although the policy does not let them pass */
 	__u32 stream_oldest; /* no stream below this number is under way … */
 	__u32 stream_newest; /* … and none above this one */
 	__u32 pending_begin; /* written by the response side; multiplexed: by whoever ends a stream */

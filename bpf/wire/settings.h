@@ -133,6 +133,21 @@ struct id_lane {
 	__u8 reserved[32];
 };
 
+/* A connection on which baggage of an application's own went out as it was: see maps/unenforced.h. */
+#define UNENFORCED_CONNECTIONS 1024u
+struct unenforced_connection {
+	__u64 last_ns;
+	__u32 tgid;
+	__u8 protocol; /* enum wire_protocol */
+	__u8 reserved[3];
+	__u8 local_address[16];
+	__u8 peer_address[16];
+	__u16 local_port;
+	__u16 peer_port;
+	__u32 reserved2;
+	__u32 times[INJECTION_COUNT]; /* why, and how often */
+};
+
 struct kernel_counters {
 	__u64 events[8]; /* by enum event_type */
 	__u64 events_lost;

@@ -191,7 +191,22 @@ TEST_CASE("policy: uberctx- lines pass without rules, however many; those that a
   std::string lines;
   for (int i = 0; i < 40; i++) lines += fmt::format("uberctx-k{}: 100%\r\n", i);
   CHECK(scene.called("a", get("/x", kContext + lines)).find(lines) != std::string::npos);
-  CHECK(scene.kernel().counters().unenforced == std::map<std::string, std::uint64_t>{{"too_large", 1}});
+  const std::map<std::string, std::uint64_t> once{{"too_large", 1}};
+  CHECK(scene.kernel().counters().unenforced == once);
+
+  // Of which connection, also when it is closed.
+  scene.called("a", get("/y", kContext + "uberctx-" + std::string(64, 'k') + ": 1\r\n"));
+  const auto connections = scene.kernel().policy().unenforced();
+  REQUIRE(connections.size() == 2);
+  for (const UnenforcedConnection& one : connections) {
+    CHECK(one.pid == static_cast<std::uint32_t>(scene.pid()));
+    CHECK(one.protocol == "http");
+    CHECK(one.peer == fmt::format("127.0.0.1:{}", scene.sink()));
+    CHECK(one.local.starts_with("127.0.0.1:"));
+    CHECK(one.reasons == once);
+  }
+  CHECK(connections[0].last_ns > connections[1].last_ns);
+  CHECK(connections[0].connection_id == scene.request("/y").event.connection_id);
 }
 
 TEST_CASE("policy: other headers of a long head are not taken for its baggage") {

@@ -4,10 +4,10 @@
 
 #include <string>
 
-#include "assemble/address.h"
 #include "assemble/route.h"
 #include "assemble/trace_state.h"
 #include "assemble/wall_clock.h"
+#include "base/address.h"
 
 using namespace weft;
 

@@ -85,6 +85,30 @@ TEST_CASE("weft policy show: every entry with its line and what it did") {
   CHECK(scene.ask({"show", "-o", "yaml"}).out.starts_with("version: \"7\"\n"));
 }
 
+TEST_CASE("weft policy show: where baggage went out as it was") {
+  Scene scene;
+  CHECK_FALSE(has(scene.ask({"show"}).out, "unenforced"));
+  CHECK(scene.answer({"show"})["unenforced"] == json::array());
+  scene.clock.monotonic = 9'000'000'000;
+  scene.clock.unix_time = 1'700'000'009'000'000'000;
+  scene.maps.not_changed.push_back({.connection_id = 5,
+                                    .pid = 123,
+                                    .protocol = "http2",
+                                    .local = "127.0.0.1:40000",
+                                    .peer = "[::1]:80",
+                                    .last_ns = 4'000'000'000,
+                                    .reasons = {{"indexed", 7}, {"too_large", 1}}});
+  const json shown = scene.answer({"show"})["unenforced"];
+  CHECK(shown == json::parse(R"([{"connection": 5, "pid": 123, "protocol": "http2", "local": "127.0.0.1:40000",
+    "peer": "[::1]:80", "reasons": {"indexed": 7, "too_large": 1}, "last_unix_nano": 1700000004000000000}])"));
+  const std::string table = scene.ask({"show"}).out;
+  for (const char* part : {"unenforced: baggage that went out as it was", "123", "http2", "127.0.0.1:40000",
+                           "[::1]:80", "7 indexed, 1 too_large"})
+    CHECK_MESSAGE(has(table, part), part, "\n", table);
+  scene.maps.not_changed.resize(30, scene.maps.not_changed[0]);
+  CHECK(has(scene.ask({"show"}).out, "and 10 connections before these\n"));
+}
+
 TEST_CASE("weft policy check: needs no agent; says where a file is wrong") {
   Scene scene;
   const auto fine = run_weft({"policy", "check", scene.file("baggage.yaml")});

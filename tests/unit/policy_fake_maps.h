@@ -25,10 +25,13 @@ struct FakePolicyMaps final : PolicyMaps {
   std::vector<PolicyCounts> counts() override { return live; }
   std::optional<PolicyCounts> shadow_counts() override { return shadow; }
 
+  std::vector<UnenforcedConnection> unenforced() override { return not_changed; }
+
   bool fails = false;
   int published = 0;
   std::vector<PolicyCounts> live;
   std::optional<PolicyCounts> shadow;
+  std::vector<UnenforcedConnection> not_changed;
 };
 
 }  // namespace weft

@@ -6,13 +6,13 @@
 #include <cstring>
 #include <utility>
 
-#include "assemble/address.h"
 #include "assemble/attributes.h"
 #include "assemble/carried_context.h"
 #include "assemble/messaging.h"
 #include "assemble/rpc.h"
 #include "assemble/span_baggage.h"
 #include "assemble/trace_state.h"
+#include "base/address.h"
 #include "base/utf8.h"
 #include "decode/text.h"
 #include "decode/url.h"

@@ -6,11 +6,11 @@
 #include <string_view>
 #include <utility>
 
-#include "assemble/address.h"
 #include "assemble/attributes.h"
 #include "assemble/carried_context.h"
 #include "assemble/span_baggage.h"
 #include "assemble/trace_state.h"
+#include "base/address.h"
 #include "base/utf8.h"
 #include "decode/http_head.h"
 #include "decode/kafka/produce_text.h"

@@ -9,6 +9,8 @@
 namespace weft::cli {
 namespace {
 
+constexpr std::size_t kMostUnenforcedRows = 20;
+
 std::string heading(const std::string& text, const Screen& screen) {
   return toned(printable(text), Tone::strong, screen.color) + "\n";
 }
@@ -111,6 +113,22 @@ std::string sets_text(const Json& report, const Screen& screen) {
   return out + table.text(screen);
 }
 
+std::string unenforced_text(const Json& policy, const Screen& screen) {
+  const Json& list = member(policy, "unenforced");
+  if (!list.is_array() || list.empty()) return "";
+  Table table({{"PID", true}, {"PROTOCOL"}, {"FROM"}, {"TO"}, {"MESSAGES", false, true}, {"LAST"}});
+  std::size_t rows = 0;
+  for (const auto& one : list) {
+    if (rows++ == kMostUnenforcedRows) break;
+    table.row({std::to_string(count_of(one, "pid")), text_of(one, "protocol"), text_of(one, "local"),
+               text_of(one, "peer"), counts_text(member(one, "reasons")), local_time(count_of(one, "last_unix_nano"))});
+  }
+  std::string out = "\n" + heading("unenforced: baggage that went out as it was", screen) + table.text(screen);
+  if (list.size() > kMostUnenforcedRows)
+    out += fmt::format("and {} connections before these\n", list.size() - kMostUnenforcedRows);
+  return out;
+}
+
 struct Difference {
   std::string would, what, line, reason;
   std::uint64_t members;
@@ -158,7 +176,7 @@ std::string policy_text(const Json& policy, const Screen& screen) {
                                  text_of(trial, "name"))) +
            "\n";
   out += policy_warnings_text(policy, text_of(policy, "name"));
-  return out + sets_text(policy, screen);
+  return out + sets_text(policy, screen) + unenforced_text(policy, screen);
 }
 
 std::string policy_check_text(const Json& report, const Screen& screen) {

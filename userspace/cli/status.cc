@@ -48,7 +48,7 @@ std::string status_text(const Json& status, const Screen& screen) {
   line("spans", fmt::format("{:.1f}/s, {} since start", number_of(spans, "per_second"), count_of(spans, "total")));
   line("injections", counts_text(member(status, "injections")));
   if (!member(status, "unenforced").empty())
-    line("unenforced", "baggage " + counts_text(member(status, "unenforced")), Tone::warn);
+    line("unenforced", "baggage " + counts_text(member(status, "unenforced")) + " (weft policy show)", Tone::warn);
   line("losses", counts_text(member(status, "losses")));
   for (const auto& exporter : member(status, "exporters")) {
     line("exporter " + printable(text_of(exporter, "name")), exporter_line(exporter),

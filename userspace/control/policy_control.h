@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "kernel/policy_maps.h"
 #include "policy/compile.h"
 #include "policy/explain.h"
 #include "policy/review.h"
@@ -43,11 +44,17 @@ struct PolicyReport {
   std::uint64_t until_unix_ns = 0;
 };
 
+struct PolicyUnenforced {
+  UnenforcedConnection connection;
+  std::uint64_t last_unix_ns = 0;
+};
+
 struct PolicyStatus {
   PolicyReport live;
   std::optional<PolicyReport> shadow;
-  std::uint64_t applied = 0, refused = 0;  // changes since the start
-  std::optional<PolicyRefusal> refusal;    // of the last attempt, when it was refused
+  std::uint64_t applied = 0, refused = 0;    // changes since the start
+  std::optional<PolicyRefusal> refusal;      // of the last attempt, when it was refused
+  std::vector<PolicyUnenforced> unenforced;  // newest first
 };
 
 class PolicyControl {

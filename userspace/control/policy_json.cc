@@ -191,6 +191,16 @@ std::string policy_json(const PolicyStatus& status) {
     json["refusal"]["unix_nano"] = status.refusal->unix_ns;
   }
   json["shadow"] = status.shadow ? policy_report_object(*status.shadow) : Json(nullptr);
+  json["unenforced"] = Json::array();
+  for (const auto& [connection, last_unix_ns] : status.unenforced) {
+    json["unenforced"].push_back({{"connection", connection.connection_id},
+                                  {"pid", connection.pid},
+                                  {"protocol", connection.protocol},
+                                  {"local", connection.local},
+                                  {"peer", connection.peer},
+                                  {"reasons", connection.reasons},
+                                  {"last_unix_nano", last_unix_ns}});
+  }
   return text(json);
 }
 

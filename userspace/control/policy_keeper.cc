@@ -254,7 +254,12 @@ void PolicyKeeper::update_totals() {
 
 PolicyStatus PolicyKeeper::policy_status() {
   const std::lock_guard lock(mutex_);
-  PolicyStatus status{live_, shadow_, applied_, refused_, refusal_};
+  PolicyStatus status{live_, shadow_, applied_, refused_, refusal_, {}};
+  const std::uint64_t now_ns = parts_.clock.monotonic_ns(), now_unix_ns = parts_.clock.unix_ns();
+  for (UnenforcedConnection& one : parts_.target.unenforced()) {
+    const std::uint64_t last_unix_ns = now_unix_ns - (now_ns - std::min(now_ns, one.last_ns));
+    status.unenforced.push_back({std::move(one), last_unix_ns});
+  }
   for (const auto& counts : parts_.target.counts())
     if (counts.generation == live_.generation) add_counts(status.live, counts.sets);
   if (shadow_) {

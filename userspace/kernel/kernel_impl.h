@@ -55,7 +55,8 @@ class KernelImpl final : public Kernel, public GoroutineTracer {
       : skeleton_(std::move(skeleton)),
         options_(options),
         policy_({bpf_map__fd(skeleton_->maps.policy_generations), bpf_map__fd(skeleton_->maps.policy_counts),
-                 bpf_map__fd(skeleton_->maps.policy_services), &skeleton_->bss->policy_always}) {}
+                 bpf_map__fd(skeleton_->maps.policy_services), bpf_map__fd(skeleton_->maps.unenforced_connections),
+                 &skeleton_->bss->policy_always}) {}
   ~KernelImpl() override;
 
   Result<void> attach(const std::string& cgroup);

@@ -10,11 +10,15 @@
 #include <chrono>
 #include <cstdlib>
 #include <cstring>
+#include <functional>
 #include <system_error>
 
+#include "base/address.h"
 #include "kernel/kernel_impl.h"
+#include "kernel/names.h"
 #include "kernel/policy_maps_impl.h"
 #include "wire/policy_lexer.h"
+#include "wire/settings.h"
 
 namespace weft {
 namespace {
@@ -25,6 +29,24 @@ bool needs_every_request(const PolicyImage& image) {
 }
 
 std::uint32_t lanes() { return static_cast<std::uint32_t>(std::clamp(libbpf_num_possible_cpus(), 1, 16)); }
+
+std::string endpoint(const unsigned char (&address)[16], unsigned port) {
+  const std::string text = address_text(address);
+  return text.find(':') == std::string::npos ? fmt::format("{}:{}", text, port) : fmt::format("[{}]:{}", text, port);
+}
+
+UnenforcedConnection unenforced_of(std::uint64_t id, const unenforced_connection& row) {
+  UnenforcedConnection out{.connection_id = id,
+                           .pid = row.tgid,
+                           .protocol = std::string(protocol_name(row.protocol)),
+                           .local = endpoint(row.local_address, row.local_port),
+                           .peer = endpoint(row.peer_address, row.peer_port),
+                           .last_ns = row.last_ns,
+                           .reasons = {}};
+  for (unsigned reason = 0; reason < INJECTION_COUNT; ++reason)
+    if (row.times[reason]) out.reasons[std::string(injection_name(reason))] = row.times[reason];
+  return out;
+}
 
 // Where the agent and the programs agree to meet: a plain store that other CPUs see before the next system call.
 void set_flag(std::uint32_t* flag, bool on) { __atomic_store_n(flag, on ? 1u : 0u, __ATOMIC_SEQ_CST); }
@@ -263,6 +285,20 @@ std::optional<PolicyCounts> PolicyMapsImpl::shadow_counts() {
   const std::lock_guard lock(mutex_);
   if (!shadow_) return std::nullopt;
   return read(*shadow_);
+}
+
+std::vector<UnenforcedConnection> PolicyMapsImpl::unenforced() {
+  std::vector<UnenforcedConnection> all;
+  __u64 id = 0;
+  bool more = bpf_map_get_next_key(maps_.unenforced, nullptr, &id) == 0;
+  for (unsigned n = 0; more && n < UNENFORCED_CONNECTIONS; ++n) {
+    unenforced_connection row{};
+    if (bpf_map_lookup_elem(maps_.unenforced, &id, &row) == 0) all.push_back(unenforced_of(id, row));
+    const __u64 before = id;
+    more = bpf_map_get_next_key(maps_.unenforced, &before, &id) == 0;
+  }
+  std::ranges::sort(all, std::greater<>(), &UnenforcedConnection::last_ns);
+  return all;
 }
 
 }  // namespace weft

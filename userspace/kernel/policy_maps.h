@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -33,6 +34,17 @@ struct PolicyCounts {
   std::vector<policy_counters> differences;  // of a shadow: what it does that the live set does not
 };
 
+// A connection on which baggage that an application sends by itself went out as it was, although it could not be judged
+// or the policy does not let it pass.
+struct UnenforcedConnection {
+  std::uint64_t connection_id = 0;
+  std::uint32_t pid = 0;
+  std::string protocol;
+  std::string local, peer;                       // address and port
+  std::uint64_t last_ns = 0;                     // CLOCK_MONOTONIC
+  std::map<std::string, std::uint64_t> reasons;  // how many messages, by why they were not changed
+};
+
 // Thread-safe.
 class PolicyMaps {
  public:
@@ -47,6 +59,8 @@ class PolicyMaps {
   // The numbers of one that publish() is about to forget are its last. Ask before publishing.
   virtual std::vector<PolicyCounts> counts() = 0;
   virtual std::optional<PolicyCounts> shadow_counts() = 0;
+  // The last thousand of them, closed ones too, the newest first.
+  virtual std::vector<UnenforcedConnection> unenforced() = 0;
 };
 
 }  // namespace weft

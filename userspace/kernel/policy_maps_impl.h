@@ -19,7 +19,7 @@ class PolicyMapsImpl final : public PolicyMaps {
  public:
   // File descriptors of the maps of maps/policy.h, and the flag beside them. They outlive the object.
   struct Maps {
-    int generations, counts, services;
+    int generations, counts, services, unenforced;
     std::uint32_t* always;
   };
   explicit PolicyMapsImpl(const Maps& maps) : maps_(maps) {}
@@ -29,6 +29,7 @@ class PolicyMapsImpl final : public PolicyMaps {
   void end_shadow() override;
   std::vector<PolicyCounts> counts() override;
   std::optional<PolicyCounts> shadow_counts() override;
+  std::vector<UnenforcedConnection> unenforced() override;
 
   // Its number for process_entry.policy_service: known to every live set when this returns. 0: there are too many.
   std::uint32_t service_number(const PolicyIdentity& identity);

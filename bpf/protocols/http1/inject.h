@@ -31,6 +31,7 @@ WIRE_GLOBAL int http1_message_head(struct sk_msg_md *m, struct connection *c, st
 		h->state = HTTP1_START;
 		return 1;
 	}
+	c->protocol = PROTOCOL_HTTP1;
 	if (rewrite_polices(s) || s->rewrite.baggage_unjudged)
 		http1_unenforced(c, s, result);
 	if (!(s->decision.writes || s->decision.over) && result != INJECTION_SPLIT_HEAD)
@@ -39,7 +40,6 @@ WIRE_GLOBAL int http1_message_head(struct sk_msg_md *m, struct connection *c, st
 		result = INJECTION_OVERWRITTEN;
 	c->overwritten = c->judged = 0;
 	message->heads++;
-	c->protocol = PROTOCOL_HTTP1;
 	if (c->role == ROLE_UNKNOWN)
 		c->role = ROLE_CLIENT;
 	http1_client_request(c, h, s, result);

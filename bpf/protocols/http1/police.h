@@ -7,6 +7,7 @@
 #define WEFT_PROTOCOLS_HTTP1_POLICE_H
 
 #include "lib/policy.h"
+#include "maps/unenforced.h"
 #include "protocols/http1/decide.h"
 
 /* Baggage of the head is to change. */
@@ -27,14 +28,18 @@ static __always_inline bool is_obstacle(__u32 result)
 }
 
 /* Baggage of this message left as it was, for this reason (enum injection_result). */
-static __always_inline void baggage_unenforced(struct connection *c, struct scratch *s, __u32 reason)
+WIRE_GLOBAL int baggage_unenforced(struct connection *c, struct scratch *s, __u32 reason)
 {
 	struct kernel_counters *counters = counters_of_cpu();
 
-	c->unenforced++;
+	if (!c || !s || reason >= INJECTION_COUNT)
+		return 0;
 	s->facts |= REQUEST_BAGGAGE_UNENFORCED;
+	unenforced_add(c, s->pid_tgid >> 32, s->now_ns, reason);
+	WIRE_OPAQUE(reason);
 	if (counters && reason < INJECTION_COUNT)
 		__sync_fetch_and_add(&counters->unenforced[reason], 1);
+	return 0;
 }
 
 /* The same; `result` is what became of the head. */
