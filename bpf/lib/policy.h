@@ -84,6 +84,17 @@ static __always_inline void policy_choose(struct scratch *s, __u32 generation, c
 	s->policy_set[generation & 1] = choice.number; /* from memory, the verifier knows no value of it */
 }
 
+/* Which counters the evaluation takes; through memory, of which the verifier knows no value. */
+static __always_inline void policy_counts_as(struct scratch *s, __u32 slot, __u32 number)
+{
+	s->policy_counted[0] = slot;
+	s->policy_counted[1] = number;
+	if (s->policy.uncounted) {
+		s->policy_counted[0] = POLICY_NO_SLOT;
+		s->policy_counted[1] = 0;
+	}
+}
+
 /* By one generation. `target`: of the request in s->text, an empty range if it does not matter. */
 WIRE_GLOBAL int policy_evaluate(struct scratch *s, __u32 generation, __u32 service, __u64 randomness,
 				__u32 target_start_and_end)
@@ -115,7 +126,8 @@ WIRE_GLOBAL int policy_evaluate(struct scratch *s, __u32 generation, __u32 servi
 		if (!set)
 			return 0;
 	}
-	counters = policy_counters_of(slot, number, lanes);
+	policy_counts_as(s, slot, number);
+	counters = policy_counters_of(s->policy_counted[0], s->policy_counted[1], lanes);
 	if (!counters)
 		return 0;
 	s->policy.injectable = set->everywhere;
@@ -246,7 +258,8 @@ WIRE_GLOBAL int policy_compare(struct scratch *s)
 /*
  * Judges the text in s->policy by the live rule set, and by the shadow beside it, which has no effect but its counts.
  * Whatever the protocol and the direction: `service` is process_entry.policy_service, `randomness` that of the trace
- * that the text is for, `target` as in policy_evaluate. Returns the length of s->policy.out.
+ * that the text is for, `target` as in policy_evaluate. With s->policy.uncounted nothing is counted: whoever judges a
+ * text more than once says so. Returns the length of s->policy.out.
  */
 WIRE_GLOBAL int policy_apply(struct scratch *s, __u32 service, __u64 randomness, __u32 target_start_and_end)
 {
@@ -254,7 +267,8 @@ WIRE_GLOBAL int policy_apply(struct scratch *s, __u32 service, __u64 randomness,
 
 	if (!s)
 		return 0;
-	compare = policy_evaluate(s, POLICY_SHADOW, service, randomness, target_start_and_end) != 0;
+	compare =
+	    !s->policy.uncounted && policy_evaluate(s, POLICY_SHADOW, service, randomness, target_start_and_end) != 0;
 	if (compare) {
 		wire_copy(s->shadow.fates, s->policy.fates, sizeof(s->shadow.fates));
 		s->shadow.fate_count = s->policy.fate_count;

@@ -28,7 +28,7 @@ struct {
 /*
  * What they count, by policy_set.slot: `lanes` entries for each set, so that CPUs seldom share one (a per-CPU array of
  * another length than this one would be looked up with this one's, since 6.10). Of a shadow, behind them as many for
- * what the live set does not do.
+ * what the live set does not do. One more slot takes what does not count.
  */
 struct policy_counts {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
@@ -40,7 +40,7 @@ struct policy_counts {
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
-	__uint(max_entries, POLICY_SLOTS);
+	__uint(max_entries, POLICY_SLOTS + 1);
 	__type(key, __u32);
 	__array(values, struct policy_counts);
 } policy_counts SEC(".maps");

@@ -82,6 +82,7 @@ struct rewrite {
 	__u32 uber;		    /* so many uberctx- lines lose their values … */
 	__u32 uber_lines, uber_all; /* … of so many; all of them, because it is not known which */
 	__u32 uber_lost;	    /* there may be others, which are not judged */
+	__u32 uber_late;	    /* some would lose it, but have left */
 	__u32 baggage_unjudged;	    /* enum: there is baggage that could not be judged, or too late */
 	__u32 from, end;	    /* what is built anew; from >= end: nothing */
 	__u32 base;		    /* lines before this offset are not in the message any more */
@@ -91,6 +92,7 @@ struct rewrite {
 	__u32 baggage_gone;	    /* … and baggage that should have changed */
 	__u32 in, to;		    /* the building: next byte of the head, next byte of staging */
 	__u32 baggage_done;	    /* its result stands in an earlier line */
+	__u32 again;		    /* the head is judged again when more of it has come: nothing counts yet */
 };
 
 /* The offsets of one sk_msg run; -1: not in this message. */
@@ -168,6 +170,7 @@ struct scratch {
 	struct policy_run policy;
 	__u32 policy_set[POLICY_GENERATIONS];  /* which of the generation's sets judged last … */
 	__u32 policy_slot[POLICY_GENERATIONS]; /* … and the generation's slot */
+	__u32 policy_counted[2];	       /* slot and set whose counters it took */
 	struct shadow_fates shadow;
 	struct head_text staging; /* text on its way into a map or a message */
 	union {

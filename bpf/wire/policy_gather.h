@@ -66,7 +66,7 @@ WIRE_INLINE void policy_gather(struct policy_run *r, const struct head_text *t, 
 {
 	r->length = r->cut = 0;
 	r->folded_from = ~0u;
-	r->injectable = r->partial = 0;
+	r->injectable = r->partial = r->uncounted = 0;
 	r->lost_lines = lines->more;
 	for (__u32 i = 0; i < TEXT_LINES_MAX; i++)
 		if (i < lines->count)

@@ -27,6 +27,7 @@ struct policy_run {
 	__u32 lost_lines;
 	__u32 injectable; /* bit n: injected member n is for this text */
 	__u32 partial;	  /* the text is not all baggage of its message: nothing is added to it, and nothing missed */
+	__u32 uncounted;  /* it is judged again later: see lib/policy.h */
 
 	/* Out. */
 	__u32 out_length; /* bytes of `out`; those behind are undefined */

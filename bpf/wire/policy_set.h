@@ -165,8 +165,9 @@ WIRE_ASSERT(sizeof(struct policy_set) % 8 == 0, "policy_set layout");
  * Services as the kernel programs know them: a number that a traced process has for good, and for each generation a row
  * with the scopes and the injected members that are for it.
  */
-#define POLICY_SERVICES 4096u /* a power of two */
-#define POLICY_SLOTS 4u	      /* generations at once: live and shadow, and their successors */
+#define POLICY_SERVICES 4096u	    /* a power of two */
+#define POLICY_SLOTS 4u		    /* generations at once: live and shadow, and their successors */
+#define POLICY_NO_SLOT POLICY_SLOTS /* counters of one set that nobody reads: of evaluations that do not count */
 
 enum policy_generation_number { POLICY_LIVE = 0, POLICY_SHADOW, POLICY_GENERATIONS };
 

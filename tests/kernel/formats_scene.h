@@ -35,6 +35,7 @@ class Scene {
   void sample_nothing_new();
   std::string summary() { return agent_->summary(); }
   KernelCounters counters() { return agent_->counters(); }
+  policy_counters judged() { return agent_->policy_counts().at(0).sets.at(0); }  // by the set in force
 
  private:
   SeenRequest last(unsigned role);

@@ -53,8 +53,7 @@ void take_away_live_set() {
     const __u32 live = POLICY_LIVE;
     if (map.get() < 0 || bpf_obj_get_info_by_fd(map.get(), &info, &bytes)) continue;
     if (std::string_view(info.name) != "policy_generati") continue;
-    REQUIRE(bpf_map_delete_elem(map.get(), &live) == 0);
-    found = true;
+    found |= bpf_map_delete_elem(map.get(), &live) == 0;  // one that the kernel is about to free has none
   }
   REQUIRE(found);
 }

@@ -60,7 +60,7 @@ target_sources(socket_semantics_test PRIVATE ${CMAKE_CURRENT_LIST_DIR}/semantics
 
 # Every format in and out, on live sockets.
 weft_test(formats_test LABELS kernel core TIMEOUT 600 SOURCES ${CMAKE_CURRENT_LIST_DIR}/formats_test.cc
-  ${CMAKE_CURRENT_LIST_DIR}/formats_scene.cc DEPENDS weft_test_agent)
+  ${CMAKE_CURRENT_LIST_DIR}/policy_pieces_test.cc ${CMAKE_CURRENT_LIST_DIR}/formats_scene.cc DEPENDS weft_test_agent)
 set_tests_properties(formats_test PROPERTIES RESOURCE_LOCK weft_kernel)
 
 # Produce requests of Kafka.

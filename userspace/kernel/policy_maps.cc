@@ -87,6 +87,7 @@ Result<void> PolicyMapsImpl::publish_open() {
   const std::shared_ptr<policy_set> set(static_cast<policy_set*>(std::calloc(1, sizeof(policy_set))), std::free);
   if (!set) return fail("no memory for the baggage policy's tables");
   policy_set_open(set.get());
+  if (auto uncounted = make_counters(POLICY_NO_SLOT, lanes()); !uncounted) return uncounted;
   return publish({.sets = {set}, .service = {}});
 }
 

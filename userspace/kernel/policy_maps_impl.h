@@ -71,7 +71,7 @@ class PolicyMapsImpl final : public PolicyMaps {
   std::mutex mutex_;
   std::unique_ptr<Generation> live_, shadow_;
   std::deque<std::unique_ptr<Generation>> retired_;  // newest first
-  std::array<Counters, POLICY_SLOTS> counters_;
+  std::array<Counters, POLICY_SLOTS + 1> counters_;
   std::map<PolicyIdentity, std::uint32_t> services_;
 };
 

@@ -74,6 +74,8 @@ static __always_inline void http1_judge(struct connection *c, struct http1 *h, s
 	if (h->flags & HTTP1_HAS_CARRIERS)
 		http1_read_contexts(h, s);
 	s->rewrite.settled = c->overwritten;
+	s->rewrite.again = !complete;
+	s->rewrite.base = base;
 	if (!c->overwritten)
 		http1_decide(c, h, s, p);
 	else if (complete)
@@ -82,6 +84,30 @@ static __always_inline void http1_judge(struct connection *c, struct http1 *h, s
 		http1_decided_before(c, s);
 	http1_police_uber(c, h, s, p);
 	http1_police(c, h, s, p, base);
+}
+
+/*
+ * Lines of a head that goes on are changed when they have to, and this counts as their judgement: it is made once more
+ * for that, as it is not known before.
+ */
+static __always_inline void http1_change_early(struct sk_msg_md *m, struct connection *c, struct http1 *h,
+					       struct scratch *s, struct process_entry *p)
+{
+	__u32 base = h->head_bytes > s->message.offset ? h->head_bytes - s->message.offset : 0;
+	__u32 before = c->judged, judged;
+
+	http1_rewrite_early(m, c, s);
+	judged = c->judged;
+	if (judged == before)
+		return;
+	c->judged = before;
+	s->rewrite.again = 0;
+	s->rewrite.base = base;
+	if (h->flags & HTTP1_HAS_CARRIERS)
+		http1_read_contexts(h, s);
+	http1_police_uber(c, h, s, p);
+	http1_police(c, h, s, p, base);
+	c->judged = judged;
 }
 
 /* One step through the message. 1 = stop. */
@@ -172,7 +198,7 @@ WIRE_GLOBAL int http1_message_over(struct sk_msg_md *m, struct connection *c, st
 	if (s->half.http1.traceparent.end || s->half.http1.baggage.count ||
 	    (s->half.http1.flags & HTTP1_HAS_CARRIERS)) {
 		http1_judge(c, &s->half.http1, s, p, false);
-		http1_rewrite_early(m, c, s);
+		http1_change_early(m, c, &s->half.http1, s, p);
 	}
 	bytes = s->half.http1.head_bytes < HEAD_TEXT_CAP ? s->half.http1.head_bytes : HEAD_TEXT_CAP;
 	if (partial_save(partial_key(c->id, true), &s->text, bytes)) {

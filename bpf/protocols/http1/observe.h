@@ -140,6 +140,7 @@ static __always_inline int http1_request_head(struct connection *c, struct scrat
 			if (s->decision.result != INJECTION_DONE && s->decision.result != INJECTION_OVERWRITTEN)
 				result = s->decision.result;
 		}
+		s->rewrite.again = s->rewrite.base = 0;
 		http1_police_uber(c, h, s, p);
 		http1_police(c, h, s, p, 0);
 		c->overwritten = c->judged = 0;

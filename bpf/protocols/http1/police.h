@@ -52,15 +52,15 @@ static __always_inline void http1_unenforced(struct connection *c, struct scratc
 	baggage_unenforced(c, s, result);
 }
 
-/* The lines of a head that are still to be judged. `from`: those before are on their way or judged already. */
-static __always_inline void police_lines(const struct http1 *h, struct scratch *s, __u32 from)
+/* The lines of a head that begin in [from, before) are to be judged now. */
+static __always_inline void police_lines(const struct http1 *h, struct scratch *s, __u32 from, __u32 before)
 {
 	__u32 count = 0;
 
 	for (__u32 i = 0; i < TEXT_LINES_MAX; i++) {
 		__u32 to = count;
 
-		if (i >= h->baggage.count || h->baggage.line[i].start < from)
+		if (i >= h->baggage.count || h->baggage.line[i].start < from || h->baggage.line[i].start >= before)
 			continue;
 		WIRE_OPAQUE(to);
 		s->lines.line[to & (TEXT_LINES_MAX - 1)] = h->baggage.line[i];
@@ -91,12 +91,14 @@ WIRE_GLOBAL __u64 police_randomness(const struct http1 *h, struct scratch *s)
 }
 
 /* Is anything of s->lines not to go on as it is? What is, is in s->policy.out. */
-static __always_inline bool police_objects(const struct http1 *h, struct scratch *s, const struct process_entry *p)
+static __always_inline bool police_objects(const struct http1 *h, struct scratch *s, const struct process_entry *p,
+					   __u32 uncounted)
 {
 	struct policy_run *run = &s->policy;
 	__u32 changes = 0;
 
 	policy_gather(run, &s->text, &s->lines);
+	run->uncounted = uncounted;
 	policy_apply(s, p->policy_service, police_randomness(h, s), 0);
 	for (__u32 action = POLICY_REDACTED; action <= POLICY_INJECTED; action++)
 		changes |= run->counts[action];
@@ -126,7 +128,7 @@ static long police_uber_step(__u32 i, void *arg)
 	if (line->carrier != CARRIER_UBER_BAGGAGE)
 		return 0;
 	member = w->uber_lines++;
-	if (line->start < w->judged || line->start >= line->end)
+	if (line->start >= line->end)
 		return 0;
 	WIRE_OPAQUE(member);
 	if (!w->uber_all) {
@@ -136,8 +138,25 @@ static long police_uber_step(__u32 i, void *arg)
 		if (!uber_goes(POLICY_FATE_ACTION(s->policy.fates[member])))
 			return 0;
 	}
+	if (line->start < w->base) { /* it is on its way */
+		w->uber_late = 1;
+		return 0;
+	}
 	line->carrier = CARRIER_UBER_EMPTIED;
 	w->uber++;
+	return 0;
+}
+
+/* Lines that were dealt with in an earlier send are not judged again. */
+static long police_uber_past_step(__u32 i, void *arg)
+{
+	struct scratch *s = *(struct scratch **)arg;
+	struct carrier_line *line = &s->carriers.line[i & (CARRIER_LINES_MAX - 1)];
+
+	if (i >= s->carriers.count)
+		return 1;
+	if (line->carrier == CARRIER_UBER_BAGGAGE && line->start < s->rewrite.judged)
+		line->carrier = CARRIER_UBER_EMPTIED;
 	return 0;
 }
 
@@ -154,18 +173,21 @@ WIRE_GLOBAL int http1_police_uber(struct connection *c, struct http1 *h, struct 
 		return 0;
 	w = &s->rewrite;
 	w->judged = c->judged;
-	w->uber = w->uber_lines = w->uber_all = w->uber_lost = 0;
+	w->uber = w->uber_lines = w->uber_all = w->uber_lost = w->uber_late = 0;
 	if (!(h->flags & HTTP1_HAS_CARRIERS))
 		return 0;
 	w->uber_lost = (h->flags & HTTP1_TEXT_LOST) || s->carriers.lost_from; /* some may not be in s->carriers */
 	if ((h->flags & HTTP1_TEXT_LOST) || !s->carriers.lines[CARRIER_UBER_BAGGAGE] || h->head_bytes >= HEAD_TEXT_CAP)
 		return 0;
 	s->lines.count = s->lines.more = 0;
+	if (w->judged)
+		bpf_loop(CARRIER_LINES_MAX, police_uber_past_step, &s, 0);
 	to = uber_members(&s->text, &s->lines, &s->carriers, &s->uber_work, h->head_bytes);
 	policy_gather(&s->policy, &s->text, &s->lines);
 	policy_append(&s->policy, &s->text, h->head_bytes, to);
 	s->policy.folded_from = 0;
 	s->policy.partial = 1;
+	s->policy.uncounted = w->again;
 	policy_apply(s, p->policy_service, police_randomness(h, s), 0);
 	bpf_loop(CARRIER_LINES_MAX, police_uber_step, &s, 0);
 	if (s->policy.fate_count > w->uber_lines || (!s->policy.fate_count && s->policy.counts[POLICY_UNJUDGED])) {
@@ -179,8 +201,9 @@ WIRE_GLOBAL int http1_police_uber(struct connection *c, struct http1 *h, struct 
 
 /*
  * Judges the baggage lines of the head in s->text, after http1_police_uber; `base` is where in the head the message
- * begins. s->rewrite.baggage:
- * they give way to s->policy.out. A text to which the policy does not object stays as it is, byte for byte.
+ * begins. s->rewrite.baggage: they give way to s->policy.out. A text to which the policy does not object stays as it
+ * is, byte for byte. However many sends a head comes in, each of its members counts once; of those for which it is too
+ * late only that they are unenforced.
  */
 WIRE_GLOBAL int http1_police(struct connection *c, struct http1 *h, struct scratch *s, struct process_entry *p,
 			     __u32 base)
@@ -191,21 +214,21 @@ WIRE_GLOBAL int http1_police(struct connection *c, struct http1 *h, struct scrat
 	s->rewrite.baggage_unjudged =
 	    h->baggage.more || s->rewrite.uber_lost || (has_lines(&h->baggage) && (h->flags & HTTP1_TEXT_LOST))
 		? BAGGAGE_TOO_MUCH
-		: BAGGAGE_JUDGED;
+	    : s->rewrite.uber_late ? BAGGAGE_ON_ITS_WAY
+				   : BAGGAGE_JUDGED;
 	s->rewrite.baggage_gone = 0;
 	if (!h->baggage.count || h->baggage.more || (h->flags & HTTP1_TEXT_LOST))
 		return 0;
-	police_lines(h, s, s->rewrite.judged);
-	if (!s->lines.count || !police_objects(h, s, p))
-		return 0;
-	if (s->lines.line[0].start < base) { /* too late for that line: the others by themselves */
-		s->rewrite.baggage_unjudged = BAGGAGE_ON_ITS_WAY;
+	police_lines(h, s, s->rewrite.judged, base);
+	if (s->lines.count) { /* too late for these: the others by themselves */
+		if (police_objects(h, s, p, true))
+			s->rewrite.baggage_unjudged = BAGGAGE_ON_ITS_WAY;
+		else if (!s->rewrite.again)
+			police_objects(h, s, p, false);
 		s->rewrite.judged = base;
-		police_lines(h, s, base);
-		if (!s->lines.count || !police_objects(h, s, p))
-			return 0;
 	}
-	s->rewrite.baggage = 1;
+	police_lines(h, s, s->rewrite.judged, ~0u);
+	s->rewrite.baggage = s->lines.count && police_objects(h, s, p, s->rewrite.again);
 	return 0;
 }
 

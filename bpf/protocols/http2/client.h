@@ -67,6 +67,7 @@ WIRE_GLOBAL int http2_decide(struct connection *c, struct http2 *h, struct scrat
 static __always_inline void http2_police(struct connection *c, struct http2 *h, struct scratch *s,
 					 struct process_entry *p)
 {
+	s->rewrite.again = s->rewrite.base = 0;
 	http1_police_uber(c, &s->head, s, p);
 	http1_police(c, &s->head, s, p, 0);
 	if (s->walk.flags & HTTP2_WALK_BAGGAGE)

@@ -95,6 +95,10 @@ void TestAgent::untrace(pid_t pid) {
   kernel_->untrace(pid);
 }
 
+std::vector<PolicyCounts> TestAgent::policy_counts() {
+  return kernel_ ? kernel_->policy().counts() : std::vector<PolicyCounts>();
+}
+
 KernelCounters TestAgent::counters() {
   if (!kernel_) return {};
   std::lock_guard lock(mutex_);

@@ -43,6 +43,7 @@ class TestAgent {
   Result<void> sample(std::uint64_t threshold);
   bool real() const { return kernel_ != nullptr; }
   KernelCounters counters();
+  std::vector<PolicyCounts> policy_counts();
   std::vector<SeenRequest> requests();
   // Injections by result, for a message of a failed test.
   std::string summary();
