@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""forwarders_test.py BUILD [unittest arguments]: proxies that send on what they received, with two formats at once and
-members that are none: what the back end gets, byte for byte.
+"""forwarders_test.py BUILD [unittest arguments]: proxies that send on what they received, with two formats at once, and
+baggage that is denied, to be redacted, or none: what the back end gets, byte for byte.
 """
 import pathlib
 import re
@@ -16,8 +16,11 @@ from lib.recorder import Recorder   # noqa: E402
 
 PROGRAMS = Programs.of(sys.argv.pop(1) if len(sys.argv) > 1 else "build")
 TRACE, SPAN = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
-INCOMING = [f"traceparent: 00-{TRACE}-{SPAN}-01", f"b3: {TRACE}-{SPAN}-1", "baggage: user=ann,s3cret,region=eu;p=1",
-            "X-Kept: 1", "baggage: =123", "baggage: tier=gold, nokey"]
+INCOMING = [f"traceparent: 00-{TRACE}-{SPAN}-01", f"b3: {TRACE}-{SPAN}-1",
+            "baggage: user=ann,s3cret,phone=5550100,region=eu;p=1", "X-Kept: 1", "baggage: =123,card=4111-1111-2222-3333;last=3333",
+            "baggage: tier=gold, nokey,Session%69d=hidden,AUTH_TOKEN=hidden"]
+CONFIG = {"baggage": {"policy": {"deny": ["sessionid"], "redact": [{"pattern": r"\d{4}", "replace": "#"}]}}}
+SECRETS = (b"s3cret", b"=123", b"nokey", b"ownjunk", b"5550100", b"4111", b"3333", b"hidden")
 
 
 def get(port, lines):
@@ -39,7 +42,7 @@ class Forwarder:
     def test_two_formats_and_several_baggage_lines(self):
         with self.make() as other:   # its own connections to the back end, so that the traced one's are seen from their start
             untraced = self.sent_by(other, INCOMING)
-        with self.make() as server, Agent(PROGRAMS, pids=[server.pid]) as agent:
+        with self.make() as server, Agent(PROGRAMS, pids=[server.pid], config=CONFIG) as agent:
             for _ in range(5):
                 self.check(agent, untraced, self.sent_by(server, INCOMING))
 
@@ -50,7 +53,7 @@ class Forwarder:
         self.assertEqual(header(traced, "b3")[0].strip(), f"{TRACE}-".encode() + ids[1] + b"-1")
         spans = agent.wait_span_ids([ids[1].decode()])
         self.assertEqual((spans[ids[1].decode()]["kind"], spans[ids[1].decode()]["trace_id"]), ("CLIENT", TRACE))
-        for secret in (b"s3cret", b"=123", b"nokey", b"ownjunk"):
+        for secret in SECRETS:
             self.assertNotIn(secret, traced)
         members = b",".join(header(traced, "baggage"))
         kept = [m.strip() for m in members.split(b",") if m.strip()]
@@ -74,7 +77,7 @@ class Forwarder:
 
 
 class Apache(Forwarder, unittest.TestCase):
-    expected_members = [b"user=ann", b"region=eu;p=1", b"tier=gold"]
+    expected_members = [b"user=ann", b"region=eu;p=1", b"card=#-#-#-#;last=#", b"tier=gold"]
 
     def setUp(self):
         host.needs("/usr/sbin/apache2")
@@ -86,7 +89,7 @@ class Apache(Forwarder, unittest.TestCase):
 
 class Python(Forwarder, unittest.TestCase):
     """Sends on every header it received, and adds members of its own to the baggage."""
-    expected_members = [b"user=ann", b"region=eu;p=1", b"tier=gold", b"added=1"]
+    expected_members = [b"user=ann", b"region=eu;p=1", b"card=#-#-#-#;last=#", b"tier=gold", b"added=1"]
 
     def setUp(self):
         self.back = self.enterContext(Recorder())
