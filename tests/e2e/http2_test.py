@@ -11,7 +11,7 @@ import unittest
 import urllib.request
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
-from lib import host   # noqa: E402
+from lib import host, memory   # noqa: E402
 from lib.agent import Agent, Programs, wait_for   # noqa: E402
 from lib.launcher import Launcher   # noqa: E402
 from lib.servers import SERVERS, Server   # noqa: E402
@@ -173,7 +173,7 @@ class Baggage(unittest.TestCase):
         with tempfile.TemporaryDirectory() as folder, Launcher() as launcher, GrpcEcho() as echo, \
                 self.scene([launcher.pid, echo.pid], folder) as agent:
             for baggage in ("phone=s3cret,a=1", "a=1"):
-                done = launcher.run(PYTHON, SERVERS / "grpc_echo.py", "baggage", str(echo.port), "5", baggage)
+                done = launcher.run(PYTHON, SERVERS / "grpc_echo.py", "baggage", str(echo.port), "5", baggage.encode().hex())
                 self.assertEqual((done.code, done.stdout.splitlines()), (0, [baggage] * 5), done)
 
             def both(spans):
@@ -189,6 +189,10 @@ class Baggage(unittest.TestCase):
             with urllib.request.urlopen(f"http://{listen}/metrics") as answer:
                 metrics = answer.read().decode()
             self.assertRegex(metrics, r'weft_baggage_unenforced_total{protocol="http",reason="indexed"} 5\n')
+            shown, = agent.json("policy", "show")["unenforced"]   # of the two connections that one
+            self.assertEqual((shown["protocol"], shown["peer"], shown["reasons"]),
+                             ("http2", f"127.0.0.1:{echo.port}", {"indexed": 5}))
+            self.assertEqual(memory.holds(agent.process.pid, [b"s3cret"]), set())
 
 
 class Attach(unittest.TestCase):

@@ -269,6 +269,10 @@ redact: [{pattern: '\d{16}', replace: '****'}]
                 places = {"status": agent.run("status", "-o", "json").stdout, "show": agent.run("policy", "show", "-o", "json").stdout,
                           "spans": agent.run("spans", "-o", "json", "-n", 10000).stdout, "processes": agent.run("ps", "--all", "-o", "json").stdout,
                           "trace": agent.run("trace", traces[0]["trace_id"], "-o", "json").stdout, "top": agent.run("top", "--once", "-o", "json").stdout}
+                for path in ("status", "processes", "spans?limit=10000", "traces", f"traces/{traces[0]['trace_id']}", "routes", "policy",
+                             "policy/shadow", "sampling"):
+                    status, places[path] = control.ask(agent.socket, "GET", f"/v1/{path}")
+                    self.assertEqual(status, 200, path)
                 with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics") as answer:
                     places["metrics"] = answer.read().decode()
                 recorder.send_signal(signal.SIGINT)

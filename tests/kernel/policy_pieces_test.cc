@@ -59,7 +59,8 @@ TEST_CASE("baggage of a head in pieces counts once when nothing is to change") {
 
 TEST_CASE("baggage of a head in pieces: what is dropped counts once, and no member goes out twice") {
   Scene scene(two_formats());
-  const std::string whole = head({"X-First: 1", "baggage: junk,a=1", "X-Between: 1", "baggage: b=2", "baggage: junk,c=3"});
+  const std::string whole =
+      head({"X-First: 1", "baggage: junk,a=1", "X-Between: 1", "baggage: b=2", "baggage: junk,c=3"});
   for (const auto& pieces : pieces_of(whole)) {
     const policy_counters before = scene.judged();
     const Seen seen = scene.exchange({}, pieces);

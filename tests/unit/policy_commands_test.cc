@@ -102,8 +102,8 @@ TEST_CASE("weft policy show: where baggage went out as it was") {
   CHECK(shown == json::parse(R"([{"connection": 5, "pid": 123, "protocol": "http2", "local": "127.0.0.1:40000",
     "peer": "[::1]:80", "reasons": {"indexed": 7, "too_large": 1}, "last_unix_nano": 1700000004000000000}])"));
   const std::string table = scene.ask({"show"}).out;
-  for (const char* part : {"unenforced: baggage that went out as it was", "123", "http2", "127.0.0.1:40000",
-                           "[::1]:80", "7 indexed, 1 too_large"})
+  for (const char* part : {"unenforced: baggage that went out as it was", "123", "http2", "127.0.0.1:40000", "[::1]:80",
+                           "7 indexed, 1 too_large"})
     CHECK_MESSAGE(has(table, part), part, "\n", table);
   scene.maps.not_changed.resize(30, scene.maps.not_changed[0]);
   CHECK(has(scene.ask({"show"}).out, "and 10 connections before these\n"));

@@ -16,7 +16,7 @@ import grpc
 def seen(context):
     def values(name):
         return ",".join(v for k, v in context.invocation_metadata() if k == name) or "none"
-    context.send_initial_metadata((("seen", values("traceparent")), ("baggage-seen", values("baggage"))))
+    context.send_initial_metadata((("seen", values("traceparent")), ("baggage-seen", values("baggage").encode().hex())))
 
 
 def unary(request, context):
@@ -100,11 +100,13 @@ def failures(port):
 
 
 def baggage(port, n, value):
-    """Calls with baggage of their own; prints what the server saw of it."""
+    """Calls with baggage of their own; prints what the server saw of it. In hexadecimal here as there, so that the text
+    stands nowhere but in the baggage."""
+    value = bytes.fromhex(value).decode()
     with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
         for _ in range(n):
             _, done = channel.unary_unary("/weft.Echo/Unary").with_call(b"m", metadata=(("baggage", value),))
-            print(dict(done.initial_metadata()).get("baggage-seen"), flush=True)
+            print(bytes.fromhex(dict(done.initial_metadata())["baggage-seen"]).decode(), flush=True)
 
 
 def paced(port):
