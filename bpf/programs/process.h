@@ -17,6 +17,8 @@ static __always_inline bool emit_process(__u32 tgid, __u32 parent, __u32 change,
 	e.parent_tgid = parent;
 	e.change = change;
 	e.detail = detail;
+	if (change == PROCESS_FORK || change == PROCESS_EXEC)
+		bpf_get_current_comm(e.comm, sizeof(e.comm));
 	return ring_put(&e.header, sizeof(e));
 }
 

@@ -310,9 +310,10 @@ struct process_event {
 	__u32 parent_tgid;
 	__u8 change; /* enum process_change */
 	__u8 reserved[3];
-	__u32 detail; /* LISTEN: port */
+	__u32 detail;  /* LISTEN: port */
+	char comm[16]; /* FORK, EXEC: the name of the task that does it, to its first NUL */
 };
-WIRE_ASSERT(sizeof(struct process_event) == 32, "process_event layout");
+WIRE_ASSERT(sizeof(struct process_event) == 48, "process_event layout");
 
 enum socket_request {
 	SOCKET_RELEASE = 1, /* take this member out of the socket hash */

@@ -312,3 +312,33 @@ TEST_CASE("state: a thread-per-request server keeps its rule in workers with a r
   scene.discoverer.on_change(31, ProcessChange::exec);
   CHECK_FALSE(scene.target.traced[31].blocking_known);
 }
+
+TEST_CASE("state: a child that has ended before it is looked at leaves its name") {
+  Scene scene(instrument({kOrders}));
+  scene.proc.put(python(30, "orders.py"));
+  scene.proc.put({.pid = 40, .exe = "/bin/sh", .args = {"sh"}});
+  scene.discoverer.scan();
+  // Neither is there any more when its events are read.
+  scene.discoverer.on_change(31, ProcessChange::fork, 30, 0, "python3");
+  CHECK(scene.resources.of(31)->service_name == "orders");
+  scene.discoverer.on_change(31, ProcessChange::exec, 30, 0, "curl");
+  CHECK(scene.resources.of(31)->service_name == "curl");
+  scene.discoverer.on_change(31, ProcessChange::exit);
+  CHECK(scene.resources.of(31)->service_name == "curl");
+  CHECK(scene.target.pids() == Pids{30});
+  // Whose parent is not traced makes no spans.
+  scene.discoverer.on_change(41, ProcessChange::exec, 40, 0, "curl");
+  CHECK(scene.resources.of(41) == nullptr);
+}
+
+TEST_CASE("state: a child that is seen as its parent's program and ended as another has the other's name") {
+  Scene scene(instrument({kOrders}));
+  scene.proc.put(python(30, "orders.py"));
+  scene.discoverer.scan();
+  scene.proc.put({.pid = 31, .exe = "/usr/bin/python3.11", .args = {"python3", "orders.py"}, .parent = 30});
+  scene.discoverer.on_change(31, ProcessChange::fork, 30, 0, "python3");
+  CHECK(scene.resources.of(31)->service_name == "orders");
+  scene.proc.end(31);
+  scene.discoverer.on_change(31, ProcessChange::exec, 30, 0, "curl");
+  CHECK(scene.resources.of(31)->service_name == "curl");
+}

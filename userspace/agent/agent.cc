@@ -206,7 +206,8 @@ void Agent::on_process(const ProcessEvent& event) {
     case PROCESS_FORK:
       return discoverer_->on_change(pid, ProcessChange::fork, static_cast<pid_t>(fields.parent_tgid));
     case PROCESS_EXEC:
-      return discoverer_->on_change(pid, ProcessChange::exec);
+      return discoverer_->on_change(pid, ProcessChange::exec, static_cast<pid_t>(fields.parent_tgid), 0,
+                                    {fields.comm, strnlen(fields.comm, sizeof fields.comm)});
     case PROCESS_EXIT:
       return discoverer_->on_change(pid, ProcessChange::exit);
     case PROCESS_LISTEN:

@@ -133,15 +133,15 @@ void Discoverer::drop(pid_t pid) {
   processes_.erase(process);
 }
 
-void Discoverer::on_change(pid_t pid, ProcessChange change, pid_t parent, std::uint16_t port) {
+void Discoverer::on_change(pid_t pid, ProcessChange change, pid_t parent, std::uint16_t port, std::string_view comm) {
   const std::scoped_lock lock(mutex_);
   if (change == ProcessChange::exit) return drop(pid);
   if (change == ProcessChange::fork) return forked(pid, parent);
   const auto known = processes_.find(pid);
   Process* process = known == processes_.end() ? admit(pid, 0) : &known->second;
-  if (process == nullptr) return;
+  if (process == nullptr) return gone(pid, parent, comm);
   if (change == ProcessChange::exec && known != processes_.end()) {
-    executed(*process);
+    executed(*process, comm);
   } else if (change == ProcessChange::listen && port != 0) {
     if (std::find(process->ports.begin(), process->ports.end(), port) == process->ports.end()) {
       process->ports.push_back(port);
@@ -157,14 +157,32 @@ void Discoverer::on_change(pid_t pid, ProcessChange change, pid_t parent, std::u
 
 // Another program in the same process: what was learned of the old one is worth nothing, what the user or an ancestor
 // asked for still holds.
-void Discoverer::executed(Process& process) {
+void Discoverer::executed(Process& process, std::string_view comm) {
   detector_.forget(process.info.pid);
   process.ports.clear();
   process.instrumented.clear();
   process.asked_fionread = false;
   process.blocking_known = false;
   process.failed_ns = 0;
-  if (!refresh(process)) process.info.args.clear();  // gone already; its exit will be told
+  if (refresh(process)) return;
+  process.info.args.clear();  // gone already; its exit will be told
+  if (comm.empty()) return;
+  process.info.executable.clear();
+  process.info.language = Language::unknown;
+  process.info.comm = comm;
+}
+
+// It has ended before it could be looked at. The kernel has followed it because its parent is traced, so that its spans
+// come, and are to bear a name.
+void Discoverer::gone(pid_t pid, pid_t parent, std::string_view program) {
+  const auto known = processes_.find(parent);
+  if (program.empty() || known == processes_.end() || !known->second.handed_over) return;
+  ProcessInfo info;
+  info.pid = pid;
+  info.parent = parent;
+  info.comm = program;
+  resources_.add(info, known->second.rule.get());
+  resources_.ended(pid);
 }
 
 // The child runs the parent's program until it executes another: what is known of that program is true of it too.
@@ -175,8 +193,11 @@ void Discoverer::forked(pid_t pid, pid_t parent) {
     drop(pid);
   }
   Process* child = admit(pid, 0);
-  if (child == nullptr) return;
-  const auto known = processes_.find(parent != 0 ? parent : child->info.parent);
+  const auto known = processes_.find(parent != 0 || child == nullptr ? parent : child->info.parent);
+  if (child == nullptr) {
+    if (known != processes_.end()) gone(pid, parent, known->second.service);
+    return;
+  }
   if (known != processes_.end() && known->second.info.executable == child->info.executable) {
     child->instrumented = known->second.instrumented;
     child->asked_fionread = known->second.asked_fionread;

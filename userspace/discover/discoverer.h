@@ -69,8 +69,8 @@ class Discoverer {
   // of the others.
   void poll();
 
-  // What the kernel reports. `parent` is known for fork, `port` for listen.
-  void on_change(pid_t pid, ProcessChange change, pid_t parent = 0, std::uint16_t port = 0);
+  // What the kernel reports. `parent` and the task's name are known for fork and exec, `port` for listen.
+  void on_change(pid_t pid, ProcessChange change, pid_t parent = 0, std::uint16_t port = 0, std::string_view comm = {});
 
   // Every request that the kernel saw (cheap): finds processes that make their own spans.
   void saw_request(const SeenRequest& request);
@@ -127,7 +127,8 @@ class Discoverer {
   void learn_program(Process& process);
   void take_back(Process& process);
   void drop(pid_t pid);
-  void executed(Process& process);
+  void executed(Process& process, std::string_view comm = {});
+  void gone(pid_t pid, pid_t parent, std::string_view program);
   void forked(pid_t pid, pid_t parent);
   void scan_locked(std::optional<unsigned> turn);  // no turn: all known processes are looked at again
   bool still_the_same(Process& process, std::uint64_t inode);
