@@ -40,6 +40,13 @@ struct user_message_header {
 	__u64 iovec_count;
 };
 
+/* Nothing to read from yet. Stream offset 0 lies `skip` bytes behind the first byte of what will be. */
+static __always_inline void source_none(struct source *source, __u32 skip)
+{
+	source->count = source->segment = source->more = 0;
+	source->window_start = source->segment_start = -skip;
+}
+
 static __always_inline void source_buffer(struct source *source, __u64 base, __u64 bytes)
 {
 	source->count = 1;
@@ -49,14 +56,20 @@ static __always_inline void source_buffer(struct source *source, __u64 base, __u
 
 static __always_inline void source_iovec(struct source *source, __u64 iovec, __u64 count)
 {
-	if (count > SOURCE_SEGMENTS)
+	__u64 more = 0;
+
+	if (count > SOURCE_SEGMENTS) {
+		more = count - SOURCE_SEGMENTS;
 		count = SOURCE_SEGMENTS;
+	}
 	WIRE_OPAQUE(count);
 	if (count > SOURCE_SEGMENTS)
 		return;
 	if (bpf_probe_read_user(source->segments, count * sizeof(struct user_iovec), (void *)iovec))
 		return;
 	source->count = count;
+	source->more = more;
+	source->next = iovec + SOURCE_SEGMENTS * sizeof(struct user_iovec);
 }
 
 /* The descriptor that the current call receives from; negative: not known. */
@@ -83,8 +96,7 @@ static __always_inline void source_of_syscall(struct source *source, __u64 bytes
 	struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(bpf_get_current_task_btf());
 	struct user_message_header *header;
 
-	source->count = source->segment = 0;
-	source->segment_start = -skip; /* offset 0 lies that far behind the buffer's first byte */
+	source_none(source, skip);
 	bytes += skip;
 	if (regs->cs != USER_CODE_SEGMENT)
 		return;
@@ -118,14 +130,65 @@ static __always_inline void source_of_syscall(struct source *source, __u64 bytes
 }
 
 /*
+ * When stream offset `offset` lies behind the segments that are kept, the next ones of the call take their place.
+ * Returns whether they did. Only forward.
+ */
+WIRE_GLOBAL int source_forward(struct source *source, __u32 offset)
+{
+	__u64 count;
+	__u32 end;
+
+	if (!source || !source->more)
+		return 0;
+	end = source->window_start;
+#pragma unroll
+	for (__u32 k = 0; k < SOURCE_SEGMENTS; k++)
+		end += source->segments[k].bytes;
+	if ((__s32)(offset - end) < 0)
+		return 0;
+	count = source->more < SOURCE_SEGMENTS ? source->more : SOURCE_SEGMENTS;
+	source->count = source->segment = 0;
+	source->window_start = source->segment_start = end;
+	__builtin_memset(source->segments, 0, sizeof(source->segments)); /* those that are not there have no bytes */
+	WIRE_OPAQUE(count);
+	if (count > SOURCE_SEGMENTS ||
+	    bpf_probe_read_user(source->segments, count * sizeof(struct user_iovec), (void *)source->next)) {
+		source->more = 0;
+		return 0;
+	}
+	source->count = count;
+	source->more -= count;
+	source->next += count * sizeof(struct user_iovec);
+	return 1;
+}
+
+/* Until stream offset `offset` lies in one of the segments that are kept. */
+WIRE_GLOBAL int source_seek(struct source *source, __u32 offset)
+{
+	for (__u32 i = 0; i < SOURCE_WINDOWS; i++) {
+		unsigned long moved = (unsigned long)source_forward(source, offset);
+
+		WIRE_OPAQUE(moved);
+		if (!moved)
+			break;
+	}
+	return 0;
+}
+
+/*
  * Reads up to `most` bytes at stream offset `offset` into the text at index `to`. Offsets only grow within one call.
  * Returns how many: less at the end of a segment, 0 when nothing can be read.
  */
 static __always_inline __u32 source_read(struct source *source, __u32 offset, struct head_text *text, __u32 to,
 					 __u32 most)
 {
-	__u32 segment = source->segment, start = source->segment_start;
+	__u32 segment, start;
 	__u64 left, n;
+
+	if (source->more)
+		source_seek(source, offset);
+	segment = source->segment;
+	start = source->segment_start;
 
 	for (__u32 i = 0; i < SOURCE_SEGMENTS; i++) {
 		__u32 at = segment;

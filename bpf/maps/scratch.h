@@ -20,13 +20,17 @@
 #include "wire/uber_baggage.h"
 
 #define SOURCE_SEGMENTS 16u
+#define SOURCE_WINDOWS 64u /* of SOURCE_SEGMENTS each: the kernel takes no more than 1,024 segments (UIO_MAXIOV) */
 
-/* Where the bytes of one system call lie in user memory. count == 0: they cannot be read. */
+/* Where the bytes of one system call lie in user memory, a part of it at a time. count == 0: they cannot be read. */
 struct source {
 	__u32 count;
 	__u32 segment;	     /* cursor: the segment in which the last read was … */
 	__u32 segment_start; /* … and the stream offset of its first byte */
+	__u32 window_start;  /* that of the first segment that is kept */
+	__u32 more;	     /* segments of the call behind those … */
 	__u32 reserved;
+	__u64 next; /* … and where they are described */
 	struct {
 		__u64 base, bytes;
 	} segments[SOURCE_SEGMENTS];

@@ -205,7 +205,7 @@ static __always_inline int capture_bytes(struct sock *sk, struct connection *c, 
 			: KERNEL_FIELD(probed, tp, write_seq) == KERNEL_FIELD(probed, tp, snd_una);
 	s->other_seq = outgoing ? KERNEL_FIELD(probed, tp, copied_seq) : KERNEL_FIELD(probed, tp, write_seq);
 	if (position(c, half, s, end, idle)) {
-		s->source.count = 0;
+		source_none(&s->source, 0);
 		if (!s->hidden)
 			source_of_syscall(&s->source, s->total, skip, outgoing);
 		protocol_observe(c, s, p);

@@ -82,7 +82,7 @@ static __always_inline int tls_bytes(struct process_entry *p, __u64 socket, __u6
 	s->nonblocking = 1;
 	c->last_ns = s->now_ns;
 	if (!half->parked) {
-		s->source.segment = s->source.segment_start = 0;
+		source_none(&s->source, 0);
 		source_buffer(&s->source, base, bytes);
 		protocol_observe(c, s, p);
 	}

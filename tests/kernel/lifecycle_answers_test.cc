@@ -3,7 +3,9 @@
 #include <doctest/doctest.h>
 #include <fmt/format.h>
 
+#include <initializer_list>
 #include <string>
+#include <tuple>
 
 #include "lifecycle_scene.h"
 
@@ -65,6 +67,30 @@ TEST_CASE("a server's response until close is complete, once") {
   CHECK(end.status == 200);
   CHECK(end.response_body_bytes == 7);
   CHECK(scene.responses().size() == 1);
+}
+
+// gRPC's C-core hands over up to 260 pieces at once, the kernel takes up to 1,024.
+TEST_CASE("calls of many pieces are read to their end") {
+  Scene scene;
+  scene.trace();
+  const Scene::Taken first = scene.take("a", get("/first"));
+  answer(scene, first.fd, kHello);
+  const std::string third = "/third/" + std::string(700, 'x');
+  const std::string requests = get("/second") + get(third) + get("/fourth");
+  REQUIRE(send_all(first.peer.get(), requests));
+  CHECK(scene.number("a", fmt::format("recvv {} 1 1000", first.fd)) == static_cast<int>(requests.size()));
+  const std::string body(850, 'b');
+  const std::string answers = kHello + "HTTP/1.1 201 Created\r\nContent-Length: 850\r\n\r\n" + body + kHello;
+  CHECK(scene.tell("a", fmt::format("sendv {} 1", first.fd), answers) == fmt::format("{}", answers.size()));
+  scene.tell("a", fmt::format("close {}", first.fd));
+  for (const auto& [target, status, bytes] : std::initializer_list<std::tuple<std::string, int, unsigned>>{
+           {"/second", 200, 5}, {third, 201, 850}, {"/fourth", 200, 5}}) {
+    const response_event end = end_of(scene, target);
+    CHECK(end.end == END_COMPLETE);
+    CHECK(end.status == status);
+    CHECK(end.response_body_bytes == bytes);
+  }
+  CHECK(scene.findings().live_exchanges == 0);
 }
 
 TEST_CASE("a response until close that a reset cuts off is not complete") {

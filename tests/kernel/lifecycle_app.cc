@@ -9,6 +9,7 @@
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/uio.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -82,6 +83,24 @@ std::string holding_threads(int count) {
   return "held";
 }
 
+// `bytes` bytes at `data`, described in pieces of `piece` bytes.
+std::vector<iovec> in_pieces(char* data, std::size_t bytes, std::size_t piece) {
+  std::vector<iovec> pieces;
+  for (std::size_t at = 0; at < bytes; at += piece) pieces.push_back({data + at, std::min(piece, bytes - at)});
+  return pieces;
+}
+
+std::string send_pieces(int fd, std::size_t piece, std::string text) {
+  const auto pieces = in_pieces(text.data(), text.size(), piece);
+  return fmt::format("{}", writev(fd, pieces.data(), static_cast<int>(pieces.size())));
+}
+
+std::string receive_pieces(int fd, std::size_t piece, std::size_t bytes) {
+  std::vector<char> room(bytes);
+  const auto pieces = in_pieces(room.data(), room.size(), piece);
+  return fmt::format("{}", readv(fd, pieces.data(), static_cast<int>(pieces.size())));
+}
+
 // In one call that waits until all of it is in the send buffer.
 std::string send_filler(int fd, std::size_t bytes) { return send_all(fd, std::string(bytes, 'b')) ? "sent" : "failed"; }
 
@@ -128,6 +147,13 @@ std::string perform(const std::string& line) {
   if (command == "recv") return fmt::format("{}", recv(number, buffer, sizeof buffer, 0));
   if (command == "recv_to_end") return receive_to_end(number);
   if (command == "send") return send_all(number, text_of(words)) ? "sent" : "failed";
+  if (command == "sendv" || command == "recvv") {
+    std::size_t piece = 0, bytes = 0;
+    words >> piece;
+    if (command == "sendv") return send_pieces(number, piece, text_of(words));
+    words >> bytes;
+    return receive_pieces(number, piece, bytes);
+  }
   if (command == "fill") {
     std::size_t bytes = 0;
     words >> bytes;

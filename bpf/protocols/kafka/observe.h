@@ -19,13 +19,15 @@ static __always_inline __u32 kafka_get(struct scratch *s, struct head_text *text
 /* What this call has of a Produce request whose head is in s->staging, into w->text; from several pieces of memory. */
 WIRE_GLOBAL int kafka_call_prefix(struct scratch *s, struct kafka_work *w)
 {
-	__u32 offset, segment, segment_start, have = KAFKA_REQUEST_HEAD;
+	__u32 offset, segment, segment_start, more, have = KAFKA_REQUEST_HEAD;
 
 	if (!s || !w)
 		return 0;
 	offset = s->offset;
 	segment = s->source.segment;
 	segment_start = s->source.segment_start;
+	more = s->source.more;
+	s->source.more = 0; /* no further than what is kept of the call, so that there is a way back */
 	wire_store64(s->text.bytes, wire_load64(s->staging.bytes));
 	wire_store64(s->text.bytes + 8, wire_load64(s->staging.bytes + 8));
 	for (__u32 i = 0; i < 6; i++) {
@@ -40,6 +42,7 @@ WIRE_GLOBAL int kafka_call_prefix(struct scratch *s, struct kafka_work *w)
 	s->offset = offset; /* and the cursor with it */
 	s->source.segment = segment;
 	s->source.segment_start = segment_start;
+	s->source.more = more;
 	wire_copy(w->text.bytes, s->text.bytes, KAFKA_PREFIX);
 	w->have = have < w->length ? have : w->length;
 	kafka_produce_skim(w);
