@@ -9,8 +9,10 @@
 #include <unistd.h>
 
 #include <array>
+#include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <fstream>
 #include <string>
 #include <utility>
 #include <vector>
@@ -19,12 +21,13 @@ namespace weft::test {
 
 // Until /proc says that the process executes a file of this name.
 inline void wait_for_executable(pid_t pid, const std::string& name) {
-  const std::string link = "/proc/" + std::to_string(pid) + "/exe";
+  const std::string process = "/proc/" + std::to_string(pid), link = process + "/exe";
   for (int i = 0; i < 10'000; ++i) {
     std::array<char, 4096> target;
     const ssize_t length = readlink(link.c_str(), target.data(), target.size());
     const std::string path(target.data(), length < 0 ? 0 : static_cast<std::size_t>(length));
-    if (path.ends_with("/" + name)) return;
+    // The arguments of the new program are there a moment later than its file.
+    if (path.ends_with("/" + name) && std::ifstream(process + "/cmdline").get() != EOF) return;
     ::poll(nullptr, 0, 1);
   }
 }
