@@ -82,7 +82,7 @@ WIRE_GLOBAL int http1_client_request(struct connection *c, struct http1 *h, stru
 		e->parent_exchange_id = s->parent.exchange_id;
 		e->trace_flags = s->parent.flags;
 	}
-	attribute_sent(c, s);
+	attribute_sent(c);
 	count_injection(result);
 	if (!unsampled)
 		emit_request(c, s, id, s->stream ? 0 : h->head_bytes, http1_clear_bytes(h, s), &h->baggage, 0);
