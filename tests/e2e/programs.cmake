@@ -12,7 +12,8 @@ endfunction()
 
 if(TARGET weftd)
   weft_e2e(clients clients_test LABELS core)
-  weft_e2e(flavours flavours_test LABELS core smoke kernels)
+  # The agent is loaded once for each flavour, which takes an emulated machine a minute and more.
+  weft_e2e(flavours flavours_test LABELS core smoke kernels TIMEOUT 900)
   weft_e2e(fionread fionread_test LABELS core kernels)
   # Needs the tls module, which the machines of tools/vm have.
   weft_e2e(ktls ktls_test LABELS kernels)
