@@ -47,6 +47,25 @@ static __always_inline bool pending_push(struct connection *c, struct scratch *s
 	return true;
 }
 
+/* Whom a client's request was decided to be for (s->decision, s->parent) goes to s->event.request, and `result`. */
+static __always_inline void client_outcome(struct scratch *s, __u32 result)
+{
+	struct request_event *e = &s->event.request;
+
+	__builtin_memset(&e->ids, 0, sizeof(e->ids));
+	e->parent_exchange_id = 0;
+	e->trace_flags = 0;
+	e->attribution = s->decision.attribution;
+	e->injection = result;
+	if (s->decision.attribution != ATTRIBUTION_NONE) {
+		__builtin_memcpy(e->ids.trace_id, s->parent.trace_id, 16);
+		__builtin_memcpy(e->ids.span_id, s->decision.span_id, 8);
+		__builtin_memcpy(e->ids.parent_span_id, s->parent.span_id, 8);
+		e->parent_exchange_id = s->parent.exchange_id;
+		e->trace_flags = s->parent.flags;
+	}
+}
+
 /*
  * The request event of s->text, whose `baggage` lines are masked in the text from here on. ids, flags, parent and
  * outcome are in s->event.request already. `most`: bytes of the text that may go, for the protocol's own reasons.

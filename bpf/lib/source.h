@@ -32,6 +32,13 @@ struct user_iovec {
 	__u64 base, bytes;
 };
 
+/* What a protocol's walk through the bytes of a call is given. */
+struct observe_run {
+	struct connection *connection;
+	struct scratch *scratch;
+	struct process_entry *process;
+};
+
 /* linux/socket.h, struct user_msghdr */
 struct user_message_header {
 	__u64 name;

@@ -48,13 +48,11 @@ static __always_inline void emit_telemetry_seen(struct connection *c, struct scr
  */
 WIRE_GLOBAL int http1_client_request(struct connection *c, struct http1 *h, struct scratch *s, __u32 result)
 {
-	struct request_event *e;
 	__u64 id;
 	bool ends, followed = false, unsampled = false;
 
 	if (!c || !h || !s)
 		return 0;
-	e = &s->event.request;
 	ends = h->method == HTTP1_METHOD_CONNECT || (h->flags & HTTP1_HAS_UPGRADE);
 	if (is_telemetry(s, h)) {
 		pending_push(c, s, 0, h->method, ends, false, false);
@@ -70,18 +68,7 @@ WIRE_GLOBAL int http1_client_request(struct connection *c, struct http1 *h, stru
 	/* What has left already may be answered at once, and the answer must find it. */
 	if (s->program != PROGRAM_MESSAGE)
 		followed = pending_push(c, s, id, h->method, ends, false, unsampled);
-	__builtin_memset(&e->ids, 0, sizeof(e->ids));
-	e->parent_exchange_id = 0;
-	e->trace_flags = 0;
-	e->attribution = s->decision.attribution;
-	e->injection = result;
-	if (s->decision.attribution != ATTRIBUTION_NONE) {
-		__builtin_memcpy(e->ids.trace_id, s->parent.trace_id, 16);
-		__builtin_memcpy(e->ids.span_id, s->decision.span_id, 8);
-		__builtin_memcpy(e->ids.parent_span_id, s->parent.span_id, 8);
-		e->parent_exchange_id = s->parent.exchange_id;
-		e->trace_flags = s->parent.flags;
-	}
+	client_outcome(s, result);
 	attribute_sent(c);
 	count_injection(result);
 	if (!unsampled)

@@ -231,12 +231,6 @@ WIRE_GLOBAL int http1_observe_step(struct connection *c, struct scratch *s, stru
 	return 0;
 }
 
-struct observe_run {
-	struct connection *connection;
-	struct scratch *scratch;
-	struct process_entry *process;
-};
-
 static long http1_observe_loop(__u32 i, void *arg)
 {
 	struct observe_run *run = arg;

@@ -219,15 +219,9 @@ WIRE_GLOBAL int http2_observe_step(struct connection *c, struct scratch *s, stru
 	return 0;
 }
 
-struct http2_observe_run {
-	struct connection *connection;
-	struct scratch *scratch;
-	struct process_entry *process;
-};
-
 static long http2_observe_loop(__u32 i, void *arg)
 {
-	struct http2_observe_run *run = arg;
+	struct observe_run *run = arg;
 	unsigned long stop = http2_observe_step(run->connection, run->scratch, run->process);
 
 	WIRE_OPAQUE(stop);
@@ -264,7 +258,7 @@ WIRE_GLOBAL int http2_observed(struct connection *c, struct scratch *s)
 
 static __always_inline void http2_observe(struct connection *c, struct scratch *s, struct process_entry *p)
 {
-	struct http2_observe_run run = {.connection = c, .scratch = s, .process = p};
+	struct observe_run run = {.connection = c, .scratch = s, .process = p};
 
 	bpf_loop(1 << 20, http2_observe_loop, &run, 0);
 	http2_observed(c, s);

@@ -162,15 +162,9 @@ WIRE_GLOBAL int kafka_observe_step(struct connection *c, struct scratch *s, stru
 	return 1;
 }
 
-struct kafka_observe_run {
-	struct connection *connection;
-	struct scratch *scratch;
-	struct process_entry *process;
-};
-
 static long kafka_observe_loop(__u32 i, void *arg)
 {
-	struct kafka_observe_run *run = arg;
+	struct observe_run *run = arg;
 	unsigned long stop = kafka_observe_step(run->connection, run->scratch, run->process);
 
 	WIRE_OPAQUE(stop);
@@ -180,7 +174,7 @@ static long kafka_observe_loop(__u32 i, void *arg)
 /* A function of its own: what it has on the stack would be in every chain of its caller's. */
 WIRE_GLOBAL int kafka_observed(struct connection *c, struct scratch *s, struct process_entry *p)
 {
-	struct kafka_observe_run run = {.connection = c, .scratch = s, .process = p};
+	struct observe_run run = {.connection = c, .scratch = s, .process = p};
 	struct half *half;
 
 	if (!c || !s || !p)

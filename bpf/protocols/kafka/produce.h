@@ -136,7 +136,6 @@ static __always_inline __u32 kafka_unfit(const struct kafka_work *w)
 /* The exchange that the sending of this request is: reported as s->decision says, with `result`. `w` may be NULL. */
 WIRE_GLOBAL int kafka_tell(struct connection *c, struct kafka *k, struct scratch *s, struct kafka_work *w, __u32 result)
 {
-	struct request_event *e;
 	struct text_lines none = {};
 	__u32 most = settings.header_bytes, text = 0;
 
@@ -147,19 +146,7 @@ WIRE_GLOBAL int kafka_tell(struct connection *c, struct kafka *k, struct scratch
 		return 0;
 	if (w)
 		text = kafka_summary(w, &s->text, most < HEAD_SENT_MAX ? most : HEAD_SENT_MAX);
-	e = &s->event.request;
-	__builtin_memset(&e->ids, 0, sizeof(e->ids));
-	e->parent_exchange_id = 0;
-	e->trace_flags = 0;
-	e->attribution = s->decision.attribution;
-	e->injection = result;
-	if (s->decision.attribution != ATTRIBUTION_NONE) {
-		__builtin_memcpy(e->ids.trace_id, s->parent.trace_id, 16);
-		__builtin_memcpy(e->ids.span_id, s->decision.span_id, 8);
-		__builtin_memcpy(e->ids.parent_span_id, s->parent.span_id, 8);
-		e->parent_exchange_id = s->parent.exchange_id;
-		e->trace_flags = s->parent.flags;
-	}
+	client_outcome(s, result);
 	attribute_sent(c);
 	count_injection(result);
 	s->stream = (__u32)k->correlation_id;
