@@ -19,7 +19,7 @@ PRODUCER, CONSUMER = BUILD / "e2e_kafka_producer", BUILD / "e2e_kafka_consumer"
 STORE = {"traces": 20000, "bytes": "64MiB"}
 OWN = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 # Acknowledgements and the like: the settings of a producer.
-WAYS = {"acks-0": ["acks=0"], "acks-1": ["acks=1"], "acks-all": ["acks=all"], "idempotent": ["enable.idempotence=true"],
+WAYS = {"acks-1": ["acks=1"], "acks-all": ["acks=all"], "idempotent": ["enable.idempotence=true"],
         "one-by-one": ["linger.ms=0", "batch.num.messages=1"], "no-versions": ["api.version.request=false", "broker.version.fallback=1.0.0"]}
 COMPRESSIONS = ("gzip", "snappy", "lz4", "zstd")
 
@@ -40,6 +40,17 @@ def of_topic(spans, kind, topic):
     return [span for span in spans if span["kind"] == kind and span["attributes"].get("messaging.destination.name") == topic]
 
 
+def producers(test, agent, topic, contexts):
+    """The spans of these contexts, which are all there is of the topic."""
+    def told(spans):
+        return sum(span["attributes"].get("messaging.batch.message_count", 1)
+                   for span in of_topic(spans, "PRODUCER", topic)) >= len(contexts)
+    spans = of_topic(agent.wait_spans(f"producers of {topic}", told), "PRODUCER", topic)
+    test.assertEqual({(span["trace_id"], span["span_id"]): span["attributes"].get("messaging.batch.message_count", 1)
+                      for span in spans}, dict(collections.Counter(contexts)))
+    return spans
+
+
 class Kafka(unittest.TestCase):
     maxDiff = None
 
@@ -56,18 +67,6 @@ class Kafka(unittest.TestCase):
     def arrived(self, topic, count, *settings):
         return kafka.consume(consumer(self.broker, topic, count, 4, *settings))
 
-    def producers(self, topic, contexts):
-        """The spans of these contexts, which are all there is of the topic."""
-        wanted = collections.Counter(contexts)
-
-        def told(spans):
-            return sum(span["attributes"].get("messaging.batch.message_count", 1)
-                       for span in of_topic(spans, "PRODUCER", topic)) >= len(contexts)
-        spans = of_topic(self.agent.wait_spans(f"producers of {topic}", told), "PRODUCER", topic)
-        self.assertEqual({(span["trace_id"], span["span_id"]): span["attributes"].get("messaging.batch.message_count", 1)
-                          for span in spans}, dict(wanted))
-        return spans
-
     def test_one_context_in_each_record(self):
         for way, settings in WAYS.items():
             with self.subTest(way):
@@ -75,7 +74,7 @@ class Kafka(unittest.TestCase):
                 self.produce(way, records, *settings)
                 changes = kafka.compare(records, self.arrived(way, len(records)))
                 contexts = kafka.contexts(changes)
-                spans = self.producers(way, contexts)
+                spans = producers(self, self.agent, way, contexts)
                 self.assertEqual(len({trace for trace, _ in contexts}), len(spans))   # each request begins a trace
                 for span in spans:
                     self.assertEqual((span["name"], span["parent_span_id"], span["status"]["code"]), (f"send {way}", "", "UNSET"))
@@ -146,7 +145,7 @@ class Kafka(unittest.TestCase):
         records = kafka.some_records(2000, 4, seed=5, most=60)
         self.produce("batches", records, "linger.ms=500", "batch.num.messages=1000")
         changes = kafka.compare(records, self.arrived("batches", len(records)))
-        spans = self.producers("batches", kafka.contexts(changes))
+        spans = producers(self, self.agent, "batches", kafka.contexts(changes))
         self.assertGreater(max(s["attributes"].get("messaging.batch.message_count", 1) for s in spans), 400)
 
     def test_large_records(self):
@@ -163,7 +162,7 @@ class Kafka(unittest.TestCase):
             records = kafka.some_records(600, 12, seed=6)
             self.assertEqual(produce(self.launcher, broker, "spread", records, "enable.idempotence=true"), len(records))
             changes = kafka.compare(records, kafka.consume(consumer(broker, "spread", len(records), 12)))
-            ports = {span["attributes"]["server.port"] for span in self.producers("spread", kafka.contexts(changes))}
+            ports = {span["attributes"]["server.port"] for span in producers(self, self.agent, "spread", kafka.contexts(changes))}
             self.assertEqual(len(ports), 3)
 
     def test_transactions(self):
@@ -190,6 +189,15 @@ class Trouble(unittest.TestCase):
         producer.produce(records)
         producer.flush()
         return records
+
+    def test_without_acknowledgements(self):
+        broker, producer, agent = self.scene("acks=0")
+        records = self.send(producer, 300, 5)
+        # The producer stays until all has come: what it has sent when it ends is lost now and then, traced or not.
+        contexts = kafka.contexts(kafka.compare(records, kafka.consume(consumer(broker, "t", len(records), 2))))
+        spans = producers(self, agent, "t", contexts)
+        self.assertEqual(len({trace for trace, _ in contexts}), len(spans))
+        self.assertEqual(producer.finish(), 300)
 
     def test_after_a_refusal_nothing_more_is_changed(self):
         broker, producer, agent = self.scene()
