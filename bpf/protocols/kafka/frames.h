@@ -101,6 +101,17 @@ static __always_inline void kafka_keep(struct connection *c, struct scratch *s, 
 		k->state = KAFKA_KEEP;
 }
 
+/* `have` bytes of a frame's head, of `wanted`, are in s->staging. Negative: this is not Kafka; 1: the head is there. */
+static __always_inline int kafka_head_came(struct kafka *k, struct scratch *s, __u32 have, __u32 wanted)
+{
+	if (have == wanted)
+		return kafka_frame_begins(k, s->staging.bytes, !s->outgoing) ? 1 : -1;
+	__builtin_memcpy(k->small, s->staging.bytes, sizeof(k->small));
+	k->have = have;
+	k->state = KAFKA_HEAD;
+	return 0;
+}
+
 static __always_inline __u32 kafka_api_of(const struct kafka *k)
 {
 	return (__u32)k->api_key << 16 | k->api_version;

@@ -190,12 +190,7 @@ WIRE_GLOBAL int kafka_message_head(struct sk_msg_md *m, struct connection *c, st
 	if (!got)
 		return -1;
 	message->offset += got;
-	if (have + got == KAFKA_REQUEST_HEAD)
-		return kafka_frame_begins(k, s->staging.bytes, false) ? 1 : -1;
-	__builtin_memcpy(k->small, s->staging.bytes, sizeof(k->small));
-	k->have = have + got;
-	k->state = KAFKA_HEAD;
-	return 0;
+	return kafka_head_came(k, s, have + got, KAFKA_REQUEST_HEAD);
 }
 
 /* Bytes within a frame. Negative: they cannot be read. */

@@ -64,16 +64,16 @@ static __always_inline void kafka_produce_seen(struct connection *c, struct scra
 	s->decision.attribution = ATTRIBUTION_NONE; /* what its records carry is not known */
 	slot = kafka_claim();
 	if (!slot) {
-		kafka_tell(c, k, s, NULL, result);
 		kafka_request_add(c->id, k->correlation_id, kafka_api_of(k), false);
+		kafka_tell(c, k, s, NULL, result);
 		return;
 	}
 	slot->work.length = k->frame_bytes + KAFKA_LENGTH_BYTES;
 	slot->work.new_length = 0;
 	kafka_call_prefix(s, &slot->work);
-	kafka_tell(c, k, s, &slot->work, result);
-	if (slot->work.acks)
+	if (slot->work.acks) /* first: it has left, and another thread may have its answer any moment */
 		kafka_request_add(c->id, k->correlation_id, kafka_api_of(k), false);
+	kafka_tell(c, k, s, &slot->work, result);
 	kafka_release(slot);
 }
 
@@ -96,12 +96,7 @@ WIRE_GLOBAL int kafka_observe_head(struct connection *c, struct scratch *s)
 	if (!got)
 		return -1;
 	s->offset += got;
-	if (have + got == wanted)
-		return kafka_frame_begins(k, s->staging.bytes, !s->outgoing) ? 1 : -1;
-	__builtin_memcpy(k->small, s->staging.bytes, sizeof(k->small));
-	k->have = have + got;
-	k->state = KAFKA_HEAD;
-	return 0;
+	return kafka_head_came(k, s, have + got, wanted);
 }
 
 WIRE_GLOBAL int kafka_observe_bytes(struct connection *c, struct scratch *s)
