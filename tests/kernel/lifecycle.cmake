@@ -9,7 +9,7 @@ weft_test(lifecycle_test LABELS kernel core kernels
   DEPENDS weft_test_agent)
 weft_test(membership_test LABELS kernel core kernels SOURCES membership_test.cc lifecycle_scene.cc DEPENDS weft_test_agent)
 weft_test(policy_test LABELS kernel core kernels
-  SOURCES policy_test.cc lifecycle_scene.cc
+  SOURCES policy_test.cc policy_sets_test.cc policy_scene.cc lifecycle_scene.cc
   DEPENDS weft_test_agent weft_policy_control)
 foreach(test lifecycle_test membership_test policy_test)
   add_dependencies(${test} lifecycle_app)
