@@ -52,6 +52,26 @@ TEST_CASE("calls: what was received says a protocol and is no call") {
   CHECK(one.without_parent.empty());
 }
 
+TEST_CASE("calls: exchanges that are reported in short count too") {
+  SpanFixture f;
+  unsampled_event exchange{};
+  exchange.header.type = EVENT_UNSAMPLED;
+  exchange.header.time_ns = 2000;
+  exchange.tgid = 7;
+  exchange.protocol = PROTOCOL_HTTP2;
+  exchange.role = ROLE_CLIENT;
+  f.pipeline.feed(with_text(exchange, "GET /"));
+  exchange.facts = UNSAMPLED_ROOT;
+  f.pipeline.feed(with_text(exchange, "GET /"));
+  exchange.role = ROLE_SERVER;
+  f.pipeline.feed(with_text(exchange, "GET /"));
+  const CallsByProcess calls = f.pipeline.counters().calls;
+  REQUIRE(calls.size() == 1);
+  CHECK(calls.at(7).protocols == 1u << PROTOCOL_HTTP2);
+  CHECK(calls.at(7).with_parent == 1);
+  CHECK(calls.at(7).roots == 1);
+}
+
 TEST_CASE("calls: a process that ends or becomes another program is forgotten") {
   for (const auto change : {PROCESS_EXIT, PROCESS_EXEC}) {
     SpanFixture f;

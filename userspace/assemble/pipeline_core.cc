@@ -60,6 +60,7 @@ void SpanPipeline::take_message(const MessageEvent& event) {
 
 void SpanPipeline::take_unsampled(const UnsampledEvent& event) {
   decode_.unsampled++;
+  calls_.unsampled(event.fields);
   assembler_.count_unsampled();
   const unsampled_event& fields = event.fields;
   const std::uint64_t duration_ns =

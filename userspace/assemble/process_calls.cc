@@ -10,16 +10,20 @@ bool has_own_context(unsigned result) { return result == INJECTION_OWN_HEADER ||
 
 }  // namespace
 
-ProcessCalls* ProcessCallCounts::of(pid_t pid) {
-  if (const auto found = counts_.find(pid); found != counts_.end()) return &found->second;
-  return counts_.size() < kProcessesMax ? &counts_[pid] : nullptr;
+ProcessCalls* ProcessCallCounts::spoke(__u32 tgid, unsigned protocol) {
+  const auto pid = static_cast<pid_t>(tgid);
+  auto found = counts_.find(pid);
+  if (found == counts_.end()) {
+    if (counts_.size() >= kProcessesMax) return nullptr;
+    found = counts_.try_emplace(pid).first;
+  }
+  found->second.protocols |= 1u << protocol;
+  return &found->second;
 }
 
 void ProcessCallCounts::request(const request_event& request) {
-  ProcessCalls* calls = of(static_cast<pid_t>(request.tgid));
-  if (!calls) return;
-  calls->protocols |= 1u << request.protocol;
-  if (request.role != ROLE_CLIENT) return;
+  ProcessCalls* calls = spoke(request.tgid, request.protocol);
+  if (!calls || request.role != ROLE_CLIENT) return;
   if (request.attribution == ATTRIBUTION_ROOT)
     calls->roots++;
   else if (request.attribution != ATTRIBUTION_NONE)
@@ -30,8 +34,12 @@ void ProcessCallCounts::request(const request_event& request) {
     calls->without_parent[request.injection]++;
 }
 
-void ProcessCallCounts::message(const message_event& message) {
-  if (ProcessCalls* calls = of(static_cast<pid_t>(message.tgid))) calls->protocols |= 1u << PROTOCOL_KAFKA;
+void ProcessCallCounts::unsampled(const unsampled_event& exchange) {
+  ProcessCalls* calls = spoke(exchange.tgid, exchange.protocol);
+  if (!calls || exchange.role != ROLE_CLIENT) return;
+  (exchange.facts & UNSAMPLED_ROOT ? calls->roots : calls->with_parent)++;  // of others there is no short form
 }
+
+void ProcessCallCounts::message(const message_event& message) { spoke(message.tgid, PROTOCOL_KAFKA); }
 
 }  // namespace weft

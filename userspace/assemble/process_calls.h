@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What each process has spoken, and for whom its calls were made: how many have a parent, and why others have none. For
-// `weft ps`. Requests that are not sampled are counted by the kernel alone and are not among them.
+// `weft ps`.
 //
 // Belongs to the pipeline's thread; copies may be read elsewhere. Holds the processes that live, no others.
 #pragma once
@@ -27,12 +27,13 @@ using CallsByProcess = std::map<pid_t, ProcessCalls>;
 class ProcessCallCounts {
  public:
   void request(const request_event& request);
+  void unsampled(const unsampled_event& exchange);
   void message(const message_event& message);
   void forget(pid_t pid) { counts_.erase(pid); }  // it has ended, or another program has begun in it
   const CallsByProcess& counts() const { return counts_; }
 
  private:
-  ProcessCalls* of(pid_t pid);
+  ProcessCalls* spoke(__u32 tgid, unsigned protocol);  // null: no more room
 
   CallsByProcess counts_;
 };
