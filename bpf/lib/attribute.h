@@ -193,6 +193,40 @@ WIRE_GLOBAL int attribute_task(struct scratch *s, struct process_entry *p)
 	return attribution;
 }
 
+/* What a goroutine said of the message that another one writes for it. */
+static __always_inline int attribute_by_note(struct scratch *s, const struct go_send *send)
+{
+	s->parent.exchange_id = 0;
+	if (!send->exchange_id || !exchange_copy(send->exchange_id, &s->exchange) ||
+	    s->exchange.tgid != s->pid_tgid >> 32)
+		return ATTRIBUTION_NONE;
+	parent_is(s, &s->exchange);
+	return send->attribution;
+}
+
+/*
+ * The request that HTTP/2 stream s->stream of a Go program is begun for. Known where gRPC's caller has said so, or
+ * where the goroutine that writes was started to send this one request. Others write for whoever comes.
+ */
+WIRE_GLOBAL int attribute_stream(struct scratch *s, struct process_entry *p)
+{
+	struct go_send *send;
+	struct start_site *site;
+	struct task *task;
+
+	if (!s || !p)
+		return ATTRIBUTION_NONE;
+	s->parent.exchange_id = 0;
+	if (s->task.goroutine == GOROUTINE_UNKNOWN)
+		return ATTRIBUTION_NONE;
+	send = go_stream_get(s->task, s->stream);
+	if (send)
+		return attribute_by_note(s, send);
+	task = task_get(s->task);
+	site = task && task->site ? start_site_get((__u32)s->task.owner, task->site) : NULL;
+	return site && site->kind == START_SITE_SENDER ? attribute_task(s, p) : ATTRIBUTION_NONE;
+}
+
 /* The request that the next message on client connection c is sent for, likewise. */
 WIRE_GLOBAL int attribute_sender(struct connection *c, struct scratch *s, struct process_entry *p)
 {
@@ -205,30 +239,76 @@ WIRE_GLOBAL int attribute_sender(struct connection *c, struct scratch *s, struct
 		s->parent.exchange_id = 0;
 		return ATTRIBUTION_NONE;
 	}
-	if (p->go) {
+	if (p->go && c->protocol != PROTOCOL_HTTP2) {
 		id = c->id;
 		send = go_send_get(id);
-		if (send) { /* the goroutine that writes serves whoever comes */
-			s->parent.exchange_id = 0;
-			if (!send->exchange_id || !exchange_copy(send->exchange_id, &s->exchange) ||
-			    s->exchange.tgid != s->pid_tgid >> 32)
-				return ATTRIBUTION_NONE;
-			parent_is(s, &s->exchange);
-			return send->attribution;
-		}
+		if (send) /* the goroutine that writes serves whoever comes */
+			return attribute_by_note(s, send);
 	}
 	task_now(s, p);
-	return attribute_task(s, p);
+	return p->go && c->protocol == PROTOCOL_HTTP2 ? attribute_stream(s, p) : attribute_task(s, p);
+}
+
+WIRE_GLOBAL int attribute_stream_sent(struct scratch *s)
+{
+	if (s)
+		go_stream_remove(s->task, s->stream);
+	return 0;
 }
 
 /* The message is on its way: the next one is sent for somebody else. */
-static __always_inline void attribute_sent(const struct connection *c)
+static __always_inline void attribute_sent(const struct connection *c, struct scratch *s)
 {
 	__u64 id = c->id;
-	struct go_send *send = go_send_get(id);
+	struct go_send *send;
 
+	if (s->stream) {
+		if (s->decision.attribution == ATTRIBUTION_TASK || s->decision.attribution == ATTRIBUTION_INHERITED)
+			attribute_stream_sent(s);
+		return;
+	}
+	send = go_send_get(id);
 	if (send)
 		send->exchange_id = 0;
+}
+
+/*
+ * Of a Go program: the goroutine of `key` works on exchange `id` from now on (0: on none that is known), or only reads
+ * it for the one that it starts for it (TASK_HANDS_ON in `flags`).
+ */
+static __always_inline void attribute_goroutine(struct process_entry *p, struct task_key key, __u64 id, __u32 flags)
+{
+	struct task *task = task_get(key), fresh = {.current = id, .flags = flags};
+
+	if (!task) {
+		if (id && task_add(key, &fresh))
+			count_fault(PROGRAM_PROCESS, FAULT_MAP_FULL);
+		return;
+	}
+	if (task->birth) { /* started inside a request, and now it serves others */
+		inheritance_ends(task, p, key.owner);
+		task->birth = 0;
+	}
+	task->flags |= flags;
+	task->current = id;
+}
+
+/* The goroutine of s->task read a request of HTTP/2 connection c. */
+WIRE_GLOBAL int attribute_reader(struct connection *c, struct scratch *s)
+{
+	struct task *task, fresh = {};
+
+	if (!c || !s || s->task.goroutine == GOROUTINE_UNKNOWN)
+		return 0;
+	task = task_get(s->task);
+	if (task) {
+		task->reads = c->id;
+		return 0;
+	}
+	fresh.reads = c->id;
+	if (task_add(s->task, &fresh))
+		count_fault(s->program, FAULT_MAP_FULL);
+	return 0;
 }
 
 /* A task of process p was started by `parent`, at `site` (see struct task). */
@@ -236,15 +316,27 @@ static __always_inline void attribute_birth(struct process_entry *p, struct task
 					    __u64 site)
 {
 	struct task *parent = task_get(parent_key), fresh = {.site = site};
+	struct start_site *known;
 	__u64 birth = 0;
+	__u32 kind;
 
 	if (!parent)
 		return;
-	/* Who was started inside a request itself passes it on once its own kind is known to keep within it. */
-	if (task_works_on(parent, p, parent_key.owner, &birth) == ATTRIBUTION_NONE)
+	known = site ? start_site_get((__u32)child.owner, site) : NULL;
+	kind = known ? known->kind : START_SITE_LEARNED;
+	fresh.reads = parent->reads; /* what the parent has read already, the child may go on with */
+	/* Who reads for others works for none of them, but for starting who does. */
+	if (!(parent->flags & TASK_HANDS_ON) || kind == START_SITE_HANDLER)
+		/* Who was started inside a request itself passes it on once its own kind is known to keep within it. */
+		if (task_works_on(parent, p, parent_key.owner, &birth) == ATTRIBUTION_NONE)
+			birth = 0;
+	if (!birth && !fresh.reads)
 		return;
-	fresh.birth = birth;
-	if (site && !start_site_get((__u32)child.owner, site) && start_site_add((__u32)child.owner, site))
+	if (kind == START_SITE_LEARNED)
+		fresh.birth = birth;
+	else
+		fresh.current = birth;
+	if (birth && site && !known && start_site_add((__u32)child.owner, site))
 		return;
 	if (task_add(child, &fresh))
 		count_fault(PROGRAM_PROCESS, FAULT_MAP_FULL);

@@ -38,6 +38,7 @@ WIRE_GLOBAL int stream_begin(struct connection *c, struct scratch *s, __u64 exch
 	fresh->tid = (__u32)s->pid_tgid;
 	fresh->generation = c->generation;
 	fresh->anonymous = anonymous;
+	fresh->hidden = (s->task_unknown & TASK_HIDDEN) != 0;
 	if (!pending_count(c))
 		c->stream_oldest = s->stream;
 	c->stream_newest = s->stream;

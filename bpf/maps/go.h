@@ -80,4 +80,42 @@ static __always_inline long go_send_remove(__u64 connection_id)
 	return bpf_map_delete_elem(&go_sends, &connection_id);
 }
 
+/*
+ * The same for gRPC, where many wait for one goroutine to write: first by the address of the request's header fields,
+ * then by the goroutine that writes them and the stream. Of what is never sent the oldest goes.
+ */
+struct go_stream_key {
+	struct task_key task; /* the writer's; goroutine: or the address */
+	__u32 stream;	      /* 0: by address */
+	__u32 reserved;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 16384);
+	__type(key, struct go_stream_key);
+	__type(value, struct go_send);
+} go_stream_sends SEC(".maps");
+
+static __always_inline struct go_send *go_stream_get(struct task_key task, __u32 stream)
+{
+	struct go_stream_key key = {.task = task, .stream = stream};
+
+	return bpf_map_lookup_elem(&go_stream_sends, &key);
+}
+
+static __always_inline long go_stream_set(struct task_key task, __u32 stream, const struct go_send *send)
+{
+	struct go_stream_key key = {.task = task, .stream = stream};
+
+	return bpf_map_update_elem(&go_stream_sends, &key, send, BPF_ANY);
+}
+
+static __always_inline long go_stream_remove(struct task_key task, __u32 stream)
+{
+	struct go_stream_key key = {.task = task, .stream = stream};
+
+	return bpf_map_delete_elem(&go_stream_sends, &key);
+}
+
 #endif

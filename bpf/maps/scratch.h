@@ -124,6 +124,9 @@ struct shadow_fates {
 	__u32 fates[POLICY_FATES];
 };
 
+#define TASK_HIDDEN (1u << 0) /* nobody may work on the request at hand: the kernel cannot read its context */
+#define TASK_OTHER (1u << 1)  /* somebody else does than who reads or writes now */
+
 struct scratch {
 	__u32 claimed; /* 0, or one more than the slot's number */
 	__u32 program; /* enum kernel_program */
@@ -137,7 +140,7 @@ struct scratch {
 	__u32 facts;	   /* REQUEST_* of the head at hand */
 	__u8 text_loaded;  /* the text holds the beginning of the head being read */
 	__u8 hidden;	   /* the bytes are not where the system call says */
-	__u8 task_unknown; /* this call does not tell whose request it works on */
+	__u8 task_unknown; /* TASK_*: this call does not tell whose request it works on */
 	__u8 reserved;
 	__u32 stream;	 /* of the exchange at hand; 0: its connection has no streams */
 	__u32 other_seq; /* position of the other direction when this call was looked at */

@@ -28,7 +28,8 @@ struct stream {
 	__u32 tgid, tid;     /* who read or sent the request */
 	__u32 generation;    /* of that process's tracing */
 	__u8 anonymous;	     /* server: nobody can refer to it, so it is not in `exchanges` */
-	__u8 reserved[3];
+	__u8 hidden;	     /* server: nobody may work on it, its context was not read here */
+	__u8 reserved[2];
 	struct stream_flow request, response;
 };
 

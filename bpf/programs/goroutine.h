@@ -9,7 +9,9 @@
 #define WEFT_PROGRAMS_GOROUTINE_H
 
 #include "lib/attribute.h"
+#include "maps/streams.h"
 #include "maps/tls.h"
+#include "wire/http2_state.h"
 
 #define FILE_KIND 0170000
 #define FILE_SOCKET 0140000
@@ -17,6 +19,10 @@
 #define ITAB_CONN_WRITE (24 + 7 * 8)
 /* net.conn.fd, net.netFD.pfd, poll.FD.fdmu (16 bytes), poll.FD.Sysfd: the same since Go 1.9. */
 #define NETFD_SYSFD 16
+/* net/http's http2serverConn.conn, behind two pointers: the same since its first release. */
+#define HTTP2_SERVER_CONN 16
+/* google.golang.org/grpc/internal/transport: hf of headerFrame, later clientHeaders, behind a stream's number. */
+#define GRPC_HEADERS_FIELDS 8
 
 static __always_inline struct task_key goroutine_key(__u32 tgid, const struct go_process *go, __u64 goroutine)
 {
@@ -103,9 +109,13 @@ static __always_inline __u64 socket_of_descriptor(__u64 fd)
 /* … of a net.Conn. A wrapped or encrypted one has no descriptor where a TCPConn keeps it: 0. */
 static __always_inline __u64 socket_of_interface(const struct go_process *go, __u64 interface)
 {
-	__u64 conn;
+	__u64 conn, write = user_word(user_word(interface) + ITAB_CONN_WRITE);
 
-	if (!go->tcp_write || user_word(user_word(interface) + ITAB_CONN_WRITE) != go->tcp_write)
+	if (go->h2c_write && write == go->h2c_write) { /* its first field is the connection below */
+		interface = user_word(interface + 8);
+		write = user_word(user_word(interface) + ITAB_CONN_WRITE);
+	}
+	if (!go->tcp_write || write != go->tcp_write)
 		return 0;
 	conn = user_word(interface + 8);
 	return socket_of_descriptor((__u32)user_word(user_word(conn) + NETFD_SYSFD));
@@ -154,6 +164,116 @@ static __always_inline int go_round_trip(struct pt_regs *regs, struct process_en
 	return 0;
 }
 
+/* The live exchange of a stream that this process serves; 0: none that anybody can refer to. */
+static __always_inline __u64 exchange_of_stream(__u64 connection_id, __u32 number, __u32 tgid)
+{
+	const struct stream *stream = stream_get(connection_id, number);
+
+	return stream && !stream->anonymous && !stream->hidden && stream->tgid == tgid ? stream->exchange_id : 0;
+}
+
+/*
+ * net/http's HTTP/2 server and golang.org/x/net/http2: the handler's goroutine begins. The writer leads to its stream,
+ * and the stream back to the connection in AX: else something else stands there, and it stays unknown.
+ */
+static __always_inline int go_http2_handler(struct pt_regs *regs, struct process_entry *p, struct go_process *go,
+					    __u32 tgid)
+{
+	__u64 g = regs->r14, connection = regs->ax, id, exchange = 0, goroutine;
+	__u64 stream = user_word(user_word(regs->bx));
+
+	if (!go_registers_agree(go, g) || !go_is_certain(go))
+		return 0;
+	goroutine = user_word(g + go->g_goid);
+	if (!goroutine)
+		return 0;
+	id =
+	    stream && user_word(stream) == connection ? connection_of_interface(go, connection + HTTP2_SERVER_CONN) : 0;
+	if (id)
+		exchange = exchange_of_stream(id, (__u32)user_word(stream + 8), tgid);
+	attribute_goroutine(p, goroutine_key(tgid, go, goroutine), exchange, 0);
+	return 0;
+}
+
+/* gRPC's client: a goroutine hands the headers of a request to the one that writes. */
+static __always_inline int go_grpc_new_stream(struct pt_regs *regs, struct process_entry *p, struct go_process *go,
+					      __u32 tgid)
+{
+	__u64 g = regs->r14, fields = user_word(regs->di + GRPC_HEADERS_FIELDS), exchange = 0, goroutine;
+	struct go_send send = {};
+	struct task_key key;
+	struct task *task;
+
+	if (!go_registers_agree(go, g) || !go_is_certain(go) || !fields)
+		return 0;
+	goroutine = user_word(g + go->g_goid);
+	key = goroutine_key(tgid, go, goroutine);
+	task = goroutine && !(p->flags & PROCESS_TASK_NONE) ? task_get(key) : NULL;
+	if (task && !(task->flags & TASK_HANDS_ON))
+		send.attribution = task_works_on(task, p, key.owner, &exchange);
+	if (send.attribution != ATTRIBUTION_NONE)
+		send.exchange_id = exchange;
+	if (go_stream_set(goroutine_key(tgid, go, fields), 0, &send))
+		count_fault(PROGRAM_PROCESS, FAULT_MAP_FULL);
+	return 0;
+}
+
+/* The goroutine that writes takes them up, and has a stream for them; a server's answer has been noted by nobody. */
+static __always_inline int go_grpc_write_header(struct pt_regs *regs, struct go_process *go, __u32 tgid)
+{
+	struct task_key fields = goroutine_key(tgid, go, regs->di);
+	struct go_send *noted = go_stream_get(fields, 0), send;
+	__u32 stream = regs->bx;
+	__u64 g = regs->r14;
+
+	if (!noted)
+		return 0;
+	send = *noted;
+	go_stream_remove(fields, 0);
+	if (!stream || !go_registers_agree(go, g) || !go_is_certain(go))
+		return 0;
+	if (go_stream_set(goroutine_key(tgid, go, user_word(g + go->g_goid)), stream, &send))
+		count_fault(PROGRAM_PROCESS, FAULT_MAP_FULL);
+	return 0;
+}
+
+/* golang.org/x/net/http2.MetaHeadersFrame begins with a HeadersFrame's address. Returns its stream; 0: it is none. */
+static __always_inline __u32 stream_of_frame(__u64 frame)
+{
+	__u64 headers = user_word(frame), begin = user_word(headers);
+
+	if ((begin & 0xfe) || ((begin >> 8) & 0xff) != HTTP2_FRAME_HEADERS) /* valid, Type, Flags, -, Length */
+		return 0;
+	return (__u32)user_word(headers + 8);
+}
+
+/*
+ * gRPC's server: the goroutine that reads a connection is about to start the one that handles this request. Since gRPC
+ * 1.60 a context stands before the frame; where a frame would begin it has no frame's bytes.
+ */
+static __always_inline int go_grpc_operate_headers(struct pt_regs *regs, struct process_entry *p, struct go_process *go,
+						   __u32 tgid)
+{
+	__u64 g = regs->r14, exchange = 0;
+	struct task *task;
+	struct task_key key;
+	__u32 stream;
+
+	if (!go_registers_agree(go, g) || !go_is_certain(go))
+		return 0;
+	key = goroutine_key(tgid, go, user_word(g + go->g_goid));
+	task = key.goroutine ? task_get(key) : NULL;
+	if (!task)
+		return 0;
+	stream = stream_of_frame(regs->bx);
+	if (!stream)
+		stream = stream_of_frame(regs->di);
+	if (stream && task->reads)
+		exchange = exchange_of_stream(task->reads, stream, tgid);
+	attribute_goroutine(p, key, exchange, TASK_HANDS_ON);
+	return 0;
+}
+
 SEC("uprobe")
 int on_goroutine(struct pt_regs *regs)
 {
@@ -174,6 +294,14 @@ int on_goroutine(struct pt_regs *regs)
 		return go_ends(regs, go, tgid);
 	case GO_HTTP_ROUND_TRIP:
 		return go_round_trip(regs, p, go, tgid);
+	case GO_HTTP2_RUN_HANDLER:
+		return go_http2_handler(regs, p, go, tgid);
+	case GO_GRPC_NEW_STREAM:
+		return go_grpc_new_stream(regs, p, go, tgid);
+	case GO_GRPC_WRITE_HEADER:
+		return go_grpc_write_header(regs, go, tgid);
+	case GO_GRPC_OPERATE_HEADERS:
+		return go_grpc_operate_headers(regs, p, go, tgid);
 	}
 	return 0;
 }

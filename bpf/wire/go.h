@@ -31,8 +31,9 @@ struct go_process {
 	__u32 sites_off;     /* … and those that never will */
 	__u32 tls_read_conn; /* where (*crypto/tls.Conn).Read keeps its Conn, from the stack pointer */
 	__u64 tls_write;     /* address of (*crypto/tls.Conn).Write; 0: not in the program */
+	__u64 h2c_write;     /* … of (*golang.org/x/net/http2/h2c.bufConn).Write, likewise */
 };
-WIRE_ASSERT(sizeof(struct go_process) == 56, "go_process layout");
+WIRE_ASSERT(sizeof(struct go_process) == 64, "go_process layout");
 
 #define GO_PROOFS 16u
 
@@ -53,7 +54,11 @@ enum go_site {
 	GO_TLS_CLIENT_HANDSHAKE, /* of (*crypto/tls.Conn): clientHandshake, … */
 	GO_TLS_SERVER_HANDSHAKE,
 	GO_TLS_WRITE,
-	GO_TLS_READ, /* the call of memmove in Read */
+	GO_TLS_READ,		 /* the call of memmove in Read */
+	GO_HTTP2_RUN_HANDLER,	 /* (*http2serverConn).runHandler: AX its connection, BX the response writer */
+	GO_GRPC_NEW_STREAM,	 /* the call of executeAndPut in (*http2Client).NewStream: DI the request's headers */
+	GO_GRPC_WRITE_HEADER,	 /* (*loopyWriter).writeHeader: BX the stream's number, DI its header fields */
+	GO_GRPC_OPERATE_HEADERS, /* (*http2Server).operateHeaders: BX or DI the frame, depending on the version */
 };
 
 /* Where goroutines of one process begin: the function. */
@@ -63,9 +68,17 @@ struct start_site_key {
 	__u64 address;
 };
 
+/* Goroutines of libraries that work for one request and nobody else, from their first instruction to their last. */
+enum start_site_kind {
+	START_SITE_LEARNED = 0, /* what it is has to be learned */
+	START_SITE_SENDER,	/* sends one HTTP/2 request, for whom it was started by */
+	START_SITE_HANDLER,	/* handles the request that the goroutine which started it has just read */
+};
+
 struct start_site {
 	__u32 good_births;
-	__u32 off; /* a goroutine from here outlived its exchange and worked on, or the site serves a connection */
+	__u32 off;  /* a goroutine from here outlived its exchange and worked on, or the site serves a connection */
+	__u32 kind; /* enum start_site_kind */
 };
 
 /* Argument of the program that says that the tasks of a process are goroutines, unless it has executed another one. */

@@ -67,19 +67,32 @@ def count(lines, keep=lambda record: True):
 
 
 def judge_spans(spans, lines):
-    """(client spans whose parent is the server span of their own request and whose id is on the wire, others).
+    """(client spans whose parent is the server span of their own request, others).
 
-    Spans whose parent is not among the given ones (the store is bounded) are not judged.
+    What a span is for is told by its path, or else by who brought its id; one that says it was not injected and has no
+    path (gRPC) may only stand for a call of its request that came without a context. Spans whose parent is not among the
+    given ones (the store is bounded) are not judged.
     """
     by_id = {span["span_id"]: span for span in spans}
-    on_wire = {match[2] for line in lines if (match := CONTEXT.fullmatch(json.loads(line)["traceparent"]))}
+    records = [json.loads(line) for line in lines]
+    on_wire = {match[2]: record["id"] for record in records if (match := CONTEXT.fullmatch(record["traceparent"]))}
+    without = collections.Counter(trace_of(record["id"]) for record in records
+                                  if not record["traceparent"] and record["id"].isdigit())
     right = wrong = 0
     for span in spans:
         parent = by_id.get(span["parent_span_id"])
         if span["kind"] != "CLIENT" or parent is None:
             continue
-        request_id = re.search(r"[?&]id=(\w+)", span["attributes"]["url.full"])[1]
-        own = (parent["kind"] == "SERVER" and parent["trace_id"] == span["trace_id"]
-               and parent["attributes"].get("url.query") == f"id={request_id}" and span["span_id"] in on_wire)
+        query = re.search(r"[?&]id=(\w+)", span["attributes"].get("url.full", ""))
+        brought = on_wire.get(span["span_id"])
+        own = parent["kind"] == "SERVER" and parent["trace_id"] == span["trace_id"]
+        if "weft.injection" not in span["attributes"]:
+            own = own and brought is not None
+        elif brought is None and not query:
+            without[span["trace_id"]] -= 1
+            own = own and without[span["trace_id"]] >= 0
+        for request_id in ([query[1]] if query else []) + ([brought] if brought is not None else []):
+            said = parent["attributes"].get("url.query")
+            own = own and (said == f"id={request_id}" if said else parent["trace_id"] == trace_of(request_id))
         right, wrong = right + own, wrong + (not own)
     return right, wrong

@@ -45,6 +45,26 @@ class Judge(unittest.TestCase):
         self.assertEqual(judge([server7, server8, span("CLIENT", client, "s8", **call)], lines), (0, 1))
         self.assertEqual(judge([server7, span("CLIENT", "not-on-wire", "s7", **call)], lines), (0, 1))
         self.assertEqual(judge([server8, span("CLIENT", client, "s7", **call)], lines), (0, 0))
+        leaf = {"weft.injection": "no_budget", **call}
+        self.assertEqual(judge([server7, server8, span("CLIENT", "leaf", "s7", **leaf)], lines), (1, 0))
+        self.assertEqual(judge([server7, server8, span("CLIENT", "leaf", "s8", **leaf)], lines), (0, 1))
+
+    def test_parents_of_spans_without_a_path(self):
+        def span(kind, own, parent, request_id, **attributes):
+            return {"kind": kind, "span_id": own, "parent_span_id": parent, "trace_id": attribution.trace_of(request_id),
+                    "attributes": attributes}
+        servers = [span("SERVER", "s7", "x", 7), span("SERVER", "s8", "x", 8)]
+        client, leaf = "b7ad6b7169203331", {"weft.injection": "joining"}
+        lines = [json.dumps({"id": "7", "call": "0", "traceparent": context(7, client)}),
+                 json.dumps({"id": "8", "call": "0", "traceparent": ""})]
+        judge = attribution.judge_spans
+        self.assertEqual(judge([*servers, span("CLIENT", client, "s7", 7)], lines), (1, 0))
+        self.assertEqual(judge([*servers, span("CLIENT", client, "s8", 8)], lines), (0, 1))
+        self.assertEqual(judge([*servers, span("CLIENT", "other", "s7", 7)], lines), (0, 1))
+        self.assertEqual(judge([*servers, span("CLIENT", "leaf", "s8", 8, **leaf)], lines), (1, 0))
+        self.assertEqual(judge([*servers, span("CLIENT", "leaf", "s7", 7, **leaf)], lines), (0, 1))
+        self.assertEqual(judge([*servers, span("CLIENT", "leaf", "s7", 8, **leaf)], lines), (0, 1))
+        self.assertEqual(judge([*servers, *(span("CLIENT", own, "s8", 8, **leaf) for own in "ab")], lines), (1, 1))
 
 
 if __name__ == "__main__":

@@ -30,6 +30,7 @@ if(TARGET weftd)
   # numbers that are promised, in the full run.
   weft_e2e(go_attribution go_attribution_test LABELS go TIMEOUT 900 ARGUMENTS local/normal 1.20.14/cgo-pie-stripped)
   weft_e2e(go_tls go_tls_test LABELS go TIMEOUT 600 ARGUMENTS local/normal 1.20.14/cgo-pie-stripped)
+  weft_e2e(go_http2 go_http2_test LABELS go TIMEOUT 900 ARGUMENTS local/normal 1.20.14/cgo-pie-stripped)
   weft_e2e(go_life go_life_test LABELS go TIMEOUT 600)
   # Linux 6.1 has no uprobe_multi. tools/check builds the program before and says so where it cannot: nothing compiles in
   # an emulated machine.

@@ -4,6 +4,22 @@
 #include <spdlog/spdlog.h>
 
 namespace weft {
+namespace {
+
+// Which requests of HTTP/2 find their goroutine, for a person to read.
+std::string streams_of(const GoProgram& program) {
+  std::string text;
+  const auto add = [&](bool known, const char* what) {
+    if (known) text += text.empty() ? what : std::string(", ") + what;
+  };
+  add(!program.http2_run_handler.empty(), "handlers of HTTP/2");
+  add(!program.sender_goroutines.empty(), "requests of HTTP/2");
+  add(program.grpc_operate_headers.has_value(), "handlers of gRPC");
+  add(program.grpc_client.has_value(), "calls of gRPC");
+  return text;
+}
+
+}  // namespace
 
 Result<void> KernelTarget::trace(pid_t pid, const ProcessSettings& settings) {
   ProcessSettings numbered = settings;
@@ -30,7 +46,7 @@ void KernelTarget::follow_goroutines(pid_t pid, const ProcessSettings& settings)
 
 std::optional<KernelTarget::GoState> KernelTarget::start_goroutines(pid_t pid, std::uint32_t executed) {
   const auto found = go_finder_.find(pid);
-  GoState state{.executed = executed, .traced = false, .text = {}, .probes = 0};
+  GoState state{.executed = executed, .traced = false, .text = {}, .streams = {}, .probes = 0};
   if (const auto* none = std::get_if<NoGoProgram>(&found.analysis)) {
     if (!none->is_go) return std::nullopt;
     state.text = none->reason;
@@ -49,6 +65,7 @@ std::optional<KernelTarget::GoState> KernelTarget::start_goroutines(pid_t pid, s
                              .persist_conn_conn = layout.persist_conn_conn,
                              .proven = program.proven,
                              .tcp_write = program.tcp_write ? program.tcp_write + found.shift : 0,
+                             .h2c_write = program.h2c_write ? program.h2c_write + found.shift : 0,
                              .probes = {{Place::born, program.goroutine_born}, {Place::ends, program.goroutine_ends}},
                              .service_goroutines = {}};
   if (program.tls) {
@@ -61,9 +78,24 @@ std::optional<KernelTarget::GoState> KernelTarget::start_goroutines(pid_t pid, s
     settings.probes.push_back({Place::tls_read, tls.read});
   }
   if (program.http_round_trip) settings.probes.push_back({Place::http_round_trip, *program.http_round_trip});
-  for (const std::uint64_t address : program.service_goroutines)
-    settings.service_goroutines.push_back(address + found.shift);
+  for (const std::uint64_t offset : program.http2_run_handler)
+    settings.probes.push_back({Place::http2_run_handler, offset});
+  if (const auto& grpc = program.grpc_client) {
+    settings.probes.push_back({Place::grpc_new_stream, grpc->new_stream});
+    settings.probes.push_back({Place::grpc_write_header, grpc->write_header});
+  }
+  if (program.grpc_operate_headers)
+    settings.probes.push_back({Place::grpc_operate_headers, *program.grpc_operate_headers});
+  const auto moved = [&](const std::vector<std::uint64_t>& linked) {
+    std::vector<std::uint64_t> addresses;
+    for (const std::uint64_t address : linked) addresses.push_back(address + found.shift);
+    return addresses;
+  };
+  settings.service_goroutines = moved(program.service_goroutines);
+  settings.sender_goroutines = moved(program.sender_goroutines);
+  settings.handler_goroutines = moved(program.handler_goroutines);
   state.text = program.version;
+  state.streams = streams_of(program);
   if (auto traced = goroutines_.trace_goroutines(pid, settings, executed); !traced) {
     state.text = traced.error().message;
     spdlog::info("{}", traced.error().message);

@@ -32,6 +32,7 @@ class KernelTarget final : public ProcessTarget {
     std::uint32_t executed = 0;  // for which of its programs
     bool traced = false;
     std::string text;
+    std::string streams;  // whose HTTP/2 requests find their goroutine, for a person to read
     std::size_t probes = 0;
   };
   std::optional<GoState> go_state(pid_t pid) const;

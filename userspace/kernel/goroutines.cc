@@ -20,6 +20,7 @@ go_process process_of(const GoroutineSettings& settings, std::uint32_t program) 
   go.persist_conn_conn = settings.persist_conn_conn;
   go.tcp_write = settings.tcp_write;
   go.tls_write = settings.tls_write;
+  go.h2c_write = settings.h2c_write;
   go.tls_read_conn = settings.tls_read_conn;
   return go;
 }
@@ -34,6 +35,14 @@ go_site site_of(Place place) {
       return GO_GOROUTINE_ENDS;
     case Place::http_round_trip:
       return GO_HTTP_ROUND_TRIP;
+    case Place::http2_run_handler:
+      return GO_HTTP2_RUN_HANDLER;
+    case Place::grpc_new_stream:
+      return GO_GRPC_NEW_STREAM;
+    case Place::grpc_write_header:
+      return GO_GRPC_WRITE_HEADER;
+    case Place::grpc_operate_headers:
+      return GO_GRPC_OPERATE_HEADERS;
     case Place::tls_client_handshake:
       return GO_TLS_CLIENT_HANDSHAKE;
     case Place::tls_server_handshake:
@@ -74,13 +83,17 @@ Result<void> KernelImpl::trace_goroutines(pid_t tgid, const GoroutineSettings& s
   const go_process go = process_of(settings, program);
   if (const int error = bpf_map__update_elem(skeleton_->maps.go_processes, &key, sizeof key, &go, sizeof go, BPF_ANY))
     return failed(errno_text(error));
-  for (const std::uint64_t address : settings.service_goroutines) {
-    const start_site_key where{.program = program, .reserved = 0, .address = address};
-    const start_site site{.good_births = 0, .off = 1};
-    if (const int error =
-            bpf_map__update_elem(skeleton_->maps.start_sites, &where, sizeof where, &site, sizeof site, BPF_ANY))
-      return failed(errno_text(error));
-  }
+  const std::pair<const std::vector<std::uint64_t>&, start_site> known[] = {
+      {settings.service_goroutines, {.good_births = 0, .off = 1, .kind = START_SITE_LEARNED}},
+      {settings.sender_goroutines, {.good_births = 0, .off = 0, .kind = START_SITE_SENDER}},
+      {settings.handler_goroutines, {.good_births = 0, .off = 0, .kind = START_SITE_HANDLER}}};
+  for (const auto& [addresses, site] : known)
+    for (const std::uint64_t address : addresses) {
+      const start_site_key where{.program = program, .reserved = 0, .address = address};
+      if (const int error =
+              bpf_map__update_elem(skeleton_->maps.start_sites, &where, sizeof where, &site, sizeof site, BPF_ANY))
+        return failed(errno_text(error));
+    }
   GoProcess process{program, {}};
   for (const bool tls : {false, true}) {
     std::vector<UprobePlace> places;

@@ -19,12 +19,16 @@ struct GoroutineSettings {
   std::string file;  // through which the program can be opened
   std::uint16_t g_m = 0, g_goid = 0, g_parent_goid = 0, g_startpc = 0, m_curg = 0, persist_conn_conn = 0;
   bool proven = true;
-  std::uint64_t tcp_write = 0, tls_write = 0;  // addresses in the process
-  std::uint32_t tls_read_conn = 0;             // where (*tls.Conn).Read keeps its Conn, from the stack pointer
+  std::uint64_t tcp_write = 0, tls_write = 0, h2c_write = 0;  // addresses in the process
+  std::uint32_t tls_read_conn = 0;  // where (*tls.Conn).Read keeps its Conn, from the stack pointer
   enum class Place : std::uint8_t {
     born,
     ends,
     http_round_trip,
+    http2_run_handler,
+    grpc_new_stream,
+    grpc_write_header,
+    grpc_operate_headers,
     tls_client_handshake,
     tls_server_handshake,
     tls_write,
@@ -35,7 +39,9 @@ struct GoroutineSettings {
     std::uint64_t offset = 0;  // in the file
   };
   std::vector<Probe> probes;
-  std::vector<std::uint64_t> service_goroutines;  // start addresses in the process of goroutines that never inherit
+  // Start addresses in the process of goroutines: that never inherit; that send for whom they were started by; that
+  // handle what was just read by whom they were started by.
+  std::vector<std::uint64_t> service_goroutines, sender_goroutines, handler_goroutines;
 };
 
 // What the kernel learned of one Go process.

@@ -10,6 +10,7 @@
 #include <array>
 #include <charconv>
 #include <fstream>
+#include <span>
 #include <string_view>
 
 #include "runtime/go_functions.h"
@@ -27,14 +28,43 @@ constexpr std::string_view kNewproc = "runtime.newproc.func1", kRunqput = "runti
                            kTcpWrite = "net.(*TCPConn).Write", kTlsClient = "crypto/tls.(*Conn).clientHandshake",
                            kTlsServer = "crypto/tls.(*Conn).serverHandshake", kTlsWrite = "crypto/tls.(*Conn).Write",
                            kTlsRead = "crypto/tls.(*Conn).Read", kMemmove = "runtime.memmove";
-constexpr std::array kNames{kNewproc,   kRunqput,   kGoexit,   kRoundTrip, kTcpWrite,
-                            kTlsClient, kTlsServer, kTlsWrite, kTlsRead,   kMemmove};
+constexpr std::string_view kGrpcNewStream = "google.golang.org/grpc/internal/transport.(*http2Client).NewStream",
+                           kGrpcPut = "google.golang.org/grpc/internal/transport.(*controlBuffer).executeAndPut",
+                           kGrpcWrite = "google.golang.org/grpc/internal/transport.(*loopyWriter).writeHeader",
+                           kGrpcRead = "google.golang.org/grpc/internal/transport.(*http2Server).operateHeaders",
+                           kGrpcHandle = "google.golang.org/grpc.(*Server).handleStream",
+                           kH2cWrite = "golang.org/x/net/http2/h2c.(*bufConn).Write";
+// HTTP/2 as it comes with net/http, and by itself.
+constexpr std::array<std::string_view, 2> kRunHandlers{"net/http.(*http2serverConn).runHandler",
+                                                       "golang.org/x/net/http2.(*serverConn).runHandler"},
+    kDoRequests{"net/http.(*http2clientStream).doRequest", "golang.org/x/net/http2.(*clientStream).doRequest"};
+constexpr std::array kNames{kNewproc,        kRunqput,        kGoexit,        kRoundTrip,     kTcpWrite,
+                            kTlsClient,      kTlsServer,      kTlsWrite,      kTlsRead,       kMemmove,
+                            kGrpcNewStream,  kGrpcPut,        kGrpcWrite,     kGrpcRead,      kGrpcHandle,
+                            kRunHandlers[0], kRunHandlers[1], kDoRequests[0], kDoRequests[1], kH2cWrite};
 
 // Goroutines of a connection serve whoever comes: readers and writers of net/http and of HTTP/2.
-constexpr std::array<std::string_view, 5> kServicePrefixes{
-    "net/http.(*connReader).startBackgroundRead.", "net/http.(*Transport).dialConn.",
-    "net/http.(*http2Transport).newClientConn.", "net/http.(*http2clientConnPool).",
-    "golang.org/x/net/http2.(*Transport).newClientConn."};
+constexpr std::array<std::string_view, 7> kServicePrefixes{"net/http.(*connReader).startBackgroundRead.",
+                                                           "net/http.(*Transport).dialConn.",
+                                                           "net/http.(*http2Transport).newClientConn.",
+                                                           "net/http.(*http2clientConnPool).",
+                                                           "golang.org/x/net/http2.(*Transport).newClientConn.",
+                                                           "google.golang.org/grpc/internal/transport.newHTTP2Client.",
+                                                           "google.golang.org/grpc/internal/transport.NewHTTP2Client."};
+
+// What go statements in these functions start: it sends the request that the function was called with …
+constexpr std::array<std::string_view, 2> kSenderPrefixes{"net/http.(*http2ClientConn).",
+                                                          "golang.org/x/net/http2.(*ClientConn)."};
+// … and handles the request that was read.
+constexpr std::array<std::string_view, 1> kHandlerPrefixes{"google.golang.org/grpc.(*Server).serveStreams."};
+
+constexpr auto kPrefixes = [] {
+  std::array<std::string_view, kServicePrefixes.size() + kSenderPrefixes.size() + kHandlerPrefixes.size()> all;
+  auto* to = std::ranges::copy(kServicePrefixes, all.begin()).out;
+  to = std::ranges::copy(kSenderPrefixes, to).out;
+  std::ranges::copy(kHandlerPrefixes, to);
+  return all;
+}();
 
 std::optional<GElf_Phdr> first_segment(const ElfFile& file, std::uint32_t type) {
   std::size_t count = 0;
@@ -65,11 +95,46 @@ Result<std::pair<GoLayout, bool>> layout_of(const ElfFile& file, const std::stri
   return std::pair(newest.layout, false);
 }
 
-std::optional<GoProgram::Tls> tls_of(const ElfFile& file, const std::map<std::string, GoFunction>& functions) {
-  const auto function = [&](std::string_view name) -> std::optional<GoFunction> {
-    const auto found = functions.find(std::string(name));
-    return found == functions.end() ? std::nullopt : std::optional(found->second);
-  };
+using Functions = std::map<std::string, GoFunction>;
+
+std::optional<GoFunction> function_of(const Functions& functions, std::string_view name) {
+  const auto found = functions.find(std::string(name));
+  return found == functions.end() ? std::nullopt : std::optional(found->second);
+}
+
+// Those that call one of `callees`, of the functions whose name begins with one of `prefixes`.
+std::vector<std::uint64_t> callers(const ElfFile& file, const Functions& functions,
+                                   std::span<const std::string_view> prefixes,
+                                   std::span<const std::string_view> callees) {
+  std::vector<std::uint64_t> found;
+  for (const auto& [name, caller] : functions) {
+    if (std::ranges::none_of(prefixes, [&](auto prefix) { return name.starts_with(prefix); })) continue;
+    const bool calls = std::ranges::any_of(callees, [&](auto callee) {
+      const auto function = function_of(functions, callee);
+      return function && call_site(file, caller, function->address);
+    });
+    if (calls && found.size() < kMostServiceGoroutines) found.push_back(caller.address);
+  }
+  return found;
+}
+
+void find_http2(const ElfFile& file, const Functions& functions, GoProgram& program) {
+  for (const auto name : kRunHandlers)
+    if (const auto handler = function_of(functions, name))
+      if (const auto site = entry_site(file, *handler)) program.http2_run_handler.push_back(*site);
+  program.sender_goroutines = callers(file, functions, kSenderPrefixes, kDoRequests);
+  const auto new_stream = function_of(functions, kGrpcNewStream), put = function_of(functions, kGrpcPut),
+             write = function_of(functions, kGrpcWrite), read = function_of(functions, kGrpcRead);
+  if (new_stream && put && write) {
+    const auto at_put = call_site(file, *new_stream, put->address), at_write = entry_site(file, *write);
+    if (at_put && at_write) program.grpc_client = {.new_stream = *at_put, .write_header = *at_write};
+  }
+  program.handler_goroutines = callers(file, functions, kHandlerPrefixes, std::span(&kGrpcHandle, 1));
+  if (read && !program.handler_goroutines.empty()) program.grpc_operate_headers = entry_site(file, *read);
+}
+
+std::optional<GoProgram::Tls> tls_of(const ElfFile& file, const Functions& functions) {
+  const auto function = [&](std::string_view name) { return function_of(functions, name); };
   const auto read = function(kTlsRead), write = function(kTlsWrite), move = function(kMemmove);
   if (!read || !write || !move) return std::nullopt;
   const auto at_read = call_site(file, *read, move->address), at_write = entry_site(file, *write);
@@ -91,7 +156,7 @@ Result<GoProgram> analyse(const ElfFile& file, const ElfSection& buildinfo) {
   if (!version) return std::unexpected(version.error());
   const auto layout = layout_of(file, *version);
   if (!layout) return std::unexpected(layout.error());
-  const auto functions = find_go_functions(file, kNames, kServicePrefixes);
+  const auto functions = find_go_functions(file, kNames, kPrefixes);
   if (!functions) return std::unexpected(functions.error());
   GoProgram program;
   program.version = *version;
@@ -113,7 +178,9 @@ Result<GoProgram> analyse(const ElfFile& file, const ElfSection& buildinfo) {
   if (round_trip && program.layout.persist_conn_conn != kNoField)
     program.http_round_trip = entry_site(file, *round_trip);
   program.tls = tls_of(file, *functions);
+  find_http2(file, *functions, program);
   if (const GoFunction* write = function(kTcpWrite)) program.tcp_write = write->address;
+  if (const GoFunction* write = function(kH2cWrite)) program.h2c_write = write->address;
   for (const auto& [name, found] : *functions) {
     const bool service = std::ranges::any_of(kServicePrefixes, [&](auto prefix) { return name.starts_with(prefix); });
     if (service && program.service_goroutines.size() < kMostServiceGoroutines)

@@ -38,10 +38,22 @@ struct GoProgram {
   };
   std::optional<Tls> tls;
 
+  // HTTP/2, of each of its libraries that the program has and that can be followed.
+  std::vector<std::uint64_t> http2_run_handler;  // (*http2serverConn).runHandler: AX is the connection, BX the writer
+  struct GrpcClient {
+    std::uint64_t new_stream = 0;    // the call of executeAndPut in (*http2Client).NewStream: DI is the headers
+    std::uint64_t write_header = 0;  // (*loopyWriter).writeHeader: BX is the stream, DI the header fields
+  };
+  std::optional<GrpcClient> grpc_client;
+  std::optional<std::uint64_t> grpc_operate_headers;  // (*http2Server).operateHeaders: BX or DI is the frame
+
   // Addresses as linked.
-  std::uint64_t first_address = 0;                // of the first loaded segment: mapped minus this is the shift
-  std::uint64_t tcp_write = 0;                    // (*net.TCPConn).Write; 0: not in the program
-  std::vector<std::uint64_t> service_goroutines;  // start addresses of what never works for the request it began in
+  std::uint64_t first_address = 0;  // of the first loaded segment: mapped minus this is the shift
+  std::uint64_t tcp_write = 0;      // (*net.TCPConn).Write; 0: not in the program
+  std::uint64_t h2c_write = 0;      // (*golang.org/x/net/http2/h2c.bufConn).Write, likewise
+  // Start addresses of goroutines: of what never works for the request it began in; of what sends one HTTP/2 request,
+  // for whom it was started by; of what handles the request that the goroutine which started it has just read.
+  std::vector<std::uint64_t> service_goroutines, sender_goroutines, handler_goroutines;
 };
 
 // Not a Go program, or one that cannot be followed: one sentence.

@@ -35,9 +35,10 @@ WIRE_GLOBAL int http2_decide(struct connection *c, struct http2 *h, struct scrat
 {
 	if (!c || !h || !s || !p)
 		return 0;
-	/* In Go the goroutine that writes serves whoever comes. */
-	s->task_unknown = !writer_is_known(&h->writer, &h->written, s) || p->go;
+	s->task_unknown = p->go || writer_is_known(&h->writer, &h->written, s) ? 0 : TASK_OTHER;
+	s->stream = h->stream;
 	http1_decide(c, &s->head, s, p);
+	s->stream = 0;
 	s->task_unknown = 0;
 	if (http2_hides_context(h, s)) {
 		http2_leaves(s, INJECTION_OWN_HEADER);

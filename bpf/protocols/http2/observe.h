@@ -77,10 +77,13 @@ static __always_inline int http2_block(struct connection *c, struct scratch *s, 
 		return 0;
 	}
 	s->stream = h->stream;
-	/* In Go one goroutine reads for all others. */
 	s->task_unknown =
-	    (s->walk.flags & (HTTP2_WALK_UNREAD | HTTP2_WALK_OTHER_UNREAD | HTTP2_WALK_MAYBE)) != 0 || p->go;
+	    s->walk.flags & (HTTP2_WALK_UNREAD | HTTP2_WALK_OTHER_UNREAD | HTTP2_WALK_MAYBE) ? TASK_HIDDEN : 0;
+	if (p->go) /* one goroutine reads for all others */
+		s->task_unknown |= TASK_OTHER;
 	http1_server_request(c, &s->head, s, p);
+	if (p->go)
+		attribute_reader(c, s);
 	s->task_unknown = 0;
 	s->stream = 0;
 	return 0;

@@ -20,7 +20,7 @@
 static __always_inline int kafka_decide(struct connection *c, struct scratch *s, struct process_entry *p)
 {
 	__builtin_memset(&s->head, 0, sizeof(s->head));
-	s->task_unknown = 1;
+	s->task_unknown = TASK_OTHER;
 	http1_decide(c, &s->head, s, p);
 	s->task_unknown = 0;
 	s->decision.writes &= WRITE_TRACEPARENT | WRITE_TRACESTATE | WRITE_BAGGAGE;
@@ -147,7 +147,7 @@ WIRE_GLOBAL int kafka_tell(struct connection *c, struct kafka *k, struct scratch
 	if (w)
 		text = kafka_summary(w, &s->text, most < HEAD_SENT_MAX ? most : HEAD_SENT_MAX);
 	client_outcome(s, result);
-	attribute_sent(c);
+	attribute_sent(c, s);
 	count_injection(result);
 	s->stream = (__u32)k->correlation_id;
 	emit_request(c, s, new_exchange_id(), k->frame_bytes, text, &none, 0);

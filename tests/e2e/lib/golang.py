@@ -16,9 +16,9 @@ BUILDS = {
 }
 
 
-def build(source, binary, version="local", how="normal"):
+def build(source, binary, version="local", how="normal", *more):
     """
-    Builds the main package in folder `source`; returns the binary. WEFT_TEST_GO_PROGRAM=file: takes that one instead of
+    Builds the main package in folder `source`, with `more` told to go build; returns the binary. WEFT_TEST_GO_PROGRAM=file: takes that one instead of
     building with the installed Go, which takes too long in an emulated machine.
     """
     built = os.environ.get("WEFT_TEST_GO_PROGRAM")
@@ -28,7 +28,7 @@ def build(source, binary, version="local", how="normal"):
     toolchain = version if version == "local" else f"go{version}"
     environment = {**os.environ, "GOTOOLCHAIN": toolchain, "CGO_ENABLED": cgo, "GOFLAGS": "-buildvcs=false",
                    "GOWORK": "off"}
-    subprocess.run(["go", "build", "-o", str(binary), *arguments, "."], cwd=source, env=environment, check=True,
+    subprocess.run(["go", "build", "-o", str(binary), *arguments, *more, "."], cwd=source, env=environment, check=True,
                    timeout=900)
     return binary
 
