@@ -24,6 +24,8 @@ class Judge(unittest.TestCase):
         self.assertEqual(self.verdict("timer", context(8)), "wrong")
         self.assertEqual(self.verdict("7", context(7, attribution.parent_of(7))), "forwarded")
         self.assertEqual(self.verdict("7", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"), "invented")
+        # One of 65,536 invented ids begins with the same two bytes.
+        self.assertEqual(self.verdict("7", "00-7e5716cd43dd8448eb211c80319c0af7-b7ad6b7169203331-01"), "invented")
         self.assertEqual(self.verdict("7", ""), "none")
         self.assertEqual(self.verdict("7", context(7, "0" * 16)), "malformed")
         self.assertEqual(self.verdict("7", context(7)[:-1]), "malformed")
