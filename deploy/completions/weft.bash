@@ -21,12 +21,11 @@ _weft() {
   fi
   local options="--help"
   case $command in
-    status | trace) options+=" -o --output --socket" ;;
+    status | trace | doctor) options+=" -o --output --socket" ;;
     ps) options+=" -o --output --socket --all" ;;
     spans) options+=" -o --output --socket -f --follow --service --trace --kind --error -n" ;;
     traces) options+=" -o --output --socket --service --min-duration --error -n" ;;
     top) options+=" -o --output --socket -n --interval --once" ;;
-    doctor) options+=" -o --output" ;;
     record) options+=" --socket --force --duration" ;;
     replay) options+=" -o --output --config" ;;
     attach | detach) options+=" -o --output --socket" ;;

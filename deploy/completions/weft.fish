@@ -23,7 +23,7 @@ complete -c weft -n __weft_needs_command -a sampling -d 'which share of new trac
 complete -c weft -n __weft_needs_command -a completion -d 'completion for your shell'
 
 complete -c weft -n 'not __fish_seen_subcommand_from completion record' -s o -l output -xa 'table json yaml' -d 'format'
-complete -c weft -n 'not __fish_seen_subcommand_from completion doctor replay check' -l socket -r -F -d 'control socket'
+complete -c weft -n 'not __fish_seen_subcommand_from completion replay check' -l socket -r -F -d 'control socket'
 complete -c weft -n '__fish_seen_subcommand_from ps' -l all -d 'also those that nothing selects'
 complete -c weft -n '__fish_seen_subcommand_from spans' -s f -l follow -d 'live'
 complete -c weft -n '__fish_seen_subcommand_from spans' -l trace -x -d 'only of this trace'

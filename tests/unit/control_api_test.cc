@@ -133,9 +133,11 @@ TEST_CASE("api: status, processes, routes") {
   REQUIRE(processes.size() == 3);
   CHECK(processes[0]["pid"] == 100);
   CHECK(processes[0]["task"]["rule"] == "thread");
-  CHECK(processes[0]["protocols"] == json{"http"});
-  CHECK(processes[0]["calls"] ==
-        json{{"with_parent", 9}, {"roots", 1}, {"own_context", 2}, {"without_parent", {{"no_task", 4}}}});
+  CHECK(processes[0]["protocols"] == json{"http", "kafka"});
+  CHECK(processes[0]["calls"] == json{{"with_parent", 9},
+                                      {"roots", 1},
+                                      {"own_context", 2},
+                                      {"without_parent", {{"compressed", 7}, {"no_task", 4}}}});
   CHECK(processes[1]["calls"]["without_parent"] == json::object());
   CHECK(processes[1]["reason"] == "no entry matches");
   CHECK(processes[2]["service"] == "odd\x1b[31m\xef\xbf\xbd");

@@ -47,9 +47,10 @@ class FakeAgent final : public AgentControl {
          .state = "traced",
          .task_rule = "thread",
          .task_why = "blocking sockets",
-         .protocols = {"http"},
+         .protocols = {"http", "kafka"},
          .connections = 3,
-         .calls = {.with_parent = 9, .roots = 1, .own_context = 2, .without_parent = {{"no_task", 4}}}},
+         .calls =
+             {.with_parent = 9, .roots = 1, .own_context = 2, .without_parent = {{"no_task", 4}, {"compressed", 7}}}},
         {.pid = 200, .service = "web", .executable = "/usr/sbin/nginx", .state = "seen", .reason = "no entry matches"},
         {.pid = 300, .service = "odd\x1b[31m\xff", .state = "refused", .reason = "another user namespace"}};
   }

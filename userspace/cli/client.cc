@@ -168,6 +168,14 @@ std::optional<Json> fetch_json(Context& context, const std::string& path) {
   return body ? parse_answer(context, *body) : std::nullopt;
 }
 
+std::optional<Json> fetch_json_if_any(const Context& context, const std::string& path) {
+  auto client = make_client(context);
+  const auto result = client.Get(path);
+  if (!result || result->status >= 400) return std::nullopt;
+  Json json = Json::parse(result->body, nullptr, false);
+  return json.is_discarded() ? std::nullopt : std::optional(std::move(json));
+}
+
 bool stream(Context& context, const std::string& path, std::chrono::nanoseconds duration,
             const std::function<bool(std::string_view)>& sink) {
   if (!reachable(context)) return false;

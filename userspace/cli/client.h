@@ -28,6 +28,8 @@ std::optional<std::string> send(Context& context, Method method, const std::stri
                                 const std::string& content_type);
 std::optional<Json> parse_answer(Context& context, const std::string& body);
 std::optional<Json> fetch_json(Context& context, const std::string& path);
+// … of an agent that need not be there: nothing is said, and context.exit_code stays.
+std::optional<Json> fetch_json_if_any(const Context& context, const std::string& path);
 
 // A stream until its end, until SIGINT or SIGTERM, until `duration` has passed (0 = no such end), or until `sink`
 // returns false. True when it was entered; false as above.

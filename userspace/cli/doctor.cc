@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// weft doctor: what this kernel allows. Needs no agent.
+// weft doctor: what this kernel allows; and where an agent runs, what its processes could change. Needs no agent.
 #include "cli/doctor.h"
 
 #include <fmt/format.h>
 
 #include "cli/command.h"
+#include "cli/remedies.h"
 #include "exporter/console/cells.h"
 
 namespace weft::cli {
@@ -60,13 +61,21 @@ Json doctor_json(const KernelReport& report) {
 
 void add_doctor(CLI::App& app, Context& context) {
   auto& command =
-      add_command(app, "doctor", "what this kernel and these privileges allow, each tried for real; needs no agent",
-                  "sudo weft doctor");
-  add_format_option(command, context);
+      add_query(app, context, "doctor",
+                "what this kernel and these privileges allow, each tried for real; needs no agent, and says "
+                "what the processes of one that runs could change",
+                "sudo weft doctor");
   command.callback([&context] {
     const KernelReport report = probe_kernel();
-    print(context.format == Format::table ? doctor_text(report, screen())
-                                          : machine_text(doctor_json(report), context.format));
+    const auto processes = fetch_json_if_any(context, "/v1/processes");
+    const auto found = processes ? remedies(*processes) : std::vector<Remedy>();
+    if (context.format == Format::table) {
+      print(doctor_text(report, screen()) + remedies_text(found, screen()));
+    } else {
+      Json json = doctor_json(report);
+      json["remedies"] = remedies_json(found);
+      print(machine_text(json, context.format));
+    }
     context.exit_code = report.usable ? kOk : kNo;
   });
 }

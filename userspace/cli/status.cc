@@ -7,6 +7,7 @@
 #include "cli/client.h"
 #include "cli/command.h"
 #include "cli/format.h"
+#include "cli/remedies.h"
 #include "cli/terminal.h"
 #include "exporter/console/cells.h"
 
@@ -105,7 +106,7 @@ std::string ps_text(const Json& answer, const Screen& screen) {
                missing.empty() ? "-" : counts_text(missing),
                reason.empty() ? text_of(task, "why") : reason});
   }
-  return table.text(screen);
+  return table.text(screen) + remedies_text(remedies(answer), screen);
 }
 
 // Those that are selected, whatever came of it: a machine has hundreds of others.
