@@ -19,24 +19,27 @@ struct rebuild_run {
 	__u32 done; /* bytes written */
 };
 
-/* 64 bytes; the last ones may overlap those before. */
+/* The last stretch may overlap the one before, so that each is whole. */
+#define REBUILD_STRETCH 64u /* kafka_at() allows no more */
+
 static long rebuild_write_step(__u32 i, void *arg)
 {
 	struct rebuild_run *run = arg;
 	__u8 *data = (void *)(long)run->message->data, *end = (void *)(long)run->message->data_end;
-	__u32 last = run->bytes - 8, at = 0;
+	__u32 last = run->bytes - REBUILD_STRETCH, at = i * REBUILD_STRETCH;
+	const __u8 *from;
 
+	if (at > last)
+		at = last;
+	WIRE_OPAQUE(at);
+	at &= REBUILD_WINDOW - 1;
+	data += at;
+	if ((void *)(data + REBUILD_STRETCH) > (void *)end)
+		return 1;
+	from = kafka_at(&run->work->text, KAFKA_TARGET + run->from + at);
 #pragma unroll
-	for (__u32 k = 0; k < 8; k++) {
-		at = i * 64 + k * 8;
-		if (at > last)
-			at = last;
-		WIRE_OPAQUE(at);
-		at &= REBUILD_WINDOW - 1;
-		if ((void *)(data + at + 8) > (void *)end)
-			return 1;
-		*(__u64 *)(data + at) = wire_load64(kafka_at(&run->work->text, KAFKA_TARGET + run->from + at));
-	}
+	for (__u32 k = 0; k < REBUILD_STRETCH; k += 8)
+		*(__u64 *)(data + k) = wire_load64(from + k);
 	if (at < last)
 		return 0;
 	run->done = run->from + run->bytes;
@@ -60,7 +63,7 @@ static long rebuild_window_step(__u32 i, void *arg)
 	run->bytes = bytes;
 	if (bpf_msg_pull_data(run->message, from, from + bytes, 0))
 		return 1;
-	bpf_loop(REBUILD_WINDOW / 64 + 1, rebuild_write_step, run, 0);
+	bpf_loop(REBUILD_WINDOW / REBUILD_STRETCH + 1, rebuild_write_step, run, 0);
 	return run->done != from + bytes;
 }
 
@@ -94,7 +97,7 @@ WIRE_GLOBAL int message_rebuild(struct sk_msg_md *m, struct scratch *s, struct k
 	struct rebuild_run run = {};
 	__u32 grows;
 
-	if (!s || !w || w->new_length <= w->length || w->length < 8)
+	if (!s || !w || w->new_length <= w->length || w->new_length < REBUILD_STRETCH)
 		return -1;
 	grows = w->new_length - w->length;
 	if (bpf_msg_push_data(m, 0, grows, 0)) {
