@@ -135,13 +135,10 @@ WIRE_GLOBAL int http1_write_head(struct sk_msg_md *m, struct connection *c, stru
 		count_fault(PROGRAM_MESSAGE, FAULT_PULL);
 		return INJECTION_HELPER_FAILED;
 	}
-	if ((inserted || built > room) && message->scatter > SCATTER_MAX) {
-		message_pull(m, message, 0, message->size < 60000 ? message->size : 60000);
-		if (message->scatter > SCATTER_MAX) {
-			if (!over)
-				return INJECTION_SCATTER;
-			inserted = 0;
-		}
+	if ((inserted || built > room) && !message_gather(m, message)) {
+		if (!over)
+			return INJECTION_SCATTER;
+		inserted = 0;
 	}
 	/* From the back to the front: offsets before the change stay valid. */
 	if (inserted) {

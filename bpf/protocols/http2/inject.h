@@ -105,13 +105,10 @@ WIRE_GLOBAL int http2_write(struct sk_msg_md *m, struct connection *c, struct sc
 		count_fault(PROGRAM_MESSAGE, FAULT_PULL);
 		return INJECTION_HELPER_FAILED;
 	}
-	if (inserted && message->scatter > SCATTER_MAX) {
-		message_pull(m, message, 0, message->size < 60000 ? message->size : 60000);
-		if (message->scatter > SCATTER_MAX) {
-			if (!value_at)
-				return INJECTION_SCATTER;
-			inserted = 0;
-		}
+	if (inserted && !message_gather(m, message)) {
+		if (!value_at)
+			return INJECTION_SCATTER;
+		inserted = 0;
 	}
 	/* From the back to the front: offsets before the change stay valid. */
 	if (inserted) {
