@@ -24,6 +24,12 @@ static __always_inline __u64 new_exchange_id(void)
 	return lane << 42 | (number & ((1ULL << 42) - 1));
 }
 
+/* The next id of this lane lies so much further on. */
+static __always_inline void exchange_ids_skip(__u32 ids)
+{
+	__sync_fetch_and_add(&id_lanes[id_lane_index()].next, ids);
+}
+
 /* SplitMix64's mixing: a bijection. */
 static __always_inline __u64 id_mix(__u64 x)
 {

@@ -111,7 +111,11 @@ static __always_inline struct exchange *exchange_get(__u64 id)
 	return e && *(volatile __u64 *)&e->id == id ? e : NULL;
 }
 
-/* A new id with a place for its exchange. 0: there is none. */
+/*
+ * A new id with a place for its exchange. 0: there is none. A lane's ids lie side by side, so where one place is taken
+ * by another lane its neighbours are likely to be, too: each try is far from the one before, and together they go
+ * round.
+ */
 static __always_inline __u64 exchange_claim(void)
 {
 	for (__u32 i = 0; i < EXCHANGE_TRIES; i++) {
@@ -122,6 +126,7 @@ static __always_inline __u64 exchange_claim(void)
 			__sync_fetch_and_add(&id_lanes[id_lane_index()].exchanges, 1);
 			return id;
 		}
+		exchange_ids_skip(EXCHANGE_SLOTS / EXCHANGE_TRIES);
 	}
 	return 0;
 }

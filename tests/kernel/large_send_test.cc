@@ -50,8 +50,7 @@ std::vector<std::string> received(const std::vector<Stream>& streams) {
   REQUIRE_MESSAGE(traced.has_value(), (traced ? "" : traced.error().message));
   client.go();
   std::vector<std::string> got;
-  for (std::size_t i = 0; i < streams.size(); i++)
-    got.push_back(read_to_end(accept_from(listener.fd.get()).get()));
+  for (std::size_t i = 0; i < streams.size(); i++) got.push_back(read_to_end(accept_from(listener.fd.get()).get()));
   CHECK(client.result() == "done");
   MESSAGE((*agent)->summary());
   return got;

@@ -124,6 +124,14 @@ std::string own_network() {
   return fmt::format("{}", gettid());
 }
 
+// This thread runs on one processor alone from now on.
+std::string stay_on(int processor) {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  CPU_SET(static_cast<unsigned>(processor), &set);
+  return sched_setaffinity(0, sizeof set, &set) == 0 ? "staying" : "failed";
+}
+
 std::string perform(const std::string& line) {
   static char buffer[65536];  // commands run one after the other
   std::istringstream words(line);
@@ -165,6 +173,7 @@ std::string perform(const std::string& line) {
   if (command == "threads") return short_threads(number);
   if (command == "children") return short_children(number);
   if (command == "hold") return holding_threads(number);
+  if (command == "processor") return stay_on(number);
   return "unknown command";
 }
 

@@ -268,5 +268,25 @@ TEST_CASE("traced again while a child holds the old request: its end is not take
   counts_what_is_live(scene);
 }
 
+// Each processor numbers its exchanges by itself, and the table's places go by the number: the first ones of the second
+// processor are where the first processor's five hundred and thirteenth and following are.
+TEST_CASE("a request has its place although many of another processor's lie where it would") {
+  Scene scene;
+  scene.trace();
+  REQUIRE(scene.tell("a", "processor 0") == "staying");
+  REQUIRE(scene.tell("b", "processor 1") == "staying");
+  std::vector<Scene::Taken> held;
+  for (int i = 1; i <= 600; i++) {
+    const std::string context = fmt::format("traceparent: 00-{:032x}-{:016x}-01\r\n", i, i);
+    held.push_back(scene.take("a", get(fmt::format("/held/{}", i), context)));
+    if (i % 64 == 0) scene.requests();  // the ring is emptied
+  }
+  const Scene::Taken taken = scene.take("b", get("/in", kContext));
+  const std::string head = scene.called("b", get("/out"));
+  caused_by(scene, "/out", head, scene.request("/in"));
+  CHECK(scene.kernel().counters().errors.empty());
+  answer(scene, "b", taken);
+}
+
 }  // namespace
 }  // namespace weft::test
