@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """gRPC of Python, both sides; the same service and options as apps/grpc_peer, which says what they mean.
 
-Usage: grpc_peer.py serve [back=PORT] | call port=PORT …
+Usage: grpc_peer.py serve [back=PORT] [age_ms=N] | call port=PORT …
 """
 import json
 import sys
@@ -81,7 +81,10 @@ class Peer(grpc.GenericRpcHandler):
 
 
 def serve(options):
-    server = grpc.server(futures.ThreadPoolExecutor(max_workers=16), options=[("grpc.max_receive_message_length", -1)])
+    more = []
+    if "age_ms" in options:
+        more = [("grpc.max_connection_age_ms", int(options["age_ms"])), ("grpc.max_connection_age_grace_ms", 5000)]
+    server = grpc.server(futures.ThreadPoolExecutor(max_workers=16), options=[("grpc.max_receive_message_length", -1), *more])
     server.add_generic_rpc_handlers((Peer(options.get("back")),))
     print(server.add_insecure_port("127.0.0.1:0"), flush=True)
     server.start()
@@ -140,6 +143,7 @@ class Client:
             if number >= self.end:
                 return
             self.call(number)
+            time.sleep(int(self.options.get("pause_ms", 0)) / 1000)
 
 
 def main():

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // grpc_peer call mode=sync|async port=PORT [kind=Unary] [count=1] [at_once=1] [first=1] [bytes=10] [messages=10]
-//   [deadline_ms=0] [cancel=1] [work=sleep|fail] [own=1] [hold=1]
+//   [pause_ms=0] [deadline_ms=0] [cancel=1] [work=sleep|fail] [own=1] [hold=1]
 //
 // One object a call: its id, code, the metadata sent and seen (as text), messages and bytes received. `own`: with a
 // traceparent that spells the id. `deadline_ms`: counted from when the connection stands. `cancel`: given up at the
@@ -202,6 +202,7 @@ int call(const Options& options) {
       Call one(id, options);
       make(*stub, kind, options.number("messages", 10), one);
       output.note(one);
+      std::this_thread::sleep_for(std::chrono::milliseconds(options.number("pause_ms")));
     }
   };
   std::vector<std::thread> threads;

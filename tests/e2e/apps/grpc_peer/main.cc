@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // grpc_peer: gRPC of the C++ library, both sides; the same service and options as servers/grpc_peer.py.
 //
-//   serve mode=sync|async [back=PORT]   prints its port. With `back` each call makes one of its own.
+//   serve mode=sync|async [back=PORT] [age_ms=N]   prints its port. With `back` each call makes one of its own; with
+//                                                  `age_ms` connections are told to go after that time.
 //   front back=PORT [channels=N]        HTTP/1.1, a thread a connection: a request for /work?id=…&via=N makes a call by
 //                                       channel N and is answered with what the back saw
 //   call mode=sync|async port=PORT …    prints an object for each call (see client.cc)
