@@ -9,8 +9,9 @@
 #include <mutex>
 #include <optional>
 #include <string>
-#include <tuple>
 #include <vector>
+
+#include "runtime/mapped_files.h"
 
 namespace weft {
 
@@ -41,7 +42,6 @@ class LibcIoctlFinder {
   IoctlSites find(pid_t pid);
 
  private:
-  using FileId = std::tuple<std::uint64_t, std::uint64_t, std::int64_t>;
   std::optional<std::uint64_t> offset_of(const std::string& path, const FileId& id);
 
   std::string proc_root_;

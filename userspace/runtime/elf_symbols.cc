@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/elf_symbols.h"
+
+#include <elf.h>
+
+#include <algorithm>
+#include <vector>
+
+namespace weft {
+namespace {
+
+constexpr std::size_t kWindow = 64 * 1024;
+using Places = std::map<std::uint64_t, std::string>;  // in the table of strings
+
+// Where the names stand, be it at the end of a longer one.
+Places places_of(const ElfFile& file, const ElfSection& strings, std::span<const std::string_view> names) {
+  Places places;
+  std::size_t longest = 0;
+  for (const auto name : names) longest = std::max(longest, name.size() + 1);
+  std::vector<std::byte> window(kWindow + longest);
+  for (std::uint64_t at = 0; at < strings.bytes; at += kWindow) {
+    const std::size_t wanted = std::min<std::uint64_t>(window.size(), strings.bytes - at);
+    const std::size_t have = file.read(strings.offset + at, std::span(window).first(wanted));
+    const std::string_view text(reinterpret_cast<const char*>(window.data()), have);
+    for (const auto name : names) {
+      const std::string ended = std::string(name) + '\0';
+      for (std::size_t found = text.find(ended); found < kWindow; found = text.find(ended, found + 1))
+        places.emplace(at + found, name);
+    }
+  }
+  return places;
+}
+
+void take_symbols(const ElfFile& file, const ElfSection& symbols, const Places& places,
+                  std::map<std::string, std::uint64_t>& found) {
+  std::vector<Elf64_Sym> window(kWindow / sizeof(Elf64_Sym));
+  for (std::uint64_t at = 0; at < symbols.bytes; at += window.size() * sizeof(Elf64_Sym)) {
+    const std::size_t wanted = std::min<std::uint64_t>(window.size() * sizeof(Elf64_Sym), symbols.bytes - at);
+    const std::size_t have = file.read(symbols.offset + at, std::as_writable_bytes(std::span(window)).first(wanted));
+    for (const auto& symbol : std::span(window).first(have / sizeof(Elf64_Sym))) {
+      if (ELF64_ST_TYPE(symbol.st_info) != STT_FUNC || symbol.st_shndx == SHN_UNDEF) continue;
+      if (const auto name = places.find(symbol.st_name); name != places.end())
+        found.emplace(name->second, symbol.st_value);
+    }
+  }
+}
+
+}  // namespace
+
+std::map<std::string, std::uint64_t> find_functions(const ElfFile& file, std::span<const std::string_view> names) {
+  std::map<std::string, std::uint64_t> found;
+  if (!file.is_x86_64()) return found;
+  for (const auto& [symbols, strings] : {std::pair(".dynsym", ".dynstr"), std::pair(".symtab", ".strtab")}) {
+    const auto symbol_section = file.section(symbols), string_section = file.section(strings);
+    if (!symbol_section || !string_section) continue;
+    const Places places = places_of(file, *string_section, names);
+    if (!places.empty()) take_symbols(file, *symbol_section, places, found);
+    if (found.size() == names.size()) break;
+  }
+  return found;
+}
+
+}  // namespace weft
