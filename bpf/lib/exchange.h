@@ -202,6 +202,7 @@ WIRE_GLOBAL int exchange_begin(struct connection *c, struct scratch *s, struct p
 			received_more_add(&s->received_more, e->id);
 	}
 	__sync_fetch_and_add(&p->live, 1);
+	finding(p, FINDING_SERVES);
 	return attribute_begin(c, s, p);
 }
 

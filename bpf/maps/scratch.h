@@ -12,6 +12,7 @@
 #include "maps/tasks.h"
 #include "wire/formats.h"
 #include "wire/http2_fields.h"
+#include "wire/kafka_note.h"
 #include "wire/policy_run.h"
 #include "wire/sampling.h"
 #include "wire/settings.h"
@@ -163,6 +164,9 @@ struct scratch {
 		struct kafka before_frame;
 	};
 	struct parent parent;
+	struct kafka_note caller; /* for whom all records of a request were produced; exchange_id 0: not known … */
+	__u32 callers_unknown;	  /* … because there is one of nobody, or of somebody else … */
+	__u32 callers_several;	  /* … than others of it */
 	struct decision decision;
 	struct weighed weighed;
 	struct rewrite rewrite;

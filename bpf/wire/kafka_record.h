@@ -106,6 +106,7 @@ WIRE_INLINE int kafka_record_bounds(struct kafka_work *w)
 	at += (__u32)(varint >> 32);
 	if (at > end)
 		return 0;
+	r->key_at = at;
 	at = kafka_skip_bytes(w, at, end); /* key */
 	if (!at)
 		return 0;

@@ -10,6 +10,7 @@
 #define KAFKA_BATCH_HEAD 61u	 /* of a batch, before its records */
 #define KAFKA_BATCH_CRC 17u	 /* where the sum stands in it … */
 #define KAFKA_BATCH_SUMMED 21u	 /* … and from where on it sums */
+#define KAFKA_BATCH_TIME 27u	 /* where the first record's timestamp stands */
 #define KAFKA_ADDED_CAP 16384u	 /* encoded headers that a record is given */
 #define KAFKA_HEADERS_MOST 4096u /* of one record */
 
@@ -32,6 +33,7 @@ enum kafka_outcome {
 struct kafka_record {
 	__u32 start;	  /* of the varint of its length … */
 	__u32 body;	  /* … and what that counts: [body, end) */
+	__u32 key_at;	  /* of the varint of its key's length */
 	__u32 count_at;	  /* number of headers … */
 	__u32 headers_at; /* … and the headers */
 	__u32 end;

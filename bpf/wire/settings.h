@@ -39,9 +39,13 @@ struct kernel_settings {
 #define PROCESS_BLOCKING_KNOWN (1u << 5)
 
 /* process_entry.findings: what the kernel learned; bits are only ever set */
-#define FINDING_NONBLOCKING (1u << 0) /* a server socket with O_NONBLOCK: its thread is an event loop */
-#define FINDING_OVERLAPPING (1u << 1) /* one thread held requests of two connections at once */
-#define FINDING_INHERIT_OFF (1u << 2) /* a thread outlived the request it was started in and worked on */
+#define FINDING_NONBLOCKING (1u << 0)  /* a server socket with O_NONBLOCK: its thread is an event loop */
+#define FINDING_OVERLAPPING (1u << 1)  /* one thread held requests of two connections at once */
+#define FINDING_INHERIT_OFF (1u << 2)  /* a thread outlived the request it was started in and worked on */
+#define FINDING_SERVES (1u << 3)       /* it has served a request */
+#define FINDING_KAFKA_NOTED (1u << 4)  /* for whom its records are produced is noted */
+#define FINDING_KAFKA_LOST (1u << 5)   /* of a record that could not be */
+#define FINDING_KAFKA_BLOCKS (1u << 6) /* its calls may wait for room: when a record was produced is not known */
 
 /* Births that did their work inside their exchange before threads of a process inherit. */
 #define INHERIT_AFTER_BIRTHS 20u

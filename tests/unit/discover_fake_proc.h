@@ -67,6 +67,7 @@ class FakeTarget final : public ProcessTarget {
     traced.erase(pid);
     untraced.insert(pid);
   }
+  void speaks_kafka(pid_t pid) override { kafka.push_back(pid); }
 
   std::set<pid_t> pids() const {
     std::set<pid_t> pids;
@@ -76,6 +77,7 @@ class FakeTarget final : public ProcessTarget {
 
   std::map<pid_t, ProcessSettings> traced;
   std::set<pid_t> untraced;
+  std::vector<pid_t> kafka;
   int calls = 0;
   bool full = false;
 };

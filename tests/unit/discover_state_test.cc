@@ -192,6 +192,19 @@ TEST_CASE("state: settings of a process") {
                                      "that weft changes"));
 }
 
+TEST_CASE("state: who speaks Kafka is told of traced processes, now and then") {
+  Scene scene(instrument({kOrders}));
+  scene.proc.put(python(30, "orders.py"));
+  scene.proc.put(python(31, "other.py"));
+  scene.clock.monotonic = 1'000'000'000;
+  scene.discoverer.scan();
+  for (const pid_t pid : {30, 30, 31, 32}) scene.discoverer.saw_kafka(pid);
+  CHECK(scene.target.kafka == std::vector<pid_t>{30});
+  scene.clock.monotonic += 1'000'000'000;
+  scene.discoverer.saw_kafka(30);
+  CHECK(scene.target.kafka == std::vector<pid_t>{30, 30});
+}
+
 TEST_CASE("state: a process that makes its own spans is measured only, until it executes something else") {
   Scene scene(instrument({kOrders}));
   scene.proc.put(python(30, "orders.py"));

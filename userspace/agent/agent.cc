@@ -171,7 +171,26 @@ void Agent::every_second() {
   pipeline_counters_ = pipeline_->counters();
 }
 
-void Agent::on_event(EventBytes record) { http2_.feed(record); }
+void Agent::on_event(EventBytes record) {
+  see_kafka(record);
+  http2_.feed(record);
+}
+
+// Before the first record goes out there are answers of the broker.
+void Agent::see_kafka(EventBytes record) {
+  event_header header;
+  if (record.size() < sizeof header) return;
+  std::memcpy(&header, record.data(), sizeof header);
+  if (header.type == EVENT_KAFKA && record.size() >= sizeof(kafka_event)) {
+    kafka_event event;
+    std::memcpy(&event, record.data(), sizeof event);
+    discoverer_->saw_kafka(static_cast<pid_t>(event.tgid));
+  } else if (header.type == EVENT_REQUEST && record.size() >= sizeof(request_event)) {
+    request_event event;
+    std::memcpy(&event, record.data(), sizeof event);
+    if (event.protocol == PROTOCOL_KAFKA) discoverer_->saw_kafka(static_cast<pid_t>(event.tgid));
+  }
+}
 
 void Agent::on_whole_event(EventBytes record) {
   see_request(record);

@@ -60,6 +60,7 @@ class Agent final : public AgentControl {
   Result<void> start_policy();
   Result<void> serve();
   void on_event(EventBytes record);
+  void see_kafka(EventBytes record);
   void on_whole_event(EventBytes record);  // … behind the doors where HTTP/2's header blocks and Kafka's frames end
   void on_process(const ProcessEvent& event);
   void on_socket(const SocketEvent& event);

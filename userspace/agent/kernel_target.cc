@@ -28,7 +28,49 @@ Result<void> KernelTarget::trace(pid_t pid, const ProcessSettings& settings) {
   if (settings.never_enrol) kernel_.release_members(pid);
   watch(pid, settings);
   follow_goroutines(pid, settings);
+  forget_librdkafka(pid);
   return {};
+}
+
+// Not before it serves: a probe costs each record a microsecond, and who serves nothing calls for nobody.
+void KernelTarget::speaks_kafka(pid_t pid) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (kafka_.contains(pid)) return;
+  }
+  if (!kafka_notes_.serves(pid)) return;
+  KafkaState state{.executed = goroutines_.executions(pid), .probes = 0};
+  for (const auto& library : librdkafka_finder_.find(pid)) {
+    std::vector<KafkaCallSite> sites;
+    for (const auto& site : library.sites) sites.push_back({static_cast<KafkaCallSite::Call>(site.call), site.offset});
+    if (auto noted = kafka_notes_.note_kafka_callers(pid, library.path, sites); !noted) {
+      spdlog::info("for whom process {} produces Kafka records is not known: {}", pid, noted.error().message);
+      kafka_notes_.forget_kafka_callers(pid);  // all of its libraries, or none
+      state.probes = 0;
+      break;
+    }
+    state.probes += sites.size();
+  }
+  const std::lock_guard lock(mutex_);
+  kafka_.insert_or_assign(pid, state);
+}
+
+// What was learned of the program before.
+void KernelTarget::forget_librdkafka(pid_t pid) {
+  const std::uint32_t executed = goroutines_.executions(pid);
+  {
+    const std::lock_guard lock(mutex_);
+    const auto known = kafka_.find(pid);
+    if (known == kafka_.end() || known->second.executed == executed) return;
+    kafka_.erase(known);
+  }
+  kafka_notes_.forget_kafka_callers(pid);
+}
+
+std::size_t KernelTarget::kafka_probes(pid_t pid) const {
+  const std::lock_guard lock(mutex_);
+  const auto found = kafka_.find(pid);
+  return found == kafka_.end() ? 0 : found->second.probes;
 }
 
 // Called again when settings change, which is no reason to forget what was learned, and after an exec, which is.
@@ -133,6 +175,7 @@ void KernelTarget::untrace(pid_t pid) {
   forget(pid);
   const std::lock_guard lock(mutex_);
   go_.erase(pid);
+  kafka_.erase(pid);
 }
 
 void KernelTarget::remember(pid_t pid) {
@@ -154,6 +197,7 @@ std::size_t KernelTarget::probes() const {
   const std::lock_guard lock(mutex_);
   std::size_t all = watched_.size();
   for (const auto& [pid, state] : go_) all += state.probes;
+  for (const auto& [pid, state] : kafka_) all += state.probes;
   return all;
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Carries discovery's decisions to the kernel programs, tells Go's goroutines apart, and watches for FIONREAD where
-// membership breaks it.
+// Carries discovery's decisions to the kernel programs, tells Go's goroutines apart, has noted for whom Kafka records
+// are produced, and watches for FIONREAD where membership breaks it.
 #pragma once
 
 #include <map>
@@ -10,9 +10,11 @@
 
 #include "discover/process_target.h"
 #include "kernel/goroutines.h"
+#include "kernel/kafka_callers.h"
 #include "kernel/kernel.h"
 #include "runtime/go_program.h"
 #include "runtime/libc_ioctl.h"
+#include "runtime/librdkafka.h"
 #include "sampling/controller.h"
 
 namespace weft {
@@ -21,10 +23,15 @@ class KernelTarget final : public ProcessTarget {
  public:
   // The references outlive the object. With `watch_fionread`, traced processes get a probe on ioctl.
   KernelTarget(Kernel& kernel, SamplingController& sampling, bool watch_fionread)
-      : kernel_(kernel), sampling_(sampling), goroutines_(goroutine_tracer(kernel)), watch_fionread_(watch_fionread) {}
+      : kernel_(kernel),
+        sampling_(sampling),
+        goroutines_(goroutine_tracer(kernel)),
+        kafka_notes_(kafka_caller_notes(kernel)),
+        watch_fionread_(watch_fionread) {}
 
   Result<void> trace(pid_t pid, const ProcessSettings& settings) override;
   void untrace(pid_t pid) override;
+  void speaks_kafka(pid_t pid) override;
   // From any thread.
   bool watches(pid_t pid) const;
   // Of a Go process: its version, or why its goroutines cannot be told apart.
@@ -36,24 +43,34 @@ class KernelTarget final : public ProcessTarget {
     std::size_t probes = 0;
   };
   std::optional<GoState> go_state(pid_t pid) const;
+  // In how many places it is noted for whom the process produces Kafka records. From any thread.
+  std::size_t kafka_probes(pid_t pid) const;
   std::size_t probes() const;
 
  private:
   void watch(pid_t pid, const ProcessSettings& settings);
   void follow_goroutines(pid_t pid, const ProcessSettings& settings);
   std::optional<GoState> start_goroutines(pid_t pid, std::uint32_t executed);
+  void forget_librdkafka(pid_t pid);
   void remember(pid_t pid);
   void forget(pid_t pid);
 
   Kernel& kernel_;
   SamplingController& sampling_;
   GoroutineTracer& goroutines_;
+  KafkaCallerNotes& kafka_notes_;
   const bool watch_fionread_;
   LibcIoctlFinder finder_;
   GoProgramFinder go_finder_;
+  LibrdkafkaFinder librdkafka_finder_;
   mutable std::mutex mutex_;
   std::set<pid_t> watched_;
   std::map<pid_t, GoState> go_;
+  struct KafkaState {
+    std::uint32_t executed = 0;  // for which of its programs
+    std::size_t probes = 0;
+  };
+  std::map<pid_t, KafkaState> kafka_;  // of those that were looked at
 };
 
 }  // namespace weft

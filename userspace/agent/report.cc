@@ -94,6 +94,12 @@ std::vector<ProcessRow> Agent::processes() {
       row.live_exchanges = found->second.live_exchanges;
       if (target_->watches(process.pid)) row.probes.push_back("ioctl");
       if (go && go->traced) row.probes.push_back("goroutines");
+      if (target_->kafka_probes(process.pid)) {
+        row.probes.push_back("librdkafka");
+        row.task_why += found->second.kafka_blocks
+                            ? "; never for Kafka records, which it produces with RD_KAFKA_MSG_F_BLOCK"
+                            : "; for Kafka records who produced them";
+      }
     }
     if (const auto made = calls.find(process.pid); made != calls.end()) {
       row.calls = call_report(made->second);

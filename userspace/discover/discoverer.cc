@@ -18,6 +18,8 @@ constexpr unsigned kTurns = 8;
 // Likewise for listening sockets. Rare, because the kernel walks its whole hash of connections for /proc/net/tcp:
 // milliseconds, however few there are.
 constexpr unsigned kPortTurns = 32;
+// What the target does about a client of Kafka may depend on what the process has done by then.
+constexpr std::uint64_t kKafkaAgain_ns = 200'000'000;
 constexpr std::string_view kDeleted = " (deleted)";
 
 }  // namespace
@@ -222,6 +224,17 @@ void Discoverer::saw_fionread(pid_t pid) {
   if (known == processes_.end() || std::exchange(known->second.asked_fionread, true)) return;
   if (known->second.never_enrol.empty()) known->second.never_enrol = kAskedFionread;
   apply(known->second, false);
+}
+
+void Discoverer::saw_kafka(pid_t pid) {
+  const std::scoped_lock lock(mutex_);
+  const auto known = processes_.find(pid);
+  if (known == processes_.end() || !known->second.handed_over) return;
+  const std::uint64_t now = clock_.monotonic_ns();
+  auto& told = known->second.kafka_told_ns;
+  if (told != 0 && now - told < kKafkaAgain_ns) return;
+  told = now;
+  target_.speaks_kafka(pid);
 }
 
 Result<void> Discoverer::attach(pid_t pid) {

@@ -78,6 +78,9 @@ class Discoverer {
   // The process asks FIONREAD on a kernel that answers it wrongly: its sockets are changed no more.
   void saw_fionread(pid_t pid);
 
+  // The process is a client of Kafka; of each request that the kernel saw (cheap).
+  void saw_kafka(pid_t pid);
+
   // Errors are one line for the user.
   Result<void> attach(pid_t pid);
   Result<void> detach(pid_t pid);
@@ -105,7 +108,8 @@ class Discoverer {
     ByHand by_hand = ByHand::nothing;
     bool by_hand_inherited = false;  // an ancestor was attached by hand
     bool asked_fionread = false;
-    std::string never_enrol;  // why its sockets are never changed, or empty
+    std::uint64_t kafka_told_ns = 0;  // when the target was last told that it speaks Kafka; 0: never
+    std::string never_enrol;          // why its sockets are never changed, or empty
     bool blocking_known = false;
     std::string instrumented;  // why, or empty
     DiscoveryState state = DiscoveryState::seen;

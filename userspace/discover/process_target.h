@@ -15,6 +15,7 @@ class ProcessTarget {
   // Also called again for the same process when its settings change or after it has executed another program.
   virtual Result<void> trace(pid_t pid, const ProcessSettings& settings) = 0;
   virtual void untrace(pid_t pid) = 0;  // also after the process has ended
+  virtual void speaks_kafka(pid_t) {}   // a traced one; told again and again
 };
 
 }  // namespace weft

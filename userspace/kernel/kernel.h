@@ -77,6 +77,7 @@ struct ProcessFindings {
   bool nonblocking_server = false;  // … because its server sockets do not block
   bool overlapping = false;         // … because one thread held two requests at once
   bool inherits = false;            // thread start site learned
+  bool kafka_blocks = false;        // calls that produce Kafka records may wait for room: nothing is noted of them
   bool inherit_off = false;         // … switched off for good
   std::uint64_t live_exchanges = 0;
   std::uint64_t connections = 0;

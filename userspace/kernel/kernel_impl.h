@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "kernel/goroutines.h"
+#include "kernel/kafka_callers.h"
 #include "kernel/kernel.h"
 #include "kernel/policy_maps_impl.h"
 #include "kernel/probe_ends.h"
@@ -49,7 +50,7 @@ class RingSource final : public EventSource {
   const EventHandler* handler_ = nullptr;
 };
 
-class KernelImpl final : public Kernel, public GoroutineTracer {
+class KernelImpl final : public Kernel, public GoroutineTracer, public KafkaCallerNotes {
  public:
   KernelImpl(Skeleton skeleton, const KernelOptions& options)
       : skeleton_(std::move(skeleton)),
@@ -80,6 +81,9 @@ class KernelImpl final : public Kernel, public GoroutineTracer {
   Result<void> trace_goroutines(pid_t tgid, const GoroutineSettings& settings, std::uint32_t executed) override;
   void untrace_goroutines(pid_t tgid) override;
   std::map<pid_t, GoroutineFindings> goroutine_findings() override;
+  bool serves(pid_t tgid) override;
+  Result<void> note_kafka_callers(pid_t tgid, const std::string& file, std::span<const KafkaCallSite> sites) override;
+  void forget_kafka_callers(pid_t tgid) override;
 
  private:
   void run_iterator(const Link& iterator);
@@ -87,6 +91,7 @@ class KernelImpl final : public Kernel, public GoroutineTracer {
   void release_goroutines(pid_t tgid);
   void forget_start_sites(__u32 program);
   void run_sweep(const sweep_order& order);
+  void tell_time();
   void add_program_runs(KernelCounters& counters);
   void add_map_fill(KernelCounters& counters);
 
@@ -97,7 +102,7 @@ class KernelImpl final : public Kernel, public GoroutineTracer {
   std::vector<Link> links_;
   Link sockops_, sweep_iterator_;
   ProbeEnds probe_ends_;
-  std::map<pid_t, std::vector<Uprobes>> ioctl_probes_;
+  std::map<pid_t, std::vector<Uprobes>> ioctl_probes_, kafka_probes_;
   struct GoProcess {
     std::uint32_t program = 0;
     std::vector<Uprobes> probes;

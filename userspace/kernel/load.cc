@@ -104,7 +104,8 @@ Result<std::unique_ptr<Kernel>> Kernel::load(const KernelOptions& options) {
   KernelOptions chosen = options;
   if (chosen.capture == CaptureHook::automatic) chosen.capture = choose_capture(chosen.capture).hook;
   select_hook(*skeleton, chosen.capture, options.max_connections);
-  for (auto* program : {skeleton->progs.on_ioctl, skeleton->progs.on_goroutine, skeleton->progs.on_go_tls})
+  for (auto* program : {skeleton->progs.on_ioctl, skeleton->progs.on_goroutine, skeleton->progs.on_go_tls,
+                        skeleton->progs.on_kafka_produce})
     prepare_uprobe(program);
   if (const int error = weft_bpf__load(skeleton.get()))
     return fail(
@@ -122,6 +123,7 @@ Result<void> KernelImpl::attach(const std::string& cgroup) {
   auto ring = RingSource::open(bpf_map__fd(skeleton_->maps.ring));
   if (!ring) return std::unexpected(ring.error());
   ring_ = std::move(*ring);
+  tell_time();
   if (options_.stats) stats_ = UniqueFd(bpf_enable_stats(BPF_STATS_RUN_TIME));
 
   const auto keep = [this](bpf_link* link, const char* name) -> Result<void> {
@@ -161,7 +163,8 @@ Result<void> KernelImpl::attach(const std::string& cgroup) {
 KernelImpl::~KernelImpl() {
   sockops_.reset();
   links_.clear();
-  for (auto& [tgid, probes] : ioctl_probes_) probe_ends_.take(std::move(probes));
+  for (auto* all : {&ioctl_probes_, &kafka_probes_})
+    for (auto& [tgid, probes] : *all) probe_ends_.take(std::move(probes));
   for (auto& [tgid, process] : go_processes_) probe_ends_.take(std::move(process.probes));
   probe_ends_.finish();
   if (members_attached_)

@@ -83,6 +83,7 @@ void KernelImpl::untrace(pid_t tgid) {
   if (!bpf_map__delete_elem(skeleton_->maps.processes, &key, sizeof key, 0))
     __atomic_fetch_sub(&marks[key % std::size(marks)], 1, __ATOMIC_RELAXED);
   unwatch_ioctl(tgid);
+  forget_kafka_callers(tgid);
   run_sweep({.release_tgid = key});
   release_goroutines(tgid);
   forget_tasks(key);
@@ -115,6 +116,7 @@ std::map<pid_t, ProcessFindings> KernelImpl::findings() {
     found.overlapping = entry.findings & FINDING_OVERLAPPING;
     found.event_loop = found.nonblocking_server || found.overlapping;
     found.inherit_off = entry.findings & FINDING_INHERIT_OFF;
+    found.kafka_blocks = entry.findings & FINDING_KAFKA_BLOCKS;
     found.inherits = !found.inherit_off && entry.good_births >= INHERIT_AFTER_BIRTHS;
     found.live_exchanges = entry.live > 0 ? static_cast<std::uint64_t>(entry.live) : 0;
     found.connections = entry.connections;
@@ -169,6 +171,7 @@ bool KernelImpl::enrol_socket(pid_t tgid, int fd, std::uint64_t connection_id) {
 }
 
 void KernelImpl::sweep() {
+  tell_time();
   const auto now = monotonic_ns();
   run_sweep({.idle_before_ns = now > options_.idle_timeout_ns ? now - options_.idle_timeout_ns : 0});
 }

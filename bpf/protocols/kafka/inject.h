@@ -99,7 +99,7 @@ WIRE_GLOBAL int kafka_message_prefix(struct sk_msg_md *m, struct scratch *s, str
 WIRE_GLOBAL int kafka_message_produce(struct sk_msg_md *m, struct connection *c, struct scratch *s,
 				      struct process_entry *p)
 {
-	bool changed = false, answered = true;
+	bool changed = false, answered = true, whole = false;
 	struct kafka_slot *slot;
 	struct message *message;
 	__u32 stays, result, after = 0;
@@ -120,20 +120,27 @@ WIRE_GLOBAL int kafka_message_produce(struct sk_msg_md *m, struct connection *c,
 		__builtin_memcpy(k, &s->before_frame, sizeof(*k));
 		return 0;
 	}
-	kafka_decide(c, s, p);
-	result = s->decision.writes && stays ? stays : s->decision.result;
 	message->heads++;
+	kafka_callers_forget(s);
 	slot = kafka_claim();
 	if (slot) {
 		slot->work.length = k->frame_bytes + KAFKA_LENGTH_BYTES;
 		slot->work.new_length = 0;
-		if (stays || message_read_whole(m, s, &slot->work)) {
+		whole = !stays && !message_read_whole(m, s, &slot->work);
+	}
+	if (slot && whole) {
+		slot->work.have = slot->work.length;
+		kafka_callers(&slot->work, s, p);
+	}
+	kafka_decide(c, s, p);
+	result = s->decision.writes && stays ? stays : s->decision.result;
+	if (slot) {
+		if (!whole) {
 			if (!stays && s->decision.writes)
 				result = INJECTION_HELPER_FAILED;
 			s->decision.attribution = ATTRIBUTION_NONE;
 			kafka_message_prefix(m, s, &slot->work);
 		} else {
-			slot->work.have = slot->work.length;
 			result = kafka_change(m, c, s, &slot->work);
 			changed = slot->work.new_length != 0;
 			after = slot->work.new_length;

@@ -58,6 +58,7 @@ static __always_inline void kafka_produce_seen(struct connection *c, struct scra
 							: INJECTION_NOT_MEMBER;
 	struct kafka_slot *slot;
 
+	kafka_callers_forget(s); /* its records are not read */
 	kafka_decide(c, s, p);
 	if (s->decision.result != INJECTION_DONE)
 		result = s->decision.result;

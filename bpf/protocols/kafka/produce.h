@@ -1,28 +1,37 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-only */
 /*
  * A Produce request: whose it is, what its records are to carry, and the event that tells of it. One context for all
- * records of a request: that of the exchange which is the sending of it.
+ * records of a request: that of the exchange which is the sending of it, a child of the one they were produced for.
  */
 #ifndef WEFT_PROTOCOLS_KAFKA_PRODUCE_H
 #define WEFT_PROTOCOLS_KAFKA_PRODUCE_H
 
-#include "protocols/http1/decide.h"
 #include "protocols/http1/lines.h"
 #include "protocols/http1/police.h"
+#include "protocols/kafka/callers.h"
 #include "protocols/kafka/frames.h"
 
 #define KAFKA_PREFIX 4096u /* bytes of a request that is only seen which are looked at */
 
 /*
- * s->decision for the request at hand, and s->parent. Whose request it is, no thread tells: client libraries keep
- * records until there are enough, so that those of one request leave while the same thread serves the next one.
+ * s->decision for the request at hand, and s->parent. Whose request it is, the sending thread does not tell: client
+ * libraries keep records until there are enough, so that those of one request leave while the same thread serves the
+ * next one. What was noted when they were produced does: see kafka_callers.
  */
 static __always_inline int kafka_decide(struct connection *c, struct scratch *s, struct process_entry *p)
 {
 	__builtin_memset(&s->head, 0, sizeof(s->head));
-	s->task_unknown = TASK_OTHER;
-	http1_decide(c, &s->head, s, p);
-	s->task_unknown = 0;
+	if (s->caller.exchange_id) {
+		kafka_decide_for_caller(c, s);
+	} else if (s->callers_several) {
+		s->facts = 0;
+		s->parent.exchange_id = 0;
+		decided(s, INJECTION_NO_TASK, ATTRIBUTION_NONE, 0);
+	} else {
+		s->task_unknown = TASK_OTHER;
+		http1_decide(c, &s->head, s, p);
+		s->task_unknown = 0;
+	}
 	s->decision.writes &= WRITE_TRACEPARENT | WRITE_TRACESTATE | WRITE_BAGGAGE;
 	if (s->decision.writes & WRITE_TRACEPARENT) {
 		if (!setting(SETTING_INJECT_KAFKA)) {

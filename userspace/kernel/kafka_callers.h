@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+// For whom records are produced, by probes in a process's Kafka library.
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <span>
+#include <string>
+
+#include "base/result.h"
+#include "kernel/kernel.h"
+
+namespace weft {
+
+struct KafkaCallSite {
+  enum class Call : std::uint8_t { produce, producev, produceva, produce_batch } call;  // of librdkafka
+  std::uint64_t offset = 0;                                                             // in the file
+};
+
+// Part of a Kernel. From the thread that traces processes only.
+class KafkaCallerNotes {
+ public:
+  virtual ~KafkaCallerNotes() = default;
+  // Has this traced process ever begun to serve a request that others can belong to?
+  virtual bool serves(pid_t tgid) = 0;
+  virtual Result<void> note_kafka_callers(pid_t tgid, const std::string& file,
+                                          std::span<const KafkaCallSite> sites) = 0;
+  virtual void forget_kafka_callers(pid_t tgid) = 0;  // also done by Kernel::untrace
+};
+KafkaCallerNotes& kafka_caller_notes(Kernel& kernel);
+
+}  // namespace weft
