@@ -6,6 +6,7 @@
 #ifndef WEFT_MAPS_KAFKA_NOTES_H
 #define WEFT_MAPS_KAFKA_NOTES_H
 
+#include "maps/exchanges.h"
 #include "wire/kafka_note.h"
 
 struct {
@@ -53,6 +54,35 @@ static __always_inline bool kafka_note_get(const struct kafka_note_key *key, __u
 		return false;
 	return out->exchange_id && *(volatile __u64 *)&note->exchange_id == out->exchange_id &&
 	       timestamp_ms >= out->from_ms && timestamp_ms <= out->until_ms;
+}
+
+/* tracestate and baggage of requests that records were produced for, since most of them leave when it is over. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 2048);
+	__type(key, __u64);
+	__type(value, struct exchange_text_small);
+} kafka_texts SEC(".maps");
+
+static __always_inline struct exchange_text_small *kafka_text_get(__u64 exchange_id)
+{
+	return bpf_map_lookup_elem(&kafka_texts, &exchange_id);
+}
+
+/* Long ones are not kept. */
+static __always_inline void kafka_text_keep(const struct exchange *e)
+{
+	__u32 bytes = (__u32)e->tracestate_bytes + e->baggage_bytes;
+	struct exchange_text_small *text;
+	__u64 id = e->id;
+
+	if (bytes == 0 || bytes > EXCHANGE_TEXT_SMALL || kafka_text_get(id))
+		return;
+	text = bpf_map_lookup_elem(&texts_small, &id);
+	if (!text || bpf_map_update_elem(&kafka_texts, &id, text, BPF_NOEXIST))
+		return;
+	if (!exchange_get(id)) /* over meanwhile: it may have been somebody else's */
+		bpf_map_delete_elem(&kafka_texts, &id);
 }
 
 #endif

@@ -239,6 +239,7 @@ WIRE_GLOBAL int kafka_caller(struct process_entry *p, __u64 pid_tgid, struct kaf
 	attribution = task_works_on(task, p, key.owner, &id);
 	if (attribution == ATTRIBUTION_NONE || !exchange_copy(id, &e))
 		return 0;
+	kafka_text_keep(&e);
 	caller->exchange_id = e.id;
 	__builtin_memcpy(caller->trace_id, e.ids.trace_id, 16);
 	__builtin_memcpy(caller->span_id, e.ids.span_id, 8);

@@ -37,7 +37,7 @@ struct kafka_note {
 	__u64 from_ms, until_ms;
 	__u8 trace_id[16];
 	__u8 span_id[8];
-	__u16 tracestate_bytes, baggage_bytes; /* while the exchange lives */
+	__u16 tracestate_bytes, baggage_bytes; /* of texts that are kept elsewhere */
 	__u8 flags;
 	__u8 report;
 	__u8 attribution; /* enum attribution */

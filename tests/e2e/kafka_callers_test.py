@@ -123,11 +123,15 @@ class Callers(unittest.TestCase):
         self.assertEqual(of_kind["PRODUCER"]["parent_span_id"], of_kind["SERVER"]["span_id"])
 
     def test_requests_that_are_over_when_their_records_leave(self):
-        scene = Scene(self, "linger.ms=50").known()
-        for _ in range(30):
-            scene.get(scene.caller, "producev", value="TRACE", id="TRACE")
+        scene = Scene(self, "linger.ms=50", config={"baggage": {"policy": {"deny": ["secret"]}}}).known()
+        for n in range(30):
+            scene.get(scene.caller, "producev", headers={"tracestate": f"a={n}", "baggage": f"tenant={n},secret=y"},
+                      value="TRACE", id="TRACE")
             scene.caller.get("flush")   # by then it is alone in its batch
-        self.assertEqual(scene.judged(), Verdict(right=30, silent=0, wrong=0, strange=0))
+        arrived = scene.arrived()
+        self.assertEqual([scene.judge(record) for record in arrived], ["right"] * 30)
+        texts = [(dict(record.headers).get("tracestate"), dict(record.headers).get("baggage")) for record in arrived]
+        self.assertEqual(texts, [(f"a={n}".encode(), f"tenant={n}".encode()) for n in range(30)])
 
     def test_texts_while_the_request_lives(self):
         scene = Scene(self, *EACH_ALONE, config={"baggage": {"policy": {"deny": ["secret"]}}}).known()

@@ -69,7 +69,8 @@ static __always_inline __u32 kafka_stage_value(struct kafka_work *w, __u32 at, c
 /* The headers of s->decision as they stand in a record. */
 WIRE_GLOBAL int kafka_stage(struct kafka_work *w, struct scratch *s)
 {
-	__u64 state_bytes, baggage_bytes;
+	const struct exchange_text_small *kept;
+	__u64 state_bytes, baggage_bytes, id;
 	const __u8 *text;
 	__u32 at;
 
@@ -86,7 +87,9 @@ WIRE_GLOBAL int kafka_stage(struct kafka_work *w, struct scratch *s)
 	w->ids_bytes = 13 + TRACEPARENT_BYTES;
 	if (!(s->decision.writes & (WRITE_TRACESTATE | WRITE_BAGGAGE)))
 		return 0;
-	text = parent_texts(s);
+	id = s->parent.exchange_id;
+	kept = kafka_text_get(id);
+	text = kept ? kept->bytes : parent_texts(s);
 	state_bytes = s->parent.tracestate_bytes;
 	baggage_bytes = s->parent.baggage_bytes;
 	if (!text)
@@ -114,7 +117,7 @@ WIRE_GLOBAL int kafka_stage(struct kafka_work *w, struct scratch *s)
 		if (at)
 			w->baggage_bytes = at - w->ids_bytes;
 	}
-	if (!exchange_get(s->parent.exchange_id)) { /* over meanwhile: they may be somebody else's */
+	if (kept ? !kafka_text_get(id) : !exchange_get(id)) { /* gone meanwhile: they may be somebody else's */
 		w->ids_count = 1;
 		w->ids_bytes = 13 + TRACEPARENT_BYTES;
 		w->baggage_bytes = 0;
