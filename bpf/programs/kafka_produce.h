@@ -287,7 +287,8 @@ int on_kafka_produce(struct pt_regs *regs)
 {
 	__u64 pid_tgid = bpf_get_current_pid_tgid();
 	struct process_entry *p = process_get(pid_tgid >> 32);
-	__u32 site = bpf_get_attach_cookie(regs), findings;
+	__u64 cookie = bpf_get_attach_cookie(regs);
+	__u32 site = cookie, findings;
 	struct rdkafka_arguments arguments = {};
 	struct kafka_note caller = {};
 
@@ -299,6 +300,9 @@ int on_kafka_produce(struct pt_regs *regs)
 	arguments.registers[3] = regs->r8;
 	arguments.registers[4] = regs->r9;
 	arguments.stack = regs->sp + 8;
+	/* 0. Of a number it knows Linux 6.1 believes that a loop's step leaves it so, and drops what follows otherwise.
+	 */
+	arguments.next = cookie >> 32;
 	barrier(); /* the verifier allows no computed offset into the registers */
 	kafka_caller(p, pid_tgid, &caller);
 	arguments.caller = &caller;
