@@ -325,6 +325,7 @@ struct finish_run {
 	struct connection *connection;
 	struct scratch *scratch;
 	__u32 end;
+	__u32 oldest; /* of streams, when it began */
 };
 
 static long pending_finish_step(__u32 i, void *arg)

@@ -76,7 +76,7 @@ static long streams_finish_step(__u32 i, void *arg)
 {
 	struct finish_run *run = arg;
 	struct connection *c = run->connection;
-	__u32 newest = c->stream_newest, low = c->stream_oldest + 2 * (i & 0xffff), high = newest - 2 * (i & 0xffff);
+	__u32 newest = c->stream_newest, low = run->oldest + 2 * (i & 0xffff), high = newest - 2 * (i & 0xffff);
 
 	if (!pending_count(c) || low > newest)
 		return 1;
@@ -91,6 +91,7 @@ WIRE_GLOBAL int streams_finish_all(struct connection *c, struct scratch *s, __u3
 
 	if (!c || !s)
 		return 0;
+	run.oldest = c->stream_oldest; /* moves as they end */
 	if (pending_count(c))
 		bpf_loop(STREAM_SEARCH_MOST, streams_finish_step, &run, 0);
 	if (pending_count(c)) {

@@ -45,7 +45,7 @@ class Abuse(unittest.TestCase):
         return int(re.search(r"VmHWM:\s+(\d+)", status)[1]) / 1024
 
     def streams(self):
-        return self.metrics().get('weft_bpf_map_entries{map="streams"}', 0)
+        return self.metrics()['weft_bpf_map_entries{map="streams"}']
 
     def errors(self):
         return {name: value for name, value in self.metrics().items() if name.startswith("weft_bpf_errors_total")}
