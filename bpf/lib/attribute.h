@@ -154,6 +154,8 @@ static __always_inline void attribute_end(const struct exchange *ended, __u64 ne
  */
 static __always_inline __u32 task_works_on(struct task *task, struct process_entry *p, __u64 owner, __u64 *id)
 {
+	if (task->flags & TASK_HANDS_ON)
+		return ATTRIBUTION_NONE;
 	if (task->current) {
 		*id = task->current;
 		return exchange_get(task->current) ? ATTRIBUTION_TASK : ATTRIBUTION_NONE;
@@ -290,6 +292,8 @@ static __always_inline void attribute_goroutine(struct process_entry *p, struct 
 		task->birth = 0;
 	}
 	task->flags |= flags;
+	if (!(flags & TASK_HANDS_ON)) /* it handles one request, and what it starts reads none */
+		task->reads = 0;
 	task->current = id;
 }
 
@@ -324,12 +328,14 @@ static __always_inline void attribute_birth(struct process_entry *p, struct task
 		return;
 	known = site ? start_site_get((__u32)child.owner, site) : NULL;
 	kind = known ? known->kind : START_SITE_LEARNED;
-	fresh.reads = parent->reads; /* what the parent has read already, the child may go on with */
-	/* Who reads for others works for none of them, but for starting who does. */
-	if (!(parent->flags & TASK_HANDS_ON) || kind == START_SITE_HANDLER)
-		/* Who was started inside a request itself passes it on once its own kind is known to keep within it. */
-		if (task_works_on(parent, p, parent_key.owner, &birth) == ATTRIBUTION_NONE)
-			birth = 0;
+	if (kind == START_SITE_LEARNED)
+		fresh.reads = parent->reads; /* what the parent has read already, the child may go on with */
+	if (parent->flags & TASK_HANDS_ON) { /* works for none of those it reads for, but for starting who does */
+		if (kind == START_SITE_HANDLER && exchange_get(parent->current))
+			birth = parent->current;
+	} else if (task_works_on(parent, p, parent_key.owner, &birth) == ATTRIBUTION_NONE) {
+		birth = 0; /* who was started inside a request passes it on once its kind is known to keep within it */
+	}
 	if (!birth && !fresh.reads)
 		return;
 	if (kind == START_SITE_LEARNED)

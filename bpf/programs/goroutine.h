@@ -209,7 +209,7 @@ static __always_inline int go_grpc_new_stream(struct pt_regs *regs, struct proce
 	goroutine = user_word(g + go->g_goid);
 	key = goroutine_key(tgid, go, goroutine);
 	task = goroutine && !(p->flags & PROCESS_TASK_NONE) ? task_get(key) : NULL;
-	if (task && !(task->flags & TASK_HANDS_ON))
+	if (task)
 		send.attribution = task_works_on(task, p, key.owner, &exchange);
 	if (send.attribution != ATTRIBUTION_NONE)
 		send.exchange_id = exchange;
