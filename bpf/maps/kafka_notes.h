@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-only */
 /*
  * For whom records were produced that may not have left yet. A note is never given to somebody else: it is made, and
- * may come to say nobody; the oldest give way to new ones.
+ * may come to say that they are several; the oldest give way to new ones.
  */
 #ifndef WEFT_MAPS_KAFKA_NOTES_H
 #define WEFT_MAPS_KAFKA_NOTES_H
@@ -25,32 +25,35 @@ static __always_inline __u64 kafka_clock_ms(void)
 }
 
 /* By value: see maps/tasks.h. Both are on the caller's stack. False: it could not be made. */
-static __always_inline bool kafka_note_add(const struct kafka_note_key *key, const struct kafka_note *note)
+static __always_inline bool kafka_note_add(const struct kafka_note_key *key, struct kafka_note *note)
 {
 	struct kafka_note *other;
 
+	note->mark = note->mark_again = kafka_note_mark(key);
 	if (!bpf_map_update_elem(&kafka_notes, key, note, BPF_NOEXIST))
 		return true;
 	other = bpf_map_lookup_elem(&kafka_notes, key);
 	if (!other)
 		return false;
 	if (other->exchange_id != note->exchange_id)
-		*(volatile __u64 *)&other->exchange_id = 0;
+		*(volatile __u64 *)&other->exchange_id = KAFKA_NOTE_SEVERAL;
 	else if (other->until_ms < note->until_ms)
 		*(volatile __u64 *)&other->until_ms = note->until_ms;
 	return true;
 }
 
-/* The note of a record with this timestamp goes to `out`. False: there is none that says anybody. */
+/* The note of a record with this timestamp goes to `out`. False: there is none that says anybody, or that it is for
+ * several. */
 static __always_inline bool kafka_note_get(const struct kafka_note_key *key, __u64 timestamp_ms, struct kafka_note *out)
 {
 	struct kafka_note *note = bpf_map_lookup_elem(&kafka_notes, key);
+	__u64 mark = kafka_note_mark(key);
 
-	if (!note || note->sum != key->sum)
+	if (!note || note->mark != mark)
 		return false;
 	__builtin_memcpy(out, note, sizeof(*out));
 	barrier();
-	if (*(volatile __u64 *)&note->sum != key->sum || *(volatile __u64 *)&note->sum_again != key->sum)
+	if (*(volatile __u64 *)&note->mark != mark || *(volatile __u64 *)&note->mark_again != mark)
 		return false;
 	return out->exchange_id && *(volatile __u64 *)&note->exchange_id == out->exchange_id &&
 	       timestamp_ms >= out->from_ms && timestamp_ms <= out->until_ms;

@@ -75,6 +75,17 @@ WIRE_GLOBAL __u64 kafka_produced_sum(const struct kafka_produced *record)
 	return kafka_note_sum_end(sum);
 }
 
+/* One that cannot be made makes all of its period void, and where not even that goes, all of the process. */
+static __always_inline int kafka_note_period(struct kafka_note_key *key, struct kafka_note *note)
+{
+	struct kafka_note_key lost = *key;
+
+	if (kafka_note_add(key, note))
+		return 0;
+	lost.sum = 0;
+	return kafka_note_add(&lost, note) ? FINDING_KAFKA_LOST : FINDING_KAFKA_LOST | FINDING_KAFKA_BLOCKS;
+}
+
 /* The record was produced for whom `caller` says. Returns the FINDING_* that follow. */
 WIRE_GLOBAL int kafka_note_record(const struct kafka_produced *record, const struct kafka_note *caller)
 {
@@ -86,27 +97,27 @@ WIRE_GLOBAL int kafka_note_record(const struct kafka_produced *record, const str
 		return 0;
 	note = *caller;
 	key.tgid = bpf_get_current_pid_tgid() >> 32;
-	note.sum = note.sum_again = key.sum = kafka_produced_sum(record);
+	key.sum = kafka_produced_sum(record);
 	if (!key.sum)
 		findings |= FINDING_KAFKA_LOST;
 	if (record->flags & RDKAFKA_MSG_F_BLOCK)
 		findings |= FINDING_KAFKA_BLOCKS;
+	note.until_ms = kafka_clock_ms();
 	if (record->timestamp_ms) {
+		/* Another time than now keeps nobody's records apart from those of before. */
+		if (record->timestamp_ms - note.until_ms + KAFKA_NOTE_LATE_MS > 2 * KAFKA_NOTE_LATE_MS)
+			note.exchange_id = 0;
 		note.from_ms = note.until_ms = record->timestamp_ms;
 	} else {
-		note.until_ms = kafka_clock_ms();
 		note.from_ms = note.until_ms - KAFKA_NOTE_EARLY_MS;
 		note.until_ms += KAFKA_NOTE_LATE_MS;
 	}
 	key.period = note.until_ms >> KAFKA_NOTE_PERIOD_BITS;
-	if (!kafka_note_add(&key, &note))
-		findings |= FINDING_KAFKA_BLOCKS;
+	findings |= kafka_note_period(&key, &note);
 	if (key.period == (__u32)(note.from_ms >> KAFKA_NOTE_PERIOD_BITS))
 		return findings;
 	key.period--;
-	if (!kafka_note_add(&key, &note))
-		findings |= FINDING_KAFKA_BLOCKS;
-	return findings;
+	return findings | kafka_note_period(&key, &note);
 }
 
 /* Arguments of a variadic function behind its first one. */

@@ -24,16 +24,18 @@ enum kafka_call_site {
 /* Notes are kept by periods of timestamps; one that may reach into the next is put down for both. */
 #define KAFKA_NOTE_PERIOD_BITS 12u
 
+#define KAFKA_NOTE_SEVERAL (~0ull) /* kafka_note.exchange_id: equal records were produced for different ones */
+
 struct kafka_note_key {
 	__u64 sum; /* of key and value; 0: a record could not be read, so that no note of the period counts */
 	__u32 tgid;
 	__u32 period; /* timestamp in ms >> KAFKA_NOTE_PERIOD_BITS */
 };
 
-/* `sum` stands at both ends: a place may be used again at any time, so a reader compares both after copying. */
+/* `mark` stands at both ends: a place may be used again at any time, so a reader compares both after copying. */
 struct kafka_note {
-	__u64 sum;
-	__u64 exchange_id; /* 0: for nobody that is known, or for several */
+	__u64 mark;	   /* kafka_note_mark() */
+	__u64 exchange_id; /* 0: for nobody that is known */
 	__u64 from_ms, until_ms;
 	__u8 trace_id[16];
 	__u8 span_id[8];
@@ -42,9 +44,15 @@ struct kafka_note {
 	__u8 report;
 	__u8 attribution; /* enum attribution */
 	__u8 reserved;
-	__u64 sum_again;
+	__u64 mark_again;
 };
 WIRE_ASSERT(sizeof(struct kafka_note) == 72, "kafka_note layout");
+
+/* Of a record, a process and a period: no two notes that can lie in one place have the same. */
+WIRE_INLINE __u64 kafka_note_mark(const struct kafka_note_key *key)
+{
+	return key->sum ^ ((__u64)key->tgid << 32 | key->period);
+}
 
 /* What of a record goes into its sum: pieces of at most 64 bytes of key and value, in this order. */
 #define KAFKA_NOTE_PIECES 10u

@@ -152,12 +152,12 @@ class Callers(unittest.TestCase):
         scene = Scene(self, "linger.ms=5").known()
         scene.many("producev", 8, 50, value="equal", id="TRACE")
         verdict = scene.judged()
-        self.assertEqual((sum(verdict), verdict.wrong), (400, 0))
+        self.assertEqual((sum(verdict), verdict.wrong, verdict.strange), (400, 0, 0))
 
     def test_a_thread_beside_that_serves_nobody(self):
         scene = Scene(self, *EACH_ALONE).known()
         for value in ("background", "both"):
-            scene.caller.get("background", value=value, count=300)
+            scene.traces.add(scene.caller.get("background", value=value, count=300))
             scene.many("producev", 4, 50, value=value if value == "both" else "TRACE", id="TRACE")
         wait_for("all records", lambda: scene.caller.get("flush") and scene.row()["live_exchanges"] == 0)
         verdict = scene.judged(more=600)

@@ -103,6 +103,8 @@ WIRE_GLOBAL int kafka_caller_next(struct kafka_work *w, struct scratch *s, __u32
 	kafka_caller_sum(w, s);
 	if (!kafka_caller_note(w, s, lost, &note))
 		s->callers_unknown = 1;
+	else if (note.exchange_id == KAFKA_NOTE_SEVERAL)
+		s->callers_unknown = s->callers_several = 1;
 	else if (!s->caller.exchange_id)
 		s->caller = note;
 	else if (s->caller.exchange_id != note.exchange_id)
@@ -140,13 +142,15 @@ WIRE_GLOBAL int kafka_callers(struct kafka_work *w, struct scratch *s, struct pr
 
 	if (!w || !s || !p || !(p->findings & FINDING_KAFKA_NOTED) || (p->findings & FINDING_KAFKA_BLOCKS))
 		return 0;
+	if (p->flags & (PROCESS_INSTRUMENTED | PROCESS_TASK_NONE)) /* since they were noted */
+		return 0;
 	run.lost = p->findings & FINDING_KAFKA_LOST;
 	w->ids_count = 0;
 	if (kafka_produce_head(w))
 		return 0;
 	bpf_loop(KAFKA_CAP, kafka_callers_step, &run, 0);
 	if (w->outcome != KAFKA_WHOLE || s->callers_unknown) {
-		s->callers_several = s->caller.exchange_id != 0;
+		s->callers_several |= s->caller.exchange_id != 0;
 		s->caller.exchange_id = 0;
 	}
 	return 0;
