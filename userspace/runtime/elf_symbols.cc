@@ -10,6 +10,9 @@ namespace weft {
 namespace {
 
 constexpr std::size_t kWindow = 64 * 1024;
+// Larger tables are not searched, and a name that stands more often is not believed.
+constexpr std::uint64_t kTableMax = 512u << 20;
+constexpr std::size_t kPlacesMax = 64;
 using Places = std::map<std::uint64_t, std::string>;  // in the table of strings
 
 // Where the names stand, be it at the end of a longer one.
@@ -18,14 +21,14 @@ Places places_of(const ElfFile& file, const ElfSection& strings, std::span<const
   std::size_t longest = 0;
   for (const auto name : names) longest = std::max(longest, name.size() + 1);
   std::vector<std::byte> window(kWindow + longest);
-  for (std::uint64_t at = 0; at < strings.bytes; at += kWindow) {
+  for (std::uint64_t at = 0; at < strings.bytes && places.size() <= kPlacesMax; at += kWindow) {
     const std::size_t wanted = std::min<std::uint64_t>(window.size(), strings.bytes - at);
     const std::size_t have = file.read(strings.offset + at, std::span(window).first(wanted));
     const std::string_view text(reinterpret_cast<const char*>(window.data()), have);
     for (const auto name : names) {
       const std::string ended = std::string(name) + '\0';
       for (std::size_t found = text.find(ended); found < kWindow; found = text.find(ended, found + 1))
-        places.emplace(at + found, name);
+        if (places.size() <= kPlacesMax) places.emplace(at + found, name);
     }
   }
   return places;
@@ -53,8 +56,9 @@ std::map<std::string, std::uint64_t> find_functions(const ElfFile& file, std::sp
   for (const auto& [symbols, strings] : {std::pair(".dynsym", ".dynstr"), std::pair(".symtab", ".strtab")}) {
     const auto symbol_section = file.section(symbols), string_section = file.section(strings);
     if (!symbol_section || !string_section) continue;
+    if (symbol_section->bytes > kTableMax || string_section->bytes > kTableMax) continue;
     const Places places = places_of(file, *string_section, names);
-    if (!places.empty()) take_symbols(file, *symbol_section, places, found);
+    if (!places.empty() && places.size() <= kPlacesMax) take_symbols(file, *symbol_section, places, found);
     if (found.size() == names.size()) break;
   }
   return found;

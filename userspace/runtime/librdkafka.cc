@@ -23,11 +23,11 @@ std::uint64_t behind_mark(const ElfFile& file, std::uint64_t offset) {
 
 }  // namespace
 
-std::vector<RdkafkaSite> LibrdkafkaFinder::sites_of(const std::string& path, const FileId& id) {
+std::vector<RdkafkaSite> LibrdkafkaFinder::sites_of(const MappedFile& mapped, const FileId& id) {
   const std::scoped_lock lock(mutex_);
   if (const auto known = known_.find(id); known != known_.end()) return known->second;
   std::vector<RdkafkaSite> sites;
-  if (const auto file = ElfFile::open(path)) {
+  if (const auto file = ElfFile::open(mapped.path)) {
     const auto functions = find_functions(*file, kNames);
     for (std::size_t i = 0; i < kNames.size(); ++i) {
       const auto function = functions.find(std::string(kNames[i]));
@@ -36,6 +36,7 @@ std::vector<RdkafkaSite> LibrdkafkaFinder::sites_of(const std::string& path, con
         sites.push_back({static_cast<RdkafkaCall>(i), behind_mark(*file, *offset)});
     }
   }
+  if (mapped.id() != id) return {};  // another file came to stand there meanwhile: of which one is this?
   if (known_.size() >= kMaxKnown) known_.clear();
   known_[id] = sites;
   return sites;
@@ -48,7 +49,7 @@ std::vector<RdkafkaLibrary> LibrdkafkaFinder::find(pid_t pid) {
   for (const auto& file : *files) {
     const auto id = file.id();
     if (!id) continue;
-    if (auto sites = sites_of(file.path, *id); !sites.empty()) libraries.push_back({file.path, std::move(sites)});
+    if (auto sites = sites_of(file, *id); !sites.empty()) libraries.push_back({file.path, std::move(sites)});
   }
   return libraries;
 }

@@ -36,7 +36,7 @@ class LibrdkafkaFinder {
   std::vector<RdkafkaLibrary> find(pid_t pid);
 
  private:
-  std::vector<RdkafkaSite> sites_of(const std::string& path, const FileId& id);
+  std::vector<RdkafkaSite> sites_of(const MappedFile& mapped, const FileId& id);
 
   std::string proc_root_;
   std::mutex mutex_;

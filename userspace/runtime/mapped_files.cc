@@ -44,8 +44,8 @@ std::optional<std::vector<MappedFile>> mapped_files(std::string_view proc_root, 
     auto mapping = executable_mapping(line);
     if (!mapping) continue;
     const bool deleted = mapping->path.ends_with(kDeleted);
-    if (deleted) mapping->path.resize(mapping->path.size() - kDeleted.size());
     if (!seen.insert(mapping->path).second) continue;
+    if (deleted) mapping->path.resize(mapping->path.size() - kDeleted.size());
     // A file that an upgrade replaced is still reachable through the mapping itself.
     files.push_back({deleted ? process + "/map_files/" + mapping->range : process + "/root" + mapping->path,
                      mapping->path.substr(mapping->path.rfind('/') + 1)});
