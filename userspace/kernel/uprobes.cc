@@ -40,8 +40,28 @@ int create_multi_link(int program, const std::string& file, std::span<const Upro
 
 }  // namespace
 
+namespace {
+
+// Until Linux 6.10 (46ba0e49b642; 6.6.35, 6.9.5) such a link told of one thread of the process alone. Kernels since
+// then refuse a negative pid before they look at the file, the others the file first.
+bool multi_links_are_of_processes() {
+  const bpf_insn nothing[] = {
+      {.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0, .src_reg = 0, .off = 0, .imm = 0},
+      {.code = BPF_JMP | BPF_EXIT, .dst_reg = 0, .src_reg = 0, .off = 0, .imm = 0}};
+  LIBBPF_OPTS(bpf_prog_load_opts, options, .expected_attach_type = kUprobeMulti);
+  const UniqueFd program(
+      bpf_prog_load(BPF_PROG_TYPE_KPROBE, "weft_multi", "GPL", nothing, std::size(nothing), &options));
+  if (!program) return false;
+  const UprobePlace place{0, 0};
+  const UniqueFd link(create_multi_link(program.get(), "/", {&place, 1}, -1));
+  return !link && errno == EINVAL;
+}
+
+}  // namespace
+
 bool has_uprobe_multi() {
-  static const bool has = libbpf_find_vmlinux_btf_id("bpf_uprobe_multi_link_attach", BPF_TRACE_FENTRY) > 0;
+  static const bool has = libbpf_find_vmlinux_btf_id("bpf_uprobe_multi_link_attach", BPF_TRACE_FENTRY) > 0 &&
+                          multi_links_are_of_processes();
   return has;
 }
 
