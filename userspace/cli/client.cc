@@ -170,6 +170,7 @@ std::optional<Json> fetch_json(Context& context, const std::string& path) {
 
 std::optional<Json> fetch_json_if_any(const Context& context, const std::string& path) {
   auto client = make_client(context);
+  client.set_read_timeout(2);
   const auto result = client.Get(path);
   if (!result || result->status >= 400) return std::nullopt;
   Json json = Json::parse(result->body, nullptr, false);
