@@ -17,7 +17,7 @@ namespace weft {
 using FileId = std::tuple<std::uint64_t, std::uint64_t, std::int64_t>;
 
 struct MappedFile {
-  std::string path;  // through which the agent can open it: PROC/PID/root/… or PROC/PID/map_files/…
+  std::string path;  // through which the agent can open it: below the process's root, or its link in map_files
   std::string name;  // without its folder, as the process sees it
   // Asks the file system; nothing: it is gone.
   std::optional<FileId> id() const;
