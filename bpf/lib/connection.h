@@ -90,6 +90,30 @@ static __always_inline bool half_claim(struct half *half)
 	return !__sync_val_compare_and_swap(&half->claimed, 0, 1);
 }
 
+#define AWAIT_STEPS 8192u /* some 20 µs */
+
+struct half_await {
+	struct half *half;
+	bool claimed;
+};
+
+static long half_await_step(__u32 i, void *arg)
+{
+	struct half_await *await = arg;
+
+	await->claimed = !await->half->claimed && half_claim(await->half);
+	return await->claimed ? 1 : 0;
+}
+
+/* The same where a run on another processor may be about to give it back. */
+static __always_inline bool half_claim_soon(struct half *half)
+{
+	struct half_await await = {.half = half};
+
+	bpf_loop(AWAIT_STEPS, half_await_step, &await, 0);
+	return await.claimed;
+}
+
 static __always_inline void half_release(struct half *half)
 {
 	__sync_lock_test_and_set(&half->claimed, 0);
@@ -196,11 +220,10 @@ WIRE_GLOBAL int connection_destination(struct connection *c)
 	return 0;
 }
 
-/* Fresh storage becomes the state of this socket. */
-static __always_inline void connection_init(struct connection *c, const struct sock *sk, __u64 id, __u32 tgid,
+/* Fresh storage becomes the state of this socket, all but its id. */
+static __always_inline void connection_init(struct connection *c, const struct sock *sk, __u32 tgid,
 					    struct process_entry *p, const bool probed)
 {
-	c->id = id;
 	c->owner_tgid = tgid;
 	c->generation = p->generation;
 	address_of(sk, c->local_address, c->peer_address, probed);

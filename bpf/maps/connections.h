@@ -69,7 +69,7 @@ enum membership {
 
 struct connection {
 	__u64 id;      /* socket cookie, key in `members`, or CONNECTION_WITHOUT_COOKIE and a number of its own; 0 =
-			  fresh storage */
+			  fresh storage, or all else is just being filled in */
 	__u64 last_ns; /* last byte either way */
 	__u64 first_byte_ns; /* response head complete */
 	__u64 bulk_score;
@@ -94,6 +94,7 @@ struct connection {
 	__u32 blind;	   /* counted in process_entry.blind of … */
 	__u32 blind_tgid, blind_generation;
 	__u32 asked;	   /* how often */
+	__u32 seen;	   /* somebody has begun to fill it in */
 	__u32 overwritten; /* contexts of the head being sent are written over already up to here: by these … */
 	struct parent overwritten_parent;
 	__u8 overwritten_span_id[8];

@@ -68,26 +68,28 @@ static __always_inline bool connection_is_stale(const struct connection *c, cons
 	       c->id != (__u64)KERNEL_FIELD(true, sk, __sk_common.skc_cookie.counter);
 }
 
-/* First sight of a socket by a traced process: its state begins. */
+/* First sight of a socket by a traced process: its state begins. The id is written last, and everybody else waits for
+ * it. */
 static __always_inline void connection_first_seen(struct connection *c, struct sock *sk, const struct tcp_sock *tp,
 						  struct scratch *s, struct process_entry *p, const bool probed)
 {
-	bool closed;
+	__u64 id = connection_id_of(sk, probed);
+	bool closed = KERNEL_FIELD(probed, sk, sk_shutdown) & RCV_SHUTDOWN;
 
-	connection_init(c, sk, connection_id_of(sk, probed), s->pid_tgid >> 32, p, probed);
-	closed = KERNEL_FIELD(probed, sk, sk_shutdown) & RCV_SHUTDOWN;
-	if (c->id & CONNECTION_WITHOUT_COOKIE)
+	connection_init(c, sk, s->pid_tgid >> 32, p, probed);
+	if (id & CONNECTION_WITHOUT_COOKIE)
 		c->membership = MEMBER_NO; /* the agent could not find it again */
 	c->joining = !stream_begins(tp, s->outgoing, s->total, closed, probed);
-	if (c->joining)
-		return;
-	c->send.known = c->receive.known = 1;
-	c->send.next_seq = KERNEL_FIELD(probed, tp, write_seq) - (s->outgoing ? s->total : 0);
-	c->receive.next_seq = KERNEL_FIELD(probed, tp, copied_seq) - (s->outgoing ? 0 : s->total);
-	if (closed && !s->outgoing && bytes_taken(tp, probed) == s->total + 1ULL)
-		c->receive.next_seq--;
-	if (c->membership == MEMBER_WANTED)
-		c->membership = MEMBER_NO; /* accepted, or never enrolled at connect */
+	if (!c->joining) {
+		c->send.known = c->receive.known = 1;
+		c->send.next_seq = KERNEL_FIELD(probed, tp, write_seq) - (s->outgoing ? s->total : 0);
+		c->receive.next_seq = KERNEL_FIELD(probed, tp, copied_seq) - (s->outgoing ? 0 : s->total);
+		if (closed && !s->outgoing && bytes_taken(tp, probed) == s->total + 1ULL)
+			c->receive.next_seq--;
+		if (c->membership == MEMBER_WANTED)
+			c->membership = MEMBER_NO; /* accepted, or never enrolled at connect */
+	}
+	__sync_lock_test_and_set(&c->id, id);
 }
 
 /* The same behind a mere address; a function of its own for its stack. */
@@ -100,18 +102,40 @@ WIRE_GLOBAL int connection_first_probed(__u64 address, struct connection *c, str
 	return 0;
 }
 
-/* A connection that may be new, or known from an earlier tracing. */
-static __always_inline void connection_seen(struct connection *c, struct sock *sk, const struct tcp_sock *tp,
+static long connection_await_step(__u32 i, void *arg)
+{
+	struct connection *c = *(struct connection **)arg;
+
+	return *(volatile __u64 *)&c->id ? 1 : 0;
+}
+
+/* Another processor is filling it in: a microsecond's work, for which a reader and a writer of one connection may meet.
+ */
+WIRE_GLOBAL int connection_await(struct connection *c)
+{
+	if (!c)
+		return 0;
+	bpf_loop(AWAIT_STEPS, connection_await_step, &c, 0);
+	return *(volatile __u64 *)&c->id ? 1 : 0;
+}
+
+/* A connection that may be new, or known from an earlier tracing. False: it is new, and nothing is known of it yet. */
+static __always_inline bool connection_seen(struct connection *c, struct sock *sk, const struct tcp_sock *tp,
 					    struct scratch *s, struct process_entry *p, const bool probed)
 {
-	if (!c->id && probed)
+	if (!c->id && __sync_val_compare_and_swap(&c->seen, 0, 1)) {
+		if (!connection_await(c))
+			return false;
+	} else if (!c->id && probed) {
 		connection_first_probed((__u64)sk, c, s, p);
-	else if (!c->id)
+	} else if (!c->id) {
 		connection_first_seen(c, sk, tp, s, p, false);
+	}
 	if (c->owner_tgid != s->pid_tgid >> 32)
 		c->owner_tgid = s->pid_tgid >> 32; /* passed on, or inherited by a child */
 	if (c->generation != p->generation)
 		connection_restart(c, p, s, END_LOST);
+	return true;
 }
 
 /* Two at once in one direction, or no memory to look at the bytes: it cannot be followed any more. */
@@ -191,7 +215,8 @@ static __always_inline int capture_bytes(struct sock *sk, struct connection *c, 
 		return 0;
 	s->hidden = hidden;
 	s->nonblocking = is_nonblocking(sk, flags, probed);
-	connection_seen(c, sk, tp, s, p, probed);
+	if (!connection_seen(c, sk, tp, s, p, probed))
+		goto out; /* bytes that are not seen: the next call's position tells */
 	c->last_ns = s->now_ns;
 	half->moved = 1;
 	if (half->parked)
@@ -204,12 +229,13 @@ static __always_inline int capture_bytes(struct sock *sk, struct connection *c, 
 	idle = outgoing ? KERNEL_FIELD(probed, tp, rcv_nxt) == KERNEL_FIELD(probed, tp, copied_seq)
 			: KERNEL_FIELD(probed, tp, write_seq) == KERNEL_FIELD(probed, tp, snd_una);
 	s->other_seq = outgoing ? KERNEL_FIELD(probed, tp, copied_seq) : KERNEL_FIELD(probed, tp, write_seq);
-	if (position(c, half, s, end, idle)) {
-		source_none(&s->source, 0);
-		if (!s->hidden)
-			source_of_syscall(&s->source, s->total, skip, outgoing);
+	source_none(&s->source, 0);
+	if (!s->hidden)
+		source_of_syscall(&s->source, s->total, skip, outgoing);
+	if (c->joining && !outgoing && bytes_taken(tp, probed) == s->total)
+		http2_client_begins(c, s, end);
+	if (position(c, half, s, end, idle))
 		protocol_observe(c, s, p);
-	}
 out:
 	capture_done(c, half, s);
 	return 0;
@@ -248,6 +274,8 @@ static __always_inline int capture_call(struct sock *sk, int result, __u32 skip,
 		return c ? capture_end_of_stream(c) : 0;
 	}
 	c = connection_create(sk);
+	if (!c) /* also when another processor was first */
+		c = connection_create(sk);
 	if (c && probed && connection_is_stale(c, sk)) {
 		connection_gone(c);
 		connection_drop(sk);

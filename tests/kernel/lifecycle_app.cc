@@ -3,7 +3,9 @@
 // "child" (after a fork) or the name of a thread, which is started when it is first spoken to. One line of answer each,
 // so that a test decides which thread does what and when. In texts "~" stands for CRLF.
 #include <fmt/format.h>
+#include <linux/tcp.h>
 #include <net/if.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <sched.h>
 #include <sys/ioctl.h>
@@ -13,6 +15,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <condition_variable>
 #include <csignal>
 #include <cstdio>
@@ -104,6 +107,33 @@ std::string receive_pieces(int fd, std::size_t piece, std::size_t bytes) {
 // In one call that waits until all of it is in the send buffer.
 std::string send_filler(int fd, std::size_t bytes) { return send_all(fd, std::string(bytes, 'b')) ? "sent" : "failed"; }
 
+// The first call of a connection is taken by this thread. Another, on another processor where there is one, sends the
+// settings of an HTTP/2 server up to 8 µs after they have come: now and then while the call is on its way back.
+std::string receive_and_greet(int fd, unsigned number) {
+  static const std::string kSettings("\0\0\0\4\0\0\0\0\0", 9);
+  // Neither is to lose its processor to others in the middle of it. The new thread inherits it.
+  const sched_param first{.sched_priority = 1}, none{};
+  must(sched_setscheduler(0, SCHED_FIFO, &first), "sched_setscheduler");
+  std::thread other([fd, number] {
+    cpu_set_t all;
+    CPU_ZERO(&all);
+    for (int i = 0; i < CPU_SETSIZE; i++) CPU_SET(i, &all);
+    CPU_CLR(sched_getcpu(), &all);
+    (void)sched_setaffinity(0, sizeof all, &all);
+    tcp_info info{};
+    socklen_t bytes = sizeof info;
+    while (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &bytes) == 0 && info.tcpi_bytes_received == 0);
+    const auto until = std::chrono::steady_clock::now() + std::chrono::nanoseconds(number * 37 % 8000);
+    while (std::chrono::steady_clock::now() < until);
+    send_all(fd, kSettings);
+  });
+  char buffer[256];
+  const ssize_t n = recv(fd, buffer, sizeof buffer, 0);
+  other.join();
+  must(sched_setscheduler(0, SCHED_OTHER, &none), "sched_setscheduler");
+  return fmt::format("{}", n);
+}
+
 // A connection of which one read is all that the program wants.
 std::string read_and_close() {
   char buffer[4096];
@@ -153,6 +183,11 @@ std::string perform(const std::string& line) {
     return fmt::format("{}", dup(connect_to(static_cast<std::uint16_t>(number), false, send_buffer_bytes).get()));
   }
   if (command == "recv") return fmt::format("{}", recv(number, buffer, sizeof buffer, 0));
+  if (command == "recv_and_greet") {
+    unsigned number_of_it = 0;
+    words >> number_of_it;
+    return receive_and_greet(number, number_of_it);
+  }
   if (command == "recv_to_end") return receive_to_end(number);
   if (command == "send") return send_all(number, text_of(words)) ? "sent" : "failed";
   if (command == "sendv" || command == "recvv") {

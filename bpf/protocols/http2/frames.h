@@ -173,6 +173,9 @@ static __always_inline bool http2_recognise(struct connection *c, struct scratch
 	role = client == !!s->outgoing ? ROLE_CLIENT : ROLE_SERVER;
 	if (c->role != ROLE_UNKNOWN && c->role != role)
 		return false;
+	/* Another thread may just have recognised it by the other direction, and be on its way through its frames. */
+	if (*(volatile __u8 *)&c->protocol == PROTOCOL_HTTP2)
+		return true;
 	c->role = role;
 	http2_begin(c->role == ROLE_CLIENT ? &c->send.http2 : &c->receive.http2, true);
 	http2_begin(c->role == ROLE_CLIENT ? &c->receive.http2 : &c->send.http2, false);

@@ -278,4 +278,33 @@ WIRE_GLOBAL int http2_recognise_call(struct connection *c, struct scratch *s)
 	return got ? http2_recognise(c, s, s->staging.bytes, got) : 0;
 }
 
+/*
+ * The first bytes that a joining connection has received, up to sequence number `end`. A client's preface among them
+ * means that this is no connection in mid-life: its server has spoken first, or another thread of it does so while this
+ * call is on its way back. What was sent are settings, in whole frames.
+ */
+WIRE_GLOBAL int http2_client_begins(struct connection *c, struct scratch *s, __u32 end)
+{
+	struct half *send;
+
+	if (!c || !s || c->role_certain || pending_count(c) || s->total < HTTP2_PREFACE_BYTES)
+		return 0;
+	if (http2_get(s, 0, HTTP2_PREFACE_BYTES) < 8 || wire_load64(s->staging.bytes) != HTTP2_PREFACE_WORD)
+		return 0;
+	send = &c->send;
+	if (!half_claim_soon(send))
+		return 0;
+	c->joining = 0;
+	c->protocol = PROTOCOL_UNKNOWN;
+	c->role = ROLE_UNKNOWN;
+	if (c->membership == MEMBER_WANTED)
+		c->membership = MEMBER_NO;
+	c->receive.http1.state = send->http1.state = HTTP1_START;
+	c->receive.next_seq = end - s->total;
+	send->next_seq = s->other_seq;
+	c->receive.known = send->known = 1;
+	half_release(send);
+	return 0;
+}
+
 #endif

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+// How HTTP/2 connections begin, where either side may speak first and several threads do at once.
+#include <doctest/doctest.h>
+#include <fmt/format.h>
+
+#include <cstdlib>
+#include <string>
+#include <vector>
+
+#include "lifecycle_scene.h"
+
+namespace weft::test {
+namespace {
+
+const std::string kPreface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + std::string("\0\0\0\4\0\0\0\0\0", 9);
+const std::string kSettings("\0\0\0\4\0\0\0\0\0", 9);
+// HEADERS, stream 1, all of it: GET http / of an authority "a".
+const std::string kRequest("\0\0\6\1\5\0\0\0\1\x82\x86\x84\x41\1a", 15);
+
+std::string errors(Scene& scene) {
+  std::string all;
+  for (const auto& [key, count] : scene.kernel().counters().errors)
+    if (count > 0) all += fmt::format("{} {} {}\n", key.program, key.reason, count);
+  return all;
+}
+
+TEST_CASE("HTTP/2: one thread reads the first bytes while another sends the settings") {
+  // Emulated processors take turns, and hardly ever meet.
+  const std::size_t connections = std::getenv("WEFT_TEST_SLOW") ? 20 : 1000;
+  Scene scene;
+  scene.trace();
+  std::vector<Scene::Taken> all;
+  for (std::size_t i = 0; i < connections; i++) {
+    Scene::Taken taken = scene.accepted("a");
+    scene.begin("a", fmt::format("recv_and_greet {} {}", taken.fd, i));
+    REQUIRE(send_all(taken.peer.get(), kPreface + kRequest));
+    REQUIRE(scene.result() == fmt::format("{}", kPreface.size() + kRequest.size()));
+    scene.tell("a", fmt::format("close {}", taken.fd));
+  }
+  CHECK(errors(scene) == "");
+  CHECK(scene.requests().size() == connections);
+}
+
+TEST_CASE("HTTP/2: a server that has greeted before it is traced, and a client that speaks after") {
+  Scene scene;
+  const Scene::Taken taken = scene.accepted("a");
+  CHECK(scene.tell("a", fmt::format("send {}", taken.fd), "~") == "sent");
+  scene.trace();
+  REQUIRE(send_all(taken.peer.get(), kPreface + kRequest));
+  CHECK(scene.number("a", fmt::format("recv {}", taken.fd)) > 0);
+  CHECK(scene.requests().size() == 1);
+  CHECK(errors(scene) == "");
+}
+
+}  // namespace
+}  // namespace weft::test
