@@ -138,27 +138,35 @@ static __always_inline __u64 connection_of_interface(const struct go_process *go
 	return sk ? BPF_CORE_READ(sk, __sk_common.skc_cookie.counter) : 0;
 }
 
+/* For whom the goroutine whose structure is at g calls now. */
+static __always_inline struct go_send goroutine_calls(struct process_entry *p, const struct go_process *go, __u64 g,
+						      __u32 tgid)
+{
+	__u64 goroutine = user_word(g + go->g_goid), exchange = 0;
+	struct task_key key = goroutine_key(tgid, go, goroutine);
+	struct task *task = goroutine && !(p->flags & PROCESS_TASK_NONE) ? task_get(key) : NULL;
+	struct go_send send = {};
+
+	if (task)
+		send.attribution = task_works_on(task, p, key.owner, &exchange);
+	if (send.attribution != ATTRIBUTION_NONE)
+		send.exchange_id = exchange;
+	return send;
+}
+
 /* AX is the connection. Whoever it belongs to, its next request is for what this goroutine works on. */
 static __always_inline int go_round_trip(struct pt_regs *regs, struct process_entry *p, struct go_process *go,
 					 __u32 tgid)
 {
-	__u64 g = regs->r14, interface = regs->ax + go->persist_conn_conn, id, exchange = 0, goroutine;
-	struct go_send send = {};
-	struct task_key key;
-	struct task *task;
+	__u64 g = regs->r14, interface = regs->ax + go->persist_conn_conn, id;
+	struct go_send send;
 
 	if (!go_registers_agree(go, g) || !go_is_certain(go))
 		return 0;
 	id = connection_of_interface(go, interface);
 	if (!id)
 		return 0;
-	goroutine = user_word(g + go->g_goid);
-	key = goroutine_key(tgid, go, goroutine);
-	task = goroutine && !(p->flags & PROCESS_TASK_NONE) ? task_get(key) : NULL;
-	if (task)
-		send.attribution = task_works_on(task, p, key.owner, &exchange);
-	if (send.attribution != ATTRIBUTION_NONE)
-		send.exchange_id = exchange;
+	send = goroutine_calls(p, go, g, tgid);
 	if (go_send_set(id, &send))
 		count_fault(PROGRAM_PROCESS, FAULT_MAP_FULL);
 	return 0;
@@ -199,20 +207,12 @@ static __always_inline int go_http2_handler(struct pt_regs *regs, struct process
 static __always_inline int go_grpc_new_stream(struct pt_regs *regs, struct process_entry *p, struct go_process *go,
 					      __u32 tgid)
 {
-	__u64 g = regs->r14, fields = user_word(regs->di + GRPC_HEADERS_FIELDS), exchange = 0, goroutine;
-	struct go_send send = {};
-	struct task_key key;
-	struct task *task;
+	__u64 g = regs->r14, fields = user_word(regs->di + GRPC_HEADERS_FIELDS);
+	struct go_send send;
 
 	if (!go_registers_agree(go, g) || !go_is_certain(go) || !fields)
 		return 0;
-	goroutine = user_word(g + go->g_goid);
-	key = goroutine_key(tgid, go, goroutine);
-	task = goroutine && !(p->flags & PROCESS_TASK_NONE) ? task_get(key) : NULL;
-	if (task)
-		send.attribution = task_works_on(task, p, key.owner, &exchange);
-	if (send.attribution != ATTRIBUTION_NONE)
-		send.exchange_id = exchange;
+	send = goroutine_calls(p, go, g, tgid);
 	if (go_stream_set(goroutine_key(tgid, go, fields), 0, &send))
 		count_fault(PROGRAM_PROCESS, FAULT_MAP_FULL);
 	return 0;
