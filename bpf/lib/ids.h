@@ -4,6 +4,7 @@
 #define WEFT_LIB_IDS_H
 
 #include "maps/settings.h"
+#include "wire/mix.h"
 
 struct id_lane id_lanes[ID_LANES] __attribute__((aligned(64)));
 
@@ -30,18 +31,10 @@ static __always_inline void exchange_ids_skip(__u32 ids)
 	__sync_fetch_and_add(&id_lanes[id_lane_index()].next, ids);
 }
 
-/* SplitMix64's mixing: a bijection. */
-static __always_inline __u64 id_mix(__u64 x)
-{
-	x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9ULL;
-	x = (x ^ (x >> 27)) * 0x94d049bb133111ebULL;
-	return x ^ (x >> 31);
-}
-
 /* With two secret keys: never the same for two numbers, and one result does not tell the next. */
 static __always_inline __u64 id_keyed(__u64 number, __u64 first, __u64 second)
 {
-	return id_mix(id_mix(number + first) ^ second);
+	return mix64(mix64(number + first) ^ second);
 }
 
 static __always_inline __u64 id_number(void)

@@ -5,7 +5,7 @@
 
 #include "wire/http2_huffman.h"
 #include "wire/http2_state.h"
-#include "wire/words.h"
+#include "wire/text_copy.h"
 
 #define HTTP2_LINES_MOST 12000u /* of text written */
 
@@ -78,39 +78,10 @@ WIRE_GLOBAL __u64 http2_string_at(const struct head_text *block, __u32 at, __u32
 	return http2_range(at, bytes, first >> 7);
 }
 
-struct http2_copy {
-	const struct head_text *from;
-	struct head_text *to;
-	__u32 at, out, end; /* `at`: bytes, or bits in Huffman code */
-	__u32 bad;	    /* a byte that may be in no header, or a symbol whose code is long */
-};
-
-/* Eight bytes; the last ones may overlap those before. */
-WIRE_STEP http2_copy_step(__u32 i, void *arg)
-{
-	struct http2_copy *c = (struct http2_copy *)arg;
-	__u32 left = c->end - c->at;
-	__u64 word, wrong;
-
-	(void)i;
-	if (c->at >= c->end)
-		return 1;
-	word = wire_load64(c->from->bytes + head_text_index(c->at));
-	wrong = word_controls(word);
-	if (left < 8)
-		wrong &= (1ULL << (8 * left)) - 1;
-	if (wrong)
-		c->bad = 1;
-	wire_store64(c->to->bytes + head_text_index(c->out), word);
-	c->at += left < 8 ? left : 8;
-	c->out += left < 8 ? left : 8;
-	return 0;
-}
-
 /* Four symbols of Huffman code. */
 WIRE_STEP http2_huffman_step(__u32 i, void *arg)
 {
-	struct http2_copy *c = (struct http2_copy *)arg;
+	struct text_copy *c = (struct text_copy *)arg;
 	__u64 window = __builtin_bswap64(wire_load64(c->from->bytes + head_text_index(c->at >> 3))) << (c->at & 7);
 	__u32 at = c->at, out = c->out;
 
@@ -146,7 +117,7 @@ WIRE_STEP http2_huffman_step(__u32 i, void *arg)
  */
 WIRE_GLOBAL __u32 http2_copy_text(const struct head_text *block, struct head_text *lines, __u64 range, __u32 to)
 {
-	struct http2_copy c;
+	struct text_copy c;
 	__u32 at = http2_range_at(range), bytes = http2_range_bytes(range);
 
 	if (!block || !lines || to > HTTP2_LINES_MOST || http2_range_text(range) > HTTP2_LINES_MOST - to)
@@ -162,7 +133,7 @@ WIRE_GLOBAL __u32 http2_copy_text(const struct head_text *block, struct head_tex
 	} else {
 		c.at = at;
 		c.end = at + bytes;
-		wire_loop(HEAD_TEXT_CAP / 8, http2_copy_step, &c);
+		wire_loop(HEAD_TEXT_CAP / 8, text_copy_step, &c);
 	}
 	return c.bad ? 0 : c.out;
 }

@@ -7,6 +7,26 @@
 #define WEFT_PROTOCOLS_HTTP1_CONTEXT_H
 
 #include "lib/exchange.h"
+#include "wire/http1.h"
+
+/* Reads `bytes` of s->text as a head: s->head. For protocols that are brought into this form. */
+static __always_inline bool http1_scan_head(struct scratch *s, __u32 bytes)
+{
+	__u32 from = 0, stop = 0;
+
+	__builtin_memset(&s->head, 0, sizeof(s->head));
+	for (__u32 i = 0; i < 3; i++) {
+		__u32 to = from + HTTP1_WINDOW < bytes ? from + HTTP1_WINDOW : bytes;
+
+		if (from >= bytes)
+			return false;
+		stop = http1_scan(&s->head, &s->text, from, to);
+		if ((stop & 7) != HTTP1_MORE)
+			break;
+		from = stop >> 3;
+	}
+	return (stop & 7) == HTTP1_HEAD;
+}
 
 /* The sum of one value; 0: none, or too long to be recognised again. Verified once, not for each carrier. */
 WIRE_GLOBAL __u64 carrier_sum(const struct scratch *s, __u32 carrier)

@@ -67,25 +67,6 @@ WIRE_GLOBAL int http2_emit_block(struct connection *c, struct scratch *s, struct
 	return 0;
 }
 
-/* Reads s->text as a head of HTTP/1.1. */
-static __always_inline bool http2_scan(struct scratch *s, __u32 bytes)
-{
-	__u32 from = 0, stop = 0;
-
-	__builtin_memset(&s->head, 0, sizeof(s->head));
-	for (__u32 i = 0; i < 3; i++) {
-		__u32 to = from + HTTP1_WINDOW < bytes ? from + HTTP1_WINDOW : bytes;
-
-		if (from >= bytes)
-			return false;
-		stop = http1_scan(&s->head, &s->text, from, to);
-		if ((stop & 7) != HTTP1_MORE)
-			break;
-		from = stop >> 3;
-	}
-	return (stop & 7) == HTTP1_HEAD;
-}
-
 /* A longer block than is kept: its end was not looked at. */
 static __always_inline bool http2_is_cut(const struct http2 *h)
 {
@@ -116,7 +97,7 @@ WIRE_GLOBAL int http2_lines(struct scratch *s)
 	WIRE_OPAQUE(bytes);
 	if (bytes > HTTP2_BLOCK_KEPT || bpf_probe_read_kernel(s->text.bytes, bytes, s->staging.bytes))
 		return 0;
-	if (!http2_scan(s, bytes))
+	if (!http1_scan_head(s, bytes))
 		return 0;
 	if (!(s->walk.flags & HTTP2_WALK_PATH)) /* rules about paths do not hold for what is not known */
 		s->head.target.end = s->head.target.start;
