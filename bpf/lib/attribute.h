@@ -126,8 +126,8 @@ WIRE_GLOBAL int attribute_begin(struct connection *c, struct scratch *s, struct 
 		struct exchange *e = exchange_get(task->current);
 
 		if (e && e->connection_id == c->id && c->protocol != PROTOCOL_HTTP2)
-			return 0; /* pipelined: the oldest unanswered one stays current */
-		if (e && !blocks) {
+			return 0;			/* pipelined: the oldest unanswered one stays current */
+		if (e && e->connection_id && !blocks) { /* not of a record, whose processing ends here */
 			finding(p, FINDING_OVERLAPPING);
 			task->flags |= TASK_LOOP;
 			task->current = 0;

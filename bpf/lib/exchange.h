@@ -3,7 +3,7 @@
 #ifndef WEFT_LIB_EXCHANGE_H
 #define WEFT_LIB_EXCHANGE_H
 
-#include "lib/attribute.h"
+#include "lib/attribute_record.h"
 #include "lib/mask.h"
 #include "lib/streams.h"
 #include "maps/partial_heads.h"
@@ -164,24 +164,16 @@ static __always_inline bool value_sum(struct scratch *s, struct text_range range
 /* How many values exchange_begin is given. */
 enum received_values { RECEIVED_NOTHING = 0, RECEIVED_ONE, RECEIVED_MORE };
 
-/*
- * The server exchange of s->exchange (ids, flags, texts filled in, its place claimed) begins; s->value_sum and
- * s->received_more hold what `received` (enum received_values) says. The entry is complete before anybody can find it.
- */
-WIRE_GLOBAL int exchange_begin(struct connection *c, struct scratch *s, struct process_entry *p, __u32 received)
+/* The entry is complete before anybody can find it. `connection_id` 0: it is no request, but a record of Kafka. */
+static __always_inline void exchange_appears(struct scratch *s, struct process_entry *p, __u64 connection_id,
+					     __u32 received)
 {
-	struct exchange *e;
+	struct exchange *e = &s->exchange;
 
-	if (!c || !s || !p)
-		return 0;
-	s = scratch_again(s);
-	if (!s)
-		return 0;
-	e = &s->exchange;
 	e->tgid = s->pid_tgid >> 32;
 	e->tid = (__u32)s->task.owner;
 	e->goroutine = s->task.goroutine;
-	e->connection_id = c->id;
+	e->connection_id = connection_id;
 	e->generation = p->generation;
 	e->indexed = 0;
 	e->received = 0;
@@ -203,7 +195,33 @@ WIRE_GLOBAL int exchange_begin(struct connection *c, struct scratch *s, struct p
 	}
 	__sync_fetch_and_add(&p->live, 1);
 	finding(p, FINDING_SERVES);
+}
+
+/*
+ * The server exchange of s->exchange (ids, flags, texts filled in, its place claimed) begins; s->value_sum and
+ * s->received_more hold what `received` (enum received_values) says.
+ */
+WIRE_GLOBAL int exchange_begin(struct connection *c, struct scratch *s, struct process_entry *p, __u32 received)
+{
+	if (!c || !s || !p)
+		return 0;
+	s = scratch_again(s);
+	if (!s)
+		return 0;
+	exchange_appears(s, p, c->id, received);
 	return attribute_begin(c, s, p);
+}
+
+/* A record of Kafka becomes what the thread of s->task works on, as exchange_begin. */
+WIRE_GLOBAL int exchange_begin_record(struct scratch *s, struct process_entry *p, __u32 received)
+{
+	if (!s || !p)
+		return 0;
+	s = scratch_again(s);
+	if (!s)
+		return 0;
+	exchange_appears(s, p, 0, received);
+	return attribute_record(s, p);
 }
 
 /*
@@ -216,11 +234,9 @@ static __always_inline bool exchange_is_anonymous(struct scratch *s, const struc
 	       !(p->flags & (PROCESS_TASK_THREAD | PROCESS_BLOCKING_KNOWN));
 }
 
-/* A server exchange is over: nothing can be attributed to it any more. */
-static __always_inline void exchange_end(struct scratch *s, __u64 id, __u64 next, __u32 next_mark)
+/* A server exchange is over: nothing can be attributed to it any more. `e`: memory to work in. */
+static __always_inline void exchange_ends(struct exchange *e, __u64 id, __u64 next, __u32 next_mark)
 {
-	struct exchange *e = &s->exchange;
-
 	if (!exchange_take(id, e))
 		return;
 	if (e->indexed) {
@@ -234,6 +250,11 @@ static __always_inline void exchange_end(struct scratch *s, __u64 id, __u64 next
 	exchange_remove(e);
 	process_live_ends(e->tgid, e->generation);
 	attribute_end(e, next, next_mark);
+}
+
+static __always_inline void exchange_end(struct scratch *s, __u64 id, __u64 next, __u32 next_mark)
+{
+	exchange_ends(&s->exchange, id, next, next_mark);
 }
 
 /*

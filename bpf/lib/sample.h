@@ -50,4 +50,29 @@ WIRE_GLOBAL int sample_request(struct scratch *s, __u32 service, __u32 target, _
 	return SAMPLE_YES | report;
 }
 
+/*
+ * A record of Kafka that a process was given begins or continues the trace of s->sampling.randomness; s->text is its
+ * head. The agent decides as well, by itself, and has to come to the same: no limits, which depend on when it is asked.
+ */
+WIRE_GLOBAL int sample_record(struct scratch *s, __u32 service, __u32 target, __u32 caller)
+{
+	const struct sampling_table *table = sampling_table_get();
+	const struct sampling_service *rules;
+	__u32 report;
+
+	if (!s || !table)
+		return caller & SAMPLE_YES;
+	rules = sampling_service_of(table, service);
+	report = rules->flags & SAMPLING_REPORT_ALL ? SAMPLE_REPORT : 0;
+	if (caller != SAMPLE_NO_CALLER && !(table->flags & SAMPLING_IGNORE_PARENT))
+		return (caller & SAMPLE_YES) | report;
+	s->sampling.threshold = rules->threshold;
+	if (rules->first) {
+		s->sampling.target = target & 0xffff;
+		s->sampling.end = target >> 16;
+		sampling_search(&s->text, table, rules->first, &s->sampling);
+	}
+	return s->sampling.randomness < s->sampling.threshold ? report : SAMPLE_YES | report;
+}
+
 #endif

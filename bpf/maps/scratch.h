@@ -12,7 +12,9 @@
 #include "maps/tasks.h"
 #include "wire/formats.h"
 #include "wire/http2_fields.h"
+#include "wire/kafka_headers.h"
 #include "wire/kafka_note.h"
+#include "wire/kafka_record_id.h"
 #include "wire/policy_run.h"
 #include "wire/sampling.h"
 #include "wire/settings.h"
@@ -167,6 +169,9 @@ struct scratch {
 	struct kafka_note caller; /* for whom all records of a request were produced; exchange_id 0: not known … */
 	__u32 callers_unknown;	  /* … because there is one of nobody, or of somebody else … */
 	__u32 callers_several;	  /* … than others of it */
+	struct kafka_headers record_headers; /* of a record that is consumed … */
+	struct kafka_record_name record_name;
+	struct kafka_record_ids record_ids;
 	struct decision decision;
 	struct weighed weighed;
 	struct rewrite rewrite;

@@ -9,6 +9,7 @@
 #include "programs/go_tls.h"
 #include "programs/ioctl.h"
 #include "programs/iterators.h"
+#include "programs/kafka_consume.h"
 #include "programs/kafka_produce.h"
 #include "programs/message.h"
 #include "programs/process.h"

@@ -5,6 +5,7 @@
 
 #include "wire/context.h"
 #include "wire/events.h"
+#include "wire/kafka_headers.h"
 
 /* kernel_settings.flags */
 #define SETTING_TRUST_INCOMING (1u << 4)
@@ -28,6 +29,12 @@ struct kernel_settings {
 	__u32 reserved;
 	__u64 bulk_bytes;
 	__u64 seed[8]; /* random: two for span ids, two for each half of trace ids, one for sums of values */
+	/* Kafka: the key of records' ids, which the agent has as well; a header with a bare trace id, zeros behind it
+	 */
+	__u64 record_key[2];
+	__u64 trace_name[KAFKA_TRACE_NAME_BYTES / 8];
+	__u32 trace_name_bytes;
+	__u32 reserved2;
 };
 
 /* process_entry.flags: what discovery decided */
@@ -46,6 +53,9 @@ struct kernel_settings {
 #define FINDING_KAFKA_NOTED (1u << 4)  /* for whom its records are produced is noted */
 #define FINDING_KAFKA_LOST (1u << 5)   /* of a record that could not be */
 #define FINDING_KAFKA_BLOCKS (1u << 6) /* its calls may wait for room: when a record was produced is not known */
+#define FINDING_CALLS (1u << 7)	       /* it has sent a request that a context could go with */
+#define FINDING_KAFKA_SHARED (1u << 8) /* several of its threads are given the records of one consumer */
+#define FINDING_KAFKA_UNREAD (1u << 9) /* the context of a record that it consumed could not be read */
 
 /* Births that did their work inside their exchange before threads of a process inherit. */
 #define INHERIT_AFTER_BIRTHS 20u

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <random>
 
 #include "agent/version.h"
 #include "control/pipeline_options.h"
@@ -22,7 +23,7 @@ constexpr int kBusyWait_ms = 4;   // the ring holds far more than comes in that 
 constexpr int kIdleWait_ms = 20;  // nothing came for a second
 constexpr std::uint64_t kSweep_ns = 5 * kSecond_ns;
 
-KernelOptions kernel_options(const Config& config, const KernelReport& report) {
+KernelOptions kernel_options_of(const Config& config, const KernelReport& report) {
   const auto writes_to = [&config](Protocol protocol) {
     return std::ranges::find(config.propagation.protocols, protocol) != config.propagation.protocols.end();
   };
@@ -51,6 +52,13 @@ DiscoveryRules discovery_rules(const Config& config, const KernelReport& report)
   return rules;
 }
 
+std::array<std::uint64_t, 2> new_record_key() {
+  std::random_device source;
+  std::array<std::uint64_t, 2> key{};
+  for (auto& part : key) part = std::uint64_t{source()} << 32 | source();
+  return key;
+}
+
 // The parent id in the first traceparent line of a head; not valid when there is none.
 SpanId carried_parent(std::string_view head) {
   RequestHead request = parse_request_head(head);
@@ -67,11 +75,19 @@ Agent::Agent(const Config& config, KernelReport report)
       report_(std::move(report)),
       started_unix_ns_(clock_.unix_ns()),
       started_ns_(clock_.monotonic_ns()),
+      record_key_(new_record_key()),
       http2_([this](EventBytes record) { kafka_.feed(record); },
              {.limits = {}, .trust_incoming = config.propagation.trust_incoming}),
       kafka_([this](EventBytes record) { on_whole_event(record); }, kafka_options()) {}
 
 Agent::~Agent() { stop(); }
+
+KernelOptions Agent::kernel_options() const {
+  KernelOptions options = kernel_options_of(config_, report_);
+  options.record_key = record_key_;
+  options.trace_id_header = config_.kafka.trace_id_header;
+  return options;
+}
 
 Result<std::unique_ptr<Agent>> Agent::start(const Config& config, KernelReport report) {
   std::unique_ptr<Agent> agent(new Agent(config, std::move(report)));
@@ -84,7 +100,7 @@ Result<void> Agent::build() {
   auto sinks = Sinks::create(config_, clock_);
   if (!sinks) return std::unexpected(sinks.error());
   sinks_ = std::move(*sinks);
-  auto kernel = Kernel::load(kernel_options(config_, report_));
+  auto kernel = Kernel::load(kernel_options());
   if (!kernel) return std::unexpected(kernel.error());
   kernel_ = std::move(*kernel);
   if (auto started = start_policy(); !started) return started;  // before the first process is traced
@@ -92,7 +108,7 @@ Result<void> Agent::build() {
   resources_ =
       std::make_unique<ResourceTable>(read_host_identity(ProcFiles("/proc")), clock_, config_.resource_attributes);
   if (auto built = build_sampling(); !built) return built;
-  target_ = std::make_unique<KernelTarget>(*kernel_, *sampling_, report_.fionread_broken);
+  target_ = std::make_unique<KernelTarget>(*kernel_, *sampling_, report_.fionread_broken, records_not_followed());
   discoverer_ = std::make_unique<Discoverer>(discovery_rules(config_, report_), *target_, *resources_, clock_, "/proc");
   PipelineOptions options = pipeline_options(config_);
   recorders_ = std::make_unique<Recorders>(options.mask, clock_, *resources_);

@@ -2,6 +2,7 @@
 // The agent: builds all parts, hands out references, and moves events from the kernel to the sinks.
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <functional>
 #include <memory>
@@ -68,6 +69,8 @@ class Agent final : public AgentControl {
   void on_span(const Assembled& assembled);
   Result<void> build_sampling();
   KafkaOptions kafka_options();
+  KernelOptions kernel_options() const;
+  std::string records_not_followed() const;
   // Of a trace that begins with a message, or that its producer has decided on.
   bool is_sampled(std::uint32_t tgid, const TraceId& trace, std::optional<bool> producer);
   Result<void> ask_sampling_server();
@@ -84,6 +87,7 @@ class Agent final : public AgentControl {
   const KernelReport report_;
   SystemClock clock_;
   const std::uint64_t started_unix_ns_, started_ns_;
+  const std::array<std::uint64_t, 2> record_key_;  // of this run
 
   std::mutex kernel_mutex_;  // the kernel object is used by the event loop and by API threads
   std::unique_ptr<Kernel> kernel_;

@@ -5,6 +5,7 @@
 
 #include "agent/agent.h"
 #include "sampling/pattern.h"
+#include "wire/kafka_headers.h"
 #include "wire/sampling.h"
 
 namespace weft {
@@ -22,6 +23,8 @@ KafkaOptions Agent::kafka_options() {
   options.context.trace_id_header = config_.kafka.trace_id_header;
   options.context.baggage_headers = config_.kafka.baggage_headers;
   options.trust_incoming = config_.propagation.trust_incoming;
+  options.record_key = record_key_;
+  options.followed = [this](std::uint32_t tgid) { return target_->follows_records(static_cast<pid_t>(tgid)); };
   std::random_device device;
   std::seed_seq seed{device(), device(), device(), device()};
   options.random = [engine = std::mt19937_64(seed)]() mutable { return engine(); };
@@ -31,10 +34,19 @@ KafkaOptions Agent::kafka_options() {
   return options;
 }
 
+// What is called for a record carries the record's own span on: there has to be one, with ids that the kernel knows.
+std::string Agent::records_not_followed() const {
+  if (config_.kafka.span_per_batch) return "kafka.span_per is batch";
+  if (!config_.kafka.topics.empty()) return "kafka.topics leaves records without a span";
+  if (config_.kafka.trace_id_header.size() > KAFKA_TRACE_NAME_BYTES) return "kafka.trace_id_header is too long";
+  return {};
+}
+
+// As the kernel does where it follows what is done for a record: by the head that wire/kafka_headers.h makes of one.
 bool Agent::is_sampled(std::uint32_t tgid, const TraceId& trace, std::optional<bool> producer) {
   if (producer && sampling_->options().parent_based) return *producer;
   const auto resource = resources_->of(static_cast<pid_t>(tgid));
-  const double ratio = sampling_->base_ratio(resource ? resource->service_name : std::string(), {}, {});
+  const double ratio = sampling_->base_ratio(resource ? resource->service_name : std::string(), "PROCESS", "*");
   return sampling_randomness(trace.bytes.data()) >= threshold_of(ratio);
 }
 

@@ -19,6 +19,23 @@ std::string streams_of(const GoProgram& program) {
   return text;
 }
 
+KafkaConsumeSite::Call consume_call(RdkafkaCall call) {
+  switch (call) {
+    case RdkafkaCall::consumer_poll:
+      return KafkaConsumeSite::Call::poll;
+    case RdkafkaCall::consume:
+      return KafkaConsumeSite::Call::topic;
+    case RdkafkaCall::consume_queue:
+      return KafkaConsumeSite::Call::queue;
+    case RdkafkaCall::consume_batch:
+      return KafkaConsumeSite::Call::batch;
+    case RdkafkaCall::consume_batch_queue:
+      return KafkaConsumeSite::Call::batch_queue;
+    default:  // a callback's records are processed within the call
+      return KafkaConsumeSite::Call::ends;
+  }
+}
+
 }  // namespace
 
 Result<void> KernelTarget::trace(pid_t pid, const ProcessSettings& settings) {
@@ -32,27 +49,62 @@ Result<void> KernelTarget::trace(pid_t pid, const ProcessSettings& settings) {
   return {};
 }
 
-// Not before it serves: a probe costs each record a microsecond, and who serves nothing calls for nobody.
+// Not before there can be any use: a probe costs each record a microsecond. Who serves nothing, and works for no
+// record, calls for nobody; and who sends nothing calls nobody.
 void KernelTarget::speaks_kafka(pid_t pid) {
-  {
-    const std::lock_guard lock(mutex_);
-    if (kafka_.contains(pid)) return;
-  }
-  if (!kafka_notes_.serves(pid)) return;
-  KafkaState state{.executed = goroutines_.executions(pid), .probes = 0};
+  KafkaState state = kafka_state(pid).value_or(KafkaState{.executed = goroutines_.executions(pid)});
+  const bool produces = !state.producers && kafka_notes_.serves(pid);
+  const bool consumes = !state.consumers && kafka_notes_.calls(pid);
+  if (!produces && !consumes) return;
+  if (produces) note_producers(pid, state);
+  if (consumes) follow_consumers(pid, state);
+  const std::lock_guard lock(mutex_);
+  kafka_.insert_or_assign(pid, std::move(state));
+}
+
+void KernelTarget::note_producers(pid_t pid, KafkaState& state) {
+  state.producers = true;
   for (const auto& library : librdkafka_finder_.find(pid)) {
     std::vector<KafkaCallSite> sites;
-    for (const auto& site : library.sites) sites.push_back({static_cast<KafkaCallSite::Call>(site.call), site.offset});
+    for (const auto& site : library.sites.produce)
+      sites.push_back({static_cast<KafkaCallSite::Call>(site.call), site.offset});
+    if (sites.empty()) continue;
     if (auto noted = kafka_notes_.note_kafka_callers(pid, library.path, sites); !noted) {
       spdlog::info("for whom process {} produces Kafka records is not known: {}", pid, noted.error().message);
       kafka_notes_.forget_kafka_callers(pid);  // all of its libraries, or none
-      state.probes = 0;
-      break;
+      state.produce_probes = 0;
+      state.consume_probes = 0;
+      return;
     }
-    state.probes += sites.size();
+    state.produce_probes += sites.size();
   }
-  const std::lock_guard lock(mutex_);
-  kafka_.insert_or_assign(pid, state);
+}
+
+void KernelTarget::follow_consumers(pid_t pid, KafkaState& state) {
+  state.consumers = true;
+  state.unread = no_records_;
+  if (!no_records_.empty()) return;
+  for (const auto& library : librdkafka_finder_.find(pid)) {
+    if (library.sites.consume.empty()) continue;
+    if (!library.sites.layout) {
+      state.unread = "this build of librdkafka keeps headers in an unknown place";
+      spdlog::info("what process {} does for Kafka records is not followed: {}", pid, state.unread);
+      continue;
+    }
+    const auto& layout = *library.sites.layout;
+    std::vector<KafkaConsumeSite> sites;
+    for (const auto& site : library.sites.consume) sites.push_back({consume_call(site.call), site.offset});
+    const kafka_consume_layout found{layout.headers, layout.topic, layout.name};
+    if (auto followed = kafka_notes_.follow_kafka_consumers(pid, library.path, sites, found); !followed) {
+      spdlog::info("what process {} does for Kafka records is not followed: {}", pid, followed.error().message);
+      kafka_notes_.forget_kafka_callers(pid);  // all of its libraries, or none
+      state.produce_probes = 0;
+      state.consume_probes = 0;
+      state.unread = followed.error().message;
+      return;
+    }
+    state.consume_probes += sites.size();
+  }
 }
 
 // What was learned of the program before.
@@ -67,10 +119,16 @@ void KernelTarget::forget_librdkafka(pid_t pid) {
   kafka_notes_.forget_kafka_callers(pid);
 }
 
-std::size_t KernelTarget::kafka_probes(pid_t pid) const {
+std::optional<KernelTarget::KafkaState> KernelTarget::kafka_state(pid_t pid) const {
   const std::lock_guard lock(mutex_);
   const auto found = kafka_.find(pid);
-  return found == kafka_.end() ? 0 : found->second.probes;
+  return found == kafka_.end() ? std::nullopt : std::optional(found->second);
+}
+
+bool KernelTarget::follows_records(pid_t pid) const {
+  const std::lock_guard lock(mutex_);
+  const auto found = kafka_.find(pid);
+  return found != kafka_.end() && found->second.consume_probes != 0;
 }
 
 // Called again when settings change, which is no reason to forget what was learned, and after an exec, which is.
@@ -197,7 +255,7 @@ std::size_t KernelTarget::probes() const {
   const std::lock_guard lock(mutex_);
   std::size_t all = watched_.size();
   for (const auto& [pid, state] : go_) all += state.probes;
-  for (const auto& [pid, state] : kafka_) all += state.probes;
+  for (const auto& [pid, state] : kafka_) all += state.probes();
   return all;
 }
 

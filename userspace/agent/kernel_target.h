@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Carries discovery's decisions to the kernel programs, tells Go's goroutines apart, has noted for whom Kafka records
-// are produced, and watches for FIONREAD where membership breaks it.
+// are produced and which one a thread works for, and watches for FIONREAD where membership breaks it.
 #pragma once
 
 #include <map>
@@ -21,13 +21,15 @@ namespace weft {
 
 class KernelTarget final : public ProcessTarget {
  public:
-  // The references outlive the object. With `watch_fionread`, traced processes get a probe on ioctl.
-  KernelTarget(Kernel& kernel, SamplingController& sampling, bool watch_fionread)
+  // The references outlive the object. With `watch_fionread`, traced processes get a probe on ioctl. `no_records` says
+  // why what is done for a record that was consumed cannot be followed with these settings; empty: it can.
+  KernelTarget(Kernel& kernel, SamplingController& sampling, bool watch_fionread, std::string no_records)
       : kernel_(kernel),
         sampling_(sampling),
         goroutines_(goroutine_tracer(kernel)),
         kafka_notes_(kafka_caller_notes(kernel)),
-        watch_fionread_(watch_fionread) {}
+        watch_fionread_(watch_fionread),
+        no_records_(std::move(no_records)) {}
 
   Result<void> trace(pid_t pid, const ProcessSettings& settings) override;
   void untrace(pid_t pid) override;
@@ -43,14 +45,25 @@ class KernelTarget final : public ProcessTarget {
     std::size_t probes = 0;
   };
   std::optional<GoState> go_state(pid_t pid) const;
-  // In how many places it is noted for whom the process produces Kafka records. From any thread.
-  std::size_t kafka_probes(pid_t pid) const;
+  // What is noted of a process that speaks Kafka by librdkafka.
+  struct KafkaState {
+    std::uint32_t executed = 0;                 // for which of its programs
+    bool producers = false, consumers = false;  // were looked at
+    std::size_t produce_probes = 0, consume_probes = 0;
+    std::string unread;  // why records that it consumes cannot be read; empty: they can, or it has no such library
+    std::size_t probes() const { return produce_probes + consume_probes; }
+  };
+  // From any thread.
+  std::optional<KafkaState> kafka_state(pid_t pid) const;
+  bool follows_records(pid_t pid) const;
   std::size_t probes() const;
 
  private:
   void watch(pid_t pid, const ProcessSettings& settings);
   void follow_goroutines(pid_t pid, const ProcessSettings& settings);
   std::optional<GoState> start_goroutines(pid_t pid, std::uint32_t executed);
+  void note_producers(pid_t pid, KafkaState& state);
+  void follow_consumers(pid_t pid, KafkaState& state);
   void forget_librdkafka(pid_t pid);
   void remember(pid_t pid);
   void forget(pid_t pid);
@@ -60,17 +73,14 @@ class KernelTarget final : public ProcessTarget {
   GoroutineTracer& goroutines_;
   KafkaCallerNotes& kafka_notes_;
   const bool watch_fionread_;
+  const std::string no_records_;
   LibcIoctlFinder finder_;
   GoProgramFinder go_finder_;
   LibrdkafkaFinder librdkafka_finder_;
   mutable std::mutex mutex_;
   std::set<pid_t> watched_;
   std::map<pid_t, GoState> go_;
-  struct KafkaState {
-    std::uint32_t executed = 0;  // for which of its programs
-    std::size_t probes = 0;
-  };
-  std::map<pid_t, KafkaState> kafka_;  // of those that were looked at
+  std::map<pid_t, KafkaState> kafka_;
 };
 
 }  // namespace weft

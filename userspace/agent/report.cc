@@ -38,6 +38,20 @@ TaskRuleText task_rule(const ProcessSettings& settings, const ProcessFindings& f
   return {"thread", "its threads block" + inherit};
 }
 
+std::string kafka_rule(const KernelTarget::KafkaState& kafka, const ProcessFindings& found) {
+  std::string text;
+  if (kafka.produce_probes)
+    text += found.kafka_blocks ? "; never for Kafka records, which it produces with RD_KAFKA_MSG_F_BLOCK"
+                               : "; for Kafka records who produced them";
+  if (kafka.consume_probes) {
+    text += "; the Kafka record that a thread was given last";
+    if (found.kafka_shared) text += ", but not where several threads are given those of one consumer";
+    if (found.kafka_unread) text += ", but some could not be read";
+  }
+  if (!kafka.unread.empty()) text += "; never a Kafka record: " + kafka.unread;
+  return text;
+}
+
 CallReport call_report(const ProcessCalls& calls) {
   CallReport report{
       .with_parent = calls.with_parent, .roots = calls.roots, .own_context = calls.own_context, .without_parent = {}};
@@ -94,11 +108,10 @@ std::vector<ProcessRow> Agent::processes() {
       row.live_exchanges = found->second.live_exchanges;
       if (target_->watches(process.pid)) row.probes.push_back("ioctl");
       if (go && go->traced) row.probes.push_back("goroutines");
-      if (target_->kafka_probes(process.pid)) {
-        row.probes.push_back("librdkafka");
-        row.task_why += found->second.kafka_blocks
-                            ? "; never for Kafka records, which it produces with RD_KAFKA_MSG_F_BLOCK"
-                            : "; for Kafka records who produced them";
+      if (const auto kafka = target_->kafka_state(process.pid)) {
+        if (kafka->produce_probes) row.probes.push_back("librdkafka");
+        if (kafka->consume_probes) row.probes.push_back("librdkafka consumer");
+        row.task_why += kafka_rule(*kafka, found->second);
       }
     }
     if (const auto made = calls.find(process.pid); made != calls.end()) {

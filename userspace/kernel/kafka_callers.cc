@@ -23,16 +23,25 @@ kafka_call_site cookie_of(KafkaCallSite::Call call) {
   return KAFKA_CALL_PRODUCE_BATCH;
 }
 
+kafka_consume_site site_of(KafkaConsumeSite::Call call) {
+  return static_cast<kafka_consume_site>(static_cast<int>(call) + KAFKA_CONSUME_POLL);
+}
+static_assert(static_cast<int>(KafkaConsumeSite::Call::ends) + KAFKA_CONSUME_POLL == KAFKA_CONSUME_ENDS);
+
 }  // namespace
 
 KafkaCallerNotes& kafka_caller_notes(Kernel& kernel) { return static_cast<KernelImpl&>(kernel); }
 
-bool KernelImpl::serves(pid_t tgid) {
+bool KernelImpl::found(pid_t tgid, std::uint32_t finding) {
   const auto key = static_cast<__u32>(tgid);
   process_entry entry{};
   return !bpf_map__lookup_elem(skeleton_->maps.processes, &key, sizeof key, &entry, sizeof entry, 0) &&
-         (entry.findings & FINDING_SERVES);
+         (entry.findings & finding);
 }
+
+bool KernelImpl::serves(pid_t tgid) { return found(tgid, FINDING_SERVES); }
+
+bool KernelImpl::calls(pid_t tgid) { return found(tgid, FINDING_CALLS); }
 
 Result<void> KernelImpl::note_kafka_callers(pid_t tgid, const std::string& file, std::span<const KafkaCallSite> sites) {
   std::vector<UprobePlace> places;
@@ -43,11 +52,33 @@ Result<void> KernelImpl::note_kafka_callers(pid_t tgid, const std::string& file,
   return {};
 }
 
+// The call first: whoever returns from one that was not seen was given nothing.
+Result<void> KernelImpl::follow_kafka_consumers(pid_t tgid, const std::string& file,
+                                                std::span<const KafkaConsumeSite> sites,
+                                                const kafka_consume_layout& layout) {
+  std::vector<UprobePlace> calls, returns;
+  for (const auto& site : sites) {
+    const UprobePlace place{site.offset, kafka_consume_cookie(site_of(site.call), layout)};
+    calls.push_back(place);
+    if (site.call != KafkaConsumeSite::Call::ends) returns.push_back(place);
+  }
+  auto called = Uprobes::attach(skeleton_->progs.on_kafka_consume, file, calls, tgid);
+  if (!called) return std::unexpected(called.error());
+  kafka_probes_[tgid].push_back(std::move(*called));
+  auto returned = Uprobes::attach(skeleton_->progs.on_kafka_consumed, file, returns, tgid, Uprobes::When::returns);
+  if (!returned) return std::unexpected(returned.error());
+  kafka_probes_[tgid].push_back(std::move(*returned));
+  return {};
+}
+
 void KernelImpl::forget_kafka_callers(pid_t tgid) {
   const auto found = kafka_probes_.find(tgid);
   if (found == kafka_probes_.end()) return;
   probe_ends_.take(std::move(found->second));
   kafka_probes_.erase(found);
+  auto of = static_cast<__u32>(tgid);
+  LIBBPF_OPTS(bpf_test_run_opts, run, .ctx_in = &of, .ctx_size_in = sizeof of);
+  bpf_prog_test_run_opts(bpf_program__fd(skeleton_->progs.release_records), &run);
 }
 
 // Records bear the time of CLOCK_REALTIME, of which the kernel's programs know only what leap seconds do not change.

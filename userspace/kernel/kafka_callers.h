@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// For whom records are produced, by probes in a process's Kafka library.
+// For whom records are produced, and which one a thread works for, by probes in a process's Kafka library.
 #pragma once
 
 #include <sys/types.h>
@@ -10,12 +10,18 @@
 
 #include "base/result.h"
 #include "kernel/kernel.h"
+#include "wire/kafka_consume.h"
 
 namespace weft {
 
 struct KafkaCallSite {
   enum class Call : std::uint8_t { produce, producev, produceva, produce_batch } call;  // of librdkafka
   std::uint64_t offset = 0;                                                             // in the file
+};
+
+struct KafkaConsumeSite {
+  enum class Call : std::uint8_t { poll, topic, queue, batch, batch_queue, ends } call;  // wire/kafka_consume.h
+  std::uint64_t offset = 0;                                                              // in the file
 };
 
 // Part of a Kernel. From the thread that traces processes only.
@@ -26,7 +32,13 @@ class KafkaCallerNotes {
   virtual bool serves(pid_t tgid) = 0;
   virtual Result<void> note_kafka_callers(pid_t tgid, const std::string& file,
                                           std::span<const KafkaCallSite> sites) = 0;
-  virtual void forget_kafka_callers(pid_t tgid) = 0;  // also done by Kernel::untrace
+  // Has it ever sent a request that a context could go with?
+  virtual bool calls(pid_t tgid) = 0;
+  virtual Result<void> follow_kafka_consumers(pid_t tgid, const std::string& file,
+                                              std::span<const KafkaConsumeSite> sites,
+                                              const kafka_consume_layout& layout) = 0;
+  // Of both; also done by Kernel::untrace.
+  virtual void forget_kafka_callers(pid_t tgid) = 0;
 };
 KafkaCallerNotes& kafka_caller_notes(Kernel& kernel);
 

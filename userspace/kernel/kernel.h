@@ -5,6 +5,7 @@
 
 #include <sys/types.h>
 
+#include <array>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -47,6 +48,9 @@ struct KernelOptions {
   std::vector<ContextFormat> inject = {ContextFormat::tracecontext, ContextFormat::baggage};
   bool inject_http2 = true;  // … into HTTP/2 as well: propagation.protocols has grpc
   bool inject_kafka = true;  // … and into Kafka: it has kafka
+  // Of the ids of a record that is consumed, which the agent makes as well: wire/kafka_record_id.h.
+  std::array<std::uint64_t, 2> record_key{};
+  std::string trace_id_header;  // of a record, with a bare trace id; empty: none
   bool trust_incoming = true;
   bool enrol = true;  // false: observe only, no sk_msg at all
   std::uint64_t idle_timeout_ns = 60'000'000'000;
@@ -78,6 +82,8 @@ struct ProcessFindings {
   bool overlapping = false;         // … because one thread held two requests at once
   bool inherits = false;            // thread start site learned
   bool kafka_blocks = false;        // calls that produce Kafka records may wait for room: nothing is noted of them
+  bool kafka_shared = false;        // several threads are given records of one consumer: whose they are is not known
+  bool kafka_unread = false;        // the context of a record that it consumed could not be read
   bool inherit_off = false;         // … switched off for good
   std::uint64_t live_exchanges = 0;
   std::uint64_t connections = 0;

@@ -83,9 +83,13 @@ class KernelImpl final : public Kernel, public GoroutineTracer, public KafkaCall
   std::map<pid_t, GoroutineFindings> goroutine_findings() override;
   bool serves(pid_t tgid) override;
   Result<void> note_kafka_callers(pid_t tgid, const std::string& file, std::span<const KafkaCallSite> sites) override;
+  bool calls(pid_t tgid) override;
+  Result<void> follow_kafka_consumers(pid_t tgid, const std::string& file, std::span<const KafkaConsumeSite> sites,
+                                      const kafka_consume_layout& layout) override;
   void forget_kafka_callers(pid_t tgid) override;
 
  private:
+  bool found(pid_t tgid, std::uint32_t finding);
   void run_iterator(const Link& iterator);
   void forget_tasks(__u32 tgid);
   void release_goroutines(pid_t tgid);

@@ -64,6 +64,11 @@ kernel_settings settings_of(const KernelOptions& options, std::uint32_t scratch_
     std::random_device source;
     for (auto& seed : settings.seed) seed = std::uint64_t{source()} << 32 | source();
   }
+  std::ranges::copy(options.record_key, settings.record_key);
+  if (options.trace_id_header.size() <= sizeof settings.trace_name) {
+    std::memcpy(settings.trace_name, options.trace_id_header.data(), options.trace_id_header.size());
+    settings.trace_name_bytes = static_cast<std::uint32_t>(options.trace_id_header.size());
+  }
   settings.bulk_bytes = options.bulk_bytes;
   return settings;
 }
@@ -104,8 +109,9 @@ Result<std::unique_ptr<Kernel>> Kernel::load(const KernelOptions& options) {
   KernelOptions chosen = options;
   if (chosen.capture == CaptureHook::automatic) chosen.capture = choose_capture(chosen.capture).hook;
   select_hook(*skeleton, chosen.capture, options.max_connections);
-  for (auto* program : {skeleton->progs.on_ioctl, skeleton->progs.on_goroutine, skeleton->progs.on_go_tls,
-                        skeleton->progs.on_kafka_produce})
+  for (auto* program :
+       {skeleton->progs.on_ioctl, skeleton->progs.on_goroutine, skeleton->progs.on_go_tls,
+        skeleton->progs.on_kafka_produce, skeleton->progs.on_kafka_consume, skeleton->progs.on_kafka_consumed})
     prepare_uprobe(program);
   if (const int error = weft_bpf__load(skeleton.get()))
     return fail(

@@ -117,6 +117,8 @@ std::map<pid_t, ProcessFindings> KernelImpl::findings() {
     found.event_loop = found.nonblocking_server || found.overlapping;
     found.inherit_off = entry.findings & FINDING_INHERIT_OFF;
     found.kafka_blocks = entry.findings & FINDING_KAFKA_BLOCKS;
+    found.kafka_shared = entry.findings & FINDING_KAFKA_SHARED;
+    found.kafka_unread = entry.findings & FINDING_KAFKA_UNREAD;
     found.inherits = !found.inherit_off && entry.good_births >= INHERIT_AFTER_BIRTHS;
     found.live_exchanges = entry.live > 0 ? static_cast<std::uint64_t>(entry.live) : 0;
     found.connections = entry.connections;

@@ -15,9 +15,11 @@ namespace weft {
 namespace {
 
 constexpr auto kUprobeMulti = static_cast<bpf_attach_type>(48);
+constexpr __u32 kUprobeMultiReturn = 1;
 
 // bpf(2) BPF_LINK_CREATE for BPF_TRACE_UPROBE_MULTI, which libbpf 1.1 has no wrapper for.
-int create_multi_link(int program, const std::string& file, std::span<const UprobePlace> places, pid_t pid) {
+int create_multi_link(int program, const std::string& file, std::span<const UprobePlace> places, pid_t pid,
+                      bool returns = false) {
   std::vector<std::uint64_t> offsets, cookies;
   for (const auto& place : places) {
     offsets.push_back(place.offset);
@@ -34,6 +36,7 @@ int create_multi_link(int program, const std::string& file, std::span<const Upro
   attributes.offsets = reinterpret_cast<__u64>(offsets.data());
   attributes.cookies = reinterpret_cast<__u64>(cookies.data());
   attributes.count = static_cast<__u32>(places.size());
+  attributes.multi_flags = returns ? kUprobeMultiReturn : 0;
   attributes.pid = static_cast<__u32>(pid);
   return static_cast<int>(::syscall(SYS_bpf, BPF_LINK_CREATE, &attributes, sizeof attributes - sizeof(__u32)));
 }
@@ -72,18 +75,18 @@ void prepare_uprobe(bpf_program* program) {
 void Uprobes::LinkEnd::operator()(bpf_link* link) const { bpf_link__destroy(link); }
 
 Result<Uprobes> Uprobes::attach(bpf_program* program, const std::string& file, std::span<const UprobePlace> places,
-                                pid_t pid) {
+                                pid_t pid, When when) {
   Uprobes probes;
   const auto failed = [&](int error) {
     return fail(fmt::format("uprobe in {} of process {}: {}", file, pid, std::strerror(error)));
   };
   if (has_uprobe_multi()) {
-    probes.link_ = UniqueFd(create_multi_link(bpf_program__fd(program), file, places, pid));
+    probes.link_ = UniqueFd(create_multi_link(bpf_program__fd(program), file, places, pid, when == When::returns));
     if (!probes.link_) return failed(errno);
     return probes;
   }
   for (const auto& place : places) {
-    LIBBPF_OPTS(bpf_uprobe_opts, options, .bpf_cookie = place.cookie);
+    LIBBPF_OPTS(bpf_uprobe_opts, options, .bpf_cookie = place.cookie, .retprobe = when == When::returns);
     bpf_link* link = bpf_program__attach_uprobe_opts(program, pid, file.c_str(), place.offset, &options);
     if (!link) return failed(errno);
     probes.links_.emplace_back(link);

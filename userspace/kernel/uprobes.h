@@ -32,9 +32,10 @@ struct UprobePlace {
 // Attached probes; they go with it. That takes the kernel a grace period, some thirty milliseconds: see ProbeEnds.
 class Uprobes {
  public:
+  enum class When : bool { there = false, returns = true };  // with `returns`, places are the beginnings of functions
   // `file` is opened once; the probes stay on that file. Errors are one line.
   static Result<Uprobes> attach(bpf_program* program, const std::string& file, std::span<const UprobePlace> places,
-                                pid_t pid);
+                                pid_t pid, When when = When::there);
   Uprobes(Uprobes&&) noexcept = default;
   Uprobes& operator=(Uprobes&&) noexcept = default;
   ~Uprobes() = default;

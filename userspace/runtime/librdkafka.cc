@@ -10,9 +10,25 @@ namespace weft {
 namespace {
 
 constexpr std::size_t kMaxKnown = 4096;
-// In the order of RdkafkaCall.
-constexpr std::array<std::string_view, 4> kNames = {"rd_kafka_produce", "rd_kafka_producev", "rd_kafka_produceva",
-                                                    "rd_kafka_produce_batch"};
+constexpr std::string_view kMessageHeaders = "rd_kafka_message_headers", kTopicName = "rd_kafka_topic_name";
+// In the order of RdkafkaCall, then those that tell of the layout.
+constexpr std::array<std::string_view, 15> kNames = {"rd_kafka_produce",
+                                                     "rd_kafka_producev",
+                                                     "rd_kafka_produceva",
+                                                     "rd_kafka_produce_batch",
+                                                     "rd_kafka_consumer_poll",
+                                                     "rd_kafka_consume",
+                                                     "rd_kafka_consume_queue",
+                                                     "rd_kafka_consume_batch",
+                                                     "rd_kafka_consume_batch_queue",
+                                                     "rd_kafka_consume_callback",
+                                                     "rd_kafka_consume_callback_queue",
+                                                     "rd_kafka_consume_stop",
+                                                     "rd_kafka_consumer_close",
+                                                     kMessageHeaders,
+                                                     kTopicName};
+constexpr std::size_t kCalls = kNames.size() - 2;
+constexpr std::size_t kCodeRead = 512;  // of a function
 constexpr std::array kEndbr64 = {std::byte{0xf3}, std::byte{0x0f}, std::byte{0x1e}, std::byte{0xfa}};
 
 // The kernel emulates the push or the jump that such functions begin with, but not the mark before it.
@@ -21,21 +37,39 @@ std::uint64_t behind_mark(const ElfFile& file, std::uint64_t offset) {
   return file.read(offset, first) == first.size() && first == kEndbr64 ? offset + first.size() : offset;
 }
 
+std::optional<RdkafkaLayout> layout_of(const ElfFile& file, const std::map<std::string, std::uint64_t>& functions) {
+  std::array<std::vector<std::byte>, 2> code;
+  for (std::size_t i = 0; i < code.size(); ++i) {
+    const auto function = functions.find(std::string(i == 0 ? kMessageHeaders : kTopicName));
+    const auto offset = function == functions.end() ? std::nullopt : file.file_offset(function->second);
+    if (!offset) return std::nullopt;
+    code[i].resize(kCodeRead);
+    code[i].resize(file.read(*offset, code[i]));
+  }
+  return rdkafka_layout(code[0], code[1]);
+}
+
+RdkafkaSites read_sites(const ElfFile& file) {
+  RdkafkaSites sites;
+  const auto functions = find_functions(file, kNames);
+  for (std::size_t i = 0; i < kCalls; ++i) {
+    const auto function = functions.find(std::string(kNames[i]));
+    if (function == functions.end()) continue;
+    const auto call = static_cast<RdkafkaCall>(i);
+    if (const auto offset = file.file_offset(function->second))
+      (call < RdkafkaCall::consumer_poll ? sites.produce : sites.consume).push_back({call, behind_mark(file, *offset)});
+  }
+  if (!sites.consume.empty()) sites.layout = layout_of(file, functions);
+  return sites;
+}
+
 }  // namespace
 
-std::vector<RdkafkaSite> LibrdkafkaFinder::sites_of(const MappedFile& mapped, const FileId& id) {
+RdkafkaSites LibrdkafkaFinder::sites_of(const MappedFile& mapped, const FileId& id) {
   const std::scoped_lock lock(mutex_);
   if (const auto known = known_.find(id); known != known_.end()) return known->second;
-  std::vector<RdkafkaSite> sites;
-  if (const auto file = ElfFile::open(mapped.path)) {
-    const auto functions = find_functions(*file, kNames);
-    for (std::size_t i = 0; i < kNames.size(); ++i) {
-      const auto function = functions.find(std::string(kNames[i]));
-      if (function == functions.end()) continue;
-      if (const auto offset = file->file_offset(function->second))
-        sites.push_back({static_cast<RdkafkaCall>(i), behind_mark(*file, *offset)});
-    }
-  }
+  RdkafkaSites sites;
+  if (const auto file = ElfFile::open(mapped.path)) sites = read_sites(*file);
   if (mapped.id() != id) return {};  // another file came to stand there meanwhile: of which one is this?
   if (known_.size() >= kMaxKnown) known_.clear();
   known_[id] = sites;
@@ -49,7 +83,8 @@ std::vector<RdkafkaLibrary> LibrdkafkaFinder::find(pid_t pid) {
   for (const auto& file : *files) {
     const auto id = file.id();
     if (!id) continue;
-    if (auto sites = sites_of(file, *id); !sites.empty()) libraries.push_back({file.path, std::move(sites)});
+    auto sites = sites_of(file, *id);
+    if (!sites.produce.empty() || !sites.consume.empty()) libraries.push_back({file.path, std::move(sites)});
   }
   return libraries;
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Where a process is given Kafka records: the functions of librdkafka that produce, wherever it has them. A library of
-// the system, one that came with a package of Python, Node or Ruby, or the program itself, as long as it has symbols.
+// Where a process is given Kafka records: the functions of librdkafka that produce and consume, wherever it has them. A
+// library of the system, one that came with a package of Python, Node or Ruby, or the program itself, as long as it has
+// symbols.
 #pragma once
 
 #include <sys/types.h>
@@ -11,11 +12,27 @@
 #include <string>
 #include <vector>
 
+#include "runtime/librdkafka_layout.h"
 #include "runtime/mapped_files.h"
 
 namespace weft {
 
-enum class RdkafkaCall : std::uint8_t { produce, producev, produceva, produce_batch };
+enum class RdkafkaCall : std::uint8_t {
+  produce,
+  producev,
+  produceva,
+  produce_batch,
+  // These give the application records, those behind end what it does with one.
+  consumer_poll,
+  consume,
+  consume_queue,
+  consume_batch,
+  consume_batch_queue,
+  consume_callback,
+  consume_callback_queue,
+  consume_stop,
+  consumer_close,
+};
 
 struct RdkafkaSite {
   RdkafkaCall call;
@@ -23,9 +40,14 @@ struct RdkafkaSite {
   bool operator==(const RdkafkaSite&) const = default;
 };
 
+struct RdkafkaSites {
+  std::vector<RdkafkaSite> produce, consume;
+  std::optional<RdkafkaLayout> layout;  // without it a record that is consumed cannot be read
+};
+
 struct RdkafkaLibrary {
   std::string path;  // through which the agent can open the file
-  std::vector<RdkafkaSite> sites;
+  RdkafkaSites sites;
 };
 
 // Thread-safe, bounded. Files are read once: the answer is kept by device, inode and modification time.
@@ -36,11 +58,11 @@ class LibrdkafkaFinder {
   std::vector<RdkafkaLibrary> find(pid_t pid);
 
  private:
-  std::vector<RdkafkaSite> sites_of(const MappedFile& mapped, const FileId& id);
+  RdkafkaSites sites_of(const MappedFile& mapped, const FileId& id);
 
   std::string proc_root_;
   std::mutex mutex_;
-  std::map<FileId, std::vector<RdkafkaSite>> known_;
+  std::map<FileId, RdkafkaSites> known_;
 };
 
 }  // namespace weft

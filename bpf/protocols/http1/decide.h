@@ -340,6 +340,7 @@ WIRE_GLOBAL int http1_decide(struct connection *c, struct http1 *h, struct scrat
 	s = scratch_again(s);
 	if (!s)
 		return 0;
+	finding(p, FINDING_CALLS);
 	s->facts = h->flags & HTTP1_IS_10 ? REQUEST_HTTP10 : 0;
 	s->parent.exchange_id = 0;
 	if (p->flags & PROCESS_INSTRUMENTED) {

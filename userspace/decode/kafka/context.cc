@@ -44,8 +44,9 @@ class Names {
 };
 
 bool is_text(std::string_view value) {
-  return value.size() <= most_value_bytes &&
-         std::ranges::none_of(value, [](char c) { return static_cast<unsigned char>(c) < ' ' || c == 0x7f; });
+  return value.size() <= most_value_bytes && std::ranges::none_of(value, [](char c) {
+           return (static_cast<unsigned char>(c) < ' ' && c != '\t') || c == 0x7f;
+         });
 }
 
 bool is_token(std::string_view text) { return !text.empty() && std::ranges::all_of(text, is_token_char); }

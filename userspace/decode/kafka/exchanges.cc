@@ -29,7 +29,7 @@ void put_bounded(Map& map, const Key& key, Value value, std::size_t most) {
 }  // namespace
 
 KafkaExchanges::KafkaExchanges(Output output, KafkaOptions options)
-    : output_(std::move(output)), options_(std::move(options)), limits_(options_.limits) {}
+    : output_(std::move(output)), options_(std::move(options)), limits_(options_.limits), ids_(options_.record_key) {}
 
 // The kernel tells of requests and of frames; that an exchange is over is said here.
 void KafkaExchanges::end(const Sent& sent, std::uint64_t first_byte_ns, std::uint64_t time_ns, end_reason reason,

@@ -25,6 +25,7 @@
 #include "decode/kafka/frames.h"
 #include "decode/kafka/message_event.h"
 #include "decode/kafka/metadata.h"
+#include "decode/kafka/record_ids.h"
 #include "wire/events.h"
 
 namespace weft {
@@ -47,6 +48,10 @@ struct KafkaOptions {
   kafka::ContextOptions context;
   bool trust_incoming = true;
   std::function<std::uint64_t()> random;  // for ids
+  // Of the ids of a record that is consumed, which the kernel makes as well: wire/kafka_record_id.h.
+  std::array<std::uint64_t, 2> record_key{};
+  // What this process calls for a record carries the record's own span on: it needs one, however many there are.
+  std::function<bool(std::uint32_t tgid)> followed;
   // Is this trace sampled? `producer`: what was decided before, if anything. Empty: then that, else yes.
   std::function<bool(std::uint32_t tgid, const TraceId& trace, std::optional<bool> producer)> sampled;
 };
@@ -119,6 +124,7 @@ class KafkaExchanges {
   void new_trace(MessageEvent& event);
   template <class Id>
   void make_id(Id& bytes);
+  void make_ids(MessageEvent& event);
 
   Output output_;
   KafkaOptions options_;
@@ -130,6 +136,7 @@ class KafkaExchanges {
   std::map<std::pair<std::uint32_t, std::string>, std::string> groups_;  // process, client id: "" when it has several
   kafka::FetchResponse response_;                                        // reused, for its memory
   kafka::RecordReader records_;
+  kafka::RecordIds ids_;
   std::vector<std::byte> record_;
   KafkaCounters counters_;
 };

@@ -42,6 +42,20 @@ void KafkaExchanges::decide(MessageEvent& event, std::optional<bool> producer) c
   event.fields.trace_flags |= 1;
 }
 
+// The same as in the kernel: a trace that goes on is there already, parent and all.
+void KafkaExchanges::make_ids(MessageEvent& event) {
+  const bool continued = event.fields.facts & kMessageContinued;
+  if (const auto ids = ids_.of(event)) {
+    std::memcpy(event.fields.ids.span_id, ids->span_id, sizeof ids->span_id);
+    if (continued) return;
+    new_trace(event);
+    std::memcpy(event.fields.ids.trace_id, ids->trace_id, sizeof ids->trace_id);
+    return;
+  }
+  make_id(event.fields.ids.span_id);
+  if (!continued) new_trace(event);
+}
+
 void KafkaExchanges::new_trace(MessageEvent& event) {
   make_id(event.fields.ids.trace_id);
   std::memset(event.fields.ids.parent_span_id, 0, sizeof event.fields.ids.parent_span_id);
@@ -51,7 +65,6 @@ void KafkaExchanges::new_trace(MessageEvent& event) {
 // One message: its trace goes on, or a new one begins.
 void KafkaExchanges::message(MessageEvent& event, const kafka::RecordContext& context) {
   message_event& fields = event.fields;
-  make_id(fields.ids.span_id);
   event.context = context.lines;
   std::optional<bool> producer;
   if (context.decided && options_.trust_incoming) producer = context.flags & 1;
@@ -61,9 +74,8 @@ void KafkaExchanges::message(MessageEvent& event, const kafka::RecordContext& co
     std::memcpy(fields.ids.trace_id, context.producer->trace_id.bytes.data(), sizeof fields.ids.trace_id);
     std::memcpy(fields.ids.parent_span_id, context.producer->span_id.bytes.data(), sizeof fields.ids.parent_span_id);
     fields.trace_flags = context.flags & 2;
-  } else {
-    new_trace(event);
   }
+  make_ids(event);
   if (context.invalid) fields.facts |= kMessageInvalidContext;
   decide(event, producer);
   write_message_event(event, record_);
@@ -117,7 +129,8 @@ void KafkaExchanges::fetched_partition(Connection& connection, const kafka_event
   const auto group = groups_.find({frame.tgid, connection.client_id});
   if (group != groups_.end()) common.group = group->second;
 
-  const bool batch = options_.span_per_batch || kafka::count_records(partition) > options_.record_limit;
+  const bool followed = options_.followed && options_.followed(frame.tgid);
+  const bool batch = options_.span_per_batch || (!followed && kafka::count_records(partition) > options_.record_limit);
   MessageEvent together = common;
   kafka::DeliveryCounters counters;
   const std::int64_t behind =

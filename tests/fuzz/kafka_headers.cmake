@@ -1,0 +1,15 @@
+# SPDX-License-Identifier: Apache-2.0
+# kafka_headers_fuzz: with WEFT_FUZZ (clang) a libFuzzer program, else one that runs the corpus; known to CTest either way.
+set(kafka_headers_corpus ${CMAKE_CURRENT_LIST_DIR}/corpus/kafka_headers)
+if(WEFT_FUZZ)
+  add_executable(kafka_headers_fuzz ${CMAKE_CURRENT_LIST_DIR}/kafka_headers_fuzz.cc)
+  target_compile_options(kafka_headers_fuzz PRIVATE -fsanitize=fuzzer)
+  target_link_options(kafka_headers_fuzz PRIVATE -fsanitize=fuzzer)
+  add_test(NAME kafka_headers_fuzz COMMAND kafka_headers_fuzz -runs=0 ${kafka_headers_corpus})
+else()
+  add_executable(kafka_headers_fuzz ${CMAKE_CURRENT_LIST_DIR}/kafka_headers_fuzz.cc ${CMAKE_CURRENT_LIST_DIR}/corpus_main.cc)
+  add_test(NAME kafka_headers_fuzz COMMAND kafka_headers_fuzz ${kafka_headers_corpus})
+endif()
+target_include_directories(kafka_headers_fuzz PRIVATE ${CMAKE_SOURCE_DIR}/tests)
+target_link_libraries(kafka_headers_fuzz PRIVATE weft_decode)
+set_tests_properties(kafka_headers_fuzz PROPERTIES LABELS "fuzz;core" TIMEOUT 120)
