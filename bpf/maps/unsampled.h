@@ -1,18 +1,19 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-only */
 /*
  * What is to be reported of exchanges that are not sampled, from their beginning to their end. The low bits of the
- * exchange id say where it lies; when that place is taken, the exchange is reported in full.
+ * exchange id say where it lies: at one of a few places, which stay in the processor's cache, or, when that is taken,
+ * at one of many; when both are taken, the exchange is reported in full.
  */
 #ifndef WEFT_MAPS_UNSAMPLED_H
 #define WEFT_MAPS_UNSAMPLED_H
 
 #include "maps/ring.h"
 
-#define UNSAMPLED_SLOTS 8192u /* a power of two */
+#define UNSAMPLED_NEAR 256u /* both powers of two */
+#define UNSAMPLED_FAR 8192u
 
 struct unsampled {
-	__u32 claimed;
-	__u32 reserved;
+	__u64 claimed;		      /* by this exchange; 0: free */
 	struct unsampled_event event; /* directly before the text: both go out as one record */
 	__u8 text[UNSAMPLED_TEXT_MAX];
 };
@@ -20,32 +21,44 @@ WIRE_ASSERT(sizeof(struct unsampled) == 256, "unsampled layout");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, UNSAMPLED_SLOTS);
+	__uint(max_entries, UNSAMPLED_NEAR + UNSAMPLED_FAR);
 	__type(key, __u32);
 	__type(value, struct unsampled);
 } unsampled_slots SEC(".maps");
 
-static __always_inline struct unsampled *unsampled_slot(__u64 exchange_id)
+static __always_inline struct unsampled *unsampled_near(__u64 exchange_id)
 {
-	__u32 slot = exchange_id & (UNSAMPLED_SLOTS - 1);
+	__u32 slot = exchange_id & (UNSAMPLED_NEAR - 1);
 
 	return bpf_map_lookup_elem(&unsampled_slots, &slot);
 }
 
-/* NULL: taken. */
+static __always_inline struct unsampled *unsampled_far(__u64 exchange_id)
+{
+	__u32 slot = UNSAMPLED_NEAR + (exchange_id & (UNSAMPLED_FAR - 1));
+
+	return bpf_map_lookup_elem(&unsampled_slots, &slot);
+}
+
+/* NULL: both are taken. */
 static __always_inline struct unsampled *unsampled_claim(__u64 exchange_id)
 {
-	struct unsampled *u = unsampled_slot(exchange_id);
+	struct unsampled *u = unsampled_near(exchange_id);
 
-	return u && !__sync_val_compare_and_swap(&u->claimed, 0, 1) ? u : NULL;
+	if (u && !__sync_val_compare_and_swap(&u->claimed, 0, exchange_id))
+		return u;
+	u = unsampled_far(exchange_id);
+	return u && !__sync_val_compare_and_swap(&u->claimed, 0, exchange_id) ? u : NULL;
 }
 
 /* REQUIRES: a claim. The exchange is over: it is reported, and its place is free. */
 static __always_inline void unsampled_end(__u64 exchange_id, __u64 now_ns, __u32 end, __u32 status)
 {
-	struct unsampled *u = unsampled_slot(exchange_id);
+	struct unsampled *u = unsampled_near(exchange_id);
 	__u64 text;
 
+	if (u && u->claimed != exchange_id)
+		u = unsampled_far(exchange_id);
 	if (!u)
 		return;
 	u->event.header.type = EVENT_UNSAMPLED;
