@@ -212,11 +212,15 @@ static __always_inline void address_of(const struct sock *sk, __u8 *local, __u8 
 	*(__be32 *)(peer + 12) = KERNEL_FIELD(probed, sk, __sk_common.skc_daddr);
 }
 
-/* Once a connection, and so a function of its own: its stack is not that of every call. */
+/* Once a connection, and when the table has changed; a function of its own: its stack is not that of every call. */
 WIRE_GLOBAL int connection_destination(struct connection *c)
 {
-	if (c)
-		c->destination = destination_allows(c->peer_address);
+	__u32 generation = destinations_now(); /* before the table: a newer one is noticed then */
+
+	if (!c)
+		return 0;
+	c->destination = destination_allows(c->peer_address);
+	c->destination_generation = generation;
 	return 0;
 }
 
@@ -230,7 +234,7 @@ static __always_inline void connection_init(struct connection *c, const struct s
 	c->local_port = KERNEL_FIELD(probed, sk, __sk_common.skc_num);
 	c->peer_port = __builtin_bswap16(KERNEL_FIELD(probed, sk, __sk_common.skc_dport));
 	connection_destination(c);
-	c->membership = setting(SETTING_ENROL) && !(p->flags & PROCESS_NEVER_ENROL) ? MEMBER_WANTED : MEMBER_NO;
+	c->membership = propagation_enrols() && !(p->flags & PROCESS_NEVER_ENROL) ? MEMBER_WANTED : MEMBER_NO;
 	__sync_fetch_and_add(&p->connections, 1);
 }
 
@@ -268,7 +272,7 @@ WIRE_GLOBAL int connection_restart(struct connection *c, struct process_entry *p
 	c->asked = 0;
 	c->receive.known = c->send.known = 0;
 	c->receive.http1.state = c->send.http1.state = HTTP1_START;
-	if (!setting(SETTING_ENROL) || (p->flags & PROCESS_NEVER_ENROL) || c->membership == MEMBER_NO)
+	if (!propagation_enrols() || (p->flags & PROCESS_NEVER_ENROL) || c->membership == MEMBER_NO)
 		c->membership = MEMBER_NO;
 	else
 		c->membership = MEMBER_WANTED;

@@ -93,8 +93,9 @@ struct connection {
 	__u8 rejoins;	   /* released for this exchange only: enrolled again after it */
 	__u32 blind;	   /* counted in process_entry.blind of … */
 	__u32 blind_tgid, blind_generation;
-	__u32 asked;	   /* how often */
-	__u32 seen;	   /* somebody has begun to fill it in */
+	__u32 asked;		      /* how often */
+	__u32 destination_generation; /* of the table that `destination` is from */
+	__u32 seen;		      /* somebody has begun to fill it in */
 	__u32 overwritten; /* contexts of the head being sent are written over already up to here: by these … */
 	struct parent overwritten_parent;
 	__u8 overwritten_span_id[8];

@@ -8,6 +8,7 @@
 
 #include "maps/connections.h"
 #include "maps/carried.h"
+#include "maps/propagation.h"
 #include "maps/streams.h"
 #include "maps/tasks.h"
 #include "wire/formats.h"
@@ -145,8 +146,9 @@ struct scratch {
 	__u8 hidden;	   /* the bytes are not where the system call says */
 	__u8 task_unknown; /* TASK_*: this call does not tell whose request it works on */
 	__u8 reserved;
-	__u32 stream;	 /* of the exchange at hand; 0: its connection has no streams */
-	__u32 other_seq; /* position of the other direction when this call was looked at */
+	__u32 stream;			/* of the exchange at hand; 0: its connection has no streams */
+	__u32 other_seq;		/* position of the other direction when this call was looked at */
+	struct propagation propagation; /* as it was when this run began */
 	struct source source;
 	struct message message;
 	struct half half; /* sk_msg works on a copy, so that a head can be looked at again */
@@ -230,6 +232,7 @@ static __always_inline struct scratch *scratch_claim(__u32 program, __u32 slots)
 			s->program = program;
 			s->stream = 0;
 			s->task_unknown = 0;
+			propagation_take(&s->propagation);
 			return s;
 		}
 	}
@@ -245,6 +248,11 @@ static __always_inline struct scratch *scratch_again(const struct scratch *s)
 	__u32 slot = s->claimed - 1;
 
 	return bpf_map_lookup_elem(&scratch_slots, &slot);
+}
+
+static __always_inline bool trusts_incoming(const struct scratch *s)
+{
+	return (s->propagation.flags & PROPAGATION_TRUST_INCOMING) != 0;
 }
 
 static __always_inline void scratch_release(struct scratch *s)

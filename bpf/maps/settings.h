@@ -11,14 +11,4 @@ static __always_inline bool setting(__u32 flag)
 	return (settings.flags & flag) != 0;
 }
 
-static __always_inline bool setting_extracts(__u32 format)
-{
-	return settings.extract_formats >> format & 1;
-}
-
-static __always_inline bool setting_injects(__u32 format)
-{
-	return settings.inject_formats >> format & 1;
-}
-
 #endif

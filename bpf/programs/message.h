@@ -125,6 +125,8 @@ static __always_inline int message_parse(struct sk_msg_md *m, struct connection 
 		goto fit;
 	}
 	message->offset = ahead;
+	if (c->destination_generation != destinations_now())
+		connection_destination(c);
 	__builtin_memcpy(&s->half, &c->send, sizeof(s->half));
 	protocol_message(m, c, s, p);
 	if (message->failed)

@@ -44,7 +44,7 @@ static __always_inline void client_connects(struct bpf_sock_ops *ops, struct bpf
 	c->generation = p->generation;
 	c->role = ROLE_CLIENT;
 	c->role_certain = 1;
-	c->membership = setting(SETTING_ENROL) && !(p->flags & PROCESS_NEVER_ENROL) ? MEMBER_WANTED : MEMBER_NO;
+	c->membership = propagation_enrols() && !(p->flags & PROCESS_NEVER_ENROL) ? MEMBER_WANTED : MEMBER_NO;
 	__sync_fetch_and_add(&p->connections, 1);
 }
 
@@ -63,7 +63,7 @@ static __always_inline void client_connected(struct bpf_sock_ops *ops, struct bp
 	address_of(plain, c->local_address, c->peer_address, false);
 	c->local_port = plain->__sk_common.skc_num;
 	c->peer_port = __builtin_bswap16(plain->__sk_common.skc_dport);
-	c->destination = destination_allows(c->peer_address);
+	connection_destination(c);
 	c->send.next_seq = tp->write_seq;
 	c->receive.next_seq = tp->copied_seq;
 	c->send.known = c->receive.known = 1;

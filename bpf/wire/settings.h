@@ -8,12 +8,7 @@
 #include "wire/kafka_headers.h"
 
 /* kernel_settings.flags */
-#define SETTING_TRUST_INCOMING (1u << 4)
 #define SETTING_RESPONSE_TEXT (1u << 5)
-#define SETTING_ENROL (1u << 6)
-#define SETTING_DESTINATIONS (1u << 7)	 /* the destinations map decides; off = any */
-#define SETTING_INJECT_HTTP2 (1u << 15)	 /* requests of HTTP/2 are changed as well */
-#define SETTING_INJECT_KAFKA (1u << 17)	 /* … and of Kafka */
 #define SETTING_DISCARD_EVENTS (1u << 8) /* measurement only: everything is done but the writing to the ring */
 #define SETTING_HASH (1u << 16)		 /* connections are kept in a hash; see bpf/maps/connections.h */
 
@@ -22,10 +17,6 @@ struct kernel_settings {
 	__u32 flags;
 	__u32 header_bytes; /* head text sent up per request, at most 4096 */
 	__u32 scratch_slots;
-	__u8
-	    extract[FORMAT_IDS + 1]; /* formats whose ids are read, in order of precedence; FORMAT_NONE ends the list */
-	__u8 extract_formats;	     /* all that are read, as bits 1 << enum context_format */
-	__u8 inject_formats;	     /* all that are written */
 	__u32 reserved;
 	__u64 bulk_bytes;
 	__u64 seed[8]; /* random: two for span ids, two for each half of trace ids, one for sums of values */
@@ -36,6 +27,24 @@ struct kernel_settings {
 	__u32 trace_name_bytes;
 	__u32 reserved2;
 };
+
+/*
+ * What propagation.* says. It may change at any time, so it is one word, which every run takes once: no message is
+ * changed by half of one and half of another.
+ */
+struct propagation {
+	__u8 extract[FORMAT_IDS]; /* formats whose ids are read, in order of precedence; FORMAT_NONE ends the list */
+	__u8 extract_formats;	  /* all that are read, as bits 1 << enum context_format */
+	__u8 inject_formats;	  /* all that are written */
+	__u8 flags;
+} __attribute__((aligned(8)));
+WIRE_ASSERT(sizeof(struct propagation) == 8, "propagation is one word");
+
+/* propagation.flags */
+#define PROPAGATION_TRUST_INCOMING (1u << 0)
+#define PROPAGATION_HTTP2 (1u << 1) /* requests of HTTP/2 are changed as well */
+#define PROPAGATION_KAFKA (1u << 2) /* … and of Kafka */
+#define PROPAGATION_ENROL (1u << 3) /* anything is changed at all: sockets become members */
 
 /* process_entry.flags: what discovery decided */
 #define PROCESS_TASK_THREAD (1u << 0) /* configuration says: threads block */
@@ -90,6 +99,7 @@ struct destination_key {
 	__u32 prefix_bits;
 	__u8 address[16];
 };
+#define DESTINATIONS_MAX 1024u
 #define DESTINATION_CONTEXT (1u << 0)
 #define DESTINATION_BAGGAGE (1u << 1)
 

@@ -53,7 +53,7 @@ const std::vector<Incoming>& incoming() {
 
 KernelOptions options(std::vector<ContextFormat> inject) {
   KernelOptions options;
-  options.inject = std::move(inject);
+  options.propagation.inject = std::move(inject);
   return options;
 }
 
@@ -275,7 +275,7 @@ TEST_CASE("a head in several sends") {
 
 TEST_CASE("trust_incoming: false starts a new trace, and what is forwarded says so") {
   KernelOptions untrusting = options({tracecontext, baggage});
-  untrusting.trust_incoming = false;
+  untrusting.propagation.trust_incoming = false;
   Scene scene(untrusting);
   const std::string context = "traceparent: 00-" + kTrace + "-" + kSpan + "-01";
   const Lines all = {context,

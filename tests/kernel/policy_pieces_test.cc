@@ -13,7 +13,7 @@ namespace {
 
 KernelOptions two_formats() {
   KernelOptions options;
-  options.inject = {ContextFormat::tracecontext, ContextFormat::baggage};
+  options.propagation.inject = {ContextFormat::tracecontext, ContextFormat::baggage};
   return options;
 }
 

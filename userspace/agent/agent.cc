@@ -2,6 +2,7 @@
 #include "agent/agent.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <malloc.h>
 #include <spdlog/spdlog.h>
 #include <unistd.h>
@@ -9,6 +10,7 @@
 #include <algorithm>
 #include <cstring>
 #include <random>
+#include <utility>
 
 #include "agent/version.h"
 #include "control/pipeline_options.h"
@@ -23,26 +25,29 @@ constexpr int kBusyWait_ms = 4;   // the ring holds far more than comes in that 
 constexpr int kIdleWait_ms = 20;  // nothing came for a second
 constexpr std::uint64_t kSweep_ns = 5 * kSecond_ns;
 
-KernelOptions kernel_options_of(const Config& config, const KernelReport& report) {
+PropagationOptions propagation_options(const PropagationConfig& config) {
   const auto writes_to = [&config](Protocol protocol) {
-    return std::ranges::find(config.propagation.protocols, protocol) != config.propagation.protocols.end();
+    return std::ranges::find(config.protocols, protocol) != config.protocols.end();
   };
+  return {.extract = config.extract,
+          .inject = writes_to(Protocol::http) ? config.inject : std::vector<ContextFormat>{},
+          .inject_http2 = writes_to(Protocol::grpc),
+          .inject_kafka = writes_to(Protocol::kafka),
+          .trust_incoming = config.trust_incoming,
+          .destinations = destination_rules(config.context_destinations, config.baggage_destinations)};
+}
+
+KernelOptions kernel_options_of(const Config& config, const KernelReport& report) {
   KernelOptions options;
   options.capture = report.capture;
   options.ring_bytes = config.capture.ring_bytes;
   options.max_connections = config.capture.max_connections;
   options.header_bytes = config.capture.header_bytes;
   options.response_text = !config.capture.headers.empty();
-  options.extract = config.propagation.extract;
-  options.inject = writes_to(Protocol::http) ? config.propagation.inject : std::vector<ContextFormat>{};
-  options.inject_http2 = writes_to(Protocol::grpc);
-  options.inject_kafka = writes_to(Protocol::kafka);
-  options.trust_incoming = config.propagation.trust_incoming;
+  options.propagation = propagation_options(config.propagation);
   options.idle_timeout_ns = static_cast<std::uint64_t>(config.capture.idle_timeout.count());
-  options.destinations =
-      destination_rules(config.propagation.context_destinations, config.propagation.baggage_destinations);
   const auto sk_msg = std::ranges::find(report.probes, "sk_msg", &Probe::name);
-  options.enrol = !options.inject.empty() && sk_msg != report.probes.end() && sk_msg->state == Probe::State::works;
+  options.enrol = sk_msg != report.probes.end() && sk_msg->state == Probe::State::works;
   return options;
 }
 
@@ -273,10 +278,16 @@ void Agent::on_socket(const SocketEvent& event) {
 }
 
 void Agent::reload(const Config& config, Reload why) {
-  {
-    const std::lock_guard lock(config_problem_mutex_);
-    config_problem_.clear();
+  auto restart_keys = keys_for_a_restart(config_, config);
+  if (!restart_keys.empty())
+    spdlog::warn("changed, and in force only after a restart: {}", fmt::join(restart_keys, ", "));
+  std::string problem;
+  config_.kafka = config.kafka;
+  if (auto done = reload_propagation(config.propagation); !done) {
+    problem = fmt::format("{}; the propagation before it stays in force", done.error().message);
+    spdlog::error("{}", problem);
   }
+  set_config_problem(std::move(problem), std::move(restart_keys));
   config_.discovery = config.discovery;
   config_.routes = config.routes;
   reload_sampling(config.sampling);
@@ -289,10 +300,30 @@ void Agent::reload(const Config& config, Reload why) {
 }
 
 void Agent::refuse_config(const std::string& reason) {
-  spdlog::error("configuration refused: {}; the one before it stays in force", reason);
+  std::string problem = fmt::format("configuration refused: {}; the one before it stays in force", reason);
+  spdlog::error("{}", problem);
   policy_->config_refused(reason);
+  set_config_problem(std::move(problem), restart_keys());
+}
+
+Result<void> Agent::reload_propagation(const PropagationConfig& propagation) {
+  const PropagationConfig before = std::exchange(config_.propagation, propagation);
+  auto done = kernel_->set_propagation(propagation_options(propagation));
+  if (!done) config_.propagation = before;
+  http2_.set_trust_incoming(config_.propagation.trust_incoming);
+  kafka_.configure(kafka_options());
+  return done;
+}
+
+void Agent::set_config_problem(std::string problem, std::vector<std::string> restart_keys) {
   const std::lock_guard lock(config_problem_mutex_);
-  config_problem_ = fmt::format("configuration refused: {}; the one before it stays in force", reason);
+  config_problem_ = std::move(problem);
+  restart_keys_ = std::move(restart_keys);
+}
+
+std::vector<std::string> Agent::restart_keys() const {
+  const std::lock_guard lock(config_problem_mutex_);
+  return restart_keys_;
 }
 
 void Agent::stop() {

@@ -74,12 +74,15 @@ class Agent final : public AgentControl {
   // Of a trace that begins with a message, or that its producer has decided on.
   bool is_sampled(std::uint32_t tgid, const TraceId& trace, std::optional<bool> producer);
   Result<void> ask_sampling_server();
+  Result<void> reload_propagation(const PropagationConfig& propagation);
+  void set_config_problem(std::string problem, std::vector<std::string> restart_keys);
   void follow_routes(std::uint64_t now_ns);
   void reload_sampling(const SamplingOptions& options);
   void every_second();
   AgentSnapshot snapshot();
   std::vector<std::string> problems() const;
   std::string config_problem() const;
+  std::vector<std::string> restart_keys() const;
   std::map<std::string, std::uint64_t> losses();
   KernelCounters kernel_counters();
 
@@ -118,7 +121,8 @@ class Agent final : public AgentControl {
   mutable std::mutex counters_mutex_;  // pipeline counters, copied once a second
   PipelineCounters pipeline_counters_;
   mutable std::mutex config_problem_mutex_;
-  std::string config_problem_;  // of the file as it is now; empty: it is in force
+  std::string config_problem_;             // of the file as it is now; empty: it is in force …
+  std::vector<std::string> restart_keys_;  // … but for these keys, which differ and need a restart
 };
 
 }  // namespace weft

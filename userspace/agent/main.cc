@@ -65,7 +65,7 @@ void reload(Agent& agent, const ConfigSources& sources, Agent::Reload why) {
   }
   set_up_log(*config);
   agent.reload(*config, why);
-  spdlog::info("reloaded: discovery, routes, sampling, baggage policy and log level; everything else needs a restart");
+  spdlog::info("reloaded: discovery, propagation, kafka, routes, sampling, baggage policy and log");
 }
 
 // Until SIGTERM or SIGINT.

@@ -167,6 +167,7 @@ StatusReport Agent::status() {
   report.uptime_ns = clock_.monotonic_ns() - started_ns_;
   report.problems = problems();
   report.healthy = report.problems.empty();
+  report.restart_keys = restart_keys();
   report.kernel_release = report_.release;
   report.mechanisms = report_.probes;
   const auto counts = discoverer_->counts();

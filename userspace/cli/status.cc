@@ -28,6 +28,14 @@ std::string exporter_line(const Json& exporter) {
   return text;
 }
 
+std::string joined(const Json& list) {
+  std::string text;
+  for (const auto& item : list) {
+    if (item.is_string()) text += (text.empty() ? "" : ",") + item.get<std::string>();
+  }
+  return text.empty() ? "-" : text;
+}
+
 std::string status_text(const Json& status, const Screen& screen) {
   const Json& kernel = member(status, "kernel");
   std::string out = toned(printable(fmt::format(
@@ -43,6 +51,8 @@ std::string status_text(const Json& status, const Screen& screen) {
   for (const auto& problem : member(status, "problems")) {
     if (problem.is_string()) line("", problem.get<std::string>(), Tone::warn);
   }
+  if (const auto& keys = member(status, "restart_needed_for"); !keys.empty())
+    line("restart needed", "for " + joined(keys), Tone::warn);
   const Json& spans = member(status, "spans");
   const Json& store = member(status, "store");
   line("processes", counts_text(member(status, "processes")));
@@ -69,14 +79,6 @@ std::string status_text(const Json& status, const Screen& screen) {
     table.row({text_of(mechanism, "name"), {state, tone_of(state)}, text_of(mechanism, "effect")});
   }
   return out + table.text(screen);
-}
-
-std::string joined(const Json& list) {
-  std::string text;
-  for (const auto& item : list) {
-    if (item.is_string()) text += (text.empty() ? "" : ",") + item.get<std::string>();
-  }
-  return text.empty() ? "-" : text;
 }
 
 std::string ps_text(const Json& answer, const Screen& screen) {

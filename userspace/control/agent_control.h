@@ -51,7 +51,8 @@ struct StatusReport {
   std::uint64_t started_unix_ns = 0;
   std::uint64_t uptime_ns = 0;
   bool healthy = true;
-  std::vector<std::string> problems;  // one line each; why not healthy, or what needs a look
+  std::vector<std::string> problems;      // one line each; why not healthy, or what needs a look
+  std::vector<std::string> restart_keys;  // configuration keys that have changed and need a restart
   std::string kernel_release;
   std::vector<Probe> mechanisms;                    // what this kernel allows, as probe_kernel() found it
   std::map<std::string, std::uint64_t> processes;   // by state name

@@ -64,6 +64,7 @@ std::string status_json(const StatusReport& status, const StoreCounters& store) 
   json["uptime_seconds"] = static_cast<double>(status.uptime_ns) / 1e9;
   json["healthy"] = status.healthy;
   json["problems"] = status.problems;
+  json["restart_needed_for"] = status.restart_keys;
   json["kernel"] = {{"release", status.kernel_release}, {"mechanisms", mechanisms(status.mechanisms)}};
   json["processes"] = object(status.processes);
   json["spans"] = {{"total", status.spans_total}, {"per_second", status.spans_per_second}};

@@ -33,8 +33,8 @@ struct DestinationSet {
 };
 
 struct PropagationConfig {
-  std::vector<ContextFormat> extract = KernelOptions{}.extract;  // in order of precedence
-  std::vector<ContextFormat> inject = KernelOptions{}.inject;
+  std::vector<ContextFormat> extract = PropagationOptions{}.extract;  // in order of precedence
+  std::vector<ContextFormat> inject = PropagationOptions{}.inject;
   // Only http acts in this version; the others are accepted because they stand in the default.
   std::vector<Protocol> protocols = {Protocol::http, Protocol::grpc, Protocol::kafka, Protocol::amqp};
   DestinationSet context_destinations;
@@ -82,6 +82,7 @@ struct CaptureConfig {
 
 struct TlsConfig {
   std::string ca, cert, key;  // PEM files; empty = system CAs, no client certificate
+  bool operator==(const TlsConfig&) const = default;
 };
 
 struct OtlpConfig {
@@ -97,11 +98,13 @@ struct OtlpConfig {
 
   bool enabled() const { return !endpoint.empty() || !traces_endpoint.empty(); }
   std::string traces_url() const;  // REQUIRES: enabled()
+  bool operator==(const OtlpConfig&) const = default;
 };
 
 struct ZipkinConfig {
   std::string endpoint;  // whole URL; empty = off
   bool enabled() const { return !endpoint.empty(); }
+  bool operator==(const ZipkinConfig&) const = default;
 };
 
 enum class ConsoleFormat : std::uint8_t { off, tree, json };
@@ -110,6 +113,7 @@ struct PrometheusConfig {
   std::string listen = "127.0.0.1:9464";  // "off" = no scrape endpoint
   std::string path = "/metrics";
   bool enabled() const { return listen != "off"; }
+  bool operator==(const PrometheusConfig&) const = default;
 };
 
 struct ExportersConfig {
@@ -156,7 +160,11 @@ struct Config {
   std::vector<std::string> ignored_variables;
 };
 
-// For KernelOptions::destinations: both sets merged into prefixes of which the longest match decides. Empty = any, any.
+// The keys that differ and cannot change while the agent runs, by name; the others take effect by Agent::reload.
+std::vector<std::string> keys_for_a_restart(const Config& running, const Config& wanted);
+
+// For PropagationOptions::destinations: both sets merged into prefixes of which the longest match decides. Empty = any,
+// any.
 std::vector<DestinationRule> destination_rules(const DestinationSet& context, const DestinationSet& baggage);
 
 }  // namespace weft

@@ -36,29 +36,34 @@ std::string_view capture_hook_name(CaptureHook hook);
 // Formats of propagation, as enum context_format of the wire contract.
 enum class ContextFormat : std::uint8_t { tracecontext = 0, b3, b3multi, jaeger, xtraceid, baggage };
 
+// propagation.*, as the kernel programs need it.
+struct PropagationOptions {
+  // Read, in order of precedence, and written. Baggage stands among them, its place does not matter.
+  std::vector<ContextFormat> extract = {ContextFormat::tracecontext, ContextFormat::baggage, ContextFormat::b3,
+                                        ContextFormat::b3multi,      ContextFormat::jaeger,  ContextFormat::xtraceid};
+  std::vector<ContextFormat> inject = {ContextFormat::tracecontext, ContextFormat::baggage};  // empty: nothing at all
+  bool inject_http2 = true;  // … into HTTP/2 as well: propagation.protocols has grpc
+  bool inject_kafka = true;  // … and into Kafka: it has kafka
+  bool trust_incoming = true;
+  std::vector<DestinationRule> destinations;  // empty = any
+};
+
 struct KernelOptions {
   CaptureHook capture = CaptureHook::automatic;
   std::uint32_t ring_bytes = 4u << 20;  // power of two
   std::uint32_t max_connections = 65536;
   std::uint32_t header_bytes = 4096;  // head text sent up per request, at most
   bool response_text = false;         // send response heads up too (capture.headers is not empty)
-  // Read, in order of precedence, and written. Baggage stands among them, its place does not matter.
-  std::vector<ContextFormat> extract = {ContextFormat::tracecontext, ContextFormat::baggage, ContextFormat::b3,
-                                        ContextFormat::b3multi,      ContextFormat::jaeger,  ContextFormat::xtraceid};
-  std::vector<ContextFormat> inject = {ContextFormat::tracecontext, ContextFormat::baggage};
-  bool inject_http2 = true;  // … into HTTP/2 as well: propagation.protocols has grpc
-  bool inject_kafka = true;  // … and into Kafka: it has kafka
+  PropagationOptions propagation;
   // Of the ids of a record that is consumed, which the agent makes as well: wire/kafka_record_id.h.
   std::array<std::uint64_t, 2> record_key{};
   std::string trace_id_header;  // of a record, with a bare trace id; empty: none
-  bool trust_incoming = true;
   bool enrol = true;  // false: observe only, no sk_msg at all
   std::uint64_t idle_timeout_ns = 60'000'000'000;
-  std::uint64_t bulk_bytes = 8u << 20;        // body bytes after which a bulk sender is let go
-  std::vector<DestinationRule> destinations;  // empty = any
-  std::string cgroup;                         // cgroup v2 mount; empty = found in /proc/mounts
-  bool stats = false;                         // kernel.bpf_stats_enabled while this object lives
-  bool discard_events = false;                // measurement: everything but the writing to the ring
+  std::uint64_t bulk_bytes = 8u << 20;  // body bytes after which a bulk sender is let go
+  std::string cgroup;                   // cgroup v2 mount; empty = found in /proc/mounts
+  bool stats = false;                   // kernel.bpf_stats_enabled while this object lives
+  bool discard_events = false;          // measurement: everything but the writing to the ring
 };
 
 enum class TaskRule : std::uint8_t { automatic = 0, thread = 1, none = 2 };
@@ -139,6 +144,8 @@ class Kernel {
   virtual Result<void> trace(pid_t tgid, const ProcessSettings& settings) = 0;  // also changes settings
   // Replaces the live sampling table as a whole. From any thread.
   virtual Result<void> set_sampling(const sampling_table& table) = 0;
+  // Holds from the next message on, also on connections that are open. From one thread.
+  virtual Result<void> set_propagation(const PropagationOptions& propagation) = 0;
   virtual void untrace(pid_t tgid) = 0;  // sockets leave the hash, open exchanges end
   virtual std::map<pid_t, ProcessFindings> findings() = 0;
   virtual void release_socket(std::uint64_t connection_id) = 0;

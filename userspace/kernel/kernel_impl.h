@@ -60,11 +60,12 @@ class KernelImpl final : public Kernel, public GoroutineTracer, public KafkaCall
                  &skeleton_->bss->policy_always}) {}
   ~KernelImpl() override;
 
-  Result<void> attach(const std::string& cgroup);
+  Result<void> attach();
 
   EventSource& events() override { return *ring_; }
   Result<void> trace(pid_t tgid, const ProcessSettings& settings) override;
   Result<void> set_sampling(const sampling_table& table) override;
+  Result<void> set_propagation(const PropagationOptions& propagation) override;
   void untrace(pid_t tgid) override;
   std::map<pid_t, ProcessFindings> findings() override;
   void release_socket(std::uint64_t connection_id) override;
@@ -90,6 +91,7 @@ class KernelImpl final : public Kernel, public GoroutineTracer, public KafkaCall
 
  private:
   bool found(pid_t tgid, std::uint32_t finding);
+  Result<void> attach_members();  // sk_msg and what puts sockets under it
   void run_iterator(const Link& iterator);
   void forget_tasks(__u32 tgid);
   void release_goroutines(pid_t tgid);

@@ -30,36 +30,13 @@ int log_libbpf(libbpf_print_level level, const char* format, va_list arguments) 
   return 0;
 }
 
-static_assert(static_cast<unsigned>(ContextFormat::tracecontext) == FORMAT_TRACECONTEXT &&
-              static_cast<unsigned>(ContextFormat::xtraceid) == FORMAT_XTRACEID &&
-              static_cast<unsigned>(ContextFormat::baggage) == FORMAT_BAGGAGE);
-
-// The tables that the kernel programs decide by.
-void set_formats(const KernelOptions& options, kernel_settings& settings) {
-  std::size_t places = 0;
-  for (const ContextFormat format : options.extract) {
-    settings.extract_formats |= static_cast<std::uint8_t>(1u << static_cast<unsigned>(format));
-    if (format != ContextFormat::baggage && places < FORMAT_IDS)
-      settings.extract[places++] = static_cast<std::uint8_t>(format);
-  }
-  settings.extract[places] = FORMAT_NONE;
-  for (const ContextFormat format : options.inject)
-    settings.inject_formats |= static_cast<std::uint8_t>(1u << static_cast<unsigned>(format));
-}
-
 kernel_settings settings_of(const KernelOptions& options, std::uint32_t scratch_slots) {
   kernel_settings settings{};
   const auto set = [&settings](bool on, std::uint32_t flag) { settings.flags |= on ? flag : 0; };
-  set(options.inject_http2, SETTING_INJECT_HTTP2);
-  set(options.inject_kafka, SETTING_INJECT_KAFKA);
-  set(options.trust_incoming, SETTING_TRUST_INCOMING);
   set(options.response_text, SETTING_RESPONSE_TEXT);
-  set(options.enrol, SETTING_ENROL);
-  set(!options.destinations.empty(), SETTING_DESTINATIONS);
   set(options.discard_events, SETTING_DISCARD_EVENTS);
   settings.header_bytes = std::min<std::uint32_t>(options.header_bytes, 4096);
   settings.scratch_slots = scratch_slots;
-  set_formats(options, settings);
   if (getrandom(settings.seed, sizeof settings.seed, 0) != sizeof settings.seed) {
     std::random_device source;
     for (auto& seed : settings.seed) seed = std::uint64_t{source()} << 32 | source();
@@ -71,18 +48,6 @@ kernel_settings settings_of(const KernelOptions& options, std::uint32_t scratch_
   }
   settings.bulk_bytes = options.bulk_bytes;
   return settings;
-}
-
-Result<void> fill_destinations(bpf_map* map, const std::vector<DestinationRule>& rules) {
-  for (const auto& rule : rules) {
-    destination_key key{};
-    key.prefix_bits = rule.prefix_bits;
-    std::memcpy(key.address, rule.address, sizeof key.address);
-    const std::uint8_t bits = (rule.context ? DESTINATION_CONTEXT : 0u) | (rule.baggage ? DESTINATION_BAGGAGE : 0u);
-    if (bpf_map__update_elem(map, &key, sizeof key, &bits, sizeof bits, BPF_ANY))
-      return fail(fmt::format("propagation.destinations: the kernel refused an entry: {}", errno_text(errno)));
-  }
-  return {};
 }
 
 }  // namespace
@@ -117,15 +82,14 @@ Result<std::unique_ptr<Kernel>> Kernel::load(const KernelOptions& options) {
     return fail(
         fmt::format("the kernel refused the programs: {} (weft doctor says what is missing)", errno_text(error)));
 
-  if (auto filled = fill_destinations(skeleton->maps.destinations, options.destinations); !filled)
-    return std::unexpected(filled.error());
+  chosen.cgroup = cgroup;
   auto kernel = std::make_unique<KernelImpl>(std::move(skeleton), chosen);
   if (auto open = kernel->policy_maps().publish_open(); !open) return std::unexpected(open.error());
-  if (auto attached = kernel->attach(cgroup); !attached) return std::unexpected(attached.error());
+  if (auto attached = kernel->attach(); !attached) return std::unexpected(attached.error());
   return kernel;
 }
 
-Result<void> KernelImpl::attach(const std::string& cgroup) {
+Result<void> KernelImpl::attach() {
   auto ring = RingSource::open(bpf_map__fd(skeleton_->maps.ring));
   if (!ring) return std::unexpected(ring.error());
   ring_ = std::move(*ring);
@@ -152,15 +116,20 @@ Result<void> KernelImpl::attach(const std::string& cgroup) {
     return bpf_program__attach_iter(hash ? programs.on_sweep_hash : programs.on_sweep, &iterator_options);
   }());
   if (!sweep_iterator_) return fail(fmt::format("iterators: {}", errno_text(errno)));
-  if (!options_.enrol) return {};
+  return set_propagation(options_.propagation);
+}
 
+Result<void> KernelImpl::attach_members() {
   // The program hangs on the map: when the agent dies, both go and the sockets are plain again.
-  if (const int error = bpf_prog_attach(bpf_program__fd(programs.on_message), bpf_map__fd(skeleton_->maps.members),
-                                        BPF_SK_MSG_VERDICT, 0))
+  auto& programs = skeleton_->progs;
+  if (const int error = members_attached_
+                            ? 0
+                            : bpf_prog_attach(bpf_program__fd(programs.on_message),
+                                              bpf_map__fd(skeleton_->maps.members), BPF_SK_MSG_VERDICT, 0))
     return fail(fmt::format("on_message cannot be attached: {}", errno_text(error)));
   members_attached_ = true;
-  const UniqueFd directory(::open(cgroup.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (!directory) return fail(fmt::format("cgroup {}: {}", cgroup, errno_text(errno)));
+  const UniqueFd directory(::open(options_.cgroup.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!directory) return fail(fmt::format("cgroup {}: {}", options_.cgroup, errno_text(errno)));
   sockops_.reset(bpf_program__attach_cgroup(programs.on_sockops, directory.get()));
   if (!sockops_) return fail(fmt::format("on_sockops cannot be attached: {}", errno_text(errno)));
   return {};

@@ -130,7 +130,7 @@ WIRE_GLOBAL int http1_choose_context(struct scratch *s)
 	if (!s)
 		return CHOICE_NONE;
 	for (__u32 i = 0; i < FORMAT_IDS; i++) {
-		__u32 format = settings.extract[i];
+		__u32 format = s->propagation.extract[i];
 		struct carried_context *carried;
 
 		if (format >= FORMAT_IDS)

@@ -96,12 +96,13 @@ static __always_inline __u32 missing_texts(const struct connection *c, const str
 {
 	__u32 writes = 0;
 
-	if (s->parent.tracestate_bytes && !has_lines(&h->tracestate) && setting_injects(FORMAT_TRACECONTEXT))
+	if (s->parent.tracestate_bytes && !has_lines(&h->tracestate) &&
+	    propagation_injects(&s->propagation, FORMAT_TRACECONTEXT))
 		writes |= WRITE_TRACESTATE;
 	if (s->parent.baggage_bytes && (c->destination & DESTINATION_BAGGAGE)) {
-		if (!has_lines(&h->baggage) && setting_injects(FORMAT_BAGGAGE))
+		if (!has_lines(&h->baggage) && propagation_injects(&s->propagation, FORMAT_BAGGAGE))
 			writes |= WRITE_BAGGAGE;
-		if (setting_injects(FORMAT_JAEGER) &&
+		if (propagation_injects(&s->propagation, FORMAT_JAEGER) &&
 		    (!(h->flags & HTTP1_HAS_CARRIERS) || !s->carriers.lines[CARRIER_UBER_BAGGAGE]))
 			writes |= WRITE_UBER_BAGGAGE;
 	}
@@ -122,19 +123,19 @@ static __always_inline void new_root(const struct http1 *h, struct scratch *s, c
 }
 
 /* The inject formats with ids, but for those in the mask `but`. */
-static __always_inline __u32 format_writes(__u32 but)
+static __always_inline __u32 format_writes(const struct scratch *s, __u32 but)
 {
-	return settings.inject_formats & WRITE_FORMATS & ~but;
+	return s->propagation.inject_formats & WRITE_FORMATS & ~but;
 }
 
 /* The message has no context that counts. Formats in `but` are there all the same, and are not added. */
 static __always_inline int decide_plain(struct connection *c, const struct http1 *h, struct scratch *s,
 					struct process_entry *p, __u32 but)
 {
-	__u32 writes = format_writes(but);
+	__u32 writes = format_writes(s, but);
 	__u32 attribution;
 
-	if (has_lines(&h->tracestate) && setting_injects(FORMAT_TRACECONTEXT))
+	if (has_lines(&h->tracestate) && propagation_injects(&s->propagation, FORMAT_TRACECONTEXT))
 		return decided(s, INJECTION_OWN_HEADER, ATTRIBUTION_NONE, 0);
 	attribution = attribute_sender(c, s, p);
 	if (attribution != ATTRIBUTION_NONE)
@@ -153,7 +154,7 @@ static __always_inline int decide_forwarded(struct connection *c, const struct h
 	if (bytes < TRACEPARENT_BYTES)
 		return decided(s, INJECTION_INVALID_CARRIED, ATTRIBUTION_CARRIED, 0);
 	decided(s, INJECTION_OVERWRITTEN, ATTRIBUTION_CARRIED,
-		format_writes(1u << FORMAT_TRACECONTEXT) | missing_texts(c, h, s));
+		format_writes(s, 1u << FORMAT_TRACECONTEXT) | missing_texts(c, h, s));
 	s->decision.over = 1u << FORMAT_TRACECONTEXT;
 	return 0;
 }
@@ -189,7 +190,9 @@ static __always_inline int decide_carrying(struct connection *c, const struct ht
 		s->facts |= REQUEST_FOREIGN_PARENT;
 		return decided(s, INJECTION_INSTRUMENTED, ATTRIBUTION_NONE, 0);
 	}
-	if (!setting_injects(FORMAT_TRACECONTEXT)) /* a format that is not written here: it stays, others are added */
+	if (!propagation_injects(
+		&s->propagation,
+		FORMAT_TRACECONTEXT)) /* a format that is not written here: it stays, others are added */
 		return decide_plain(c, h, s, p, 0);
 	return decided(s, result == TRACEPARENT_OK ? INJECTION_OWN_HEADER : INJECTION_INVALID_CARRIED, ATTRIBUTION_NONE,
 		       0);
@@ -267,7 +270,7 @@ static __always_inline int decide_forwarded_formats(struct connection *c, const 
 	if (s->carried[FORMAT_B3MULTI].result == CONTEXT_SAMPLING_ONLY)
 		present &= ~(1u << FORMAT_B3MULTI); /* the ids are missing */
 	parent_is(s, &s->exchange);
-	decided(s, INJECTION_OVERWRITTEN, ATTRIBUTION_CARRIED, format_writes(present) | missing_texts(c, h, s));
+	decided(s, INJECTION_OVERWRITTEN, ATTRIBUTION_CARRIED, format_writes(s, present) | missing_texts(c, h, s));
 	s->decision.over = received;
 	return 0;
 }
@@ -289,7 +292,7 @@ static __always_inline void decide_beside_x(struct scratch *s)
 static __always_inline int decide_formats(struct connection *c, const struct http1 *h, struct scratch *s,
 					  struct process_entry *p)
 {
-	const __u32 inject = settings.inject_formats & WRITE_FORMATS;
+	const __u32 inject = s->propagation.inject_formats & WRITE_FORMATS;
 	struct weighed *w = &s->weighed;
 	__u32 received;
 
@@ -387,9 +390,9 @@ WIRE_GLOBAL int http1_decided_early(struct connection *c, struct http1 *h, struc
 		if (exchange_copy(s->parent.exchange_id, &s->exchange))
 			s->decision.over = formats_received(s);
 	}
-	if (!setting(SETTING_TRUST_INCOMING)) /* tracestate that came after */
+	if (!trusts_incoming(s)) /* tracestate that came after */
 		s->decision.over |= 1u << FORMAT_TRACECONTEXT;
-	s->decision.writes = format_writes(present) | missing_texts(c, h, s);
+	s->decision.writes = format_writes(s, present) | missing_texts(c, h, s);
 	return 0;
 }
 

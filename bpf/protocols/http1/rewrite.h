@@ -55,14 +55,15 @@ static __always_inline __u32 rewrite_value_bytes(const struct scratch *s, const 
 	if (line->start < s->rewrite.settled || !s->decision.over)
 		return REWRITE_KEEP;
 	if (line->carrier == CARRIER_TRACESTATE)
-		return setting(SETTING_TRUST_INCOMING) || !room ? REWRITE_KEEP : 0;
+		return trusts_incoming(s) || !room ? REWRITE_KEEP : 0;
 	if (format >= FORMAT_IDS || !(s->decision.over >> format & 1))
 		return REWRITE_KEEP;
 	switch (line->carrier) {
 	case CARRIER_TRACEPARENT:
 		return TRACEPARENT_BYTES;
 	case CARRIER_B3:
-		if (s->carried[FORMAT_B3].result == CONTEXT_SAMPLING_ONLY && !setting_injects(FORMAT_B3))
+		if (s->carried[FORMAT_B3].result == CONTEXT_SAMPLING_ONLY &&
+		    !propagation_injects(&s->propagation, FORMAT_B3))
 			return 1;
 		if (room == 49 || room == 33) /* it left the decision open */
 			return room == 33 && wire_load64(s->parent.trace_id) ? B3_BYTES : room;

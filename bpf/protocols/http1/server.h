@@ -26,7 +26,7 @@ static __always_inline __u32 server_traceparent(const struct http1 *h, struct sc
 			*choice = CHOICE_IDS;
 		}
 	}
-	if (!setting_extracts(FORMAT_TRACECONTEXT))
+	if (!propagation_extracts(&s->propagation, FORMAT_TRACECONTEXT))
 		*choice = CHOICE_NONE;
 	else
 		s->facts |= REQUEST_HAS_CONTEXT | (*choice == CHOICE_IDS ? 0 : REQUEST_INVALID_CONTEXT);
@@ -53,7 +53,7 @@ static __always_inline __u32 server_context(const struct http1 *h, struct scratc
 		received = http1_received_values(s);
 		choice = http1_choose_context(s);
 	}
-	if (!setting(SETTING_TRUST_INCOMING))
+	if (!trusts_incoming(s))
 		choice = CHOICE_NONE;
 	if (choice == CHOICE_IDS) {
 		out->attribution = ATTRIBUTION_INCOMING;
@@ -139,9 +139,9 @@ static __always_inline void server_baggage(struct http1 *h, struct scratch *s, c
 {
 	struct exchange *e = &s->exchange;
 
-	bool came = (h->baggage.count || h->baggage.more) && setting_extracts(FORMAT_BAGGAGE);
+	bool came = (h->baggage.count || h->baggage.more) && propagation_extracts(&s->propagation, FORMAT_BAGGAGE);
 	bool uber = (h->flags & (HTTP1_HAS_CARRIERS | HTTP1_TEXT_LOST)) == HTTP1_HAS_CARRIERS &&
-		    setting_extracts(FORMAT_JAEGER) && s->carriers.lines[CARRIER_UBER_BAGGAGE];
+		    propagation_extracts(&s->propagation, FORMAT_JAEGER) && s->carriers.lines[CARRIER_UBER_BAGGAGE];
 
 	e->baggage_bytes = s->policy.out_length = 0;
 	if (!came && !uber && !policy_always)

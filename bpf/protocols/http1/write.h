@@ -56,7 +56,7 @@ static __always_inline bool http1_wants_rewrite(const struct http1 *h, const str
 	if (rewrite_polices(s))
 		return true;
 	return s->decision.over &&
-	       ((h->flags & HTTP1_HAS_CARRIERS) || (!setting(SETTING_TRUST_INCOMING) && has_lines(&h->tracestate)));
+	       ((h->flags & HTTP1_HAS_CARRIERS) || (!trusts_incoming(s) && has_lines(&h->tracestate)));
 }
 
 /*

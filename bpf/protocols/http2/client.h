@@ -26,8 +26,7 @@ static __always_inline bool http2_hides_context(const struct http2 *h, const str
 static __always_inline bool http2_over_is_plain(const struct scratch *s)
 {
 	return s->decision.over == 1u << FORMAT_TRACECONTEXT && !(s->head.flags & HTTP1_HAS_CARRIERS) &&
-	       (setting(SETTING_TRUST_INCOMING) ||
-		!(has_lines(&s->head.tracestate) || (s->walk.flags & HTTP2_WALK_STATE_UNREAD)));
+	       (trusts_incoming(s) || !(has_lines(&s->head.tracestate) || (s->walk.flags & HTTP2_WALK_STATE_UNREAD)));
 }
 
 /* s->head is decided on: s->decision. REQUIRES: http2_head(). */
@@ -56,7 +55,7 @@ WIRE_GLOBAL int http2_decide(struct connection *c, struct http2 *h, struct scrat
 		return 0;
 	if (http2_is_cut(h))
 		http2_leaves(s, INJECTION_TOO_LARGE);
-	else if (!setting(SETTING_INJECT_HTTP2))
+	else if (!(s->propagation.flags & PROPAGATION_HTTP2))
 		http2_leaves(s, INJECTION_DESTINATION);
 	else if (s->decision.over && !http2_over_is_plain(s))
 		http2_leaves(s, INJECTION_INDEXED);

@@ -34,7 +34,7 @@ static __always_inline int kafka_decide(struct connection *c, struct scratch *s,
 	}
 	s->decision.writes &= WRITE_TRACEPARENT | WRITE_TRACESTATE | WRITE_BAGGAGE;
 	if (s->decision.writes & WRITE_TRACEPARENT) {
-		if (!setting(SETTING_INJECT_KAFKA)) {
+		if (!(s->propagation.flags & PROPAGATION_KAFKA)) {
 			s->decision.result = INJECTION_DESTINATION;
 			s->decision.writes = 0;
 		}

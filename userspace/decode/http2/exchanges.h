@@ -52,6 +52,8 @@ class Http2Exchanges {
   // Any record of the ring buffer. What is not HTTP/2 goes on as it is; header blocks end here.
   void feed(std::span<const std::byte> record);
 
+  void set_trust_incoming(bool trust) { options_.trust_incoming = trust; }
+
   const Http2Counters& counters() const { return counters_; }
   std::size_t connections() const { return connections_.size(); }
   std::size_t bytes() const { return bytes_; }

@@ -75,6 +75,8 @@ class KafkaExchanges {
   // Any record of the ring buffer. What is not Kafka goes on as it is; frames end here.
   void feed(std::span<const std::byte> record);
 
+  void configure(KafkaOptions options) { options_ = std::move(options); }  // but for the limits, which stay
+
   const KafkaCounters& counters() const { return counters_; }
   std::size_t connections() const { return connections_.size(); }
   std::size_t bytes() const { return bytes_; }
