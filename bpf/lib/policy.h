@@ -283,6 +283,47 @@ WIRE_GLOBAL int policy_apply(struct scratch *s, __u32 service, __u64 randomness,
 	return (int)s->policy.out_length;
 }
 
+/* Of the text in s->policy.text, eight bytes a step. */
+static long policy_text_sum_step(__u32 i, void *arg)
+{
+	struct scratch *s = *(struct scratch **)arg;
+	__u32 at = i * 8, left;
+	__u64 word;
+
+	if (at >= s->policy.length)
+		return 1;
+	left = s->policy.length - at;
+	WIRE_OPAQUE(at);
+	word = wire_load64(s->policy.text + (at & (HEAD_TEXT_CAP - 1)));
+	if (left < 8)
+		word &= (1ULL << (8 * left)) - 1;
+	s->baggage_sum = carried_fold(s->baggage_sum, word);
+	return 0;
+}
+
+/* s->baggage_sum becomes that of the text to be judged; 0: there is none, or it is not all there. */
+WIRE_GLOBAL int policy_text_sum(struct scratch *s)
+{
+	if (!s)
+		return 0;
+	s->baggage_sum = 0;
+	if (!s->policy.length || s->policy.cut || s->policy.lost_lines)
+		return 0;
+	s->baggage_sum = carried_fold(settings.seed[6], ~(__u64)s->policy.length);
+	bpf_loop(HEAD_TEXT_CAP / 8, policy_text_sum_step, &s, 0);
+	return 0;
+}
+
+/* Has the text been judged to go on as it came? Otherwise what goes on is in s->policy.out. */
+static __always_inline bool policy_changed(const struct scratch *s)
+{
+	__u32 changes = 0;
+
+	for (__u32 action = POLICY_REDACTED; action <= POLICY_INJECTED; action++)
+		changes |= s->policy.counts[action];
+	return changes != 0;
+}
+
 static __always_inline __u32 policy_target(struct text_range target)
 {
 	return (__u32)target.start | (__u32)target.end << 16;

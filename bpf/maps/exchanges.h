@@ -31,15 +31,16 @@ struct exchange {
 	__u8 indexed;
 	__u16 tracestate_bytes;
 	__u16 baggage_bytes;
-	__u8 report; /* its client exchanges are reported in full, sampled or not */
-	__u8 reserved;
-	__u64 received;	  /* text_sum of the context value as received; see INDEXED_VALUE */
-	__u32 generation; /* of the tracing of the process */
+	__u8 report;	   /* its client exchanges are reported in full, sampled or not */
+	__u8 baggage_kept; /* the policy had nothing against it: what goes on is what came */
+	__u64 received;	   /* text_sum of the context value as received; see INDEXED_VALUE */
+	__u32 generation;  /* of the tracing of the process */
 	__u32 claimed;
 	__u64 goroutine;
+	__u64 baggage_sum; /* of the baggage as received, by which it is known when it is sent on; 0: of none */
 	__u64 id_again;
 };
-WIRE_ASSERT(sizeof(struct exchange) == 96, "exchange layout");
+WIRE_ASSERT(sizeof(struct exchange) == 104, "exchange layout");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
@@ -148,6 +149,8 @@ static __always_inline void exchange_publish(const struct exchange *from)
 	e->tracestate_bytes = from->tracestate_bytes;
 	e->baggage_bytes = from->baggage_bytes;
 	e->report = from->report;
+	e->baggage_kept = from->baggage_kept;
+	e->baggage_sum = from->baggage_sum;
 	e->received = from->received;
 	e->generation = from->generation;
 	e->id_again = from->id;

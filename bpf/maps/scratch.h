@@ -182,6 +182,7 @@ struct scratch {
 	struct sampling_work sampling;
 	struct tracestate_work tracestate_work;
 	struct tracestate_text tracestate;
+	__u64 baggage_sum; /* of the text in policy; see policy_text_sum */
 	struct policy_run policy;
 	__u32 policy_set[POLICY_GENERATIONS];  /* which of the generation's sets judged last … */
 	__u32 policy_slot[POLICY_GENERATIONS]; /* … and the generation's slot */

@@ -41,12 +41,14 @@ class Client:
     def __init__(self, front):
         self.http = http.client.HTTPConnection("127.0.0.1", front.port, timeout=30)
 
-    def call(self, *baggage, path="/"):
+    def call(self, *baggage, path="/", hold=None):
         """The baggage that the back got, its lines joined."""
         self.http.putrequest("GET", path)
         self.http.putheader("traceparent", f"00-{os.urandom(16).hex()}-{os.urandom(8).hex()}-01")
         for line in baggage:
             self.http.putheader("baggage", line)
+        if hold:
+            self.http.putheader("X-Hold", str(hold))
         self.http.endheaders()
         answer = self.http.getresponse()
         body = answer.read().decode()
@@ -93,6 +95,34 @@ inject: [{set: {team: shop}}, {when: {path_prefix: /v1/}, set: {api: v1}}]
             hits = {entry["key"]: entry["hits"] for entry in shown["sets"][0]["deny"]}
             self.assertEqual(hits, {"auth_token": 2, "id_card": 0, "phone": 2})
             self.assertEqual(agent.status()["policy_version"], "1")
+
+    def test_what_a_forwarder_sends_on_as_it_came_was_judged_when_it_came(self):
+        policy = "version: 1\ndeny: [a]\ninject: [{when: {path_prefix: /v1/}, set: {api: v1}}]\n"
+        with scene(policy, "forward") as (agent, front, file):
+            client = self.client(front)
+            self.assertEqual(client.call("a=1,b=1", path="/v1/x"), "b=1,api=v1")
+            self.assertEqual(client.call("a=1", "b=1", path="/v1/x"), "b=1,api=v1\n")   # the second line is there, and empty
+            self.assertEqual(client.call("a=1"), "")
+            self.assertEqual(client.call("b=1"), "b=1")
+            hits = {entry["key"]: entry["hits"] for entry in agent.json("policy", "show")["sets"][0]["deny"]}
+            self.assertEqual(hits["a"], 3)
+            hold, got = file.with_name("hold"), []
+            held = threading.Thread(target=lambda: got.append(client.call("a=1,b=1", hold=hold)))
+            held.start()
+            wait_for("the request to be there", lambda: agent.processes()[front.pid]["live_exchanges"])
+            file.write_text("version: 2\ndeny: [b]\n")
+            wait_for("the new rules", lambda: agent.json("policy", "show")["version"] == "2")
+            hold.touch()
+            held.join()
+            self.assertEqual(got, ["b=1"])
+            self.assertEqual(client.call("a=1,b=1"), "a=1")
+
+    def test_what_a_forwarder_adds_is_judged_by_itself(self):
+        policy = "version: 1\ndeny: [a]\ninject: [{when: {path_prefix: /v1/}, set: {api: v1}}]\n"
+        with scene(policy, "add") as (agent, front, _):
+            self.assertEqual(self.client(front).call("a=1,b=1", path="/v1/x").replace("\n", ""), "b=1,added=1")
+            hits = {entry["key"]: entry["hits"] for entry in agent.json("policy", "show")["sets"][0]["deny"]}
+            self.assertEqual((hits["a"], hits["phone"]), (2, 1))
 
     def test_reload_by_every_way(self):
         with scene("version: 1\n") as (agent, front, file):

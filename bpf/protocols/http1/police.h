@@ -9,6 +9,7 @@
 #include "lib/policy.h"
 #include "maps/unenforced.h"
 #include "protocols/http1/decide.h"
+#include "protocols/http1/lines.h"
 
 /* Baggage of the head is to change. */
 static __always_inline bool rewrite_polices(const struct scratch *s)
@@ -90,19 +91,55 @@ WIRE_GLOBAL __u64 police_randomness(const struct http1 *h, struct scratch *s)
 	return POLICE_NO_TRACE;
 }
 
+enum police_stored { STORED_NONE = 0, STORED_KEPT, STORED_CHANGED };
+
+/*
+ * Is the text in s->policy.text what the request came with for which the message is sent? Then it has been judged, and
+ * that holds: also when the rules have changed since. STORED_CHANGED: what goes on is in s->policy.out.
+ */
+WIRE_GLOBAL int police_stored(struct scratch *s)
+{
+	const struct exchange *e;
+	const __u8 *text;
+	__u64 bytes;
+	bool kept;
+
+	if (!s || s->decision.attribution == ATTRIBUTION_NONE || !s->parent.exchange_id)
+		return STORED_NONE;
+	e = exchange_get(s->parent.exchange_id);
+	if (!e || !e->baggage_sum)
+		return STORED_NONE;
+	policy_text_sum(s);
+	if (e->baggage_sum != s->baggage_sum)
+		return STORED_NONE;
+	kept = e->baggage_kept;
+	bytes = s->parent.baggage_bytes;
+	if (!kept && bytes) {
+		text = parent_texts(s);
+		WIRE_OPAQUE(bytes);
+		if (!text || bytes > POLICY_BYTES_MAX ||
+		    bpf_probe_read_kernel(s->policy.out, bytes, text + s->parent.tracestate_bytes))
+			return STORED_NONE;
+	}
+	if (!exchange_get(s->parent.exchange_id)) /* it has ended meanwhile: the text may be somebody else's */
+		return STORED_NONE;
+	s->policy.out_length = bytes;
+	return kept ? STORED_KEPT : STORED_CHANGED;
+}
+
 /* Is anything of s->lines not to go on as it is? What is, is in s->policy.out. */
 static __always_inline bool police_objects(const struct http1 *h, struct scratch *s, const struct process_entry *p,
 					   __u32 uncounted)
 {
-	struct policy_run *run = &s->policy;
-	__u32 changes = 0;
+	int stored;
 
-	policy_gather(run, &s->text, &s->lines);
-	run->uncounted = uncounted;
+	policy_gather(&s->policy, &s->text, &s->lines);
+	stored = police_stored(s);
+	if (stored != STORED_NONE)
+		return stored == STORED_CHANGED;
+	s->policy.uncounted = uncounted;
 	policy_apply(s, p->policy_service, police_randomness(h, s), 0);
-	for (__u32 action = POLICY_REDACTED; action <= POLICY_INJECTED; action++)
-		changes |= run->counts[action];
-	return changes != 0;
+	return policy_changed(s);
 }
 
 /* What has to happen to a member for the value of its line to go: what is lost to a limit of baggage is none of it. */

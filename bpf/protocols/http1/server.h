@@ -144,6 +144,8 @@ static __always_inline void server_baggage(struct http1 *h, struct scratch *s, c
 		    propagation_extracts(&s->propagation, FORMAT_JAEGER) && s->carriers.lines[CARRIER_UBER_BAGGAGE];
 
 	e->baggage_bytes = s->policy.out_length = 0;
+	e->baggage_kept = 0;
+	e->baggage_sum = s->baggage_sum = 0;
 	if (!came && !uber && !policy_always)
 		return;
 	policy_gather(&s->policy, &s->text, &h->baggage);
@@ -151,8 +153,12 @@ static __always_inline void server_baggage(struct http1 *h, struct scratch *s, c
 		s->policy.length = s->policy.lost_lines = 0;
 	if (uber)
 		server_uber_baggage(h, s, came);
+	else if (came)
+		policy_text_sum(s);
 	policy_apply(s, p->policy_service, policy_randomness(e->ids.trace_id), policy_target(h->target));
 	e->baggage_bytes = s->policy.out_length;
+	e->baggage_sum = s->baggage_sum;
+	e->baggage_kept = !policy_changed(s);
 }
 
 static __always_inline int http1_server_keep_texts(struct http1 *h, struct scratch *s)
@@ -166,6 +172,7 @@ static __always_inline int http1_server_keep_texts(struct http1 *h, struct scrat
 			      &s->staging)) {
 		count_fault(s->program, FAULT_MAP_FULL);
 		s->exchange.tracestate_bytes = s->exchange.baggage_bytes = 0;
+		s->exchange.baggage_sum = 0;
 	}
 	return 0;
 }

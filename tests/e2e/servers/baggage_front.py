@@ -4,11 +4,14 @@
 
 HOW: plain (no header of its own), forward (copies baggage and traceparent, as naive proxies do), add (forwards, with a
 member of its own).
+A request with `X-Hold: PATH` calls the back once that file is there.
 """
 import http.client
 import http.server
+import os
 import sys
 import threading
+import time
 
 BACK, HOW = int(sys.argv[3]), sys.argv[4]
 LOCAL = threading.local()
@@ -20,6 +23,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
     disable_nagle_algorithm = True
 
     def do_GET(self):
+        while (hold := self.headers.get("X-Hold")) and not os.path.exists(hold):
+            time.sleep(0.01)
         if not hasattr(LOCAL, "connection"):
             LOCAL.connection = http.client.HTTPConnection("127.0.0.1", BACK)
         LOCAL.connection.putrequest("GET", "/back")
