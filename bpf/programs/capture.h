@@ -157,7 +157,8 @@ static __always_inline struct scratch *capture_begin(struct connection *c, struc
 	__u32 program = outgoing ? PROGRAM_SEND : PROGRAM_RECEIVE;
 	struct scratch *s;
 
-	if (!half_claim(half)) {
+	/* While a connection begins, who reads may hold both halves for a moment. */
+	if (!half_claim(half) && !((!c->id || c->joining) && half_claim_soon(half))) {
 		capture_lost(c, half, program, PARK_CONCURRENT);
 		return NULL;
 	}

@@ -294,15 +294,17 @@ WIRE_GLOBAL int http2_client_begins(struct connection *c, struct scratch *s, __u
 	send = &c->send;
 	if (!half_claim_soon(send))
 		return 0;
-	c->joining = 0;
 	c->protocol = PROTOCOL_UNKNOWN;
 	c->role = ROLE_UNKNOWN;
 	if (c->membership == MEMBER_WANTED)
 		c->membership = MEMBER_NO;
 	c->receive.http1.state = send->http1.state = HTTP1_START;
 	c->receive.next_seq = end - s->total;
-	send->next_seq = s->other_seq;
+	if (!send->known || (__s32)(send->next_seq - s->other_seq) < 0) /* else more has been sent since */
+		send->next_seq = s->other_seq;
 	c->receive.known = send->known = 1;
+	barrier();
+	c->joining = 0; /* last: until then a sender waits for the claim */
 	half_release(send);
 	return 0;
 }
