@@ -59,7 +59,7 @@ static __always_inline void unsampled_end(__u64 exchange_id, __u64 now_ns, __u32
 
 	if (u && u->claimed != exchange_id)
 		u = unsampled_far(exchange_id);
-	if (!u)
+	if (!u || u->claimed != exchange_id)
 		return;
 	u->event.header.type = EVENT_UNSAMPLED;
 	u->event.header.flags = 0;
