@@ -21,6 +21,7 @@ from lib import kafka   # noqa: E402
 BUILD = pathlib.Path(sys.argv.pop(1) if len(sys.argv) > 1 else "build").resolve()
 PROGRAMS = Programs.of(BUILD)
 STORE = {"traces": 20000, "bytes": "64MiB"}
+FOLLOW = {"follow_consumers": True}
 PARTITIONS = 4
 Asked = collections.namedtuple("Asked", "path id headers")
 Verdict = collections.namedtuple("Verdict", "right other none wrong")   # other: a trace of no record
@@ -59,13 +60,14 @@ class Sink:
 
 
 class Scene:
-    def __init__(self, test, way, topics=("t",), out="-", config=None, partitions=PARTITIONS, more=()):
+    def __init__(self, test, way, topics=("t",), out="-", config=None, partitions=PARTITIONS, more=(),
+                 settings=()):
         self.test, self.topics, self.partitions = test, topics, partitions
         self.broker = test.enterContext(kafka.Broker(BUILD, {**dict.fromkeys(topics, partitions), "out": 1}))
         self.sink = test.enterContext(Sink())
         self.worker = subprocess.Popen(
             [BUILD / "e2e_kafka_worker", way, str(partitions), str(self.sink.port), out, ",".join(topics),
-             f"bootstrap.servers={self.broker.servers}", "group.id=w", "fetch.wait.max.ms=50", "linger.ms=0"],
+             f"bootstrap.servers={self.broker.servers}", "group.id=w", "fetch.wait.max.ms=50", "linger.ms=0", *settings],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         test.addCleanup(self.worker.stdin.close)
         test.addCleanup(self.worker.stdout.close)
@@ -73,7 +75,7 @@ class Scene:
         test.addCleanup(self.worker.kill)
         self.port = int(self.worker.stdout.readline())
         self.agent = test.enterContext(Agent(PROGRAMS, pids=[self.worker.pid, *more],
-                                             config={"store": STORE, **(config or {})}))
+                                             config={"store": STORE, "kafka": FOLLOW, **(config or {})}))
         begin(self.worker)
         self.traces = {}   # of each record
 
@@ -270,7 +272,8 @@ class Consumers(unittest.TestCase):
         self.assertEqual(scene.verdict(asked).right, 50)
 
     def test_what_is_produced_for_it(self):
-        scene = Scene(self, "poll", out="out").known()
+        # Those that leave together are nobody's.
+        scene = Scene(self, "poll", out="out", settings=["batch.num.messages=1"]).known()
         wait_for("probes in librdkafka", lambda: (scene.settled(scene.produce([scene.record()])),
                                                   "librdkafka" in scene.row()["probes"])[1])
         before = set(scene.traces)
@@ -286,7 +289,7 @@ class Consumers(unittest.TestCase):
             trace = headers.get("traceparent", b"--").decode().split("-")[1]
             self.assertIn(trace, ("", scene.traces[record.value.decode()]))
             right += trace != "" and headers.get("baggage") == b"k=v"
-        self.assertGreaterEqual(right, 90)   # those that leave together are nobody's
+        self.assertEqual(right, 100)
 
     def test_from_a_request_to_a_request(self):
         broker = self.enterContext(kafka.Broker(BUILD, {"t": PARTITIONS}))
@@ -297,7 +300,7 @@ class Consumers(unittest.TestCase):
                             "fetch.wait.max.ms=50")
         rules = {"deny": ["secret"], "redact": [{"pattern": "[0-9]{4}", "replace": "####"}]}
         agent = self.enterContext(Agent(PROGRAMS, pids=[server.pid, worker.pid],
-                                        config={"store": STORE, "baggage": {"policy": rules}}))
+                                        config={"store": STORE, "kafka": FOLLOW, "baggage": {"policy": rules}}))
         begin(worker)
         connection = http.client.HTTPConnection("127.0.0.1", int(server.stdout.readline()), timeout=60)
         self.addCleanup(connection.close)

@@ -269,15 +269,17 @@ TEST_CASE("config: kafka") {
   const Config defaults = good("");
   CHECK(defaults.kafka.topics.empty());
   CHECK(defaults.kafka.record_limit == 100);
+  CHECK_FALSE(defaults.kafka.follow_consumers);
   CHECK_FALSE(defaults.kafka.span_per_batch);
   const Config config = good(
       "kafka: {topics: [orders, 'pay-*'], trace_id_header: traceID, baggage_headers: [tenant-id, env], "
-      "span_per: batch, record_limit: 7}\n");
+      "span_per: batch, record_limit: 7, follow_consumers: true}\n");
   CHECK(config.kafka.topics == std::vector<std::string>{"orders", "pay-*"});
   CHECK(config.kafka.trace_id_header == "traceID");
   CHECK(config.kafka.baggage_headers == std::vector<std::string>{"tenant-id", "env"});
   CHECK(config.kafka.span_per_batch);
   CHECK(config.kafka.record_limit == 7);
+  CHECK(config.kafka.follow_consumers);
   CHECK(error("kafka: {topics: [a, a]}\n") == "weft.yaml:1:21: kafka.topics: 'a' is listed twice");
   CHECK(error("kafka: {topics: ['a b']}\n") ==
         "weft.yaml:1:18: kafka.topics: 'a b' is no topic (1 to 249 visible ASCII characters)");

@@ -282,7 +282,7 @@ void Agent::reload(const Config& config, Reload why) {
   if (!restart_keys.empty())
     spdlog::warn("changed, and in force only after a restart: {}", fmt::join(restart_keys, ", "));
   std::string problem;
-  config_.kafka = config.kafka;
+  reload_kafka(config.kafka);
   if (auto done = reload_propagation(config.propagation); !done) {
     problem = fmt::format("{}; the propagation before it stays in force", done.error().message);
     spdlog::error("{}", problem);
@@ -304,6 +304,18 @@ void Agent::refuse_config(const std::string& reason) {
   spdlog::error("{}", problem);
   policy_->config_refused(reason);
   set_config_problem(std::move(problem), restart_keys());
+}
+
+// Without what needs a restart (keys_for_a_restart).
+void Agent::reload_kafka(KafkaConfig kafka) {
+  const KafkaConfig& running = config_.kafka;
+  kafka.follow_consumers = running.follow_consumers;
+  if (running.follow_consumers) {
+    kafka.topics = running.topics;
+    kafka.trace_id_header = running.trace_id_header;
+    kafka.span_per_batch = running.span_per_batch;
+  }
+  config_.kafka = std::move(kafka);
 }
 
 Result<void> Agent::reload_propagation(const PropagationConfig& propagation) {

@@ -36,6 +36,7 @@ KafkaOptions Agent::kafka_options() {
 
 // What is called for a record carries the record's own span on: there has to be one, with ids that the kernel knows.
 std::string Agent::records_not_followed() const {
+  if (!config_.kafka.follow_consumers) return "kafka.follow_consumers is off";
   if (config_.kafka.span_per_batch) return "kafka.span_per is batch";
   if (!config_.kafka.topics.empty()) return "kafka.topics leaves records without a span";
   if (config_.kafka.trace_id_header.size() > KAFKA_TRACE_NAME_BYTES) return "kafka.trace_id_header is too long";

@@ -65,6 +65,7 @@ struct KafkaConfig {
   std::vector<std::string> baggage_headers;  // record headers that are members of baggage
   bool span_per_batch = false;
   std::size_t record_limit = 100;  // beyond it one span is made of all
+  bool follow_consumers = false;   // what a thread does for the record that it was given last joins that record's trace
 };
 
 struct SpansConfig {

@@ -40,7 +40,7 @@ void add_once(std::vector<std::string>& values, std::string value) {
 }  // namespace
 
 KeyTable<Config> kafka_keys() {
-  KeyTable<Config> keys(5);
+  KeyTable<Config> keys(6);
   keys[0] = {.path = "kafka.topics",
              .clear = [](Config& c) { c.kafka.topics.clear(); },
              .add = [](Config& c, const std::string& v) { add_once(c.kafka.topics, parse_name(v, "topic")); }};
@@ -57,6 +57,8 @@ KeyTable<Config> kafka_keys() {
   keys[4] = {.path = "kafka.record_limit", .set = [](Config& c, const std::string& v) {
                c.kafka.record_limit = static_cast<std::size_t>(parse_integer(v, 1, 100'000));
              }};
+  keys[5] = {.path = "kafka.follow_consumers",
+             .set = [](Config& c, const std::string& v) { c.kafka.follow_consumers = parse_bool(v); }};
   return keys;
 }
 

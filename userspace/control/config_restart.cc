@@ -15,6 +15,13 @@ std::vector<std::string> keys_for_a_restart(const Config& running, const Config&
   compare("capture.max_connections", [](const Config& c) { return c.capture.max_connections; });
   compare("capture.hook", [](const Config& c) { return c.capture.hook; });
   compare("capture.idle_timeout", [](const Config& c) { return c.capture.idle_timeout; });
+  compare("kafka.follow_consumers", [](const Config& c) { return c.kafka.follow_consumers; });
+  if (running.kafka.follow_consumers) {
+    // The kernel knows them, too, or counts on a span for each record.
+    compare("kafka.topics", [](const Config& c) { return c.kafka.topics; });
+    compare("kafka.trace_id_header", [](const Config& c) { return c.kafka.trace_id_header; });
+    compare("kafka.span_per", [](const Config& c) { return c.kafka.span_per_batch; });
+  }
   compare("exporters.otlp", [](const Config& c) { return c.exporters.otlp; });
   compare("exporters.zipkin", [](const Config& c) { return c.exporters.zipkin; });
   compare("exporters.console.format", [](const Config& c) { return c.exporters.console; });
