@@ -105,11 +105,13 @@ static long half_await_step(__u32 i, void *arg)
 	return await->claimed ? 1 : 0;
 }
 
-/* The same where a run on another processor may be about to give it back. */
-static __always_inline bool half_claim_soon(struct half *half)
+/* The same where a run on another processor may be about to give it back. A function of its own for its stack. */
+WIRE_GLOBAL int half_claim_soon(struct half *half)
 {
 	struct half_await await = {.half = half};
 
+	if (!half)
+		return 0;
 	bpf_loop(AWAIT_STEPS, half_await_step, &await, 0);
 	return await.claimed;
 }

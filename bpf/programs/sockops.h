@@ -70,6 +70,8 @@ static __always_inline void client_connected(struct bpf_sock_ops *ops, struct bp
 	if (c->membership != MEMBER_WANTED)
 		return;
 	c->membership = MEMBER_NO;
+	if (!propagation_enrols()) /* since it was wanted */
+		return;
 	if (tp->write_seq != tp->snd_una || tp->bytes_acked > 1) {
 		count_fault(PROGRAM_SOCKOPS, FAULT_FAST_OPEN);
 		return;

@@ -250,6 +250,7 @@ class Consumers(unittest.TestCase):
             serve()
             return "librdkafka consumer" in scene.row()["probes"]
         wait_for("probes in librdkafka's consumer", followed)
+        followed()   # whoever was waiting in a call is followed from the next one on
         records, served = [], []
         for n in range(30):
             records.append(scene.record())

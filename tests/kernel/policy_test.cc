@@ -40,6 +40,31 @@ TEST_CASE("policy: denied, unlisted and long members stay, values are redacted, 
   CHECK(top.injected[1] == 1);
 }
 
+TEST_CASE(
+    "policy: nothing is added to a program's own baggage where baggage may not go, what is denied goes there neither") {
+  for (const bool allowed : {true, false}) {
+    KernelOptions options;
+    options.propagation.destinations = {{.address = {}, .baggage = allowed}};
+    Scene scene(options);
+    RuleSet rules = denying("auth_token");
+    rules.inject.push_back(injecting("env", "prod"));
+    rules.inject.push_back(injecting("api", "v1", "/v1/"));
+    publish(scene, rules);
+    scene.trace();
+    CAPTURE(allowed);
+    const auto forwarded = [&](const std::string& text) {
+      const Scene::Taken taken = scene.take("a", get("/v1/x", kContext + text));
+      const auto values = header(scene.called("a", get("/out", kContext + text)), "baggage");
+      scene.tell("a", fmt::format("close {}", taken.fd));
+      REQUIRE(values.size() == 1);
+      return values[0];
+    };
+    CHECK(forwarded("baggage: b=1\r\n") == (allowed ? "b=1,env=prod,api=v1" : "b=1"));
+    CHECK(forwarded("baggage: b=1,auth_token=S3CRET\r\n") == (allowed ? "b=1,env=prod,api=v1" : "b=1"));
+    CHECK(forwarded("baggage: b=2,auth_token=S3CRET\r\n") == (allowed ? "b=2,env=prod,api=v1" : "b=2"));
+  }
+}
+
 TEST_CASE("policy: what is denied or redacted is in no event, what passes is") {
   Scene scene;
   RuleSet rules = denying("auth_token");

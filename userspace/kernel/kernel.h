@@ -26,6 +26,7 @@ struct DestinationRule {
   unsigned prefix_bits = 0;  // of 128
   bool context = true;
   bool baggage = true;
+  bool operator==(const DestinationRule&) const = default;
 };
 
 // Flavours of the receive and send hooks: the same handler, other places in the kernel. automatic: the first that

@@ -93,6 +93,9 @@ class KernelImpl final : public Kernel, public GoroutineTracer, public KafkaCall
   bool found(pid_t tgid, std::uint32_t finding);
   Result<void> attach_members();  // sk_msg and what puts sockets under it
   void run_iterator(const Link& iterator);
+  void set_propagation_word(const propagation& form);
+  int swap_destinations(int table);
+  Result<void> change_destinations(const std::vector<DestinationRule>& rules, const propagation& form);
   void forget_tasks(__u32 tgid);
   void release_goroutines(pid_t tgid);
   void forget_start_sites(__u32 program);
@@ -120,6 +123,10 @@ class KernelImpl final : public Kernel, public GoroutineTracer, public KafkaCall
   std::uint32_t generation_ = 0;
   std::uint64_t connections_seen_ = 0;
   bool members_attached_ = false;
+  UniqueFd destinations_;                           // the table in force …
+  std::vector<DestinationRule> destination_rules_;  // … and what it says
+  propagation propagation_{};                       // the word in force
+  std::atomic<bool> enrols_ = false;                // … of which: anything is written at all
 };
 
 std::string errno_text(int error);  // "Operation not permitted"

@@ -154,6 +154,7 @@ void KernelImpl::release_members(pid_t tgid) {
 }
 
 bool KernelImpl::enrol_socket(pid_t tgid, int fd, std::uint64_t connection_id) {
+  if (!enrols_) return false;  // it was asked for before
   const auto key = static_cast<__u32>(tgid);
   process_entry entry{};
   if (bpf_map__lookup_elem(skeleton_->maps.processes, &key, sizeof key, &entry, sizeof entry, 0) ||

@@ -53,21 +53,51 @@ Result<UniqueFd> destination_table(const std::vector<DestinationRule>& rules) {
 
 }  // namespace
 
-Result<void> KernelImpl::set_propagation(const PropagationOptions& options) {
-  const bool enrol = options_.enrol && !options.inject.empty();
-  const auto table = destination_table(options.destinations);
-  if (!table) return std::unexpected(table.error());
-  if (enrol && !sockops_)
-    if (auto attached = attach_members(); !attached) return attached;
-  const __u32 zero = 0;
-  const int fd = table->get();
-  if (bpf_map__update_elem(skeleton_->maps.destinations, &zero, sizeof zero, &fd, sizeof fd, BPF_ANY))
-    return fail(fmt::format("propagation.destinations: the kernel refused the table: {}", errno_text(errno)));
-  __atomic_fetch_add(&skeleton_->bss->destinations_generation, 1, __ATOMIC_SEQ_CST);
-  const propagation form = wire_form(options, enrol);
+void KernelImpl::set_propagation_word(const propagation& form) {
   std::uint64_t word;
   std::memcpy(&word, &form, sizeof word);
   __atomic_store_n(&skeleton_->bss->propagation_now, word, __ATOMIC_SEQ_CST);
+}
+
+// Returns when no program is at work any more that began before.
+int KernelImpl::swap_destinations(int table) {
+  const __u32 zero = 0;
+  return bpf_map__update_elem(skeleton_->maps.destinations, &zero, sizeof zero, &table, sizeof table, BPF_ANY);
+}
+
+// Destinations are a table and the rest is a word, so they cannot change at once. While they do, only that is written
+// which both the old and the new setting would write, and no run sees the new table with the old word.
+Result<void> KernelImpl::change_destinations(const std::vector<DestinationRule>& rules, const propagation& form) {
+  if (destinations_ && rules == destination_rules_) return {};
+  auto table = destination_table(rules);
+  if (!table) return std::unexpected(table.error());
+  if (destinations_) {
+    propagation both = form;
+    both.inject_formats &= propagation_.inject_formats;
+    both.flags &= propagation_.flags;
+    set_propagation_word(both);
+    swap_destinations(destinations_.get());  // the same again, for its grace period: runs with the old word are over
+  }
+  if (swap_destinations(table->get())) {
+    const int error = errno;
+    set_propagation_word(propagation_);
+    return fail(fmt::format("propagation.destinations: the kernel refused the table: {}", errno_text(error)));
+  }
+  __atomic_fetch_add(&skeleton_->bss->destinations_generation, 1, __ATOMIC_SEQ_CST);
+  destinations_ = std::move(*table);  // not before: Linux before 6.8 would free the old one under its readers
+  destination_rules_ = rules;
+  return {};
+}
+
+Result<void> KernelImpl::set_propagation(const PropagationOptions& options) {
+  const bool enrol = options_.enrol && !options.inject.empty();
+  if (enrol && !sockops_)
+    if (auto attached = attach_members(); !attached) return attached;
+  const propagation form = wire_form(options, enrol);
+  if (auto changed = change_destinations(options.destinations, form); !changed) return changed;
+  propagation_ = form;
+  enrols_ = enrol;
+  set_propagation_word(form);
   if (!enrol && members_attached_) run_sweep({.release_tgid = ~0u, .keep_observing = 1});
   return {};
 }

@@ -393,6 +393,8 @@ WIRE_GLOBAL int http1_decided_early(struct connection *c, struct http1 *h, struc
 	if (!trusts_incoming(s)) /* tracestate that came after */
 		s->decision.over |= 1u << FORMAT_TRACECONTEXT;
 	s->decision.writes = format_writes(s, present) | missing_texts(c, h, s);
+	if (!(c->destination & DESTINATION_CONTEXT)) /* since then */
+		s->decision.writes = s->decision.over = 0;
 	return 0;
 }
 

@@ -127,16 +127,23 @@ WIRE_GLOBAL int police_stored(struct scratch *s)
 	return kept ? STORED_KEPT : STORED_CHANGED;
 }
 
-/* Is anything of s->lines not to go on as it is? What is, is in s->policy.out. */
-static __always_inline bool police_objects(const struct http1 *h, struct scratch *s, const struct process_entry *p,
-					   __u32 uncounted)
+/*
+ * Is anything of s->lines not to go on as it is? What is, is in s->policy.out. Where weft writes no baggage, it adds no
+ * member either: what the request came with may have been given some, and so is judged again.
+ */
+static __always_inline bool police_objects(const struct connection *c, const struct http1 *h, struct scratch *s,
+					   const struct process_entry *p, __u32 uncounted)
 {
 	int stored;
 
 	policy_gather(&s->policy, &s->text, &s->lines);
-	stored = police_stored(s);
-	if (stored != STORED_NONE)
-		return stored == STORED_CHANGED;
+	if ((c->destination & DESTINATION_BAGGAGE) && propagation_injects(&s->propagation, FORMAT_BAGGAGE)) {
+		stored = police_stored(s);
+		if (stored != STORED_NONE)
+			return stored == STORED_CHANGED;
+	} else {
+		s->policy.partial = 1;
+	}
 	s->policy.uncounted = uncounted;
 	policy_apply(s, p->policy_service, police_randomness(h, s), 0);
 	return policy_changed(s);
@@ -258,14 +265,14 @@ WIRE_GLOBAL int http1_police(struct connection *c, struct http1 *h, struct scrat
 		return 0;
 	police_lines(h, s, s->rewrite.judged, base);
 	if (s->lines.count) { /* too late for these: the others by themselves */
-		if (police_objects(h, s, p, true))
+		if (police_objects(c, h, s, p, true))
 			s->rewrite.baggage_unjudged = BAGGAGE_ON_ITS_WAY;
 		else if (!s->rewrite.again)
-			police_objects(h, s, p, false);
+			police_objects(c, h, s, p, false);
 		s->rewrite.judged = base;
 	}
 	police_lines(h, s, s->rewrite.judged, ~0u);
-	s->rewrite.baggage = s->lines.count && police_objects(h, s, p, s->rewrite.again);
+	s->rewrite.baggage = s->lines.count && police_objects(c, h, s, p, s->rewrite.again);
 	return 0;
 }
 
