@@ -188,8 +188,10 @@ static __always_inline void half_done(struct connection *c, struct half *half, _
 }
 
 /* The socket is no more, and nobody is at work in it. */
-static __always_inline void connection_gone(struct connection *c)
+WIRE_GLOBAL int connection_gone(struct connection *c)
 {
+	if (!c)
+		return 0;
 	if (half_claim(answering_half(c))) /* else a sweep is ending it just now */
 		pending_end_now(c, PROGRAM_STATE, END_CLOSED);
 	if (is_multiplexed(c))
@@ -198,6 +200,7 @@ static __always_inline void connection_gone(struct connection *c)
 	blind_ends(c);
 	partial_drop(partial_key(c->id, false));
 	partial_drop(partial_key(c->id, true));
+	return 0;
 }
 
 static __always_inline void address_of(const struct sock *sk, __u8 *local, __u8 *peer, const bool probed)

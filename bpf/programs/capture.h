@@ -188,6 +188,55 @@ static __always_inline void capture_done(struct connection *c, struct half *half
 }
 
 /*
+ * Where the bytes of this call are, in the stream and in memory, behind `skip` others of the same call that were seen
+ * before. False: there is nothing to look at.
+ */
+static __always_inline bool capture_place(struct sock *sk, const struct tcp_sock *tp, struct connection *c,
+					  struct scratch *s, struct process_entry *p, __u32 skip, int flags,
+					  bool outgoing, const bool probed)
+{
+	struct half *half = outgoing ? &c->send : &c->receive;
+	__u32 end;
+	bool idle;
+
+	s->nonblocking = is_nonblocking(sk, flags, probed);
+	if (!connection_seen(c, sk, tp, s, p, probed))
+		return false; /* bytes that are not seen: the next call's position tells */
+	c->last_ns = s->now_ns;
+	half->moved = 1;
+	if (half->parked)
+		return false;
+	end = outgoing ? KERNEL_FIELD(probed, tp, write_seq) : KERNEL_FIELD(probed, tp, copied_seq);
+	/* The end of the stream counts as one, and may be taken along with the last bytes. */
+	if (!outgoing && (KERNEL_FIELD(probed, sk, sk_shutdown) & RCV_SHUTDOWN) && half->known &&
+	    end == half->next_seq + s->total + 1)
+		end--;
+	idle = outgoing ? KERNEL_FIELD(probed, tp, rcv_nxt) == KERNEL_FIELD(probed, tp, copied_seq)
+			: KERNEL_FIELD(probed, tp, write_seq) == KERNEL_FIELD(probed, tp, snd_una);
+	s->other_seq = outgoing ? KERNEL_FIELD(probed, tp, copied_seq) : KERNEL_FIELD(probed, tp, write_seq);
+	source_none(&s->source, 0);
+	if (!s->hidden)
+		source_of_syscall(&s->source, s->total, skip, outgoing);
+	if (c->joining && !outgoing && bytes_taken(tp, probed) == s->total)
+		http2_client_begins(c, s, end);
+	return position(c, half, s, end, idle);
+}
+
+/*
+ * The same behind a mere address, with `skip` in the upper half of `call` and the flags in the lower. A function of its
+ * own for its stack, which those that parse the bytes do not share.
+ */
+WIRE_GLOBAL int capture_place_probed(__u64 address, struct connection *c, struct scratch *s, struct process_entry *p,
+				     __u64 call)
+{
+	struct sock *sk = (struct sock *)address;
+
+	if (!c || !s || !p)
+		return 0;
+	return capture_place(sk, (struct tcp_sock *)sk, c, s, p, call >> 32, (__u32)call, s->outgoing, true);
+}
+
+/*
  * `bytes` > 0 have gone through the socket, behind `skip` others of the same call that were seen before. With `hidden`
  * they are not where the system call says.
  */
@@ -197,8 +246,6 @@ static __always_inline int capture_bytes(struct sock *sk, struct connection *c, 
 	struct tcp_sock *tp = probed ? (struct tcp_sock *)sk : bpf_skc_to_tcp_sock(sk);
 	struct half *half = outgoing ? &c->send : &c->receive;
 	struct scratch *s;
-	__u32 end;
-	bool idle;
 
 	if (!tp)
 		return 0;
@@ -215,39 +262,19 @@ static __always_inline int capture_bytes(struct sock *sk, struct connection *c, 
 	if (!s)
 		return 0;
 	s->hidden = hidden;
-	s->nonblocking = is_nonblocking(sk, flags, probed);
-	if (!connection_seen(c, sk, tp, s, p, probed))
-		goto out; /* bytes that are not seen: the next call's position tells */
-	c->last_ns = s->now_ns;
-	half->moved = 1;
-	if (half->parked)
-		goto out;
-	end = outgoing ? KERNEL_FIELD(probed, tp, write_seq) : KERNEL_FIELD(probed, tp, copied_seq);
-	/* The end of the stream counts as one, and may be taken along with the last bytes. */
-	if (!outgoing && (KERNEL_FIELD(probed, sk, sk_shutdown) & RCV_SHUTDOWN) && half->known &&
-	    end == half->next_seq + s->total + 1)
-		end--;
-	idle = outgoing ? KERNEL_FIELD(probed, tp, rcv_nxt) == KERNEL_FIELD(probed, tp, copied_seq)
-			: KERNEL_FIELD(probed, tp, write_seq) == KERNEL_FIELD(probed, tp, snd_una);
-	s->other_seq = outgoing ? KERNEL_FIELD(probed, tp, copied_seq) : KERNEL_FIELD(probed, tp, write_seq);
-	source_none(&s->source, 0);
-	if (!s->hidden)
-		source_of_syscall(&s->source, s->total, skip, outgoing);
-	if (c->joining && !outgoing && bytes_taken(tp, probed) == s->total)
-		http2_client_begins(c, s, end);
-	if (position(c, half, s, end, idle))
+	if (probed ? capture_place_probed((__u64)sk, c, s, p, (__u64)skip << 32 | (__u32)flags)
+		   : capture_place(sk, tp, c, s, p, skip, flags, outgoing, false))
 		protocol_observe(c, s, p);
-out:
 	capture_done(c, half, s);
 	return 0;
 }
 
 /* The peer has closed: a response that lasts until then is complete. */
-static __always_inline int capture_end_of_stream(struct connection *c)
+WIRE_GLOBAL int capture_end_of_stream(struct connection *c)
 {
 	struct scratch *s;
 
-	if (c->role != ROLE_CLIENT || c->receive.http1.state != HTTP1_BODY_UNTIL_CLOSE || !half_claim(&c->receive))
+	if (!c || c->role != ROLE_CLIENT || c->receive.http1.state != HTTP1_BODY_UNTIL_CLOSE || !half_claim(&c->receive))
 		return 0;
 	s = scratch_claim(PROGRAM_RECEIVE, settings.scratch_slots);
 	if (s) {
