@@ -32,6 +32,11 @@ class VerifierReport(unittest.TestCase):
         self.assertEqual(self.failures({"a/x": report.REFUSED}, {"a/x": report.REFUSED}), 0)
         self.assertEqual(self.failures({"a/x": 5}, {"a/x": report.REFUSED}), 1)
 
+    def test_what_is_refused_now_is_not_accepted_with_the_rest(self):
+        rows = report.accepted({"a/x": report.REFUSED, "a/y": 7, "a/z": report.REFUSED, "a/new": report.REFUSED},
+                               {"a/x": 5, "a/y": 6, "a/z": report.REFUSED})
+        self.assertEqual(rows, {"a/x": 5, "a/y": 7, "a/z": report.REFUSED, "a/new": report.REFUSED})
+
     def test_the_ceiling_holds_whatever_was_accepted(self):
         self.assertEqual(self.failures({"a/x": report.CEILING + 1}, {"a/x": report.CEILING + 1}), 1)
 
