@@ -274,7 +274,8 @@ WIRE_GLOBAL int capture_end_of_stream(struct connection *c)
 {
 	struct scratch *s;
 
-	if (!c || c->role != ROLE_CLIENT || c->receive.http1.state != HTTP1_BODY_UNTIL_CLOSE || !half_claim(&c->receive))
+	if (!c || c->role != ROLE_CLIENT || c->receive.http1.state != HTTP1_BODY_UNTIL_CLOSE ||
+	    !half_claim(&c->receive))
 		return 0;
 	s = scratch_claim(PROGRAM_RECEIVE, settings.scratch_slots);
 	if (s) {
