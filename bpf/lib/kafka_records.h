@@ -13,10 +13,10 @@ WIRE_GLOBAL int kafka_record_ends(__u64 thread)
 	struct exchange e;
 	__u64 id;
 
-	if (!consumer || !consumer->exchange_id)
+	/* Two may do so: the thread that works for it, and one that asks the same source. */
+	id = consumer ? __sync_lock_test_and_set(&consumer->exchange_id, 0) : 0;
+	if (!id)
 		return 0;
-	id = consumer->exchange_id;
-	consumer->exchange_id = 0;
 	exchange_ends(&e, id, 0, 0);
 	return 0;
 }

@@ -24,14 +24,22 @@ int on_kafka_consume(struct pt_regs *regs)
 	struct kafka_consumer fresh = {.partition = -1}, *consumer;
 	__u32 site = (__u16)bpf_get_attach_cookie(regs);
 	__u64 second = regs->si, third = regs->dx, fourth = regs->cx;
+	__u32 other;
 
 	WIRE_OPAQUE(second); /* the verifier allows no computed offset into the registers */
 	WIRE_OPAQUE(third);
 	WIRE_OPAQUE(fourth);
 	kafka_record_ends(thread);
-	if (!kafka_consumes(p) || site == KAFKA_CONSUME_ENDS)
+	if (!kafka_consumes(p))
 		return 0;
 	fresh.from = regs->di;
+	if (site == KAFKA_CONSUME_ENDS) { /* also for whoever else asked it */
+		other = kafka_source_asked(&fresh, thread);
+		if (other)
+			kafka_record_ends(thread >> 32 << 32 | other);
+		kafka_source_ends(&fresh, thread);
+		return 0;
+	}
 	fresh.asking = 1;
 	if (site == KAFKA_CONSUME_TOPIC || site == KAFKA_CONSUME_BATCH)
 		fresh.partition = second;
@@ -39,6 +47,9 @@ int on_kafka_consume(struct pt_regs *regs)
 		fresh.messages = fourth;
 	if (site == KAFKA_CONSUME_BATCH_QUEUE)
 		fresh.messages = third;
+	other = kafka_source_asked(&fresh, thread);
+	if (other)
+		kafka_record_ends(thread >> 32 << 32 | other);
 	consumer = kafka_consumer_get(thread);
 	if (consumer)
 		*consumer = fresh;
@@ -118,6 +129,7 @@ int on_kafka_consumed(struct pt_regs *regs)
 	__u64 thread = bpf_get_current_pid_tgid(), message;
 	struct process_entry *p = process_get(thread >> 32);
 	struct kafka_consumer *consumer = kafka_consumer_get(thread);
+	enum kafka_source_state source;
 	struct scratch *s;
 
 	if (!consumer || !consumer->asking)
@@ -126,10 +138,11 @@ int on_kafka_consumed(struct pt_regs *regs)
 	message = kafka_consumed(consumer, regs->ax);
 	if (!kafka_consumes(p) || !message || (__s32)user_word(message)) /* the error comes first in it */
 		return 0;
-	if (!kafka_source_is_of(consumer, thread)) {
+	source = kafka_source_gives(consumer, thread);
+	if (source == KAFKA_SOURCE_ANYBODYS)
 		finding(p, FINDING_KAFKA_SHARED);
+	if (source != KAFKA_SOURCE_OURS)
 		return 0;
-	}
 	s = scratch_claim(PROGRAM_PROCESS, settings.scratch_slots);
 	if (!s) {
 		finding(p, FINDING_KAFKA_UNREAD);
@@ -138,25 +151,29 @@ int on_kafka_consumed(struct pt_regs *regs)
 	s->now_ns = bpf_ktime_get_ns();
 	s->pid_tgid = thread;
 	s->task = thread_key(thread >> 32, thread);
+	consumer->given_ns = s->now_ns;
 	consumer->exchange_id = kafka_record_given(s, p, message, bpf_get_attach_cookie(regs));
 	scratch_release(s);
 	return 0;
 }
 
-static long kafka_release_step(struct bpf_map *map, __u64 *thread, struct kafka_consumer *consumer, __u32 *tgid)
+static long kafka_release_step(struct bpf_map *map, __u64 *thread, struct kafka_consumer *consumer,
+			       struct release_order *order)
 {
 	__u64 key = *thread;
 
-	if (key >> 32 == *tgid)
+	if (order->tgid && key >> 32 == order->tgid)
 		kafka_consumer_gone(key);
+	else if (!order->tgid && consumer->exchange_id && consumer->given_ns < order->before_ns)
+		kafka_record_ends(key);
 	return 0;
 }
 
-/* The process is no longer traced. */
+/* The process is no longer traced, or time has passed: nobody works for a record for ever. */
 SEC("syscall")
-int release_records(__u32 *tgid)
+int release_records(struct release_order *order)
 {
-	__u32 of = *tgid;
+	struct release_order of = *order;
 
 	bpf_for_each_map_elem(&kafka_consumers, kafka_release_step, &of, 0);
 	return 0;

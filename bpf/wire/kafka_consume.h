@@ -36,6 +36,13 @@ struct kafka_consume_layout {
 	__u16 headers, topic, name;
 };
 
+/* Which records are over, whatever their threads do: those of a process, or, 0, those that were given before. */
+struct release_order {
+	__u32 tgid;
+	__u32 padding;
+	__u64 before_ns; /* CLOCK_MONOTONIC */
+};
+
 /* Cookie of a probe. */
 WIRE_INLINE __u64 kafka_consume_cookie(enum kafka_consume_site site, struct kafka_consume_layout layout)
 {

@@ -23,6 +23,7 @@ PROGRAMS = Programs.of(BUILD)
 STORE = {"traces": 20000, "bytes": "64MiB"}
 FOLLOW = {"follow_consumers": True}
 PARTITIONS = 4
+PROVEN = 16   # records in a row to one thread, before what it does is theirs
 Asked = collections.namedtuple("Asked", "path id headers")
 Verdict = collections.namedtuple("Verdict", "right other none wrong")   # other: a trace of no record
 
@@ -96,16 +97,28 @@ class Scene:
             assert producer.finish() == len(records)
         return {record.value.decode() for record in records}
 
-    def known(self):
-        """Gives work until it is known for which record it is done."""
+    def probed(self):
+        """Gives work until weft looks at what the worker is given."""
         def followed():
             self.settled(self.produce([self.record(headers=[("warm", b"up")]) for _ in range(self.partitions)]))
             return "librdkafka consumer" in self.row()["probes"]
         wait_for("probes in librdkafka's consumer", followed)
-        if len(self.topics) == 1:   # one more each: whoever was waiting in a call is followed from the next one on
-            self.settled(self.produce([self.record() for _ in range(self.partitions)]))
+        return self
+
+    def known(self):
+        """Gives work until it is known for which record it is done."""
+        self.probed()
+        # And one more each: whoever was waiting in a call is seen from the next one on.
+        self.settled(self.produce([self.record() for _ in range(self.partitions * (PROVEN + 1))]))
         self.sink.asked.clear()
         return self
+
+    def last(self, partition=0):
+        """A record that ends the worker's ways "close" and "waits"."""
+        self.traces["last"] = secrets.token_hex(16)
+        context = f"00-{self.traces['last']}-{secrets.token_hex(8)}-01".encode()
+        self.produce([kafka.Record(partition, 1_700_000_000_000, None, b"last", [("traceparent", context)])])
+        self.test.assertEqual(self.judge(self.settled({"last"})[0]), "right")
 
     def settled(self, ids, path="work"):
         """What was asked for these records, in order."""
@@ -223,16 +236,39 @@ class Consumers(unittest.TestCase):
         first, second = ([scene.record(context=False) for _ in range(100)] for _ in range(2))
         already = len(scene.traces) - 200
         scene.settled(scene.produce([scene.record(context=False) for _ in range(already)], "two"))   # equal offsets
-        asked = scene.settled(scene.produce(first, "one") | scene.produce(second, "two"))
-        self.assertEqual(len({trace_of(one) for one in asked}), 200)
+        topic_of = dict.fromkeys(scene.produce(first, "one"), "one") | dict.fromkeys(scene.produce(second, "two"), "two")
+        topic_of = {trace_of(one): topic_of[one.id] for one in scene.settled(set(topic_of))}
+        self.assertEqual(len(topic_of), 200)
+        wait_for("all spans", lambda: len(spans_of(scene.agent, "CLIENT", topic_of)) >= 200)
+        records = {span["trace_id"]: span for span in spans_of(scene.agent, "CONSUMER", topic_of)}
+        self.assertEqual({trace: span["attributes"]["messaging.destination.name"] for trace, span in records.items()},
+                         topic_of)
+        for span in spans_of(scene.agent, "CLIENT", topic_of):
+            self.assertEqual(span["parent_span_id"], records[span["trace_id"]]["span_id"])
 
     def test_the_next_record_ends_it_and_so_does_closing(self):
         scene = Scene(self, "close", partitions=1).known()
-        scene.produce([kafka.Record(0, 1_700_000_000_000, None, b"last",
-                                    [("traceparent", f"00-{secrets.token_hex(16)}-{secrets.token_hex(8)}-01".encode())])])
-        last = scene.settled({"last"})
-        closed = scene.settled({"last"}, "closed")
-        self.assertNotEqual(trace_of(closed[0]), trace_of(last[0]))
+        scene.last()
+        self.assertIn(scene.judge(scene.settled({"last"}, "closed")[0]), ("none", "other"))
+
+    def check_late(self, timeout, verdicts):
+        scene = Scene(self, "waits", partitions=1, config={"capture": {"idle_timeout": timeout}}).known()
+        scene.last()
+        wait_for("what is under way", lambda: scene.row()["live_exchanges"] == ("right" in verdicts))
+        begin(scene.worker)
+        self.assertIn(scene.judge(scene.settled({"last"}, "late")[0]), verdicts)
+        self.assertEqual(scene.judged([scene.record() for _ in range(20)]).right, 20)
+
+    def test_nobody_works_for_a_record_for_ever(self):
+        self.check_late("2s", ("none", "other"))
+
+    def test_who_does_not_ask_again_still_works_for_it(self):
+        self.check_late("60s", ("right",))
+
+    def test_the_first_records_prove_nothing(self):
+        scene = Scene(self, "poll", partitions=1).probed()
+        verdict = scene.judged([scene.record() for _ in range(4)])
+        self.assertEqual((sum(verdict), verdict.right, verdict.wrong), (4, 0, 0))
 
     def test_a_thread_that_serves_requests_too(self):
         scene = Scene(self, "serving", partitions=1)
@@ -250,7 +286,8 @@ class Consumers(unittest.TestCase):
             serve()
             return "librdkafka consumer" in scene.row()["probes"]
         wait_for("probes in librdkafka's consumer", followed)
-        followed()   # whoever was waiting in a call is followed from the next one on
+        for _ in range(PROVEN + 1):   # and one more: whoever was waiting in a call is seen from the next one on
+            followed()
         records, served = [], []
         for n in range(30):
             records.append(scene.record())
@@ -293,11 +330,11 @@ class Consumers(unittest.TestCase):
         self.assertEqual(right, 100)
 
     def test_from_a_request_to_a_request(self):
-        broker = self.enterContext(kafka.Broker(BUILD, {"t": PARTITIONS}))
+        broker = self.enterContext(kafka.Broker(BUILD, {"t": 1}))
         sink = self.enterContext(Sink())
         settings = [f"bootstrap.servers={broker.servers}", "linger.ms=0", "batch.num.messages=1"]
         server = self.start("e2e_kafka_server", "t", *settings)
-        worker = self.start("e2e_kafka_worker", "poll", PARTITIONS, sink.port, "-", "t", *settings, "group.id=w",
+        worker = self.start("e2e_kafka_worker", "poll", 1, sink.port, "-", "t", *settings, "group.id=w",
                             "fetch.wait.max.ms=50")
         rules = {"deny": ["secret"], "redact": [{"pattern": "[0-9]{4}", "replace": "####"}]}
         agent = self.enterContext(Agent(PROGRAMS, pids=[server.pid, worker.pid],
@@ -318,7 +355,7 @@ class Consumers(unittest.TestCase):
             rows = agent.processes()
             return ("librdkafka" in rows[server.pid]["probes"] and "librdkafka consumer" in rows[worker.pid]["probes"])
         wait_for("probes", probed)
-        for _ in range(PARTITIONS * 4):   # until each thread has asked anew
+        for _ in range(PROVEN + 1):
             order()
         orders = [order() for _ in range(100)]
         self.assertEqual([trace_of(one) for one in orders], [one.id for one in orders])

@@ -74,10 +74,14 @@ Result<void> KernelImpl::follow_kafka_consumers(pid_t tgid, const std::string& f
 void KernelImpl::forget_kafka_callers(pid_t tgid) {
   const auto found = kafka_probes_.find(tgid);
   if (found == kafka_probes_.end()) return;
-  probe_ends_.take(std::move(found->second));
+  release_records({.tgid = static_cast<__u32>(tgid)});
+  // Until then threads may still be given records.
+  probe_ends_.take(std::move(found->second), [this, tgid] { release_records({.tgid = static_cast<__u32>(tgid)}); });
   kafka_probes_.erase(found);
-  auto of = static_cast<__u32>(tgid);
-  LIBBPF_OPTS(bpf_test_run_opts, run, .ctx_in = &of, .ctx_size_in = sizeof of);
+}
+
+void KernelImpl::release_records(release_order order) {
+  LIBBPF_OPTS(bpf_test_run_opts, run, .ctx_in = &order, .ctx_size_in = sizeof order);
   bpf_prog_test_run_opts(bpf_program__fd(skeleton_->progs.release_records), &run);
 }
 

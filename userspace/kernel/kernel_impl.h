@@ -18,6 +18,7 @@
 #include "kernel/unique_fd.h"
 #include "kernel/uprobes.h"
 #include "wire/go.h"
+#include "wire/kafka_consume.h"
 #include "wire/sampling.h"
 #include "wire/settings.h"
 // after the structs it names
@@ -96,6 +97,7 @@ class KernelImpl final : public Kernel, public GoroutineTracer, public KafkaCall
   void set_propagation_word(const propagation& form);
   int swap_destinations(int table);
   Result<void> change_destinations(const std::vector<DestinationRule>& rules, const propagation& form);
+  void release_records(release_order order);
   void forget_tasks(__u32 tgid);
   void release_goroutines(pid_t tgid);
   void forget_start_sites(__u32 program);

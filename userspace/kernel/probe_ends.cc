@@ -17,9 +17,23 @@ void ProbeEnds::finish() {
   threads_.clear();
 }
 
-void ProbeEnds::take(std::vector<Uprobes> probes) {
+class ProbeEnds::Last {
+ public:
+  explicit Last(std::function<void()> then) : then_(std::move(then)) {}
+  Last(const Last&) = delete;
+  Last& operator=(const Last&) = delete;
+  ~Last() {
+    if (then_) then_();
+  }
+
+ private:
+  std::function<void()> then_;
+};
+
+void ProbeEnds::take(std::vector<Uprobes> probes, std::function<void()> then) {
+  const auto last = std::make_shared<Last>(std::move(then));
   const std::scoped_lock lock(mutex_);
-  for (auto& probe : probes) waiting_.push_back(std::move(probe));
+  for (auto& probe : probes) waiting_.push_back({.last = last, .probe = std::move(probe)});
   try {
     for (auto wanted = std::min(waiting_.size(), kAtOnce); threads_.size() < wanted && waiting_.size() > idle_;)
       threads_.emplace_back([this] { end_them(); });
@@ -36,7 +50,7 @@ void ProbeEnds::end_them() {
     wake_.wait(lock, [this] { return last_ || !waiting_.empty(); });
     idle_--;
     if (waiting_.empty()) return;
-    std::optional<Uprobes> ending(std::move(waiting_.front()));
+    std::optional<Ending> ending(std::move(waiting_.front()));
     waiting_.pop_front();
     lock.unlock();
     ending.reset();

@@ -5,6 +5,8 @@
 
 #include <condition_variable>
 #include <deque>
+#include <functional>
+#include <memory>
 #include <mutex>
 #include <thread>
 #include <vector>
@@ -22,17 +24,23 @@ class ProbeEnds {
   ProbeEnds& operator=(const ProbeEnds&) = delete;
   ~ProbeEnds() { finish(); }
 
-  // They end soon: until then they still call their program.
-  void take(std::vector<Uprobes> probes);
+  // They end soon: until then they still call their program. `then` is called when the last of these has ended, on
+  // whatever thread, and before finish() returns. It must not throw.
+  void take(std::vector<Uprobes> probes, std::function<void()> then = {});
   // All of them have ended; no more may come.
   void finish();
 
  private:
+  class Last;  // calls `then` when it goes
+  struct Ending {
+    std::shared_ptr<Last> last;
+    Uprobes probe;  // goes first
+  };
   void end_them();
 
   std::mutex mutex_;
   std::condition_variable wake_;
-  std::deque<Uprobes> waiting_;
+  std::deque<Ending> waiting_;
   std::size_t idle_ = 0;
   bool last_ = false;
   std::vector<std::thread> threads_;

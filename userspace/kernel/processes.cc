@@ -176,7 +176,9 @@ bool KernelImpl::enrol_socket(pid_t tgid, int fd, std::uint64_t connection_id) {
 void KernelImpl::sweep() {
   tell_time();
   const auto now = monotonic_ns();
-  run_sweep({.idle_before_ns = now > options_.idle_timeout_ns ? now - options_.idle_timeout_ns : 0});
+  const std::uint64_t before = now > options_.idle_timeout_ns ? now - options_.idle_timeout_ns : 0;
+  run_sweep({.idle_before_ns = before});
+  if (!kafka_probes_.empty()) release_records({.tgid = 0, .before_ns = before});
 }
 
 void KernelImpl::stop_changing() {

@@ -27,10 +27,9 @@ WIRE_GLOBAL int kafka_record_head(struct scratch *s, __u32 bytes)
 }
 
 /* A trace id that stands for a word of the application's: how long it does is known to the kernel alone. */
-static __always_inline bool kafka_record_is_opaque(const struct scratch *s, int received_more)
+static __always_inline bool kafka_record_is_opaque(const struct scratch *s)
 {
-	return received_more && s->carried[FORMAT_XTRACEID].result == CONTEXT_OK &&
-	       s->carried[FORMAT_XTRACEID].ids.opaque;
+	return s->incoming_format == FORMAT_XTRACEID && s->incoming.opaque;
 }
 
 /* Ids and flags of s->exchange; s->record_name says which record it is. Returns enum received_values, or -1. */
@@ -49,7 +48,7 @@ WIRE_GLOBAL int kafka_record_context(struct scratch *s, struct process_entry *p)
 	if (more)
 		http1_read_contexts(h, s);
 	received = server_context(h, s, &caller);
-	if (kafka_record_is_opaque(s, more))
+	if (kafka_record_is_opaque(s))
 		return -1;
 	if (s->event.request.attribution == ATTRIBUTION_INCOMING) {
 		__builtin_memcpy(s->record_name.trace_id, e->ids.trace_id, 16);

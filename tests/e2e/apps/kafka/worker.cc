@@ -8,7 +8,8 @@
 // rd_kafka_consume or rd_kafka_consume_queue; batch: up to fifty at a time by rd_kafka_consume_batch_queue, single: one
 // at a time by it; callback: within rd_kafka_consume_callback_queue; pool: polls on one thread, and four others work;
 // shared: four threads poll one consumer; serving: as poll, but each thread also serves a request between two records;
-// close: as poll, and asks for /closed?id=ID once it has closed its consumer after the record "last".
+// close: as poll, and asks for /closed?id=ID once it has closed its consumer after the record "last"; waits: as poll,
+// and after the record "last" it waits for a line of input, asks for /late?id=ID, and polls on.
 #include <condition_variable>
 #include <cstdio>
 #include <cstdlib>
@@ -94,7 +95,12 @@ void poll(const Task& task, rd_kafka_t* client, Worker& worker, const std::funct
     if (!message || message->err) continue;
     worker.work(message.get());
     if (between) between();
-    if (task.way == "close" && Worker::id_of(message.get()) == "last") break;
+    if (Worker::id_of(message.get()) != "last") continue;
+    if (task.way == "close") break;
+    if (task.way == "waits") {
+      std::getchar();
+      worker.ask("late", "last");
+    }
   }
   rd_kafka_consumer_close(client);
   worker.ask("closed", "last");
