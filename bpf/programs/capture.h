@@ -15,11 +15,19 @@ static __always_inline bool is_tcp(const struct sock *sk, const bool probed)
 	return (family == AF_INET || family == AF_INET6) && KERNEL_FIELD(probed, sk, sk_protocol) == IPPROTO_TCP;
 }
 
-/* Bytes of the stream that have been read from the socket. */
+/* Bytes of the stream that have been read from the socket. Others may arrive just now: counted first, then numbered. */
 static __always_inline __u64 bytes_taken(const struct tcp_sock *tp, const bool probed)
 {
-	return KERNEL_FIELD(probed, tp, bytes_received) -
-	       (__u32)(KERNEL_FIELD(probed, tp, rcv_nxt) - KERNEL_FIELD(probed, tp, copied_seq));
+	__u32 next = KERNEL_FIELD(probed, tp, rcv_nxt), now;
+	__u64 received = KERNEL_FIELD(probed, tp, bytes_received);
+
+	barrier();
+	now = KERNEL_FIELD(probed, tp, rcv_nxt);
+	if (now != next) {
+		received = KERNEL_FIELD(probed, tp, bytes_received);
+		next = now;
+	}
+	return received - (__u32)(next - KERNEL_FIELD(probed, tp, copied_seq));
 }
 
 /* Nothing has been sent and nothing but this call received (or the other way round): the stream begins here. */
@@ -79,11 +87,13 @@ static __always_inline void connection_first_seen(struct connection *c, struct s
 	connection_init(c, sk, s->pid_tgid >> 32, p, probed);
 	if (id & CONNECTION_WITHOUT_COOKIE)
 		c->membership = MEMBER_NO; /* the agent could not find it again */
+	/* Before it is known that nothing has gone the other way: something may, any moment. */
+	c->send.next_seq = KERNEL_FIELD(probed, tp, write_seq) - (s->outgoing ? s->total : 0);
+	c->receive.next_seq = KERNEL_FIELD(probed, tp, copied_seq) - (s->outgoing ? 0 : s->total);
+	barrier();
 	c->joining = !stream_begins(tp, s->outgoing, s->total, closed, probed);
 	if (!c->joining) {
 		c->send.known = c->receive.known = 1;
-		c->send.next_seq = KERNEL_FIELD(probed, tp, write_seq) - (s->outgoing ? s->total : 0);
-		c->receive.next_seq = KERNEL_FIELD(probed, tp, copied_seq) - (s->outgoing ? 0 : s->total);
 		if (closed && !s->outgoing && bytes_taken(tp, probed) == s->total + 1ULL)
 			c->receive.next_seq--;
 		if (c->membership == MEMBER_WANTED)
@@ -155,10 +165,11 @@ static __always_inline struct scratch *capture_begin(struct connection *c, struc
 						     bool outgoing)
 {
 	__u32 program = outgoing ? PROGRAM_SEND : PROGRAM_RECEIVE;
+	/* While a connection begins, who reads may hold both halves for a moment. Asked first: it may end with that. */
+	bool begins = !*(volatile __u64 *)&c->id || *(volatile __u8 *)&c->joining;
 	struct scratch *s;
 
-	/* While a connection begins, who reads may hold both halves for a moment. */
-	if (!half_claim(half) && !((!c->id || c->joining) && half_claim_soon(half))) {
+	if (!half_claim(half) && !(begins && half_claim_soon(half))) {
 		capture_lost(c, half, program, PARK_CONCURRENT);
 		return NULL;
 	}
@@ -217,8 +228,12 @@ static __always_inline bool capture_place(struct sock *sk, const struct tcp_sock
 	source_none(&s->source, 0);
 	if (!s->hidden)
 		source_of_syscall(&s->source, s->total, skip, outgoing);
-	if (c->joining && !outgoing && bytes_taken(tp, probed) == s->total)
+	if (c->joining && !outgoing && bytes_taken(tp, probed) == s->total && http2_client_speaks(c, s)) {
+		s->other_seq = KERNEL_FIELD(probed, tp, write_seq); /* more may have been sent meanwhile */
 		http2_client_begins(c, s, end);
+	}
+	if (outgoing && c->destination_generation != destinations_now())
+		connection_destination(c);
 	return position(c, half, s, end, idle);
 }
 

@@ -79,7 +79,7 @@ static __always_inline void message_bulk(struct connection *c, struct scratch *s
 static __always_inline int message_parse(struct sk_msg_md *m, struct connection *c, struct process_entry *p,
 					 struct tcp_sock *tp, struct scratch *s)
 {
-	__u32 position = tp->write_seq, size = m->size, scatter, take;
+	__u32 position = tp->write_seq, size = m->size, scatter, take, protocol;
 	__s32 ahead = (__s32)(c->send.next_seq - position);
 	struct message *message = &s->message;
 	/* Each piece of a zero-copy send is a notification of its own: those are never cut. */
@@ -127,8 +127,9 @@ static __always_inline int message_parse(struct sk_msg_md *m, struct connection 
 	message->offset = ahead;
 	if (c->destination_generation != destinations_now())
 		connection_destination(c);
+	protocol = *(volatile __u8 *)&c->protocol;
 	__builtin_memcpy(&s->half, &c->send, sizeof(s->half));
-	protocol_message(m, c, s, p);
+	protocol_message(m, c, s, p, protocol);
 	if (message->failed)
 		return message_park(m, c, message->failed);
 	/* Not the whole half: others claim it and park it. */

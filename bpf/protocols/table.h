@@ -41,10 +41,11 @@ static __always_inline void protocol_observe(struct connection *c, struct scratc
 	case id:                                                                                                       \
 		return name##_message(m, c, s, p);
 
+/* `before`: the protocol as it was before the state was copied to s->half. */
 static __always_inline int protocol_message(struct sk_msg_md *m, struct connection *c, struct scratch *s,
-					    struct process_entry *p)
+					    struct process_entry *p, __u32 before)
 {
-	if (c->protocol == PROTOCOL_UNKNOWN && !http2_recognise_message(m, c, s))
+	if (before == PROTOCOL_UNKNOWN && !http2_recognise_message(m, c, s))
 		kafka_recognise_message(m, c, s);
 	switch (c->protocol) {
 		PROTOCOLS(PROTOCOL_MESSAGE)

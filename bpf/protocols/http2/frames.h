@@ -131,6 +131,16 @@ static __always_inline bool http2_text_waits(const struct http2 *h)
 	return (h->state == HTTP2_FRAGMENT || h->in_block) && h->block_bytes;
 }
 
+/* Both directions stand before their first byte. */
+static __always_inline void http2_begins(struct connection *c, __u32 role)
+{
+	c->role = role;
+	http2_begin(role == ROLE_CLIENT ? &c->send.http2 : &c->receive.http2, true);
+	http2_begin(role == ROLE_CLIENT ? &c->receive.http2 : &c->send.http2, false);
+	barrier();
+	c->protocol = PROTOCOL_HTTP2; /* last: whoever sees it takes the states for those of HTTP/2 */
+}
+
 /*
  * A connection is joined in mid-life. Nothing was under way in either direction, so a frame begins here, and another
  * one with the first byte of the other direction; if they do not, the first error ends the attempt. Of the dynamic
@@ -164,6 +174,9 @@ static __always_inline bool http2_recognise(struct connection *c, struct scratch
 	bool client = bytes >= 8 && wire_load64(p) == HTTP2_PREFACE_WORD;
 	__u32 role;
 
+	/* Another thread may just have recognised it by the other direction: then these states are not HTTP/1.1's. */
+	if (*(volatile __u8 *)&c->protocol == PROTOCOL_HTTP2)
+		return true;
 	if (half->http1.state != HTTP1_START || other->http1.state != HTTP1_START || pending_count(c))
 		return false;
 	if (c->joining)
@@ -173,13 +186,7 @@ static __always_inline bool http2_recognise(struct connection *c, struct scratch
 	role = client == !!s->outgoing ? ROLE_CLIENT : ROLE_SERVER;
 	if (c->role != ROLE_UNKNOWN && c->role != role)
 		return false;
-	/* Another thread may just have recognised it by the other direction, and be on its way through its frames. */
-	if (*(volatile __u8 *)&c->protocol == PROTOCOL_HTTP2)
-		return true;
-	c->role = role;
-	http2_begin(c->role == ROLE_CLIENT ? &c->send.http2 : &c->receive.http2, true);
-	http2_begin(c->role == ROLE_CLIENT ? &c->receive.http2 : &c->send.http2, false);
-	c->protocol = PROTOCOL_HTTP2;
+	http2_begins(c, role);
 	return true;
 }
 

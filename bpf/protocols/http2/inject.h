@@ -362,16 +362,21 @@ static __always_inline int http2_message(struct sk_msg_md *m, struct connection 
 	return 0;
 }
 
-/* The first message of a connection: is it HTTP/2? */
+/*
+ * The first message of a connection: is it HTTP/2? Another thread may have found so meanwhile, by what it received. The
+ * state is copied again: it was taken for HTTP/1.1's before.
+ */
 WIRE_GLOBAL int http2_recognise_message(struct sk_msg_md *m, struct connection *c, struct scratch *s)
 {
 	__u32 got;
 
-	if (!c || !s || s->message.offset)
+	if (!c || !s)
 		return 0;
-	got = message_load(m, &s->message, &s->staging, 0, HTTP2_PREFACE_BYTES);
-	if (!got || !http2_recognise(c, s, s->staging.bytes, got))
-		return 0;
+	if (*(volatile __u8 *)&c->protocol != PROTOCOL_HTTP2) {
+		got = s->message.offset ? 0 : message_load(m, &s->message, &s->staging, 0, HTTP2_PREFACE_BYTES);
+		if (!got || !http2_recognise(c, s, s->staging.bytes, got))
+			return 0;
+	}
 	__builtin_memcpy(&s->half.http2, &c->send.http2, sizeof(s->half.http2));
 	return 1;
 }

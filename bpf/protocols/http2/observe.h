@@ -279,33 +279,39 @@ WIRE_GLOBAL int http2_recognise_call(struct connection *c, struct scratch *s)
 }
 
 /*
- * The first bytes that a joining connection has received, up to sequence number `end`. A client's preface among them
- * means that this is no connection in mid-life: its server has spoken first, or another thread of it does so while this
- * call is on its way back. What was sent are settings, in whole frames.
+ * The first bytes that a joining connection has received. A client's preface among them means that this is no
+ * connection in mid-life: its server has spoken first, or another thread of it does so while this call is on its way
+ * back. Returns 1 for such a one, with a claim on what it sends.
+ */
+WIRE_GLOBAL int http2_client_speaks(struct connection *c, struct scratch *s)
+{
+	if (!c || !s || c->role_certain || pending_count(c) || s->total < HTTP2_PREFACE_BYTES)
+		return 0;
+	if (http2_get(s, 0, HTTP2_PREFACE_BYTES) < 8 || wire_load64(s->staging.bytes) != HTTP2_PREFACE_WORD)
+		return 0;
+	return half_claim_soon(&c->send);
+}
+
+/*
+ * REQUIRES: http2_client_speaks, and s->other_seq from after it. What was received begins with this call and goes up to
+ * sequence number `end`; what was sent are settings, in whole frames.
  */
 WIRE_GLOBAL int http2_client_begins(struct connection *c, struct scratch *s, __u32 end)
 {
 	struct half *send;
 
-	if (!c || !s || c->role_certain || pending_count(c) || s->total < HTTP2_PREFACE_BYTES)
-		return 0;
-	if (http2_get(s, 0, HTTP2_PREFACE_BYTES) < 8 || wire_load64(s->staging.bytes) != HTTP2_PREFACE_WORD)
+	if (!c || !s)
 		return 0;
 	send = &c->send;
-	if (!half_claim_soon(send))
-		return 0;
-	c->protocol = PROTOCOL_UNKNOWN;
-	c->role = ROLE_UNKNOWN;
 	if (c->membership == MEMBER_WANTED)
 		c->membership = MEMBER_NO;
-	c->receive.http1.state = send->http1.state = HTTP1_START;
+	http2_begins(c, ROLE_SERVER);
 	c->receive.next_seq = end - s->total;
 	if (!send->known || (__s32)(send->next_seq - s->other_seq) < 0) /* else more has been sent since */
 		send->next_seq = s->other_seq;
 	c->receive.known = send->known = 1;
-	barrier();
-	c->joining = 0; /* last: until then a sender waits for the claim */
 	half_release(send);
+	c->joining = 0; /* last: until then a sender waits for the claim */
 	return 0;
 }
 
