@@ -34,6 +34,19 @@ propagation wire_form(const PropagationOptions& options, bool enrol) {
   return out;
 }
 
+constexpr std::uint8_t kContexts = (1u << FORMAT_IDS) - 1;  // formats that carry ids: all but baggage
+
+// What two settings both write; nothing where no context would go along. An untrusted caller's tracestate is taken
+// away: that is writing, too.
+propagation common(const propagation& before, const propagation& after) {
+  propagation both = after;
+  both.inject_formats &= before.inject_formats;
+  if (!(both.inject_formats & kContexts)) both.inject_formats = 0;
+  both.flags = static_cast<std::uint8_t>((before.flags & after.flags) |
+                                         ((before.flags | after.flags) & PROPAGATION_TRUST_INCOMING));
+  return both;
+}
+
 Result<UniqueFd> destination_table(const std::vector<DestinationRule>& rules) {
   LIBBPF_OPTS(bpf_map_create_opts, options, .map_flags = BPF_F_NO_PREALLOC);
   UniqueFd table(bpf_map_create(BPF_MAP_TYPE_LPM_TRIE, "destinations", sizeof(destination_key), sizeof(std::uint8_t),
@@ -72,10 +85,7 @@ Result<void> KernelImpl::change_destinations(const std::vector<DestinationRule>&
   auto table = destination_table(rules);
   if (!table) return std::unexpected(table.error());
   if (destinations_) {
-    propagation both = form;
-    both.inject_formats &= propagation_.inject_formats;
-    both.flags &= propagation_.flags;
-    set_propagation_word(both);
+    set_propagation_word(common(propagation_, form));
     swap_destinations(destinations_.get());  // the same again, for its grace period: runs with the old word are over
   }
   if (swap_destinations(table->get())) {
@@ -98,7 +108,9 @@ Result<void> KernelImpl::set_propagation(const PropagationOptions& options) {
   propagation_ = form;
   enrols_ = enrol;
   set_propagation_word(form);
-  if (!enrol && members_attached_) run_sweep({.release_tgid = ~0u, .keep_observing = 1});
+  if (enrol || !members_attached_) return {};
+  swap_destinations(destinations_.get());  // for its grace period: whoever still enrols has done so
+  run_sweep({.release_tgid = ~0u, .keep_observing = 1});
   return {};
 }
 

@@ -357,7 +357,8 @@ WIRE_GLOBAL int http1_decide(struct connection *c, struct http1 *h, struct scrat
 		decide_carrying(c, h, s, p);
 	else
 		decide_plain(c, h, s, p, 0);
-	if ((s->decision.writes | s->decision.over) && !(c->destination & DESTINATION_CONTEXT)) {
+	if (((s->decision.writes | s->decision.over) && !(c->destination & DESTINATION_CONTEXT)) ||
+	    propagation_pauses(&s->propagation)) {
 		s->decision.result = INJECTION_DESTINATION;
 		s->decision.writes = s->decision.over = 0;
 	}
@@ -393,7 +394,7 @@ WIRE_GLOBAL int http1_decided_early(struct connection *c, struct http1 *h, struc
 	if (!trusts_incoming(s)) /* tracestate that came after */
 		s->decision.over |= 1u << FORMAT_TRACECONTEXT;
 	s->decision.writes = format_writes(s, present) | missing_texts(c, h, s);
-	if (!(c->destination & DESTINATION_CONTEXT)) /* since then */
+	if (!(c->destination & DESTINATION_CONTEXT) || propagation_pauses(&s->propagation)) /* since then */
 		s->decision.writes = s->decision.over = 0;
 	return 0;
 }

@@ -170,7 +170,7 @@ static __always_inline void kafka_decide_for_caller(struct connection *c, struct
 	s->parent.tracestate_bytes = caller->tracestate_bytes;
 	s->parent.baggage_bytes = caller->baggage_bytes;
 	decided(s, INJECTION_DONE, caller->attribution, format_writes(s, 0) | missing_texts(c, &s->head, s));
-	if (!(c->destination & DESTINATION_CONTEXT)) {
+	if (!(c->destination & DESTINATION_CONTEXT) || propagation_pauses(&s->propagation)) {
 		s->decision.result = INJECTION_DESTINATION;
 		s->decision.writes = 0;
 	}
