@@ -121,7 +121,7 @@ static __always_inline void half_release(struct half *half)
 	__sync_lock_test_and_set(&half->claimed, 0);
 }
 
-/* No thread works on what is pending on c any more. For want of scratch memory that is all that can be done now. */
+/* No thread works on what is pending on c any more, and nothing of it is kept: where it cannot be reported. */
 static __always_inline void pending_forget_tasks(struct connection *c)
 {
 	for (__u32 i = 0; i < PENDING_MAX; i++) {
@@ -130,6 +130,8 @@ static __always_inline void pending_forget_tasks(struct connection *c)
 		struct task_key key = {};
 		struct task *task;
 
+		if (pending->unsampled)
+			unsampled_drop(pending->exchange_id);
 		if (!e)
 			continue;
 		key.owner = (__u64)e->tgid << 32 | e->tid;

@@ -124,20 +124,19 @@ static __always_inline void emit_request(const struct connection *c, struct scra
 
 /*
  * Takes a short note of the request in s->text, to be reported when it is over; its text is the first `text` bytes of
- * the head, 0 = it would not fit. False: report it in full.
+ * the head, 0 = it would not fit. 0: report it in full. A function of its own, for its callers' stack.
  */
-static __always_inline bool unsampled_begin(const struct connection *c, struct scratch *s, __u64 exchange_id,
-					    __u32 text, bool root)
+WIRE_GLOBAL int unsampled_begin(const struct connection *c, struct scratch *s, __u64 exchange_id, __u32 text, bool root)
 {
 	struct unsampled *u;
 	__u64 bytes = text;
 
 	WIRE_OPAQUE(bytes);
-	if (bytes == 0 || bytes > UNSAMPLED_TEXT_MAX)
-		return false;
+	if (!c || !s || bytes == 0 || bytes > UNSAMPLED_TEXT_MAX)
+		return 0;
 	u = unsampled_claim(exchange_id);
 	if (!u)
-		return false;
+		return 0;
 	u->event.start_ns = s->now_ns;
 	u->event.tgid = s->pid_tgid >> 32;
 	u->event.role = c->role;
@@ -147,7 +146,7 @@ static __always_inline bool unsampled_begin(const struct connection *c, struct s
 	__builtin_memcpy(u->event.peer_address, c->peer_address, 16);
 	u->event.text_bytes = bytes;
 	bpf_probe_read_kernel(u->text, bytes, s->text.bytes);
-	return true;
+	return 1;
 }
 
 /* s->value_sum becomes that of the value in `range`. False: too long to be recognised again. */

@@ -25,6 +25,11 @@ static __always_inline __u64 new_exchange_id(void)
 	return lane << 42 | (number & ((1ULL << 42) - 1));
 }
 
+static __always_inline __u32 exchange_id_lane(__u64 exchange_id)
+{
+	return (exchange_id >> 42) & (ID_LANES - 1);
+}
+
 /* The next id of this lane lies so much further on. */
 static __always_inline void exchange_ids_skip(__u32 ids)
 {

@@ -32,6 +32,8 @@ static __always_inline void client_connects(struct bpf_sock_ops *ops, struct bpf
 		c->send.moved = c->receive.moved = 0;
 		c->send.http1.state = c->receive.http1.state = HTTP1_START;
 		c->protocol = PROTOCOL_UNKNOWN;
+		if (pending_count(c))
+			pending_forget_tasks(c);
 		c->pending_begin = c->pending_end;
 		c->joining = c->join_failures = c->answers_lost = c->answer_begun = c->answer_kept = 0;
 		c->rejoins = c->end_wanted = 0;
