@@ -35,6 +35,7 @@ class VerifierReport(unittest.TestCase):
     def test_what_is_refused_now_is_not_accepted_with_the_rest(self):
         rows = report.accepted({"a/x": report.REFUSED, "a/y": 7, "a/z": report.REFUSED, "a/new": report.REFUSED},
                                {"a/x": 5, "a/y": 6, "a/z": report.REFUSED})
+        self.assertEqual(report.refused_anew(rows, {"a/x": 5, "a/y": 6, "a/z": report.REFUSED}), {"a/new"})
         self.assertEqual(rows, {"a/x": 5, "a/y": 7, "a/z": report.REFUSED, "a/new": report.REFUSED})
 
     def test_the_ceiling_holds_whatever_was_accepted(self):
