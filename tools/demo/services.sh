@@ -3,12 +3,14 @@
 # The demo's services, sourced by tools/quickstart: everything under one temporary folder, every process known by its pid.
 #
 #   curl ─► apache2 (gateway) ─► shop (threaded Python) ─┬─► stock (C++) ──┬─► nginx (catalogue)
-#                                                        └─► prices (Perl) ┘
+#                                                        ├─► prices (Perl) ┘
+#                                                        └─► Kafka, topic orders ─► shipping (Python) ─► stock
 #
 # REQUIRES: demo (this folder), dir (the temporary folder, for all to read), build (where demo/stock lies).
 
 service_pids=()   # in the order of their start
 declare -A port   # by service
+shipping=         # the pid of the one that has none
 
 # run LOG COMMAND…: in the background, without privileges, out of reach of the terminal's Ctrl-C, and gone when this shell
 # is gone. The pid is in $!.
@@ -46,19 +48,27 @@ choose_ports() { # FROM
 
 answers() { (: <>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
 
-# start NAME COMMAND…: until its port answers. A service that ends or stays silent: its last words, and 1.
+is_up() { # NAME
+  case $1 in
+    broker) [[ -s $work/broker.address ]] ;;
+    shipping) true ;; # it asks, nobody asks it
+    *) answers "${port[$1]}" ;;
+  esac
+}
+
+# start NAME COMMAND…: until it is up; its pid is in $pid. A service that ends or stays silent: its last words, and 1.
 start() {
-  local name=$1 pid tries
+  local name=$1 tries
   shift
   run "$work/$name.log" "$@"
   pid=$!
   service_pids+=("$pid")
   for ((tries = 0; tries < 100; tries++)); do
     kill -0 "$pid" 2>/dev/null || break
-    if answers "${port[$name]}"; then return 0; fi
+    if is_up "$name"; then return 0; fi
     sleep 0.1
   done
-  echo "$name does not start on port ${port[$name]}: $(cat "$work/$name.log" "$work"/{apache2,nginx}.log 2>/dev/null | tail -n 1)" >&2
+  echo "$name does not start${port[$name]:+ on port ${port[$name]}}: $(cat "$work/$name.log" "$work"/{apache2,nginx}.log 2>/dev/null | tail -n 1)" >&2
   return 1
 }
 
@@ -70,13 +80,18 @@ start_all() {
   work=$dir/services # theirs: they may write here
   install -d -o nobody -g nogroup "$work" || return 1
   # Copies: a clone under a home folder is not for others to read.
-  install -m 755 "$demo/shop.py" "$demo/prices.pl" "$build/demo/stock" "$work/" || return 1
+  install -m 755 "$demo"/{broker,shop,shipping}.py "$demo/prices.pl" "$build/demo/stock" "$work/" || return 1
   fill_in catalog.conf.in "${port[catalog]}"
   fill_in gateway.conf.in "${port[gateway]}"
+  local pid broker
+  start broker /usr/bin/python3 "$work/broker.py" "$work/broker.address" || return 1
+  broker=$(<"$work/broker.address")
   start catalog nginx -p "$work" -c "$work/catalog.conf" -e "$work/nginx.log" &&
     start prices /usr/bin/perl "$work/prices.pl" "${port[prices]}" "${port[catalog]}" &&
     start stock "$work/stock" "${port[stock]}" "${port[catalog]}" &&
-    start shop /usr/bin/python3 "$work/shop.py" "${port[shop]}" "${port[stock]}" "${port[prices]}" &&
+    start shop /usr/bin/python3 "$work/shop.py" "${port[shop]}" "${port[stock]}" "${port[prices]}" "$broker" &&
+    start shipping /usr/bin/python3 "$work/shipping.py" "$broker" "${port[stock]}" &&
+    shipping=$pid &&
     start gateway apache2 -D FOREGROUND -f "$work/gateway.conf"
 }
 

@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""The demo's front: a threaded server that asks two services at once. shop.py PORT STOCK_PORT PRICES_PORT
+"""The demo's front: a threaded server that asks two services at once, and puts each order into a topic of Kafka.
+shop.py PORT STOCK_PORT PRICES_PORT BROKER
 
 Knows nothing of tracing: what the waterfall shows is made by weft alone.
 """
@@ -10,7 +11,10 @@ import urllib.request
 from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+from confluent_kafka import Producer
+
 PORT, STOCK_PORT, PRICES_PORT = map(int, sys.argv[1:4])
+ORDERS = Producer({"bootstrap.servers": sys.argv[4], "linger.ms": 0})
 TIMEOUT_S = 10
 
 
@@ -37,7 +41,10 @@ class Shop(BaseHTTPRequestHandler):
         with ThreadPoolExecutor(max_workers=2) as both:
             stock = both.submit(ask, STOCK_PORT, f"/stock/{number}")
             price = both.submit(ask, PRICES_PORT, f"/prices/{number}")
-            return {"order": number, "stock": stock.result(), "price": price.result()}
+            order = {"order": number, "stock": stock.result(), "price": price.result()}
+        ORDERS.produce("orders", number.encode())
+        ORDERS.poll(0)
+        return order
 
     def answer(self, status, value):
         body = json.dumps(value).encode() + b"\n"
