@@ -2,44 +2,18 @@
 # SPDX-License-Identifier: Apache-2.0
 """peers_test.py BUILD Zipkin|OpenTelemetryCollector: real receivers (tests/peers) take what is exported as it was meant."""
 import json
-import os
 import pathlib
-import subprocess
 import sys
 import unittest
 import urllib.error
 import urllib.request
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
-from lib import host, otlp, scene, zipkin   # noqa: E402
+from lib import otlp, scene, zipkin   # noqa: E402
 from lib.agent import Programs, wait_for   # noqa: E402
+from lib.peers import Peer   # noqa: E402
 
 PROGRAMS = Programs.of(sys.argv.pop(1) if len(sys.argv) > 1 else "build")
-PEER = pathlib.Path(__file__).parents[1] / "peers" / "peer"
-PEERS = pathlib.Path(os.environ.get("WEFT_PEERS_DIR") or pathlib.Path.home() / ".cache" / "weft-peers")
-
-
-class Peer:
-    """An instance of its own on free ports."""
-
-    def __init__(self, name, ports):
-        self.name, self.ports = name, [host.free_port() for _ in range(ports)]
-        self.environment = {**os.environ, "WEFT_PEER_ID": f"e2e{os.getpid()}"}
-        self.run = PEERS / "run" / f"{name}-{self.environment['WEFT_PEER_ID']}"
-
-    def call(self, *arguments):
-        return subprocess.run([PEER, *map(str, arguments)], env=self.environment, capture_output=True, text=True, timeout=150)
-
-    def __enter__(self):
-        done = self.call("start", self.name, *self.ports)
-        if done.returncode and not host.in_ci() and "is not here" in done.stderr:
-            raise unittest.SkipTest(done.stderr.strip())
-        assert done.returncode == 0, done
-        return self
-
-    def __exit__(self, *_):
-        self.call("stop", self.name)
-        subprocess.run(["rm", "-rf", self.run], check=True)
 
 
 class Zipkin(unittest.TestCase):

@@ -11,7 +11,7 @@ namespace {
 
 using weft::app::give_up;
 
-constexpr int limit_ms = 60'000;
+constexpr int limit_ms = 20'000;
 
 std::string bytes(const void* data, std::size_t size) { return {static_cast<const char*>(data), size}; }
 

@@ -1,0 +1,181 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""kafka_broker_test.py BUILD: Apache Kafka's own broker, and clients of several makers. Every record arrives once, in order
+and as it was sent, with one context wherever that can be."""
+import pathlib
+import subprocess
+import sys
+import tempfile
+import unittest
+
+sys.path.insert(0, str(pathlib.Path(__file__).parent))
+from lib import golang, kafka   # noqa: E402
+from lib.agent import Agent, Programs   # noqa: E402
+from lib.launcher import Launcher   # noqa: E402
+from lib.peers import Peer   # noqa: E402
+
+BUILD = pathlib.Path(sys.argv.pop(1) if len(sys.argv) > 1 else "build").resolve()
+PROGRAMS = Programs.of(BUILD)
+HERE = pathlib.Path(__file__).parent
+PARTITIONS = 4
+CONFIG = f"num.partitions={PARTITIONS}\nmessage.max.bytes=4000000\nsocket.request.max.bytes=20000000\n"
+COMPRESSIONS = ("gzip", "snappy", "lz4", "zstd")
+STORE = {"traces": 50000, "bytes": "256MiB"}
+LENGTHS = (1, 1_000, 16_000, 33_000, 70_000, 200_000, 400_000, 1_000_000)
+SMALL = 400
+VALUE = bytes(range(256)) * 4
+
+
+class Clients:
+    """Commands that read records."""
+
+    def __init__(self, broker, folder):
+        self.servers = f"127.0.0.1:{broker.ports[0]}"
+        self.java = ["java", "-Xmx256m", "-cp", f"{broker.folder}/lib/*", HERE / "clients/KafkaClient.java"]
+        self.go = golang.build(HERE / "apps/kafka_go", pathlib.Path(folder) / "kafka_go")
+
+    def librdkafka(self, topic, how):
+        settings = {"plain": ["acks=1"], "idempotent": ["enable.idempotence=true"], "transactional": ["transactional.id=c"]}
+        return [BUILD / "e2e_kafka_producer", topic, f"bootstrap.servers={self.servers}", "message.max.bytes=3000000",
+                "log_level=2", *settings.get(how, [f"compression.type={how}"])]
+
+    def java_client(self, topic, how):
+        settings = {"plain": ["enable.idempotence=false"], "idempotent": [], "transactional": ["transactional.id=java"]}
+        return [*self.java, topic, f"bootstrap.servers={self.servers}", "max.request.size=3000000",
+                *settings.get(how, [f"compression.type={how}"])]
+
+    def sarama(self, topic, how):
+        return [self.go, "sarama", self.servers, topic, how]
+
+    def franz(self, topic, how):
+        return [self.go, "franz", self.servers, topic, how]
+
+    def consumer(self, topic, count, *settings):
+        return [BUILD / "e2e_kafka_consumer", topic, PARTITIONS, count, f"bootstrap.servers={self.servers}",
+                "group.id=readers", "log_level=2", "check.crcs=true", *settings]
+
+
+def records_of(seed):
+    """Small ones, and one of each length up to a megabyte, in an order of their own."""
+    large = [kafka.Record(size % PARTITIONS, 1_700_000_000_000, b"k", bytes([size % 251]) * size) for size in LENGTHS]
+    return kafka.some_records(SMALL, PARTITIONS, seed=seed) + large
+
+
+class RealBroker(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.broker = cls.enterClassContext(Peer("kafka", 2, CONFIG))
+        cls.clients = Clients(cls.broker, cls.enterClassContext(tempfile.TemporaryDirectory()))
+        cls.launcher = cls.enterClassContext(Launcher())
+        cls.agent = cls.enterClassContext(Agent(PROGRAMS, pids=[cls.launcher.pid], config={"store": STORE}))
+        mechanisms = {row["name"]: row["state"] for row in cls.agent.status()["kernel"]["mechanisms"]}
+        cls.java_is_changed = mechanisms["FIONREAD"] == "works"
+
+    def send(self, command, records, how):
+        lines = [record.line() for record in records]
+        pieces = [lines[:SMALL], *([line] for line in lines[SMALL:SMALL + len(LENGTHS)]), lines[SMALL + len(LENGTHS):]]
+        around = ("begin", "commit") if how == "transactional" else (None, "flush")
+        lines = [line for piece in pieces if piece for line in (around[0], *piece, around[1]) if line]
+        done = self.launcher.run(*command, stdin="\n".join(lines) + "\n")
+        self.assertEqual((done.code, done.stdout.split()[-1:]), (0, [str(len(records))]), done)
+
+    def client(self, name, ways, changed=True):
+        for how in ways:
+            with self.subTest(how):
+                topic = f"{name}-{how}"
+                records = records_of(topic)
+                self.send(getattr(self.clients, name)(topic, how), records, how)
+                changes = kafka.compare(records, kafka.consume(self.clients.consumer(topic, len(records))))
+                # Clients send a batch as it is that would not become shorter.
+                kafka.contexts(change for change in changes if change)
+                if not changed:
+                    self.assertEqual(changes, [{}] * len(records))
+                elif how not in COMPRESSIONS:
+                    self.assertEqual([bool(change) for change in changes],
+                                     [True] * (len(records) - 1) + [False])   # the last one is too long
+
+    def test_librdkafka(self):
+        self.client("librdkafka", ("plain", "idempotent", "transactional", *COMPRESSIONS))
+
+    def test_java(self):
+        self.client("java_client", ("plain", "idempotent", "transactional", *COMPRESSIONS), self.java_is_changed)
+
+    def test_sarama(self):
+        self.client("sarama", ("plain", "idempotent", *COMPRESSIONS))
+
+    def test_franz_go(self):
+        self.client("franz", ("plain", "idempotent", "transactional", *COMPRESSIONS))
+
+    def test_aborted_transactions_do_not_arrive(self):
+        kept, gone = kafka.some_records(100, PARTITIONS, seed=1), kafka.some_records(100, PARTITIONS, seed=2)
+        lines = ["begin", *(r.line() for r in gone), "flush", "abort", "begin", *(r.line() for r in kept), "commit"]
+        done = self.launcher.run(*self.clients.librdkafka("aborted", "transactional"), stdin="\n".join(lines) + "\n")
+        self.assertEqual((done.code, done.stdout.split()[-1]), (0, "200"), done)
+        done = self.launcher.run(*self.clients.consumer("aborted", 100, "isolation.level=read_committed"))
+        self.assertEqual(done.code, 0, done)
+        changes = kafka.compare(kept, kafka.read_all(done.stdout))
+        kafka.contexts(changes)
+        parents = {change["traceparent"][0].decode().split("-")[2] for change in changes}
+
+        def received(spans):
+            return [s for s in spans if s["kind"] == "CONSUMER" and s["attributes"].get("messaging.destination.name") == "aborted"]
+        spans = self.agent.wait_spans("consumers", lambda spans: len(received(spans)) >= 100)
+        self.assertEqual((len(received(spans)), {s["parent_span_id"] for s in received(spans)}), (100, parents))
+
+    def test_large_fetches(self):
+        """A consumer at full rate, whose frames are as long as those that are shown. No event is lost."""
+        records = [kafka.Record(index % PARTITIONS, 1_700_000_000_000 + index, None, VALUE) for index in range(60_000)]
+        self.send(self.clients.librdkafka("fetches", "plain"), records, "plain")
+        done = self.launcher.run(*self.clients.consumer("fetches", len(records), "fetch.message.max.bytes=8000000"))
+        self.assertEqual(done.code, 0, done)
+        kafka.compare(records, kafka.read_all(done.stdout))
+        self.assertEqual(self.agent.status()["losses"].get("ring_full", 0), 0)
+
+
+class Restart(unittest.TestCase):
+    """The broker or the agent ends in mid-stream."""
+
+    def stream(self, name, disturb):
+        with Peer("kafka", 2, CONFIG) as broker, tempfile.TemporaryDirectory() as folder:
+            clients = Clients(broker, folder)
+            records = []
+            with kafka.Producer(getattr(clients, name)("stream", "idempotent")) as producer, \
+                    Agent(PROGRAMS, pids=[producer.pid]) as agent:
+                for seed in range(4):
+                    some = kafka.some_records(1_200, PARTITIONS, seed=seed)
+                    producer.produce(some[:400])
+                    producer.flush()
+                    producer.produce(some[400:800])
+                    disturb(broker, agent)
+                    producer.produce(some[800:])
+                    producer.flush()
+                    records += some
+                self.assertEqual(producer.finish(), len(records))
+            changes = kafka.compare(records, kafka.consume(clients.consumer("stream", len(records))))
+            changed = [change for change in changes if change]
+            kafka.contexts(changed)
+            return len(changed) / len(changes)
+
+    @staticmethod
+    def restart_broker(broker, _):
+        broker.stop()
+        broker.start()
+
+    @staticmethod
+    def restart_agent(_, agent):
+        agent.kill()
+        agent.start()
+
+    def test_the_broker(self):
+        for name in ("librdkafka", "franz"):
+            with self.subTest(name):
+                self.assertGreater(self.stream(name, self.restart_broker), 0.9)
+
+    def test_the_agent(self):
+        for name in ("librdkafka", "franz"):
+            with self.subTest(name):
+                self.assertGreater(self.stream(name, self.restart_agent), 0)
+
+
+if __name__ == "__main__":
+    unittest.main()
