@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // grpc_peer call mode=sync|async port=PORT [kind=Unary] [count=1] [at_once=1] [first=1] [bytes=10] [messages=10]
-//   [pause_ms=0] [deadline_ms=0] [cancel=1] [work=sleep|fail] [own=1] [hold=1]
+//   [pause_ms=0] [deadline_ms=0] [cancel=1] [work=sleep|fail] [own=1] [hold=1] [channels=1] [quiet=1]
 //
 // One object a call: its id, code, the metadata sent and seen (as text), messages and bytes received. `own`: with a
 // traceparent that spells the id. `deadline_ms`: counted from when the connection stands. `cancel`: given up at the
-// first answer. `hold` (async): none goes on before all have begun.
+// first answer. `hold` (async): none goes on before all have begun. `channels` (async): in turn. `quiet`: instead, how
+// many calls were answered well, how many not, and how long all of it took.
 #include <fmt/format.h>
 #include <grpcpp/generic/generic_stub.h>
 #include <grpcpp/impl/codegen/proto_utils.h>
@@ -23,6 +24,7 @@ namespace weft::app {
 namespace {
 
 using test::Bytes;
+using Clock = std::chrono::steady_clock;
 
 // The request and what became of it.
 struct Call {
@@ -62,8 +64,17 @@ struct Call {
 
 class Output {
  public:
+  explicit Output(const Options& options) : quiet_(options.number("quiet")) {}
+  Output(const Output&) = delete;
+  Output& operator=(const Output&) = delete;
+  ~Output() {
+    const std::chrono::duration<double> taken = Clock::now() - begun_;
+    if (quiet_) fmt::print("{{\"ok\": {}, \"failed\": {}, \"seconds\": {}}}\n", ok_, failed_, taken.count());
+  }
   void note(const Call& call) {
     const std::lock_guard lock(mutex_);
+    (call.status.ok() ? ok_ : failed_)++;
+    if (quiet_) return;
     const Received& trailing = call.context.GetServerTrailingMetadata();
     const nlohmann::json line = {{"id", std::to_string(call.id)},
                                  {"code", static_cast<int>(call.status.error_code())},
@@ -79,7 +90,10 @@ class Output {
   }
 
  private:
+  const bool quiet_;
+  const Clock::time_point begun_ = Clock::now();
   std::mutex mutex_;
+  std::size_t ok_ = 0, failed_ = 0;
 };
 
 void make(test::Peer::Stub& stub, const std::string& kind, long messages, Call& call) {
@@ -195,7 +209,7 @@ int call(const Options& options) {
   const auto stub = test::Peer::NewStub(channel);
   const std::string kind = options.text("kind", "Unary");
   const long first = options.number("first", 1), end = first + options.number("count", 1);
-  Output output;
+  Output output(options);
   std::atomic<long> next{first};
   const auto work = [&] {
     for (long id; (id = next++) < end;) {
@@ -217,17 +231,18 @@ int call_async(const Options& options) {
   const std::string kind = options.text("kind", "Unary"), method = "/weft.test.Peer/" + kind;
   const long first = options.number("first", 1), end = first + options.number("count", 1);
   const bool hold = options.number("hold");
-  const auto channel = channel_of(options);
-  grpc::GenericStub stub(channel);
-  Output output;
+  std::vector<std::shared_ptr<grpc::Channel>> channels;
+  for (long i = 0; i < options.number("channels", 1); i++) channels.push_back(channel_of(options));
+  std::vector<std::unique_ptr<grpc::GenericStub>> stubs;
+  for (const auto& channel : channels) stubs.push_back(std::make_unique<grpc::GenericStub>(channel));
+  Output output(options);
   grpc::CompletionQueue queue;
   std::vector<AsyncCall*> held;
   long next = first, open = 0;
   const auto start = [&] {
     auto* one = new AsyncCall(next, options, kind);
     open++;
-    one->start(stub, method, queue);
-    next++;
+    one->start(*stubs[static_cast<std::size_t>(next++) % stubs.size()], method, queue);
   };
   const long wanted = std::min(options.number("at_once", 1), end - first);
   while (open < wanted) start();
@@ -247,7 +262,8 @@ int call_async(const Options& options) {
     open--;
     if (next < end) start();
   }
-  if (ends_early(options)) flush(channel);
+  if (ends_early(options))
+    for (const auto& channel : channels) flush(channel);
   return 0;
 }
 
