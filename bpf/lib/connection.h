@@ -41,7 +41,7 @@ static __always_inline void server_goes_blind(struct connection *c)
 static __always_inline void join_failed(struct connection *c, struct scratch *s)
 {
 	count_fault(s->program, FAULT_JOIN);
-	if (is_multiplexed(c))
+	if (is_multiplexed(c) || c->protocol == PROTOCOL_KAFKA)
 		c->protocol = PROTOCOL_UNKNOWN;
 	c->receive.known = c->send.known = 0;
 	c->receive.http1.state = c->send.http1.state = HTTP1_START;

@@ -131,7 +131,6 @@ WIRE_GLOBAL int unsampled_begin(const struct connection *c, struct scratch *s, _
 	struct unsampled *u;
 	__u64 bytes = text;
 
-	WIRE_OPAQUE(bytes);
 	if (!c || !s || bytes == 0 || bytes > UNSAMPLED_TEXT_MAX)
 		return 0;
 	u = unsampled_claim(exchange_id);
@@ -145,6 +144,9 @@ WIRE_GLOBAL int unsampled_begin(const struct connection *c, struct scratch *s, _
 	u->event.peer_port = c->peer_port;
 	__builtin_memcpy(u->event.peer_address, c->peer_address, 16);
 	u->event.text_bytes = bytes;
+	WIRE_OPAQUE(bytes); /* once more: Linux 6.1 has lost its bounds */
+	if (bytes > UNSAMPLED_TEXT_MAX)
+		bytes = UNSAMPLED_TEXT_MAX;
 	bpf_probe_read_kernel(u->text, bytes, s->text.bytes);
 	return 1;
 }

@@ -21,7 +21,7 @@ struct kafka {
 	__u8 strange;	/* responses before that, of which nothing is known */
 	__u8 matched;	/* a response whose request is known */
 	__u8 changed;	/* … and was changed */
-	__u8 reserved;
+	__u8 answers; /* responses, while a connection is joined in mid-life: so many in a row whose request is known */
 	__u16 api_key, api_version; /* of the frame at hand */
 	__s32 correlation_id;
 	__u32 frame_bytes;
@@ -69,6 +69,24 @@ WIRE_INLINE void kafka_took(struct kafka *k, __u32 bytes)
 	}
 	if (!k->left)
 		k->state = KAFKA_BETWEEN;
+}
+
+/*
+ * May a connection go on with this request, all of which is there? Responses of a broker can look like one, those of
+ * old versions that begin with a number of topics and the name of one: what such a connection receives does not answer
+ * it.
+ */
+WIRE_INLINE bool kafka_continues(const __u8 *bytes, __u32 have)
+{
+	struct kafka_head head;
+
+	if (have < KAFKA_REQUEST_HEAD || !kafka_request_head(bytes, &head) || head.client_id_bytes <= 0)
+		return false;
+	if (head.frame_bytes > have - KAFKA_LENGTH_BYTES)
+		return false;
+	if (head.api_key == KAFKA_PRODUCE)
+		return head.api_version >= KAFKA_PRODUCE_FIRST;
+	return head.api_key != KAFKA_FETCH || head.api_version >= KAFKA_FETCH_FIRST;
 }
 
 /* May a connection begin with this request, all of which is there? */

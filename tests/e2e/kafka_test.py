@@ -4,6 +4,7 @@
 context wherever that can be; and the spans say whose it is."""
 import collections
 import pathlib
+import secrets
 import sys
 import time
 import unittest
@@ -246,13 +247,57 @@ class Trouble(unittest.TestCase):
             agent.start()
             records += some
         self.assertEqual(producer.flush(), len(records))
-        # The connection was open when the last agent came, which leaves it alone; a new one is taken.
-        broker.tell("down")
-        broker.tell("up")
+        # The connection was open when the last agent came.
+        records += self.until_taken(producer, agent)
         last = self.send(producer, 50, 9)
         changes = kafka.compare(records + last, kafka.consume(consumer(broker, "t", len(records) + 50, 2)))
         kafka.contexts(change for change in changes if change)
         kafka.contexts(changes[-50:])
+
+    def until_taken(self, producer, agent):
+        """Records that are sent until one has a context, by a producer whose connection is older than the agent."""
+        records = []
+
+        def taken():
+            records.extend(self.send(producer, 5, len(records)))
+            return any("weft.injection" not in span["attributes"] for span in of_topic(agent.spans(), "PRODUCER", "t"))
+        wait_for("a record with a context", taken)
+        return records
+
+    def test_producer_met_in_mid_life(self):
+        for way in ("acks=1", "enable.idempotence=true"):
+            with self.subTest(way), kafka.Broker(BUILD, {"t": 2}) as broker, \
+                    kafka.Producer([PRODUCER, "t", f"bootstrap.servers={broker.servers}", "linger.ms=0", way]) as producer:
+                records = self.send(producer, 50, 1)
+                with Agent(PROGRAMS, pids=[producer.pid], config={"store": STORE}) as agent:
+                    records += self.until_taken(producer, agent)
+                    last = self.send(producer, 200, 2)
+                    changes = kafka.compare(records + last, kafka.consume(consumer(broker, "t", len(records) + 200, 2)))
+                    contexts = kafka.contexts(change for change in changes if change)
+                    kafka.contexts(changes[-200:])
+                    mine = of_topic(agent.wait_span_ids({span for _, span in contexts}).values(), "PRODUCER", "t")
+                    self.assertEqual({(span["trace_id"], span["span_id"]) for span in mine}, set(contexts))
+
+    def test_consumer_met_in_mid_life(self):
+        broker = self.enterContext(kafka.Broker(BUILD, {"t": 2}))
+        settings = [f"bootstrap.servers={broker.servers}", "linger.ms=0"]
+        reader = self.enterContext(kafka.Producer(consumer(broker, "t", 10_000, 2, "fetch.wait.max.ms=20")))
+        producer = self.enterContext(kafka.Producer([PRODUCER, "t", *settings]))
+        self.send(producer, 50, 1)
+        reader.process.stdout.readline()
+        agent = self.enterContext(Agent(PROGRAMS, pids=[reader.pid], config={"store": STORE}))
+
+        def met():
+            self.send(producer, 5, 2)
+            return of_topic(agent.spans(), "CONSUMER", "t")
+        wait_for("a record that is seen", met)
+        traces = {secrets.token_hex(16): secrets.token_hex(8) for _ in range(200)}
+        own = iter([[("traceparent", f"00-{trace}-{span}-01".encode())] for trace, span in traces.items()])
+        producer.produce(kafka.some_records(200, 2, headers=lambda: next(own)))
+        producer.flush()
+        spans = of_topic(agent.wait_spans("consumers", lambda spans: sum(
+            span["trace_id"] in traces for span in of_topic(spans, "CONSUMER", "t")) >= 200), "CONSUMER", "t")
+        self.assertEqual({span["trace_id"]: span["parent_span_id"] for span in spans if span["trace_id"] in traces}, traces)
 
     def test_baggage_of_its_own(self):
         """The policy cannot judge it: it goes out as it is, and that is told."""

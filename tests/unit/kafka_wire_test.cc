@@ -302,6 +302,28 @@ TEST_CASE("Kafka: a connection begins with a request of a version in use, not wi
   for (int version = 3; version <= 13; version++) CHECK(opens(encode(one_record(version))));
 }
 
+TEST_CASE("Kafka: a connection in mid-life goes on with any request that is there whole and names its client") {
+  const auto continues = [](const Bytes& bytes) {
+    return kafka_continues(reinterpret_cast<const __u8*>(bytes.data()), static_cast<__u32>(bytes.size()));
+  };
+  const auto request = [](char api, char version, char client) {
+    return Bytes("\0\0\0\20\0", 5) + api + '\0' + version + Bytes("\0\0\0\1", 4) + (client < 0 ? '\xff' : '\0') +
+           client + Bytes("id\0\0\0\0", 6);
+  };
+  for (char version = 0; version <= 13; version++) {
+    CAPTURE(static_cast<int>(version));
+    CHECK(continues(request(KAFKA_PRODUCE, version, 2)) == (version >= 3));
+    CHECK(continues(request(KAFKA_FETCH, version, 2)) == (version >= 4));
+    CHECK(continues(request(KAFKA_OFFSET_COMMIT, version, 2)));
+    CHECK_FALSE(continues(request(KAFKA_OFFSET_COMMIT, version, 0)));
+    CHECK_FALSE(continues(request(KAFKA_OFFSET_COMMIT, version, -1)));
+  }
+  const Bytes whole = encode(one_record(9));
+  CHECK(continues(whole));
+  CHECK(continues(whole + "and the next"));
+  for (std::size_t bytes = 0; bytes < whole.size(); bytes++) CHECK_FALSE(continues(whole.substr(0, bytes)));
+}
+
 TEST_CASE("Kafka: a broker that refuses a batch is heard in every version") {
   static head_text text;
   const auto answer = [](int version, int partitions, int bad, std::uint16_t error) {

@@ -8,10 +8,37 @@
 
 #include "lib/connection.h"
 #include "maps/kafka.h"
+#include "protocols/http1/observe.h"
 #include "wire/kafka_answer.h"
 
 /* Responses to nothing before the first that answers a request: its request may not have been seen yet. */
 #define KAFKA_STRANGE_MOST 4u
+
+/* Responses in a row that answer what was seen to be asked, before a connection in mid-life is taken for Kafka's. */
+#define KAFKA_ANSWERS_JOIN 2u
+
+static __always_inline void kafka_begin(struct connection *c)
+{
+	__builtin_memset(&c->send.kafka, 0, sizeof(c->send.kafka));
+	__builtin_memset(&c->receive.kafka, 0, sizeof(c->receive.kafka));
+	c->role = ROLE_CLIENT;
+	c->protocol = PROTOCOL_KAFKA;
+}
+
+/*
+ * A connection is joined in mid-life. All that was received had been read, so a response begins with the next byte, if
+ * the last one had come whole; if it does not, the first error ends the attempt.
+ */
+static __always_inline bool kafka_join(struct connection *c, struct scratch *s, const __u8 *p, __u32 have)
+{
+	if (c->receive.known || c->role == ROLE_SERVER || !kafka_continues(p, have) || !half_claim(&c->receive))
+		return false;
+	kafka_begin(c);
+	c->receive.next_seq = s->other_seq;
+	c->receive.known = 1;
+	half_release(&c->receive);
+	return true;
+}
 
 /*
  * Is this the beginning of a Kafka client's connection? KAFKA_REQUEST_HEAD bytes of its first send are at `p`, of
@@ -20,15 +47,14 @@
  */
 static __always_inline bool kafka_recognise(struct connection *c, struct scratch *s, const __u8 *p, __u32 have)
 {
-	if (c->receive.moved || c->receive.parked || c->send.parked)
+	if (c->receive.parked || c->send.parked || (c->role != ROLE_CLIENT && c->role != ROLE_UNKNOWN) ||
+	    pending_count(c) || c->send.http1.state != HTTP1_START || c->receive.http1.state != HTTP1_START)
 		return false;
-	if (c->joining || (c->role != ROLE_CLIENT && c->role != ROLE_UNKNOWN) || pending_count(c) ||
-	    c->send.http1.state != HTTP1_START || c->receive.http1.state != HTTP1_START || !kafka_opens(p, have))
+	if (c->joining)
+		return kafka_join(c, s, p, have);
+	if (c->receive.moved || !kafka_opens(p, have))
 		return false;
-	c->role = ROLE_CLIENT;
-	__builtin_memset(&c->send.kafka, 0, sizeof(c->send.kafka));
-	__builtin_memset(&c->receive.kafka, 0, sizeof(c->receive.kafka));
-	c->protocol = PROTOCOL_KAFKA;
+	kafka_begin(c);
 	return true;
 }
 
@@ -117,13 +143,35 @@ static __always_inline __u32 kafka_api_of(const struct kafka *k)
 	return (__u32)k->api_key << 16 | k->api_version;
 }
 
+/* A response has come whose request is known. */
+WIRE_GLOBAL int kafka_answered(struct connection *c, struct scratch *s, struct kafka *k)
+{
+	if (!c || !s || !k)
+		return 0;
+	if (c->joining) {
+		if (++k->answers < KAFKA_ANSWERS_JOIN)
+			return 0;
+		c->joining = 0;
+		blind_ends(c);
+		if (c->membership == MEMBER_WANTED)
+			connection_wants_membership(c);
+	} else if (c->rejoins && c->membership == MEMBER_RELEASED) {
+		connection_wants_membership(c);
+	}
+	if (c->membership == MEMBER_JOINED)
+		ask_for_membership(c, s);
+	return 0;
+}
+
 /* A response has begun: whose is it? False: this is not Kafka. */
 static __always_inline bool kafka_response(struct connection *c, struct scratch *s, struct kafka *k, const __u8 *small)
 {
 	__u64 request = kafka_request_take(c->id, k->correlation_id);
 
 	if (!request) {
-		if (!k->confirmed)
+		if (c->joining)
+			k->answers = 0;
+		if (!k->confirmed || c->joining)
 			return ++k->strange <= KAFKA_STRANGE_MOST;
 		count_fault(s->program, FAULT_PIPELINE);
 		return true;
@@ -133,7 +181,9 @@ static __always_inline bool kafka_response(struct connection *c, struct scratch 
 	k->changed = (request & KAFKA_REQUEST_CHANGED) != 0;
 	k->api_key = (__u16)(request >> 16);
 	k->api_version = (__u16)request;
-	kafka_keep(c, s, k, small, kafka_kept(k->api_key, true));
+	if (!c->joining)
+		kafka_keep(c, s, k, small, kafka_kept(k->api_key, true));
+	kafka_answered(c, s, k);
 	return true;
 }
 
@@ -143,6 +193,8 @@ static __always_inline bool kafka_request(struct connection *c, struct scratch *
 	kafka_request_add(c->id, k->correlation_id, kafka_api_of(k), false);
 	if (k->api_key == KAFKA_SASL_HANDSHAKE && k->api_version == 0)
 		return false; /* bare tokens follow */
+	if (c->joining)
+		return true;
 	kafka_keep(c, s, k, small, kafka_kept(k->api_key, false));
 	return true;
 }

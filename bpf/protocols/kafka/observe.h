@@ -147,7 +147,7 @@ WIRE_GLOBAL int kafka_observe_step(struct connection *c, struct scratch *s, stru
 		event = kafka_observe_head(c, s);
 		if (event > 0 && !s->outgoing)
 			event = kafka_response(c, s, k, s->staging.bytes) ? 0 : -1;
-		else if (event > 0 && k->api_key == KAFKA_PRODUCE)
+		else if (event > 0 && k->api_key == KAFKA_PRODUCE && !c->joining)
 			kafka_produce_seen(c, s, k, p);
 		else if (event > 0)
 			event = kafka_request(c, s, k, s->staging.bytes) ? 0 : -1;
@@ -177,7 +177,7 @@ WIRE_GLOBAL int kafka_observed(struct connection *c, struct scratch *s, struct p
 		return 0;
 	bpf_loop(1 << 16, kafka_observe_loop, &run, 0);
 	half = s->outgoing ? &c->send : &c->receive;
-	if (!half->parked && s->offset < s->total)
+	if (half->known && !half->parked && s->offset < s->total) /* the first: joining failed this time */
 		park(c, half, s, PARK_LIMIT);
 	return 0;
 }
