@@ -107,7 +107,8 @@ std::vector<std::pair<std::string, const char*>> notes_of(const TreeRow& row) {
   if (!span.baggage.empty() && (row.parent == nullptr || row.parent->baggage != span.baggage))
     notes.emplace_back("baggage " + baggage_of(span), "36");
   for (const SpanLink& link : span.links)
-    notes.emplace_back("link to " + link.trace_id.hex() + "/" + link.span_id.hex(), "36");
+    if (link.trace_id != span.trace_id || link.span_id != span.parent_span_id)  // that one is shown above it
+      notes.emplace_back("link to " + link.trace_id.hex() + "/" + link.span_id.hex(), "36");
   return notes;
 }
 

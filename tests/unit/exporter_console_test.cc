@@ -101,6 +101,19 @@ TEST_CASE("durations for people") {
   CHECK(human_duration(3'660'000'000'000) == "1h01m");
 }
 
+TEST_CASE("waterfall: a link to the parent says nothing new") {
+  auto spans = sample_trace();
+  Span received = *spans.back();
+  REQUIRE(received.parent_span_id.valid());
+  received.links = {{.trace_id = received.trace_id, .span_id = received.parent_span_id}};
+  spans.back() = std::make_shared<const Span>(received);
+  const auto shown = [&] { return render_waterfall(spans, {.width = 100}); };
+  CHECK(shown().find("link to " + received.trace_id.hex()) == std::string::npos);
+  received.links.push_back({.trace_id = received.trace_id, .span_id = received.span_id});
+  spans.back() = std::make_shared<const Span>(received);
+  CHECK(shown().find("link to " + received.trace_id.hex() + "/" + received.span_id.hex()) != std::string::npos);
+}
+
 TEST_CASE("waterfall: parents before children, every fact of a span in its place") {
   const auto lines = lines_of(render_waterfall(sample_trace(), {.width = 100}));
   REQUIRE(lines.size() == 8);

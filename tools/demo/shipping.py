@@ -4,6 +4,7 @@
 
 Knows nothing of tracing: what the waterfall shows is made by weft alone.
 """
+import json
 import sys
 import urllib.request
 
@@ -15,8 +16,9 @@ orders = Consumer({"bootstrap.servers": BROKER, "group.id": "shipping", "auto.of
                    "allow.auto.create.topics": True, "fetch.wait.max.ms": 50})
 orders.subscribe(["orders"])
 while True:
-    order = orders.poll(1)
-    if order is None or order.error():
+    record = orders.poll(1)
+    if record is None or record.error():
         continue
-    with urllib.request.urlopen(f"http://127.0.0.1:{STOCK_PORT}/stock/{order.value().decode()}", timeout=10) as answer:
+    number = json.loads(record.value())["order"]
+    with urllib.request.urlopen(f"http://127.0.0.1:{STOCK_PORT}/stock/{number}", timeout=10) as answer:
         answer.read()

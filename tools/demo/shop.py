@@ -7,6 +7,7 @@ Knows nothing of tracing: what the waterfall shows is made by weft alone.
 """
 import json
 import sys
+import time
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -42,7 +43,7 @@ class Shop(BaseHTTPRequestHandler):
             stock = both.submit(ask, STOCK_PORT, f"/stock/{number}")
             price = both.submit(ask, PRICES_PORT, f"/prices/{number}")
             order = {"order": number, "stock": stock.result(), "price": price.result()}
-        ORDERS.produce("orders", number.encode())
+        ORDERS.produce("orders", json.dumps({"order": number, "at": time.time()}))
         ORDERS.poll(0)
         return order
 
