@@ -14,8 +14,11 @@ struct kafka_request_key {
 
 struct kafka_request {
 	__u16 api_key, api_version;
-	__u32 changed;
+	__u32 facts; /* KAFKA_ADD_* */
 };
+
+#define KAFKA_ADD_CHANGED 1u
+#define KAFKA_ADD_UNTOLD 2u /* the agent knows nothing of it, and is told nothing of its response */
 
 /* The oldest give way: a response whose request is not known any more is stepped over. */
 struct {
@@ -26,16 +29,17 @@ struct {
 } kafka_requests SEC(".maps");
 
 /* Functions of their own, for their stack. `api`: key << 16 | version. */
-WIRE_GLOBAL int kafka_request_add(__u64 connection_id, __u32 correlation_id, __u32 api, __u32 changed)
+WIRE_GLOBAL int kafka_request_add(__u64 connection_id, __u32 correlation_id, __u32 api, __u32 facts)
 {
 	struct kafka_request_key key = {.connection_id = connection_id, .correlation_id = (__s32)correlation_id};
-	struct kafka_request value = {.api_key = api >> 16, .api_version = (__u16)api, .changed = changed};
+	struct kafka_request value = {.api_key = api >> 16, .api_version = (__u16)api, .facts = facts};
 
 	return (int)bpf_map_update_elem(&kafka_requests, &key, &value, BPF_ANY);
 }
 
 #define KAFKA_REQUEST_KNOWN (1ull << 40)
 #define KAFKA_REQUEST_CHANGED (1ull << 32)
+#define KAFKA_REQUEST_UNTOLD (1ull << 33)
 
 /* KAFKA_REQUEST_* and its api; 0: it is not known. */
 WIRE_GLOBAL __u64 kafka_request_take(__u64 connection_id, __u32 correlation_id)
@@ -46,7 +50,8 @@ WIRE_GLOBAL __u64 kafka_request_take(__u64 connection_id, __u32 correlation_id)
 
 	if (!found)
 		return 0;
-	request = KAFKA_REQUEST_KNOWN | (found->changed ? KAFKA_REQUEST_CHANGED : 0) | (__u32)found->api_key << 16 |
+	request = KAFKA_REQUEST_KNOWN | (found->facts & KAFKA_ADD_CHANGED ? KAFKA_REQUEST_CHANGED : 0) |
+		  (found->facts & KAFKA_ADD_UNTOLD ? KAFKA_REQUEST_UNTOLD : 0) | (__u32)found->api_key << 16 |
 		  found->api_version;
 	bpf_map_delete_elem(&kafka_requests, &key);
 	return request;

@@ -28,6 +28,7 @@ struct kafka {
 	__u32 offset;	/* in the frame, from its length's end on, of the next byte … */
 	__u32 left;	/* … and so many are still to come */
 	__u32 keep;	/* of those, so many are to go up */
+	__s32 answered; /* correlation id of the last of those */
 	__u32 sequence; /* frames that have gone up, in part at least */
 	__u8 small[16];
 };
@@ -71,16 +72,33 @@ WIRE_INLINE void kafka_took(struct kafka *k, __u32 bytes)
 		k->state = KAFKA_BETWEEN;
 }
 
+#define KAFKA_CLIENT_SEEN 8u /* so much of its name */
+
+/* Is the beginning of a name of `bytes` printable ASCII, of which `seen` are there? Eight bytes at `p` can be read. */
+WIRE_INLINE bool kafka_is_text(const __u8 *p, __u32 bytes, __u32 seen)
+{
+	__u64 word = wire_load64(p), ones = 0x0101010101010101ULL;
+
+	if (bytes > seen)
+		bytes = seen;
+	if (bytes < 8) /* the others are as good as any */
+		word = (word & ((1ULL << (8 * bytes)) - 1)) | (0x2020202020202020ULL << (8 * bytes));
+	/* A byte below 0x20, one above 0x7f, or 0x7f. */
+	return !(((word - ones * 0x20) | word | (word + ones)) & (ones << 7));
+}
+
 /*
- * May a connection go on with this request, all of which is there? Responses of a broker can look like one, those of
- * old versions that begin with a number of topics and the name of one: what such a connection receives does not answer
- * it.
+ * May a connection go on with this request, all of which is there? `seen` bytes of it can be looked at. Responses of a
+ * broker can look like one, those of old versions that begin with a number of topics and the name of one: what such a
+ * connection receives does not answer it.
  */
-WIRE_INLINE bool kafka_continues(const __u8 *bytes, __u32 have)
+WIRE_INLINE bool kafka_continues(const __u8 *bytes, __u32 seen, __u32 have)
 {
 	struct kafka_head head;
 
-	if (have < KAFKA_REQUEST_HEAD || !kafka_request_head(bytes, &head) || head.client_id_bytes <= 0)
+	if (seen < KAFKA_REQUEST_HEAD || !kafka_request_head(bytes, &head) || head.client_id_bytes <= 0)
+		return false;
+	if (!kafka_is_text(bytes + KAFKA_REQUEST_HEAD, head.client_id_bytes, seen - KAFKA_REQUEST_HEAD))
 		return false;
 	if (head.frame_bytes > have - KAFKA_LENGTH_BYTES)
 		return false;

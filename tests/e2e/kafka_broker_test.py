@@ -6,6 +6,7 @@ import pathlib
 import subprocess
 import sys
 import tempfile
+import time
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
@@ -150,10 +151,17 @@ class Restart(unittest.TestCase):
                     producer.produce(some[800:])
                     producer.flush()
                     records += some
+                for seed in range(4, 34):   # in requests of their own, the last of which has to be a followed one
+                    some = kafka.some_records(10, PARTITIONS, seed=seed)
+                    producer.produce(some)
+                    producer.flush()
+                    records += some
+                    time.sleep(0.1)   # the agent takes sockets up in its next turn, or asks again after a second
                 self.assertEqual(producer.finish(), len(records))
             changes = kafka.compare(records, kafka.consume(clients.consumer("stream", len(records))))
             changed = [change for change in changes if change]
             kafka.contexts(changed)
+            self.assertTrue(all(changes[-10:]), "after the last disturbance nothing is injected any more")
             return len(changed) / len(changes)
 
     @staticmethod

@@ -11,7 +11,7 @@ import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 from lib.agent import Agent, Programs, wait_for   # noqa: E402
-from lib import kafka   # noqa: E402
+from lib import host, kafka   # noqa: E402
 from lib.launcher import Launcher   # noqa: E402
 
 BUILD = pathlib.Path(sys.argv.pop(1) if len(sys.argv) > 1 else "build").resolve()
@@ -269,6 +269,7 @@ class Trouble(unittest.TestCase):
             with self.subTest(way), kafka.Broker(BUILD, {"t": 2}) as broker, \
                     kafka.Producer([PRODUCER, "t", f"bootstrap.servers={broker.servers}", "linger.ms=0", way]) as producer:
                 records = self.send(producer, 50, 1)
+                open_before = host.connections(producer.pid)
                 with Agent(PROGRAMS, pids=[producer.pid], config={"store": STORE}) as agent:
                     records += self.until_taken(producer, agent)
                     last = self.send(producer, 200, 2)
@@ -277,6 +278,8 @@ class Trouble(unittest.TestCase):
                     kafka.contexts(changes[-200:])
                     mine = of_topic(agent.wait_span_ids({span for _, span in contexts}).values(), "PRODUCER", "t")
                     self.assertEqual({(span["trace_id"], span["span_id"]) for span in mine}, set(contexts))
+                    self.assertLessEqual(open_before, host.connections(producer.pid))
+                    self.assertTrue(open_before)
 
     def test_consumer_met_in_mid_life(self):
         broker = self.enterContext(kafka.Broker(BUILD, {"t": 2}))
@@ -285,6 +288,7 @@ class Trouble(unittest.TestCase):
         producer = self.enterContext(kafka.Producer([PRODUCER, "t", *settings]))
         self.send(producer, 50, 1)
         reader.process.stdout.readline()
+        open_before = host.connections(reader.pid)
         agent = self.enterContext(Agent(PROGRAMS, pids=[reader.pid], config={"store": STORE}))
 
         def met():
@@ -298,10 +302,13 @@ class Trouble(unittest.TestCase):
         spans = of_topic(agent.wait_spans("consumers", lambda spans: sum(
             span["trace_id"] in traces for span in of_topic(spans, "CONSUMER", "t")) >= 200), "CONSUMER", "t")
         self.assertEqual({span["trace_id"]: span["parent_span_id"] for span in spans if span["trace_id"] in traces}, traces)
+        self.assertLessEqual(open_before, host.connections(reader.pid))
+        self.assertTrue(open_before)
 
     def test_baggage_of_its_own(self):
         """The policy cannot judge it: it goes out as it is, and that is told."""
-        broker, producer, agent = self.scene(config={"baggage": {"policy": {"deny": ["secret"]}}})
+        # Long enough for all to leave together: a request whose records have none is not told of.
+        broker, producer, agent = self.scene("linger.ms=1000", config={"baggage": {"policy": {"deny": ["secret"]}}})
         own = iter([[], [("baggage", b"secret=1")]] * 50)
         records = kafka.some_records(100, 2, headers=lambda: next(own))
         producer.produce(records)

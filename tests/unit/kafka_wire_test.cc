@@ -304,7 +304,8 @@ TEST_CASE("Kafka: a connection begins with a request of a version in use, not wi
 
 TEST_CASE("Kafka: a connection in mid-life goes on with any request that is there whole and names its client") {
   const auto continues = [](const Bytes& bytes) {
-    return kafka_continues(reinterpret_cast<const __u8*>(bytes.data()), static_cast<__u32>(bytes.size()));
+    const auto size = static_cast<__u32>(bytes.size());
+    return kafka_continues(reinterpret_cast<const __u8*>(bytes.data()), std::min(size, 30u), size);
   };
   const auto request = [](char api, char version, char client) {
     return Bytes("\0\0\0\20\0", 5) + api + '\0' + version + Bytes("\0\0\0\1", 4) + (client < 0 ? '\xff' : '\0') +
@@ -318,6 +319,9 @@ TEST_CASE("Kafka: a connection in mid-life goes on with any request that is ther
     CHECK_FALSE(continues(request(KAFKA_OFFSET_COMMIT, version, 0)));
     CHECK_FALSE(continues(request(KAFKA_OFFSET_COMMIT, version, -1)));
   }
+  Bytes binary = request(KAFKA_OFFSET_COMMIT, 5, 2);
+  binary[15] = '\n';
+  CHECK_FALSE(continues(binary));
   const Bytes whole = encode(one_record(9));
   CHECK(continues(whole));
   CHECK(continues(whole + "and the next"));

@@ -16,6 +16,8 @@
 
 /* Responses in a row that answer what was seen to be asked, before a connection in mid-life is taken for Kafka's. */
 #define KAFKA_ANSWERS_JOIN 2u
+/* A longer response that answers nothing ends the attempt: it may be the middle of another one. */
+#define KAFKA_JOIN_STEP (1u << 20)
 
 static __always_inline void kafka_begin(struct connection *c)
 {
@@ -29,9 +31,9 @@ static __always_inline void kafka_begin(struct connection *c)
  * A connection is joined in mid-life. All that was received had been read, so a response begins with the next byte, if
  * the last one had come whole; if it does not, the first error ends the attempt.
  */
-static __always_inline bool kafka_join(struct connection *c, struct scratch *s, const __u8 *p, __u32 have)
+static __always_inline bool kafka_join(struct connection *c, struct scratch *s, const __u8 *p, __u32 seen, __u32 have)
 {
-	if (c->receive.known || c->role == ROLE_SERVER || !kafka_continues(p, have) || !half_claim(&c->receive))
+	if (c->receive.known || c->role == ROLE_SERVER || !kafka_continues(p, seen, have) || !half_claim(&c->receive))
 		return false;
 	kafka_begin(c);
 	c->receive.next_seq = s->other_seq;
@@ -41,17 +43,18 @@ static __always_inline bool kafka_join(struct connection *c, struct scratch *s, 
 }
 
 /*
- * Is this the beginning of a Kafka client's connection? KAFKA_REQUEST_HEAD bytes of its first send are at `p`, of
- * `have` in all. Either way it is sure only later: see kafka_response. Where something was received before, it is not:
- * answers of a broker look like requests.
+ * Is this the beginning of a Kafka client's connection? `seen` bytes of its first send are at `p`, at least
+ * KAFKA_REQUEST_HEAD, of `have` in all. Either way it is sure only later: see kafka_response. Where something was
+ * received before, it is not: answers of a broker look like requests.
  */
-static __always_inline bool kafka_recognise(struct connection *c, struct scratch *s, const __u8 *p, __u32 have)
+static __always_inline bool kafka_recognise(struct connection *c, struct scratch *s, const __u8 *p, __u32 seen,
+					    __u32 have)
 {
 	if (c->receive.parked || c->send.parked || (c->role != ROLE_CLIENT && c->role != ROLE_UNKNOWN) ||
 	    pending_count(c) || c->send.http1.state != HTTP1_START || c->receive.http1.state != HTTP1_START)
 		return false;
 	if (c->joining)
-		return kafka_join(c, s, p, have);
+		return kafka_join(c, s, p, seen, have);
 	if (c->receive.moved || !kafka_opens(p, have))
 		return false;
 	kafka_begin(c);
@@ -144,23 +147,21 @@ static __always_inline __u32 kafka_api_of(const struct kafka *k)
 }
 
 /* A response has come whose request is known. */
-WIRE_GLOBAL int kafka_answered(struct connection *c, struct scratch *s, struct kafka *k)
+static __always_inline void kafka_answered(struct connection *c, struct scratch *s, struct kafka *k)
 {
-	if (!c || !s || !k)
-		return 0;
 	if (c->joining) {
-		if (++k->answers < KAFKA_ANSWERS_JOIN)
-			return 0;
+		/* One after the other: answers of a broker look like requests of one number, over and over. */
+		k->answers = k->answers && (__s32)(k->correlation_id - k->answered) > 0 ? k->answers + 1 : 1;
+		k->answered = k->correlation_id;
+		if (k->answers < KAFKA_ANSWERS_JOIN)
+			return;
 		c->joining = 0;
 		blind_ends(c);
 		if (c->membership == MEMBER_WANTED)
 			connection_wants_membership(c);
-	} else if (c->rejoins && c->membership == MEMBER_RELEASED) {
-		connection_wants_membership(c);
 	}
 	if (c->membership == MEMBER_JOINED)
 		ask_for_membership(c, s);
-	return 0;
 }
 
 /* A response has begun: whose is it? False: this is not Kafka. */
@@ -169,9 +170,11 @@ static __always_inline bool kafka_response(struct connection *c, struct scratch 
 	__u64 request = kafka_request_take(c->id, k->correlation_id);
 
 	if (!request) {
-		if (c->joining)
+		if (c->joining) { /* of a request from before, or no response at all */
 			k->answers = 0;
-		if (!k->confirmed || c->joining)
+			return k->frame_bytes <= KAFKA_JOIN_STEP && ++k->strange <= KAFKA_STRANGE_MOST;
+		}
+		if (!k->confirmed)
 			return ++k->strange <= KAFKA_STRANGE_MOST;
 		count_fault(s->program, FAULT_PIPELINE);
 		return true;
@@ -181,7 +184,7 @@ static __always_inline bool kafka_response(struct connection *c, struct scratch 
 	k->changed = (request & KAFKA_REQUEST_CHANGED) != 0;
 	k->api_key = (__u16)(request >> 16);
 	k->api_version = (__u16)request;
-	if (!c->joining)
+	if (!c->joining && !(request & KAFKA_REQUEST_UNTOLD))
 		kafka_keep(c, s, k, small, kafka_kept(k->api_key, true));
 	kafka_answered(c, s, k);
 	return true;
@@ -190,10 +193,12 @@ static __always_inline bool kafka_response(struct connection *c, struct scratch 
 /* A request other than Produce has begun. False: what follows cannot be read. */
 static __always_inline bool kafka_request(struct connection *c, struct scratch *s, struct kafka *k, const __u8 *small)
 {
-	kafka_request_add(c->id, k->correlation_id, kafka_api_of(k), false);
+	bool joining = c->joining; /* which another thread may end */
+
+	kafka_request_add(c->id, k->correlation_id, kafka_api_of(k), joining ? KAFKA_ADD_UNTOLD : 0);
 	if (k->api_key == KAFKA_SASL_HANDSHAKE && k->api_version == 0)
 		return false; /* bare tokens follow */
-	if (c->joining)
+	if (joining)
 		return true;
 	kafka_keep(c, s, k, small, kafka_kept(k->api_key, false));
 	return true;

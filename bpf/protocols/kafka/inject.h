@@ -153,7 +153,7 @@ WIRE_GLOBAL int kafka_message_produce(struct sk_msg_md *m, struct connection *c,
 		kafka_tell(c, k, s, NULL, s->decision.writes ? INJECTION_NO_SCRATCH : result);
 	}
 	if (answered)
-		kafka_request_add(c->id, k->correlation_id, kafka_api_of(k), changed);
+		kafka_request_add(c->id, k->correlation_id, kafka_api_of(k), changed ? KAFKA_ADD_CHANGED : 0);
 	if (changed) {
 		message->changed = 1;
 		k->left = 0;
@@ -297,7 +297,7 @@ WIRE_GLOBAL int kafka_recognise_message(struct sk_msg_md *m, struct connection *
 	if (!c || !s || s->message.offset)
 		return 0;
 	got = message_load(m, &s->message, &s->staging, 0, KAFKA_REQUEST_HEAD);
-	if (got != KAFKA_REQUEST_HEAD || !kafka_recognise(c, s, s->staging.bytes, s->message.size))
+	if (got != KAFKA_REQUEST_HEAD || !kafka_recognise(c, s, s->staging.bytes, got, s->message.size))
 		return 0;
 	__builtin_memset(&s->half.kafka, 0, sizeof(s->half.kafka));
 	return 1;

@@ -49,23 +49,31 @@ WIRE_GLOBAL int kafka_call_prefix(struct scratch *s, struct kafka_work *w)
 	return 0;
 }
 
-/* A Produce request of a socket that is no member: seen, not changed. */
+/*
+ * A Produce request of a socket that is no member: seen, not changed. Of a connection that is being joined it is only
+ * known whether there is an answer to wait for.
+ */
 static __always_inline void kafka_produce_seen(struct connection *c, struct scratch *s, struct kafka *k,
 					       struct process_entry *p)
 {
 	__u32 result = c->membership == MEMBER_RELEASED ? INJECTION_BULK
 		       : c->membership == MEMBER_JOINED ? INJECTION_JOINING
 							: INJECTION_NOT_MEMBER;
+	bool joining = c->joining;
 	struct kafka_slot *slot;
 
-	kafka_callers_forget(s); /* its records are not read */
-	kafka_decide(c, s, p);
-	if (s->decision.result != INJECTION_DONE)
-		result = s->decision.result;
-	s->decision.attribution = ATTRIBUTION_NONE; /* what its records carry is not known */
+	if (!joining) {
+		kafka_callers_forget(s); /* its records are not read */
+		kafka_decide(c, s, p);
+		if (s->decision.result != INJECTION_DONE)
+			result = s->decision.result;
+		s->decision.attribution = ATTRIBUTION_NONE; /* what its records carry is not known */
+	}
 	slot = kafka_claim();
 	if (!slot) {
-		kafka_request_add(c->id, k->correlation_id, kafka_api_of(k), false);
+		if (joining)
+			return;
+		kafka_request_add(c->id, k->correlation_id, kafka_api_of(k), 0);
 		kafka_tell(c, k, s, NULL, result);
 		return;
 	}
@@ -73,8 +81,9 @@ static __always_inline void kafka_produce_seen(struct connection *c, struct scra
 	slot->work.new_length = 0;
 	kafka_call_prefix(s, &slot->work);
 	if (slot->work.acks) /* first: it has left, and another thread may have its answer any moment */
-		kafka_request_add(c->id, k->correlation_id, kafka_api_of(k), false);
-	kafka_tell(c, k, s, &slot->work, result);
+		kafka_request_add(c->id, k->correlation_id, kafka_api_of(k), joining ? KAFKA_ADD_UNTOLD : 0);
+	if (!joining)
+		kafka_tell(c, k, s, &slot->work, result);
 	kafka_release(slot);
 }
 
@@ -147,7 +156,7 @@ WIRE_GLOBAL int kafka_observe_step(struct connection *c, struct scratch *s, stru
 		event = kafka_observe_head(c, s);
 		if (event > 0 && !s->outgoing)
 			event = kafka_response(c, s, k, s->staging.bytes) ? 0 : -1;
-		else if (event > 0 && k->api_key == KAFKA_PRODUCE && !c->joining)
+		else if (event > 0 && k->api_key == KAFKA_PRODUCE)
 			kafka_produce_seen(c, s, k, p);
 		else if (event > 0)
 			event = kafka_request(c, s, k, s->staging.bytes) ? 0 : -1;
@@ -194,8 +203,8 @@ WIRE_GLOBAL int kafka_recognise_call(struct connection *c, struct scratch *s)
 
 	if (!c || !s || s->offset || !s->outgoing)
 		return 0;
-	got = kafka_get(s, &s->staging, 0, KAFKA_REQUEST_HEAD);
-	return got == KAFKA_REQUEST_HEAD && kafka_recognise(c, s, s->staging.bytes, s->total);
+	got = kafka_get(s, &s->staging, 0, KAFKA_REQUEST_HEAD + KAFKA_CLIENT_SEEN);
+	return got >= KAFKA_REQUEST_HEAD && kafka_recognise(c, s, s->staging.bytes, got, s->total);
 }
 
 #endif

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """What of the machine the tests ask: free ports, loaded BPF programs, programs that have to be there."""
+import contextlib
 import json
 import os
+import pathlib
 import random
 import shutil
 import socket
@@ -20,6 +22,16 @@ def free_port():
             except OSError:
                 continue
     raise RuntimeError("no free port from 18000 to 19999")
+
+
+def connections(pid):
+    """{(local port, remote port)} of the process's connected TCP sockets over IPv4."""
+    inodes = set()
+    for entry in pathlib.Path(f"/proc/{pid}/fd").iterdir():
+        with contextlib.suppress(OSError):
+            inodes.add(os.readlink(entry).removeprefix("socket:[").removesuffix("]"))
+    rows = (line.split() for line in pathlib.Path(f"/proc/{pid}/net/tcp").read_text().splitlines()[1:])
+    return {tuple(int(end.rpartition(":")[2], 16) for end in row[1:3]) for row in rows if row[3] == "01" and row[9] in inodes}
 
 
 def bpf_programs():
