@@ -311,7 +311,10 @@ WIRE_GLOBAL int http2_client_begins(struct connection *c, struct scratch *s, __u
 		send->next_seq = s->other_seq;
 	c->receive.known = send->known = 1;
 	half_release(send);
-	c->joining = 0; /* last: until then a sender waits for the claim */
+	barrier();
+	*(volatile __u8 *)&c->joining = 0;   /* last: until then a sender waits for the claim */
+	if (!*(volatile __u8 *)&send->known) /* one has just failed */
+		c->joining = 1;
 	return 0;
 }
 
