@@ -95,6 +95,14 @@ static __always_inline enum kafka_source_state kafka_source_gives(const struct k
 	return KAFKA_SOURCE_UNSURE;
 }
 
+/* Still of this thread alone? */
+static __always_inline bool kafka_source_is(const struct kafka_consumer *consumer, __u64 thread)
+{
+	struct kafka_asker *asker = kafka_asker_get(consumer, thread);
+
+	return asker && *(volatile __u32 *)&asker->tid == (__u32)thread;
+}
+
 /* There is no such source any more; its address may become that of another one. */
 static __always_inline void kafka_source_ends(const struct kafka_consumer *consumer, __u64 thread)
 {

@@ -33,7 +33,9 @@ int on_kafka_consume(struct pt_regs *regs)
 	if (!kafka_consumes(p))
 		return 0;
 	fresh.from = regs->di;
-	if (site == KAFKA_CONSUME_ENDS) { /* also for whoever else asked it */
+	if (site == KAFKA_CONSUME_ENDS_PARTITION)
+		fresh.partition = second;
+	if (site == KAFKA_CONSUME_ENDS || site == KAFKA_CONSUME_ENDS_PARTITION) { /* also for whoever else asked it */
 		other = kafka_source_asked(&fresh, thread);
 		if (other)
 			kafka_record_ends(thread >> 32 << 32 | other);
@@ -152,8 +154,11 @@ int on_kafka_consumed(struct pt_regs *regs)
 	s->pid_tgid = thread;
 	s->task = thread_key(thread >> 32, thread);
 	consumer->given_ns = s->now_ns;
-	consumer->exchange_id = kafka_record_given(s, p, message, bpf_get_attach_cookie(regs));
+	__sync_lock_test_and_set(&consumer->exchange_id,
+				 kafka_record_given(s, p, message, bpf_get_attach_cookie(regs)));
 	scratch_release(s);
+	if (!kafka_source_is(consumer, thread)) /* another thread has asked meanwhile, and found nothing to end */
+		kafka_record_ends(thread);
 	return 0;
 }
 

@@ -6,12 +6,13 @@
 #include "wire/port.h"
 
 enum kafka_consume_site {
-	KAFKA_CONSUME_POLL = 1,	   /* client, time-out -> message */
-	KAFKA_CONSUME_TOPIC,	   /* topic, partition, time-out -> message */
-	KAFKA_CONSUME_QUEUE,	   /* queue, time-out -> message */
-	KAFKA_CONSUME_BATCH,	   /* topic, partition, time-out, messages, most -> number */
-	KAFKA_CONSUME_BATCH_QUEUE, /* queue, time-out, messages, most -> number */
-	KAFKA_CONSUME_ENDS,	   /* gives nothing back: what was being processed is over */
+	KAFKA_CONSUME_POLL = 1,	      /* client, time-out -> message */
+	KAFKA_CONSUME_TOPIC,	      /* topic, partition, time-out -> message */
+	KAFKA_CONSUME_QUEUE,	      /* queue, time-out -> message */
+	KAFKA_CONSUME_BATCH,	      /* topic, partition, time-out, messages, most -> number */
+	KAFKA_CONSUME_BATCH_QUEUE,    /* queue, time-out, messages, most -> number */
+	KAFKA_CONSUME_ENDS,	      /* client or queue; gives nothing back: what was being processed is over */
+	KAFKA_CONSUME_ENDS_PARTITION, /* topic, partition: the same */
 };
 
 /* rd_kafka_message_t: its layout is part of the library's interface. */

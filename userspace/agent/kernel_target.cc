@@ -31,6 +31,9 @@ KafkaConsumeSite::Call consume_call(RdkafkaCall call) {
       return KafkaConsumeSite::Call::batch;
     case RdkafkaCall::consume_batch_queue:
       return KafkaConsumeSite::Call::batch_queue;
+    case RdkafkaCall::consume_callback:
+    case RdkafkaCall::consume_stop:
+      return KafkaConsumeSite::Call::ends_partition;
     default:  // a callback's records are processed within the call
       return KafkaConsumeSite::Call::ends;
   }

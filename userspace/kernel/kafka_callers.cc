@@ -26,7 +26,8 @@ kafka_call_site cookie_of(KafkaCallSite::Call call) {
 kafka_consume_site site_of(KafkaConsumeSite::Call call) {
   return static_cast<kafka_consume_site>(static_cast<int>(call) + KAFKA_CONSUME_POLL);
 }
-static_assert(static_cast<int>(KafkaConsumeSite::Call::ends) + KAFKA_CONSUME_POLL == KAFKA_CONSUME_ENDS);
+static_assert(static_cast<int>(KafkaConsumeSite::Call::ends_partition) + KAFKA_CONSUME_POLL ==
+              KAFKA_CONSUME_ENDS_PARTITION);
 
 }  // namespace
 
@@ -60,7 +61,7 @@ Result<void> KernelImpl::follow_kafka_consumers(pid_t tgid, const std::string& f
   for (const auto& site : sites) {
     const UprobePlace place{site.offset, kafka_consume_cookie(site_of(site.call), layout)};
     calls.push_back(place);
-    if (site.call != KafkaConsumeSite::Call::ends) returns.push_back(place);
+    if (site.call < KafkaConsumeSite::Call::ends) returns.push_back(place);
   }
   auto called = Uprobes::attach(skeleton_->progs.on_kafka_consume, file, calls, tgid);
   if (!called) return std::unexpected(called.error());

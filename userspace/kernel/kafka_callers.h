@@ -20,8 +20,16 @@ struct KafkaCallSite {
 };
 
 struct KafkaConsumeSite {
-  enum class Call : std::uint8_t { poll, topic, queue, batch, batch_queue, ends } call;  // wire/kafka_consume.h
-  std::uint64_t offset = 0;                                                              // in the file
+  enum class Call : std::uint8_t {
+    poll,
+    topic,
+    queue,
+    batch,
+    batch_queue,
+    ends,
+    ends_partition
+  } call;                    // wire/kafka_consume.h
+  std::uint64_t offset = 0;  // in the file
 };
 
 // Part of a Kernel. From the thread that traces processes only.
