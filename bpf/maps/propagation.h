@@ -37,7 +37,7 @@ static __always_inline bool propagation_injects(const struct propagation *p, __u
 /* Destinations are changing, and no context is written both before and after it: nothing is. */
 static __always_inline bool propagation_pauses(const struct propagation *p)
 {
-	return (p->flags & PROPAGATION_ENROL) && !p->inject_formats;
+	return (p->flags & PROPAGATION_PAUSES) != 0;
 }
 
 #endif

@@ -41,9 +41,12 @@ constexpr std::uint8_t kContexts = (1u << FORMAT_IDS) - 1;  // formats that carr
 propagation common(const propagation& before, const propagation& after) {
   propagation both = after;
   both.inject_formats &= before.inject_formats;
-  if (!(both.inject_formats & kContexts)) both.inject_formats = 0;
   both.flags = static_cast<std::uint8_t>((before.flags & after.flags) |
                                          ((before.flags | after.flags) & PROPAGATION_TRUST_INCOMING));
+  if (!(both.inject_formats & kContexts)) {
+    both.inject_formats = 0;
+    both.flags |= PROPAGATION_PAUSES;
+  }
   return both;
 }
 
@@ -105,12 +108,14 @@ Result<void> KernelImpl::set_propagation(const PropagationOptions& options) {
     if (auto attached = attach_members(); !attached) return attached;
   const propagation form = wire_form(options, enrol);
   if (auto changed = change_destinations(options.destinations, form); !changed) return changed;
-  propagation_ = form;
   enrols_ = enrol;
+  if (!enrol && members_attached_) {
+    set_propagation_word(common(propagation_, form));  // nothing is written any more, and no socket becomes a member
+    swap_destinations(destinations_.get());            // for its grace period: whoever was about to has done so
+    run_sweep({.release_tgid = ~0u, .keep_observing = 1});
+  }
+  propagation_ = form;
   set_propagation_word(form);
-  if (enrol || !members_attached_) return {};
-  swap_destinations(destinations_.get());  // for its grace period: whoever still enrols has done so
-  run_sweep({.release_tgid = ~0u, .keep_observing = 1});
   return {};
 }
 
