@@ -103,14 +103,14 @@ TEST_CASE("durations for people") {
 
 TEST_CASE("waterfall: a link to the parent says nothing new") {
   auto spans = sample_trace();
-  Span received = *spans.back();
+  Span received = *spans.front();
   REQUIRE(received.parent_span_id.valid());
   received.links = {{.trace_id = received.trace_id, .span_id = received.parent_span_id}};
-  spans.back() = std::make_shared<const Span>(received);
+  spans.front() = std::make_shared<const Span>(received);
   const auto shown = [&] { return render_waterfall(spans, {.width = 100}); };
   CHECK(shown().find("link to " + received.trace_id.hex()) == std::string::npos);
   received.links.push_back({.trace_id = received.trace_id, .span_id = received.span_id});
-  spans.back() = std::make_shared<const Span>(received);
+  spans.front() = std::make_shared<const Span>(received);
   CHECK(shown().find("link to " + received.trace_id.hex() + "/" + received.span_id.hex()) != std::string::npos);
 }
 
