@@ -73,6 +73,7 @@ WIRE_INLINE void kafka_took(struct kafka *k, __u32 bytes)
 }
 
 #define KAFKA_CLIENT_SEEN 8u /* so much of its name */
+#define KAFKA_CONTINUES_BYTES (KAFKA_REQUEST_HEAD + KAFKA_CLIENT_SEEN)
 
 /* Is the beginning of a name of `bytes` printable ASCII, of which `seen` are there? Eight bytes at `p` can be read. */
 WIRE_INLINE bool kafka_is_text(const __u8 *p, __u32 bytes, __u32 seen)
@@ -88,7 +89,8 @@ WIRE_INLINE bool kafka_is_text(const __u8 *p, __u32 bytes, __u32 seen)
 }
 
 /*
- * May a connection go on with this request, all of which is there? `seen` bytes of it can be looked at. Responses of a
+ * May a connection go on with this request, all of which is there? KAFKA_CONTINUES_BYTES can be read at `bytes`, `seen`
+ * of which are its own. Responses of a
  * broker can look like one, those of old versions that begin with a number of topics and the name of one: what such a
  * connection receives does not answer it.
  */

@@ -203,7 +203,7 @@ WIRE_GLOBAL int kafka_recognise_call(struct connection *c, struct scratch *s)
 
 	if (!c || !s || s->offset || !s->outgoing)
 		return 0;
-	got = kafka_get(s, &s->staging, 0, KAFKA_REQUEST_HEAD + KAFKA_CLIENT_SEEN);
+	got = kafka_get(s, &s->staging, 0, KAFKA_CONTINUES_BYTES);
 	return got >= KAFKA_REQUEST_HEAD && kafka_recognise(c, s, s->staging.bytes, got, s->total);
 }
 
