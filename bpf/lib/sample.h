@@ -17,6 +17,18 @@ static __always_inline __u32 sample_target(struct text_range target)
 	return (__u32)target.end << 16 | target.start;
 }
 
+/* s->sampling.threshold: that of the service, or of the rule that holds for the target. */
+static __always_inline void sample_threshold(struct scratch *s, const struct sampling_table *table,
+					     const struct sampling_service *rules, __u32 target)
+{
+	s->sampling.threshold = rules->threshold;
+	if (!rules->first)
+		return;
+	s->sampling.target = target & 0xffff;
+	s->sampling.end = target >> 16;
+	sampling_search(&s->text, table, rules->first, &s->sampling);
+}
+
 /*
  * The head in s->text begins or continues the trace of s->sampling.randomness. `target`: where its target lies, by
  * sample_target. `caller`: what the caller decided (0 or SAMPLE_YES), or SAMPLE_NO_CALLER. Returns SAMPLE_*.
@@ -35,12 +47,7 @@ WIRE_GLOBAL int sample_request(struct scratch *s, __u32 service, __u32 target, _
 	report = rules->flags & SAMPLING_REPORT_ALL ? SAMPLE_REPORT : 0;
 	if (caller != SAMPLE_NO_CALLER && !(table->flags & SAMPLING_IGNORE_PARENT))
 		return (caller & SAMPLE_YES) | report;
-	s->sampling.threshold = rules->threshold;
-	if (rules->first) {
-		s->sampling.target = target & 0xffff;
-		s->sampling.end = target >> 16;
-		sampling_search(&s->text, table, rules->first, &s->sampling);
-	}
+	sample_threshold(s, table, rules, target);
 	pace = sampling_pace_of(service);
 	floor = rules->floor_ns && sampling_paced(&pace->floor_ns, rules->floor_ns, s->now_ns);
 	if (s->sampling.randomness < s->sampling.threshold)
@@ -66,12 +73,7 @@ WIRE_GLOBAL int sample_record(struct scratch *s, __u32 service, __u32 target, __
 	report = rules->flags & SAMPLING_REPORT_ALL ? SAMPLE_REPORT : 0;
 	if (caller != SAMPLE_NO_CALLER && !(table->flags & SAMPLING_IGNORE_PARENT))
 		return (caller & SAMPLE_YES) | report;
-	s->sampling.threshold = rules->threshold;
-	if (rules->first) {
-		s->sampling.target = target & 0xffff;
-		s->sampling.end = target >> 16;
-		sampling_search(&s->text, table, rules->first, &s->sampling);
-	}
+	sample_threshold(s, table, rules, target);
 	return s->sampling.randomness < s->sampling.threshold ? report : SAMPLE_YES | report;
 }
 
