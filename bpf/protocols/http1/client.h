@@ -3,7 +3,7 @@
 #ifndef WEFT_PROTOCOLS_HTTP1_CLIENT_H
 #define WEFT_PROTOCOLS_HTTP1_CLIENT_H
 
-#include "protocols/http1/decide.h"
+#include "protocols/http1/decide_early.h"
 #include "protocols/http1/unsampled.h"
 
 /* Does the target begin with these bytes? Longest prefix looked for: 16. */
