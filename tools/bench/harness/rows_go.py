@@ -17,14 +17,14 @@ MANY = 100     # processes that are let go at once
 
 
 @contextlib.contextmanager
-def built():
-    """The front of the tests, by the Go that is installed."""
+def built(app="go_front"):
+    """A program of the tests, by the Go that is installed."""
     if not shutil.which("go"):
         raise programs.CannotRun("needs go")
     sys.path.insert(0, str(TESTS))
     from lib import golang
     with tempfile.TemporaryDirectory() as folder:
-        yield golang.build(TESTS / "apps" / "go_front", pathlib.Path(folder) / "front", how="stripped")
+        yield golang.build(TESTS / "apps" / app, pathlib.Path(folder) / "program", how="stripped")
 
 
 @contextlib.contextmanager

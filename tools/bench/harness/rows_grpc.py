@@ -4,17 +4,15 @@ import contextlib
 import json
 import pathlib
 import shutil
-import sys
-import tempfile
 import time
 import urllib.request
 
 from harness import programs
 from harness.agent import InjectionTally, Weftd, injections
 from harness.rounds import alternate, ratios, settle
+from harness.rows_go import built
 from harness.statistics import Result, median
 
-TESTS = pathlib.Path(__file__).resolve().parents[3] / "tests" / "e2e"
 MESSAGES = 1_000_000   # on one stream
 
 
@@ -40,12 +38,7 @@ class GoLoad:
 
 @contextlib.contextmanager
 def go_front_and_back():
-    if not shutil.which("go"):
-        raise programs.CannotRun("needs go")
-    sys.path.insert(0, str(TESTS))
-    from lib import golang
-    with tempfile.TemporaryDirectory() as folder:
-        binary = golang.build(TESTS / "apps" / "go_http2", pathlib.Path(folder) / "program", how="stripped")
+    with built("go_http2") as binary:
         with programs.Program(binary, "back", output=True) as back:
             port, _, records = (int(back.line()) for _ in range(3))
             with programs.Program(binary, "front", "grpc", "grpc", "direct", port, output=True) as front:
