@@ -59,13 +59,13 @@ std::string try_hook(CaptureHook hook) {
 
 bool in_this_kernel(const char* function) { return libbpf_find_vmlinux_btf_id(function, BPF_TRACE_FEXIT) > 0; }
 
-std::array<std::pair<bpf_program*, const char*>, 5> exits_of(const weft_bpf& skeleton) {
-  const auto& programs = skeleton.progs;
-  return {{{programs.on_inet_receive, "inet_recvmsg"},
-           {programs.on_inet6_receive, "inet6_recvmsg"},
-           {programs.on_inet_send, "inet_sendmsg"},
-           {programs.on_inet6_send, "inet6_sendmsg"},
-           {programs.on_sendpage, "inet_sendpage"}}};
+std::array<std::pair<bpf_program**, const char*>, 5> exits_of(weft_bpf& skeleton) {
+  auto& programs = skeleton.progs;
+  return {{{&programs.on_inet_receive, "inet_recvmsg"},
+           {&programs.on_inet6_receive, "inet6_recvmsg"},
+           {&programs.on_inet_send, "inet_sendmsg"},
+           {&programs.on_inet6_send, "inet6_sendmsg"},
+           {&programs.on_sendpage, "inet_sendpage"}}};
 }
 
 struct KprobePlace {
@@ -124,14 +124,18 @@ CaptureChoice choose_capture(CaptureHook wanted) {
   return choice;
 }
 
-void select_hook(weft_bpf& skeleton, CaptureHook hook, std::uint32_t max_connections) {
-  const auto& programs = skeleton.progs;
+void select_hook(weft_bpf& skeleton, CaptureHook hook, std::uint32_t max_connections, Parts& parts) {
+  auto& programs = skeleton.progs;
   const bool kprobe = hook == CaptureHook::kprobe;
-  for (auto* program : {programs.on_receive, programs.on_send})
-    bpf_program__set_autoload(program, hook == CaptureHook::tp_btf);
-  for (const auto& [program, function] : exits_of(skeleton))
-    bpf_program__set_autoload(program, hook == CaptureHook::fentry && in_this_kernel(function));
-  for (const auto& place : kprobes_of(skeleton)) bpf_program__set_autoload(place.program, kprobe);
+  const auto select = [&parts](bpf_program*& place, bool wanted) {
+    bpf_program__set_autoload(place, false);
+    if (wanted) parts.take(place);
+  };
+  for (auto* place : {&programs.on_receive, &programs.on_send}) select(*place, hook == CaptureHook::tp_btf);
+  for (const auto& [place, function] : exits_of(skeleton))
+    select(*place, hook == CaptureHook::fentry && in_this_kernel(function));
+  for (auto* place : {&programs.on_cleanup, &programs.on_send_return}) select(*place, kprobe);
+  for (auto* program : {programs.on_send_entry, programs.on_receive_entry}) bpf_program__set_autoload(program, kprobe);
   bpf_program__set_autoload(programs.on_sweep, !kprobe);
   bpf_program__set_autoload(programs.on_sweep_hash, kprobe);
   if (!kprobe) return;
@@ -153,7 +157,7 @@ Result<void> attach_hook(weft_bpf& skeleton, CaptureHook hook, std::vector<Link>
     return {};
   }
   std::vector<bpf_program*> programs{skeleton.progs.on_receive, skeleton.progs.on_send};
-  for (const auto& [program, function] : exits_of(skeleton)) programs.push_back(program);
+  for (const auto& [place, function] : exits_of(skeleton)) programs.push_back(*place);
   for (auto* program : programs) {
     if (!bpf_program__autoload(program)) continue;
     if (auto kept = keep(bpf_program__attach(program), program); !kept) return kept;

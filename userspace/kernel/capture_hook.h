@@ -22,9 +22,10 @@ CaptureChoice choose_capture(CaptureHook wanted);
 // The places in the kernel where a flavour hangs.
 std::string capture_hook_text(CaptureHook hook);
 
-// Of the flavours only this one is loaded, and of it what this kernel has. REQUIRES: opened, not loaded.
-void select_hook(weft_bpf& skeleton, CaptureHook hook, std::uint32_t max_connections);
-// REQUIRES: loaded as select_hook said.
+// Of the flavours only this one is loaded, and of it what this kernel has; its large programs are taken into `parts`.
+// REQUIRES: opened, not loaded.
+void select_hook(weft_bpf& skeleton, CaptureHook hook, std::uint32_t max_connections, Parts& parts);
+// REQUIRES: loaded as select_hook said, the parts too.
 Result<void> attach_hook(weft_bpf& skeleton, CaptureHook hook, std::vector<Link>& links);
 
 }  // namespace weft

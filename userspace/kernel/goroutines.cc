@@ -100,8 +100,9 @@ Result<void> KernelImpl::trace_goroutines(pid_t tgid, const GoroutineSettings& s
     for (const auto& probe : settings.probes)
       if (is_tls(probe.place) == tls) places.push_back({probe.offset, go_cookie(program, site_of(probe.place))});
     if (places.empty()) continue;
-    auto probes =
-        Uprobes::attach(tls ? skeleton_->progs.on_go_tls : skeleton_->progs.on_goroutine, settings.file, places, tgid);
+    const auto program_of_them = tls ? late(skeleton_->progs.on_go_tls) : skeleton_->progs.on_goroutine;
+    if (!program_of_them) return failed(program_of_them.error().message);
+    auto probes = Uprobes::attach(*program_of_them, settings.file, places, tgid);
     if (!probes) return failed(probes.error().message);
     process.probes.push_back(std::move(*probes));
   }

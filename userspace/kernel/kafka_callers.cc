@@ -63,10 +63,12 @@ Result<void> KernelImpl::follow_kafka_consumers(pid_t tgid, const std::string& f
     calls.push_back(place);
     if (site.call < KafkaConsumeSite::Call::ends) returns.push_back(place);
   }
+  const auto at_return = late(skeleton_->progs.on_kafka_consumed);
+  if (!at_return) return std::unexpected(at_return.error());
   auto called = Uprobes::attach(skeleton_->progs.on_kafka_consume, file, calls, tgid);
   if (!called) return std::unexpected(called.error());
   kafka_probes_[tgid].push_back(std::move(*called));
-  auto returned = Uprobes::attach(skeleton_->progs.on_kafka_consumed, file, returns, tgid, Uprobes::When::returns);
+  auto returned = Uprobes::attach(*at_return, file, returns, tgid, Uprobes::When::returns);
   if (!returned) return std::unexpected(returned.error());
   kafka_probes_[tgid].push_back(std::move(*returned));
   return {};

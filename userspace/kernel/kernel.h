@@ -47,6 +47,7 @@ struct PropagationOptions {
   bool inject_kafka = true;  // … and into Kafka: it has kafka
   bool trust_incoming = true;
   std::vector<DestinationRule> destinations;  // empty = any
+  bool operator==(const PropagationOptions&) const = default;
 };
 
 struct KernelOptions {
@@ -65,6 +66,8 @@ struct KernelOptions {
   std::string cgroup;                   // cgroup v2 mount; empty = found in /proc/mounts
   bool stats = false;                   // kernel.bpf_stats_enabled while this object lives
   bool discard_events = false;          // measurement: everything but the writing to the ring
+  bool late_at_need = false;            // what few processes need is loaded with the first, not after the start
+  bool operator==(const KernelOptions&) const = default;
 };
 
 enum class TaskRule : std::uint8_t { automatic = 0, thread = 1, none = 2 };

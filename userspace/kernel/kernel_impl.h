@@ -6,6 +6,7 @@
 #include <bpf/libbpf.h>
 
 #include <atomic>
+#include <future>
 #include <memory>
 #include <mutex>
 #include <vector>
@@ -13,6 +14,7 @@
 #include "kernel/goroutines.h"
 #include "kernel/kafka_callers.h"
 #include "kernel/kernel.h"
+#include "kernel/parts.h"
 #include "kernel/policy_maps_impl.h"
 #include "kernel/probe_ends.h"
 #include "kernel/unique_fd.h"
@@ -53,8 +55,11 @@ class RingSource final : public EventSource {
 
 class KernelImpl final : public Kernel, public GoroutineTracer, public KafkaCallerNotes {
  public:
-  KernelImpl(Skeleton skeleton, const KernelOptions& options)
+  // `late` is not loaded yet.
+  KernelImpl(Skeleton skeleton, Parts parts, Parts late, const KernelOptions& options)
       : skeleton_(std::move(skeleton)),
+        parts_(std::move(parts)),
+        late_parts_(std::move(late)),
         options_(options),
         policy_({bpf_map__fd(skeleton_->maps.policy_generations), bpf_map__fd(skeleton_->maps.policy_counts),
                  bpf_map__fd(skeleton_->maps.policy_services), bpf_map__fd(skeleton_->maps.unenforced_connections),
@@ -106,7 +111,12 @@ class KernelImpl final : public Kernel, public GoroutineTracer, public KafkaCall
   void add_program_runs(KernelCounters& counters);
   void add_map_fill(KernelCounters& counters);
 
+  // A program of late_parts_, which may have to be waited for.
+  Result<bpf_program*> late(bpf_program*& place);
+
   Skeleton skeleton_;
+  Parts parts_, late_parts_;
+  std::shared_future<Result<void>> late_;  // the latter's loading
   KernelOptions options_;
   PolicyMapsImpl policy_;
   std::unique_ptr<RingSource> ring_;

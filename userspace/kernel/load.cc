@@ -11,7 +11,7 @@
 #include <cstdarg>
 #include <cstring>
 #include <random>
-#include <thread>
+#include <system_error>
 
 #include "kernel/capture_hook.h"
 #include "kernel/cgroup.h"
@@ -73,17 +73,23 @@ Result<std::unique_ptr<Kernel>> Kernel::load(const KernelOptions& options) {
   bpf_map__set_max_entries(skeleton->maps.members, options.max_connections);
   KernelOptions chosen = options;
   if (chosen.capture == CaptureHook::automatic) chosen.capture = choose_capture(chosen.capture).hook;
-  select_hook(*skeleton, chosen.capture, options.max_connections);
+  Parts parts, late;
+  parts.take(skeleton->progs.on_message);
+  select_hook(*skeleton, chosen.capture, options.max_connections, parts);
   for (auto* program :
        {skeleton->progs.on_ioctl, skeleton->progs.on_goroutine, skeleton->progs.on_go_tls,
         skeleton->progs.on_kafka_produce, skeleton->progs.on_kafka_consume, skeleton->progs.on_kafka_consumed})
     prepare_uprobe(program);
-  if (const int error = weft_bpf__load(skeleton.get()))
-    return fail(
-        fmt::format("the kernel refused the programs: {} (weft doctor says what is missing)", errno_text(error)));
+  late.take(skeleton->progs.on_go_tls);
+  late.take(skeleton->progs.on_kafka_consumed);
+  const auto refused = [](const std::string& why) {
+    return fail(fmt::format("the kernel refused the programs: {} (weft doctor says what is missing)", why));
+  };
+  if (const int error = weft_bpf__load(skeleton.get())) return refused(errno_text(error));
+  if (const auto loaded = parts.load(*skeleton); !loaded) return refused(loaded.error().message);
 
   chosen.cgroup = cgroup;
-  auto kernel = std::make_unique<KernelImpl>(std::move(skeleton), chosen);
+  auto kernel = std::make_unique<KernelImpl>(std::move(skeleton), std::move(parts), std::move(late), chosen);
   if (auto open = kernel->policy_maps().publish_open(); !open) return std::unexpected(open.error());
   if (auto attached = kernel->attach(); !attached) return std::unexpected(attached.error());
   return kernel;
@@ -116,7 +122,19 @@ Result<void> KernelImpl::attach() {
     return bpf_program__attach_iter(hash ? programs.on_sweep_hash : programs.on_sweep, &iterator_options);
   }());
   if (!sweep_iterator_) return fail(fmt::format("iterators: {}", errno_text(errno)));
-  return set_propagation(options_.propagation);
+  if (auto set = set_propagation(options_.propagation); !set) return set;
+  const auto load_late = [this] { return late_parts_.load(*skeleton_); };
+  try {
+    late_ = std::async(options_.late_at_need ? std::launch::deferred : std::launch::async, load_late).share();
+  } catch (const std::system_error&) {  // no more threads
+    late_ = std::async(std::launch::deferred, load_late).share();
+  }
+  return {};
+}
+
+Result<bpf_program*> KernelImpl::late(bpf_program*& place) {
+  if (const auto& loaded = late_.get(); !loaded) return std::unexpected(loaded.error());
+  return place;
 }
 
 Result<void> KernelImpl::attach_members() {

@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kernel/parts.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cerrno>
+#include <string_view>
+#include <system_error>
+#include <thread>
+
+#include "kernel/kernel_impl.h"
+
+namespace weft {
+
+void Parts::ObjectEnd::operator()(bpf_object* object) const { bpf_object__close(object); }
+
+void Parts::take(bpf_program*& place) {
+  bpf_program__set_autoload(place, false);
+  parts_.push_back({&place, nullptr});
+}
+
+Result<void> Parts::load(const weft_bpf& whole) {
+  std::vector<Result<void>> results(parts_.size());
+  std::atomic<std::size_t> next = 0;
+  const auto load_some = [&] {
+    for (std::size_t i = next++; i < parts_.size(); i = next++) results[i] = load(whole, parts_[i]);
+  };
+  {
+    const std::size_t at_once = std::min<std::size_t>(parts_.size(), std::thread::hardware_concurrency());
+    std::vector<std::jthread> others;
+    try {
+      while (others.size() + 1 < at_once) others.emplace_back(load_some);
+    } catch (const std::system_error&) {  // no more threads: it takes longer
+    }
+    load_some();
+  }
+  for (auto& result : results)
+    if (!result) return result;
+  return {};
+}
+
+std::vector<bpf_program*> Parts::loaded() const {
+  std::vector<bpf_program*> programs;
+  for (const Part& part : parts_)
+    if (part.object) programs.push_back(*part.place);
+  return programs;
+}
+
+// Maps of both come from the same file, in the same order.
+Result<void> Parts::load(const weft_bpf& whole, Part& part) {
+  const std::string_view name = bpf_program__name(*part.place);
+  const auto refused = [&](int error) { return fail(fmt::format("{}: {}", name, errno_text(error))); };
+  std::unique_ptr<bpf_object, ObjectEnd> object(
+      bpf_object__open_mem(whole.skeleton->data, whole.skeleton->data_sz, nullptr));
+  if (!object) return refused(errno);
+  const bpf_map* theirs = nullptr;
+  bpf_map* map = nullptr;
+  bpf_object__for_each_map(map, object.get()) {
+    theirs = bpf_object__next_map(whole.obj, theirs);
+    if (const int error = bpf_map__reuse_fd(map, bpf_map__fd(theirs))) return refused(error);
+  }
+  bpf_program *program = nullptr, *wanted = nullptr;
+  bpf_object__for_each_program(program, object.get()) {
+    const bool is_it = name == bpf_program__name(program);
+    bpf_program__set_autoload(program, is_it);
+    if (is_it) wanted = program;
+  }
+  bpf_program__set_expected_attach_type(wanted, bpf_program__expected_attach_type(*part.place));
+  if (const int error = bpf_object__load(object.get())) return refused(error);
+  *part.place = wanted;
+  part.object = std::move(object);
+  return {};
+}
+
+}  // namespace weft

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+// Large programs, each loaded from an object of its own onto the maps of the object that has everything: the verifier
+// takes its time over each, so several are loaded at once, and those that few processes need while others are traced
+// already. Private to kernel/.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "base/result.h"
+
+struct bpf_object;
+struct bpf_program;
+struct weft_bpf;
+
+namespace weft {
+
+class Parts {
+ public:
+  // Not loaded with the whole but with load(), which is to be called whatever comes of it. `place` is a member of the
+  // whole's progs. REQUIRES: the whole is opened, not loaded.
+  void take(bpf_program*& place);
+  // From then on each place is the loaded program. Error: which of them the kernel refused, and why. REQUIRES: the
+  // whole is loaded, with the settings that these are to have.
+  Result<void> load(const weft_bpf& whole);
+  std::vector<bpf_program*> loaded() const;
+
+ private:
+  struct ObjectEnd {
+    void operator()(bpf_object* object) const;
+  };
+  struct Part {
+    bpf_program** place;
+    std::unique_ptr<bpf_object, ObjectEnd> object;
+  };
+  static Result<void> load(const weft_bpf& whole, Part& part);
+
+  std::vector<Part> parts_;
+};
+
+}  // namespace weft
