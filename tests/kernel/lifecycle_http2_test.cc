@@ -19,7 +19,7 @@ const std::string kRequest("\0\0\6\1\5\0\0\0\1\x82\x86\x84\x41\1a", 15);
 
 std::string errors(Scene& scene) {
   std::string all;
-  for (const auto& [key, count] : scene.kernel().counters().errors)
+  for (const auto& [key, count] : scene.counters().errors)
     if (count > 0) all += fmt::format("{} {} {}\n", key.program, key.reason, count);
   return all;
 }

@@ -80,7 +80,7 @@ TEST_CASE("requests with baggage, reset at any moment: each ends once, after its
   CHECK(before == 0);
   CHECK(several == 0);
   CHECK(none == 0);
-  CHECK(scene.kernel().counters().events_lost == 0);
+  CHECK(scene.counters().events_lost == 0);
 }
 
 }  // namespace

@@ -37,9 +37,9 @@ std::string lower(std::string_view text) {
 }  // namespace
 
 Scene::Scene(const KernelOptions& options) : sink_(listen_on_loopback()), app_({beside_me("lifecycle_app")}) {
-  auto kernel = Kernel::load(as_wanted(options));
+  auto kernel = SharedKernel::take(as_wanted(options));
   REQUIRE_MESSAGE(kernel.has_value(), (kernel ? "" : kernel.error().message));
-  kernel_ = std::move(*kernel);
+  kernel_.emplace(std::move(*kernel));
   port_ = static_cast<std::uint16_t>(number("main", "listen"));
 }
 
@@ -107,13 +107,13 @@ void Scene::end_program() {
 }
 
 void Scene::trace(const ProcessSettings& settings) {
-  const auto traced = kernel_->trace(pid(), settings);
+  const auto traced = kernel().trace(pid(), settings);
   REQUIRE_MESSAGE(traced.has_value(), (traced ? "" : traced.error().message));
 }
 
-void Scene::untrace() { kernel_->untrace(pid()); }
+void Scene::untrace() { kernel().untrace(pid()); }
 
-ProcessFindings Scene::findings() { return kernel_->findings()[pid()]; }
+ProcessFindings Scene::findings() { return kernel().findings()[pid()]; }
 
 std::uint64_t Scene::entries(const std::string& map) {
   const auto maps = kernel_->counters().maps;
@@ -177,7 +177,7 @@ const std::vector<Scene::Step>& Scene::steps() {
 }
 
 void Scene::drain() {
-  kernel_->events().drain([this](EventBytes bytes) { on_event(bytes); });
+  kernel().events().drain([this](EventBytes bytes) { on_event(bytes); });
 }
 
 void Scene::on_event(EventBytes bytes) {
@@ -201,9 +201,9 @@ void Scene::on_event(EventBytes bytes) {
   } else if (type.type == EVENT_SOCKET) {
     socket_event socket{};
     std::memcpy(&socket, bytes.data(), sizeof socket);
-    if (socket.request == SOCKET_RELEASE) kernel_->release_socket(socket.connection_id);
+    if (socket.request == SOCKET_RELEASE) kernel().release_socket(socket.connection_id);
     if (socket.request == SOCKET_ENROL)
-      kernel_->enrol_socket(static_cast<pid_t>(socket.tgid), socket.fd, socket.connection_id);
+      kernel().enrol_socket(static_cast<pid_t>(socket.tgid), socket.fd, socket.connection_id);
   }
 }
 

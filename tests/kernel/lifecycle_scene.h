@@ -4,13 +4,14 @@
 
 #include <functional>
 #include <map>
-#include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "kernel/kernel.h"
 #include "support/traffic/process.h"
+#include "support/traffic/shared_kernel.h"
 #include "support/traffic/sockets.h"
 #include "wire/events.h"
 
@@ -52,7 +53,8 @@ class Scene {
 
   void trace(const ProcessSettings& settings = {});  // also changes settings
   void untrace();
-  Kernel& kernel() { return *kernel_; }
+  Kernel& kernel() { return **kernel_; }
+  KernelCounters counters() { return kernel_->counters(); }
   ProcessFindings findings();
   std::uint64_t entries(const std::string& map);
   // Bounded polling: what happens behind a system call's back (exits, resets) is waited for, not slept for.
@@ -76,7 +78,7 @@ class Scene {
   void drain();
   void on_event(EventBytes bytes);
 
-  std::unique_ptr<Kernel> kernel_;
+  std::optional<SharedKernel> kernel_;  // behind the program: it is given back when that has ended
   Listener sink_;
   ChildProgram app_;
   std::uint16_t port_ = 0;

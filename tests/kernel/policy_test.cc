@@ -135,7 +135,7 @@ TEST_CASE("policy: uberctx- lines of a program's own lose the values that the po
   const std::string head =
       scene.called("a", get("/x", kContext + kept + "uberctx-auth_token: S3CRET\r\nX-C: S3CRET\r\n"));
   CHECK(head.find(kContext + kept + "uberctx-auth_token:       \r\nX-C: S3CRET\r\n\r\n") != std::string::npos);
-  CHECK(scene.kernel().counters().unenforced.empty());
+  CHECK(scene.counters().unenforced.empty());
 
   take_away_live_set();
   CHECK(arrived(lines) == "||");
@@ -148,14 +148,14 @@ TEST_CASE("policy: uberctx- lines pass without rules, however many; those that a
   for (int i = 0; i < 40; i++) lines += fmt::format("uberctx-k{}: 100%\r\n", i);
   CHECK(scene.called("a", get("/x", kContext + lines)).find(lines) != std::string::npos);
   const std::map<std::string, std::uint64_t> once{{"too_large", 1}};
-  CHECK(scene.kernel().counters().unenforced == once);
+  CHECK(scene.counters().unenforced == once);
 
   // Of which connection, also when it is closed.
   scene.called("a", get("/y", kContext + "uberctx-" + std::string(64, 'k') + ": 1\r\n"));
-  const auto connections = scene.kernel().policy().unenforced();
+  auto connections = scene.kernel().policy().unenforced();
+  std::erase_if(connections, [&](const auto& one) { return one.pid != static_cast<std::uint32_t>(scene.pid()); });
   REQUIRE(connections.size() == 2);
   for (const UnenforcedConnection& one : connections) {
-    CHECK(one.pid == static_cast<std::uint32_t>(scene.pid()));
     CHECK(one.protocol == "http");
     CHECK(one.peer == fmt::format("127.0.0.1:{}", scene.sink()));
     CHECK(one.local.starts_with("127.0.0.1:"));

@@ -24,6 +24,7 @@ target_link_libraries(roundtrip PRIVATE weft_test_traffic)
 # The agent's kernel side inside a test; where the kernel library is not built, loading fails with a clear line.
 add_library(weft_test_agent STATIC
   ${CMAKE_SOURCE_DIR}/tests/support/traffic/agent.cc
+  ${CMAKE_SOURCE_DIR}/tests/support/traffic/shared_kernel.cc
   ${CMAKE_SOURCE_DIR}/tests/support/traffic/process.cc)
 if(TARGET weft_kernel)
   target_link_libraries(weft_test_agent PUBLIC weft_test_traffic weft_kernel)

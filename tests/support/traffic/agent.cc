@@ -49,6 +49,7 @@ std::string beside_me(const std::string& name) {
 }
 
 KernelOptions as_wanted(KernelOptions options) {
+  options.late_at_need = true;
   const char* wanted = std::getenv("WEFT_TEST_CAPTURE");
   for (const auto hook : {CaptureHook::tp_btf, CaptureHook::fentry, CaptureHook::kprobe})
     if (wanted && capture_hook_name(hook) == wanted) options.capture = hook;
@@ -56,13 +57,13 @@ KernelOptions as_wanted(KernelOptions options) {
 }
 
 Result<std::unique_ptr<TestAgent>> TestAgent::start(const KernelOptions& options, bool keep_requests) {
-  if (without_agent()) return std::unique_ptr<TestAgent>(new TestAgent(nullptr, keep_requests));
-  auto kernel = Kernel::load(as_wanted(options));
+  if (without_agent()) return std::unique_ptr<TestAgent>(new TestAgent(std::nullopt, keep_requests));
+  auto kernel = SharedKernel::take(as_wanted(options));
   if (!kernel) return std::unexpected(kernel.error());
   return std::unique_ptr<TestAgent>(new TestAgent(std::move(*kernel), keep_requests));
 }
 
-TestAgent::TestAgent(std::unique_ptr<Kernel> kernel, bool keep_requests)
+TestAgent::TestAgent(std::optional<SharedKernel> kernel, bool keep_requests)
     : kernel_(std::move(kernel)), keep_requests_(keep_requests) {
   if (kernel_) drainer_ = std::thread([this] { drain(); });
 }
@@ -75,7 +76,7 @@ TestAgent::~TestAgent() {
 Result<void> TestAgent::trace(pid_t pid, const ProcessSettings& settings) {
   if (!kernel_) return {};
   std::lock_guard lock(mutex_);
-  return kernel_->trace(pid, settings);
+  return (*kernel_)->trace(pid, settings);
 }
 
 Result<void> TestAgent::sample(std::uint64_t threshold) {
@@ -86,17 +87,18 @@ Result<void> TestAgent::sample(std::uint64_t threshold) {
     service.threshold = threshold;
     service.flags = SAMPLING_REPORT_ALL;
   }
-  return kernel_->set_sampling(*table);
+  kernel_->spend();
+  return (*kernel_)->set_sampling(*table);
 }
 
 void TestAgent::untrace(pid_t pid) {
   if (!kernel_) return;
   std::lock_guard lock(mutex_);
-  kernel_->untrace(pid);
+  (*kernel_)->untrace(pid);
 }
 
 std::vector<PolicyCounts> TestAgent::policy_counts() {
-  return kernel_ ? kernel_->policy().counts() : std::vector<PolicyCounts>();
+  return kernel_ ? (*kernel_)->policy().counts() : std::vector<PolicyCounts>();
 }
 
 KernelCounters TestAgent::counters() {
@@ -107,7 +109,7 @@ KernelCounters TestAgent::counters() {
 
 std::vector<SeenRequest> TestAgent::requests() {
   std::lock_guard lock(mutex_);
-  if (kernel_) kernel_->events().drain([this](EventBytes event) { on_event(event); });
+  if (kernel_) (*kernel_)->events().drain([this](EventBytes event) { on_event(event); });
   return requests_;
 }
 
@@ -124,7 +126,7 @@ void TestAgent::drain() {
   while (!stop_) {
     {
       std::lock_guard lock(mutex_);
-      kernel_->events().drain([this](EventBytes event) { on_event(event); });
+      (*kernel_)->events().drain([this](EventBytes event) { on_event(event); });
     }
     std::this_thread::sleep_for(kPollInterval);
   }
@@ -135,9 +137,9 @@ void TestAgent::on_event(EventBytes event) {
   if (!header) return;
   if (header->type == EVENT_SOCKET) {
     const auto socket = record<socket_event>(event);
-    if (socket && socket->request == SOCKET_RELEASE) kernel_->release_socket(socket->connection_id);
+    if (socket && socket->request == SOCKET_RELEASE) (*kernel_)->release_socket(socket->connection_id);
     if (socket && socket->request == SOCKET_ENROL)
-      kernel_->enrol_socket(static_cast<pid_t>(socket->tgid), socket->fd, socket->connection_id);
+      (*kernel_)->enrol_socket(static_cast<pid_t>(socket->tgid), socket->fd, socket->connection_id);
   }
   if (header->type != EVENT_REQUEST || !keep_requests_) return;
   const auto request = record<request_event>(event);

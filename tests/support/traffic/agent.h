@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "kernel/kernel.h"
+#include "support/traffic/shared_kernel.h"
 
 namespace weft::test {
 
@@ -27,7 +28,7 @@ struct SeenRequest {
   std::string target;                             // of the request line
 };
 
-// The options, with the flavour of the hooks that WEFT_TEST_CAPTURE names, if it does.
+// The options, with the flavour of the hooks that WEFT_TEST_CAPTURE names, if it does; without what few processes need.
 KernelOptions as_wanted(KernelOptions options);
 
 class TestAgent {
@@ -41,7 +42,7 @@ class TestAgent {
   // What new traces have to reach (wire/sampling.h); 0 = all do. Requests that are not sampled are seen too from now
   // on.
   Result<void> sample(std::uint64_t threshold);
-  bool real() const { return kernel_ != nullptr; }
+  bool real() const { return kernel_.has_value(); }
   KernelCounters counters();
   std::vector<PolicyCounts> policy_counts();
   std::vector<SeenRequest> requests();
@@ -49,11 +50,11 @@ class TestAgent {
   std::string summary();
 
  private:
-  explicit TestAgent(std::unique_ptr<Kernel> kernel, bool keep_requests);
+  TestAgent(std::optional<SharedKernel> kernel, bool keep_requests);
   void drain();
   void on_event(EventBytes event);
 
-  std::unique_ptr<Kernel> kernel_;
+  std::optional<SharedKernel> kernel_;
   const bool keep_requests_;
   std::mutex mutex_;  // the kernel object and what was seen
   std::vector<SeenRequest> requests_;
