@@ -153,8 +153,9 @@ WIRE_GLOBAL int kafka_answer_refuses(const struct head_text *text, __u32 have, _
 	run.text = text;
 	run.have = have;
 	run.version = version;
-	run.at = version >= KAFKA_PRODUCE_COMPACT; /* tags, of which there are none */
-	run.partitions = run.in_topic = run.refuses = run.whole = 0;
+	run.partitions = run.in_topic = run.refuses = run.whole = run.at = wire_zero();
+	if (version >= KAFKA_PRODUCE_COMPACT)
+		run.at++; /* tags, of which there are none */
 	topics = kafka_answer_count(&run);
 	if (topics < 0)
 		return 1;

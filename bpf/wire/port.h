@@ -26,6 +26,17 @@
 #define WIRE_OPAQUE(x) __asm__ volatile("" : "+r"(x))
 
 /*
+ * Zero, of which the verifier knows nothing. Until Linux 6.7 (ab5cfac139ab) it walks a loop's body with what lies on
+ * the stack before the first round, and takes out for good what that does not reach: a loop whose state lies there has
+ * to begin with values that it does not know.
+ */
+__u32 wire_zero_word;
+WIRE_INLINE __u32 wire_zero(void)
+{
+	return *(volatile __u32 *)&wire_zero_word;
+}
+
+/*
  * Eight bytes at any address, in host (little-endian) order. A plain access, because clang would make a copy of unknown
  * alignment out of single bytes; map memory may be read unaligned, stack memory may not.
  */
@@ -62,6 +73,10 @@ WIRE_INLINE void wire_copy(void *to, const void *from, __u64 bytes)
 #endif
 #define WIRE_OPAQUE(x) __asm__ volatile("" : "+r"(x))
 
+WIRE_INLINE __u32 wire_zero(void)
+{
+	return 0;
+}
 WIRE_INLINE __u64 wire_load64(const __u8 *from)
 {
 	__u64 value;
