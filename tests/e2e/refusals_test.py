@@ -21,6 +21,7 @@ from lib.agent import Programs, SLOW   # noqa: E402
 PROGRAMS = Programs.of(sys.argv.pop(1) if len(sys.argv) > 1 else "build")
 UNSUPPORTED = 3
 SYS_BPF = 321  # x86-64
+NO_CGROUP_V2 = "for m in $(awk '$3 == \"cgroup2\" { print $2 }' /proc/mounts); do umount -l $m; done"
 
 
 def own_mounts(script):
@@ -28,14 +29,22 @@ def own_mounts(script):
     return ["unshare", "--mount", "--propagation", "private", "sh", "-c", script + ' && exec "$@"', "sh"]
 
 
-def without_bpf(error):
-    """For preexec_fn: bpf(2) fails with this error, as under a seccomp profile, a security module or in a kernel without."""
+# Commands of bpf(2).
+PROG_LOAD, PROG_ATTACH, LINK_CREATE = 5, 8, 28
+
+
+def without_bpf(error, command=None):
+    """For preexec_fn: bpf(2), or one command of it, fails with this error, as under a seccomp profile, a security module or
+    in a kernel without."""
     def install():
         def instruction(code, value, if_true=0, if_false=0):
             return struct.pack("<HBBI", code, if_true, if_false, value)
         load_number, jump_equal, give = 0x20, 0x15, 0x06
-        program = b"".join([instruction(load_number, 0), instruction(jump_equal, SYS_BPF, 0, 1),
-                            instruction(give, 0x00050000 | error), instruction(give, 0x7fff0000)])
+        allow, refuse = instruction(give, 0x7fff0000), instruction(give, 0x00050000 | error)
+        program = instruction(load_number, 0) + instruction(jump_equal, SYS_BPF, 1, 0) + allow
+        if command is not None:  # the first argument
+            program += instruction(load_number, 16) + instruction(jump_equal, command, 1, 0) + allow
+        program += refuse
         buffer = ctypes.create_string_buffer(program)
         filter_program = struct.pack("<HxxxxxxQ", len(program) // 8, ctypes.addressof(buffer))
         libc = ctypes.CDLL(None, use_errno=True)
@@ -55,7 +64,8 @@ class Refusals(unittest.TestCase):
         file.write_text(json.dumps({"control": {"socket": f"{self.folder}/s"}, "exporters": {"prometheus": {"listen": "off"}}}))
 
         def run(*command):
-            return subprocess.run([*before, *map(str, command)], capture_output=True, text=True, timeout=60 * SLOW, preexec_fn=preexec)
+            return subprocess.run([*before, *map(str, command)], capture_output=True, text=True, timeout=60 * SLOW, preexec_fn=preexec,
+                                  env=host.environment_without_weft())
         done = run(PROGRAMS.weftd, "--config", file)
         self.assertEqual((done.returncode, len(done.stderr.splitlines()), done.stdout), (UNSUPPORTED, 1, ""), done)
         doctor = run(PROGRAMS.weft, "doctor")
@@ -70,8 +80,7 @@ class Refusals(unittest.TestCase):
         self.refused("/sys/kernel/btf/vmlinux", "CONFIG_DEBUG_INFO_BTF", before=own_mounts("mount -t tmpfs none /sys/kernel/btf"))
 
     def test_no_cgroup_v2(self):
-        gone = "for m in $(awk '$3 == \"cgroup2\" { print $2 }' /proc/mounts); do umount -l $m; done"
-        self.refused("cgroup v2", "mount -t cgroup2", before=own_mounts(gone))
+        self.refused("cgroup v2", "mount -t cgroup2", before=own_mounts(NO_CGROUP_V2))
 
     def test_kernel_without_bpf(self):
         self.refused("no bpf system call", "CONFIG_BPF_SYSCALL", preexec=without_bpf(errno.ENOSYS))
@@ -92,13 +101,64 @@ class Refusals(unittest.TestCase):
         """All capabilities, and none that counts: a rootless container."""
         self.refused("refused to a process that has the capabilities", "user namespace", before=["unshare", "--user", "--map-root-user"])
 
+    def test_part_is_refused_by_a_policy(self):
+        """Not the system call but what the agent needs of it: a module that looks at programs, for one."""
+        for command in (PROG_LOAD, LINK_CREATE):
+            for error in (errno.EPERM, errno.EACCES):
+                with self.subTest(command=command, error=error):
+                    self.refused(os.strerror(error), "seccomp", "security module", preexec=without_bpf(error, command))
+
+    def test_partial_abilities(self):
+        """Without sk_msg the agent starts, and says first what it will not do."""
+        file = self.folder / "weft.yaml"
+        file.write_text(json.dumps({"control": {"socket": f"{self.folder}/s"}, "exporters": {"prometheus": {"listen": "off"}}}))
+        refuse = without_bpf(errno.EPERM, PROG_ATTACH)
+        with subprocess.Popen([PROGRAMS.weftd, "--config", file], stderr=subprocess.PIPE, text=True, preexec_fn=refuse) as weftd:
+            lines = []
+            for line in weftd.stderr:
+                lines.append(line)
+                if "nothing is selected" in line:  # the last thing that it says
+                    break
+            status = subprocess.run([PROGRAMS.weft, "--socket", f"{self.folder}/s", "status", "-o", "json"], capture_output=True,
+                                    text=True, timeout=60 * SLOW)
+            weftd.terminate()
+        self.assertEqual(weftd.returncode, 0, lines)
+        self.assertTrue(any("sk_msg: " in line and "requests are observed, nothing is injected" in line for line in lines), lines)
+        states = {row["name"]: row["state"] for row in json.loads(status.stdout)["kernel"]["mechanisms"]}
+        self.assertEqual((states["sk_msg"], states["capture"]), ("missing", "works"), states)
+
+    def doctor(self, *before):
+        done = subprocess.run([*before, PROGRAMS.weft, "doctor", "-o", "json"], capture_output=True, text=True, timeout=60 * SLOW)
+        self.assertEqual(done.returncode, 0, done)
+        return {row["name"]: row for row in json.loads(done.stdout)["probes"]}
+
     def test_hybrid_layout(self):
         """cgroup v2 elsewhere than at /sys/fs/cgroup is found."""
-        before = own_mounts("for m in $(awk '$3 == \"cgroup2\" { print $2 }' /proc/mounts); do umount -l $m; done; "
-                            f"mount -t cgroup2 none {self.folder}")
-        done = subprocess.run([*before, PROGRAMS.weft, "doctor", "-o", "json"], capture_output=True, text=True, timeout=60 * SLOW)
-        row = next(row for row in json.loads(done.stdout)["probes"] if row["name"] == "cgroup v2")
-        self.assertEqual((done.returncode, row["state"], row["finding"]), (0, "works", str(self.folder)), row)
+        row = self.doctor(*own_mounts(f"{NO_CGROUP_V2}; mount -t cgroup2 none {self.folder}"))["cgroup v2"]
+        self.assertEqual((row["state"], row["finding"]), ("works", str(self.folder)), row)
+
+    def test_in_a_container(self):
+        """A cgroup namespace of its own shows a part of the hierarchy. The whole is taken where it is there as well."""
+        mounts = pathlib.Path("/proc/mounts").read_text().splitlines()
+        mount = next(line.split()[1] for line in mounts if line.split()[2] == "cgroup2")
+        group = pathlib.Path(mount) / f"weft_refusals_{os.getpid()}"
+        group.mkdir()
+        self.addCleanup(group.rmdir)
+        own, whole = self.folder / "own", self.folder / "whole"
+        own.mkdir()
+        whole.mkdir()
+        inside = ["sh", "-c", f'echo $$ >{group}/cgroup.procs && exec "$@"', "sh", "unshare", "--cgroup"]
+        part = self.doctor(*inside, *own_mounts(f"{NO_CGROUP_V2}; mount -t cgroup2 none {own}"))["cgroup v2"]
+        self.assertEqual((part["state"], part["finding"]), ("limited", f"{own} is not the root of the hierarchy"), part)
+        both = own_mounts(f"mount -t cgroup2 none {own}; mount --bind {mount} {whole}; umount -l {mount}")
+        row = self.doctor(*inside, *both)["cgroup v2"]
+        self.assertEqual((row["state"], row["finding"]), ("works", str(whole)), row)
+
+    def test_doctor_tries_all(self):
+        rows = self.doctor()
+        self.assertRegex(rows["capture"]["effect"], "by (tp_btf|fentry|kprobe)$")
+        self.assertEqual((rows["programs"]["state"], rows["programs"]["finding"]), ("works", "loaded and attached"), rows)
+        self.assertLessEqual(host.bpf_programs(), self.before)
 
 
 if __name__ == "__main__":

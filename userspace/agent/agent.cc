@@ -94,10 +94,12 @@ KernelOptions Agent::kernel_options() const {
   return options;
 }
 
-Result<std::unique_ptr<Agent>> Agent::start(const Config& config, KernelReport report) {
+std::expected<std::unique_ptr<Agent>, Agent::StartFailure> Agent::start(const Config& config, KernelReport report) {
   std::unique_ptr<Agent> agent(new Agent(config, std::move(report)));
-  if (auto built = agent->build(); !built) return std::unexpected(built.error());
-  if (auto served = agent->serve(); !served) return std::unexpected(served.error());
+  auto started = agent->build();
+  if (started) started = agent->serve();
+  // The kernel side is what is loaded behind the sinks.
+  if (!started) return std::unexpected(StartFailure{started.error().message, agent->sinks_ && !agent->kernel_});
   return agent;
 }
 

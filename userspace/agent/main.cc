@@ -118,7 +118,7 @@ int start(const Arguments& arguments) {
   const KernelReport report = probe_kernel(config->capture.hook);
   if (!report.usable) return complain(kUnsupported, report.reason + " (weft doctor tells all)");
   auto agent = Agent::start(*config, report);
-  if (!agent) return complain(kFailure, agent.error().message);
+  if (!agent) return complain(agent.error().kernel_refuses ? kUnsupported : kFailure, agent.error().message);
   say_hello(**agent, *config, report);
   notify_service_manager("READY=1");
   run(**agent, signals.get(), arguments.sources, file);

@@ -66,7 +66,8 @@ void add_doctor(CLI::App& app, Context& context) {
                 "what the processes of one that runs could change",
                 "sudo weft doctor");
   command.callback([&context] {
-    const KernelReport report = probe_kernel();
+    KernelReport report = probe_kernel();
+    try_programs(report);
     const auto processes = fetch_json_if_any(context, "/v1/processes");
     const auto found = processes ? remedies(*processes) : std::vector<Remedy>();
     if (context.format == Format::table) {

@@ -8,6 +8,7 @@
 
 #include <array>
 #include <cerrno>
+#include <cstdlib>
 #include <memory>
 #include <utility>
 
@@ -38,23 +39,31 @@ std::string pass_a_byte(capture_trial_bpf& trial) {
   return trial.bss->trial_receives ? "" : "tcp_cleanup_rbuf is never called";
 }
 
-// Empty = it works.
-std::string try_hook(CaptureHook hook) {
+struct Refusal {
+  std::string reason;  // empty: it works
+  bool forbidden = false;
+};
+
+Refusal refusal(int error) {
+  const bool absent = std::abs(error) == ESRCH || std::abs(error) == ENOENT;
+  return {absent ? "not in this kernel" : errno_text(error), is_forbidden(error)};
+}
+
+Refusal try_hook(CaptureHook hook) {
   const Trial trial(capture_trial_bpf__open());
-  if (!trial) return errno_text(errno);
+  if (!trial) return refusal(errno);
   bpf_program* program = nullptr;
   bpf_object__for_each_program(program, trial->obj) bpf_program__set_autoload(program, false);
   const auto programs = programs_of(*trial, hook);
   for (auto* one : programs) bpf_program__set_autoload(one, true);
   trial->bss->trial_tgid = static_cast<__u32>(::getpid());
-  if (const int error = capture_trial_bpf__load(trial.get()))
-    return error == -ESRCH || error == -ENOENT ? "not in this kernel" : errno_text(error);
+  if (const int error = capture_trial_bpf__load(trial.get())) return refusal(error);
   std::vector<Link> links;
   for (auto* one : programs) {
     links.emplace_back(bpf_program__attach(one));
-    if (!links.back()) return errno == ENOENT ? "not in this kernel" : errno_text(errno);
+    if (!links.back()) return refusal(errno);
   }
-  return hook == CaptureHook::kprobe ? pass_a_byte(*trial) : "";
+  return {hook == CaptureHook::kprobe ? pass_a_byte(*trial) : "", false};
 }
 
 bool in_this_kernel(const char* function) { return libbpf_find_vmlinux_btf_id(function, BPF_TRACE_FEXIT) > 0; }
@@ -114,12 +123,14 @@ CaptureChoice choose_capture(CaptureHook wanted) {
   CaptureChoice choice;
   for (const auto hook : {CaptureHook::tp_btf, CaptureHook::fentry, CaptureHook::kprobe}) {
     if (wanted != CaptureHook::automatic && wanted != hook) continue;
-    const std::string reason = try_hook(hook);
-    if (reason.empty()) {
+    const Refusal refused = try_hook(hook);
+    if (refused.reason.empty()) {
       choice.hook = hook;
       return choice;
     }
-    choice.refused += fmt::format("{}{}: {}", choice.refused.empty() ? "" : ", ", capture_hook_name(hook), reason);
+    choice.forbidden |= refused.forbidden;
+    choice.refused +=
+        fmt::format("{}{}: {}", choice.refused.empty() ? "" : ", ", capture_hook_name(hook), refused.reason);
   }
   return choice;
 }
@@ -145,7 +156,7 @@ void select_hook(weft_bpf& skeleton, CaptureHook hook, std::uint32_t max_connect
 
 Result<void> attach_hook(weft_bpf& skeleton, CaptureHook hook, std::vector<Link>& links) {
   const auto keep = [&links](bpf_link* link, const bpf_program* program) -> Result<void> {
-    if (!link) return fail(fmt::format("{} cannot be attached: {}", bpf_program__name(program), errno_text(errno)));
+    if (!link) return refused_by_kernel(fmt::format("{} cannot be attached", bpf_program__name(program)), errno);
     links.emplace_back(link);
     return {};
   };

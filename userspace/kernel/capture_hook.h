@@ -14,6 +14,7 @@ namespace weft {
 struct CaptureChoice {
   CaptureHook hook = CaptureHook::automatic;  // automatic: none works
   std::string refused;                        // those that were tried in vain, each with its reason
+  bool forbidden = false;                     // … one of which is not the kernel's, but somebody's rules
 };
 
 // The first that works, in the order of their cost; a given one is the only one tried.

@@ -137,6 +137,8 @@ struct KernelReport {
 };
 // A given flavour of the hooks is the only one tried.
 KernelReport probe_kernel(CaptureHook wanted = CaptureHook::automatic, const std::string& cgroup = {});
+// Where it is usable so far: the programs of the agent themselves, with nothing to trace.
+void try_programs(KernelReport& report);
 
 class Kernel {
  public:

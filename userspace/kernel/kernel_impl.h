@@ -142,5 +142,12 @@ class KernelImpl final : public Kernel, public GoroutineTracer, public KafkaCall
 };
 
 std::string errno_text(int error);  // "Operation not permitted"
+bool is_forbidden(int error);  // … or "Permission denied": of a process that has the capabilities, by somebody's rules
+// What to do then.
+inline constexpr const char* kAllowBpf =
+    "have the container's seccomp profile and the security module (AppArmor, SELinux, …) allow it, and do not run in a "
+    "user namespace";
+// The kernel does not take what the agent needs: what, why, what to do.
+std::unexpected<Error> refused_by_kernel(const std::string& what, int error);
 
 }  // namespace weft

@@ -2,6 +2,7 @@
 // From an object file to running programs. Whatever fails half-way is undone by the owners.
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <malloc.h>
 #include <spdlog/spdlog.h>
 #include <sys/epoll.h>
 #include <sys/random.h>
@@ -9,6 +10,7 @@
 
 #include <algorithm>
 #include <cstdarg>
+#include <cstdlib>
 #include <cstring>
 #include <random>
 #include <system_error>
@@ -57,6 +59,13 @@ std::string errno_text(int error) {
   return strerror_r(error < 0 ? -error : error, buffer, sizeof buffer);
 }
 
+bool is_forbidden(int error) { return std::abs(error) == EPERM || std::abs(error) == EACCES; }
+
+std::unexpected<Error> refused_by_kernel(const std::string& what, int error) {
+  return fail(fmt::format("{}: {}; {}", what, errno_text(error),
+                          is_forbidden(error) ? kAllowBpf : "weft doctor tries each mechanism of this kernel"));
+}
+
 Result<std::unique_ptr<Kernel>> Kernel::load(const KernelOptions& options) {
   libbpf_set_print(log_libbpf);
   const std::string cgroup = options.cgroup.empty() ? find_cgroup2_mount() : options.cgroup;
@@ -82,11 +91,9 @@ Result<std::unique_ptr<Kernel>> Kernel::load(const KernelOptions& options) {
     prepare_uprobe(program);
   late.take(skeleton->progs.on_go_tls);
   late.take(skeleton->progs.on_kafka_consumed);
-  const auto refused = [](const std::string& why) {
-    return fail(fmt::format("the kernel refused the programs: {} (weft doctor says what is missing)", why));
-  };
-  if (const int error = weft_bpf__load(skeleton.get())) return refused(errno_text(error));
-  if (const auto loaded = parts.load(*skeleton); !loaded) return refused(loaded.error().message);
+  if (const int error = weft_bpf__load(skeleton.get()))
+    return refused_by_kernel("the kernel refuses the programs", error);
+  if (const auto loaded = parts.load(*skeleton); !loaded) return std::unexpected(loaded.error());
 
   chosen.cgroup = cgroup;
   auto kernel = std::make_unique<KernelImpl>(std::move(skeleton), std::move(parts), std::move(late), chosen);
@@ -103,7 +110,7 @@ Result<void> KernelImpl::attach() {
   if (options_.stats) stats_ = UniqueFd(bpf_enable_stats(BPF_STATS_RUN_TIME));
 
   const auto keep = [this](bpf_link* link, const char* name) -> Result<void> {
-    if (!link) return fail(fmt::format("{} cannot be attached: {}", name, errno_text(errno)));
+    if (!link) return refused_by_kernel(fmt::format("{} cannot be attached", name), errno);
     links_.emplace_back(link);
     return {};
   };
@@ -121,9 +128,13 @@ Result<void> KernelImpl::attach() {
     iterator_options.link_info_len = sizeof info;
     return bpf_program__attach_iter(hash ? programs.on_sweep_hash : programs.on_sweep, &iterator_options);
   }());
-  if (!sweep_iterator_) return fail(fmt::format("iterators: {}", errno_text(errno)));
+  if (!sweep_iterator_) return refused_by_kernel("iterators", errno);
   if (auto set = set_propagation(options_.propagation); !set) return set;
-  const auto load_late = [this] { return late_parts_.load(*skeleton_); };
+  const auto load_late = [this] {
+    const auto loaded = late_parts_.load(*skeleton_);
+    ::malloc_trim(0);  // that took far more memory than running it does
+    return loaded;
+  };
   try {
     late_ = std::async(options_.late_at_need ? std::launch::deferred : std::launch::async, load_late).share();
   } catch (const std::system_error&) {  // no more threads
@@ -144,12 +155,12 @@ Result<void> KernelImpl::attach_members() {
                             ? 0
                             : bpf_prog_attach(bpf_program__fd(programs.on_message),
                                               bpf_map__fd(skeleton_->maps.members), BPF_SK_MSG_VERDICT, 0))
-    return fail(fmt::format("on_message cannot be attached: {}", errno_text(error)));
+    return refused_by_kernel("on_message cannot be attached", error);
   members_attached_ = true;
   const UniqueFd directory(::open(options_.cgroup.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!directory) return fail(fmt::format("cgroup {}: {}", options_.cgroup, errno_text(errno)));
   sockops_.reset(bpf_program__attach_cgroup(programs.on_sockops, directory.get()));
-  if (!sockops_) return fail(fmt::format("on_sockops cannot be attached: {}", errno_text(errno)));
+  if (!sockops_) return refused_by_kernel("on_sockops cannot be attached", errno);
   return {};
 }
 

@@ -51,7 +51,7 @@ std::vector<bpf_program*> Parts::loaded() const {
 // Maps of both come from the same file, in the same order.
 Result<void> Parts::load(const weft_bpf& whole, Part& part) {
   const std::string_view name = bpf_program__name(*part.place);
-  const auto refused = [&](int error) { return fail(fmt::format("{}: {}", name, errno_text(error))); };
+  const auto refused = [&](int error) { return refused_by_kernel(fmt::format("the kernel refuses {}", name), error); };
   std::unique_ptr<bpf_object, ObjectEnd> object(
       bpf_object__open_mem(whole.skeleton->data, whole.skeleton->data_sz, nullptr));
   if (!object) return refused(errno);

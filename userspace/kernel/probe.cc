@@ -10,6 +10,7 @@
 
 #include <cerrno>
 #include <fstream>
+#include <span>
 #include <string>
 
 #include "kernel/capture_hook.h"
@@ -54,11 +55,9 @@ Probe probe_bpf() {
   if (errno == ENOSYS)
     return {"bpf", State::missing, "no bpf system call", "nothing can be loaded",
             "use a kernel built with CONFIG_BPF_SYSCALL"};
-  if (errno == EPERM || errno == EACCES)
+  if (is_forbidden(errno))
     return {"bpf", State::missing, "the bpf system call is refused to a process that has the capabilities",
-            "nothing can be loaded",
-            "have the container's seccomp profile and the security module (AppArmor, SELinux, …) allow it, and do not "
-            "run in a user namespace"};
+            "nothing can be loaded", kAllowBpf};
   return {"bpf", State::missing, fmt::format("the bpf system call fails: {}", errno_text(errno)),
           "nothing can be loaded", "look into the kernel's log"};
 }
@@ -70,12 +69,35 @@ Probe probe_btf() {
           "use a kernel built with CONFIG_DEBUG_INFO_BTF"};
 }
 
-Probe probe_lockdown() {
+// What lockdown=confidentiality forbids: programs can be loaded, but not those that read kernel memory.
+bool reading_is_forbidden() {
+  const bpf_insn reads[] = {
+      {.code = BPF_ALU64 | BPF_MOV | BPF_X, .dst_reg = BPF_REG_1, .src_reg = BPF_REG_10, .off = 0, .imm = 0},
+      {.code = BPF_ALU64 | BPF_ADD | BPF_K, .dst_reg = BPF_REG_1, .src_reg = 0, .off = 0, .imm = -8},
+      {.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_2, .src_reg = 0, .off = 0, .imm = 8},
+      {.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_3, .src_reg = 0, .off = 0, .imm = 0},
+      {.code = BPF_JMP | BPF_CALL, .dst_reg = 0, .src_reg = 0, .off = 0, .imm = BPF_FUNC_probe_read_kernel},
+      {.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0, .src_reg = 0, .off = 0, .imm = 0},
+      {.code = BPF_JMP | BPF_EXIT, .dst_reg = 0, .src_reg = 0, .off = 0, .imm = 0}};
+  const auto loads = [](std::span<const bpf_insn> program) {
+    return UniqueFd(bpf_prog_load(BPF_PROG_TYPE_RAW_TRACEPOINT, "weft_reads", "GPL", program.data(), program.size(),
+                                  nullptr))
+               .get() >= 0;
+  };
+  return !loads(reads) && loads(std::span(reads).last(2));
+}
+
+// `bpf`: the system call is allowed.
+Probe probe_lockdown(bool bpf) {
   std::ifstream file("/sys/kernel/security/lockdown");
   std::string line;
-  if (!std::getline(file, line))
+  if (!std::getline(file, line)) {
+    if (bpf && reading_is_forbidden())
+      return {"lockdown", State::missing, "not visible, and BPF may not read kernel memory", "nothing can be traced",
+              "boot with lockdown=integrity or none"};
     return {"lockdown", State::works, "not visible (securityfs not mounted)", "not needed: no user memory is written",
             ""};
+  }
   const auto open = line.find('['), close = line.find(']');
   const std::string mode = open != line.npos && close != line.npos ? line.substr(open + 1, close - open - 1) : line;
   if (mode == "confidentiality")
@@ -86,6 +108,10 @@ Probe probe_lockdown() {
 
 Probe probe_cgroup(const std::string& given, std::string& mount) {
   mount = given.empty() ? find_cgroup2_mount() : given;
+  if (!mount.empty() && !is_cgroup_root(mount))
+    return {"cgroup v2", State::limited, mount + " is not the root of the hierarchy",
+            "what runs outside of it is observed and not changed",
+            "in a container: take the host's cgroup namespace, or mount the host's /sys/fs/cgroup anywhere in it"};
   if (!mount.empty()) return {"cgroup v2", State::works, mount, "client connections are enrolled at connect", ""};
   return {"cgroup v2", State::missing, "no cgroup2 mount in /proc/mounts",
           "client sockets cannot be found when they connect", "mount -t cgroup2 none /sys/fs/cgroup/unified"};
@@ -101,15 +127,18 @@ Probe probe_capture(CaptureHook wanted, CaptureHook& chosen) {
     return {"capture", State::missing,
             fmt::format("this kernel refuses what capture.hook asks for ({})", choice.refused),
             "bytes of processes cannot be seen", "leave capture.hook to auto"};
+  if (choice.forbidden)
+    return {"capture", State::missing, fmt::format("every hook is refused ({})", choice.refused),
+            "bytes of processes cannot be seen", kAllowBpf};
   return {"capture", State::missing, fmt::format("this kernel refuses every hook ({})", choice.refused),
           "bytes of processes cannot be seen", "use Linux 6.3 or newer, or a kernel that allows fentry or kprobes"};
 }
 
 Probe probe_uprobe_multi() {
   const bool works = has_uprobe_multi();
-  if (works) return {"uprobe_multi", State::works, "in this kernel", "programs that ask for FIONREAD are noticed", ""};
-  return {"uprobe_multi", State::limited, "not in this kernel", "FIONREAD callers are known by name only",
-          "Linux 6.6 or newer"};
+  if (works) return {"uprobe_multi", State::works, "in this kernel", "all places in a program are probed at once", ""};
+  return {"uprobe_multi", State::limited, "not in this kernel",
+          "each place in a program takes a probe of its own: attaching to one takes longer", "Linux 6.6 or newer"};
 }
 
 void probe_membership(KernelReport& report) {
@@ -150,7 +179,7 @@ KernelReport probe_kernel(CaptureHook wanted, const std::string& cgroup) {
   const bool bpf = privileged && report.probes.back().state == State::works;
   report.probes.push_back(probe_btf());
   const bool btf = report.probes.back().state == State::works;
-  report.probes.push_back(probe_lockdown());
+  report.probes.push_back(probe_lockdown(bpf));
   report.probes.push_back(probe_cgroup(cgroup, mount));
   if (bpf && btf) {
     report.probes.push_back(probe_capture(wanted, report.capture));
@@ -165,6 +194,18 @@ KernelReport probe_kernel(CaptureHook wanted, const std::string& cgroup) {
     break;
   }
   return report;
+}
+
+void try_programs(KernelReport& report) {
+  if (!report.usable) return;
+  const auto kernel = Kernel::load({.capture = report.capture});
+  if (kernel) {
+    report.probes.push_back({"programs", State::works, "loaded and attached", "ready to trace", ""});
+    return;
+  }
+  report.probes.push_back({"programs", State::missing, kernel.error().message, "nothing can be traced", ""});
+  report.usable = false;
+  report.reason = kernel.error().message;
 }
 
 }  // namespace weft
