@@ -4,6 +4,7 @@
 kernel answers it for members they are changed like all others; where it does not they are left as they are. Either way
 they work."""
 import json
+import os
 import pathlib
 import subprocess
 import sys
@@ -18,9 +19,16 @@ ASKING = pathlib.Path(__file__).parent / "clients" / "fionread_client.py"
 ROUNDS = 20
 
 
+# Of Debian's kernels: these lines never had the fault, or have it mended.
+ANSWERS = ("6.1", "6.12")
+
+
 def answers(agent):
     mechanisms = {row["name"]: row["state"] for row in agent.status()["kernel"]["mechanisms"]}
-    return mechanisms["FIONREAD"] == "works"
+    works = mechanisms["FIONREAD"] == "works"
+    if ".".join(os.uname().release.split(".")[:2]) in ANSWERS:
+        assert works, mechanisms
+    return works
 
 
 class Proxy(unittest.TestCase):

@@ -123,10 +123,11 @@ class Refusals(Folder):
 
     def test_second_agent(self):
         with Agent(PROGRAMS) as first:
+            loaded = first.all_programs()
             program = os.environ.get("WEFT_E2E_SECOND_WEFTD", PROGRAMS.weftd)
             self.expect(self.weftd("--config", self.valid(), program=program), FAILURE, "another weftd runs")
             self.assertEqual(first.run("status").returncode, 0)
-            self.assert_nothing_left(first.loaded)
+            self.assert_nothing_left(loaded)
 
     def test_busy_scrape_port(self):
         with socket.create_server(("127.0.0.1", 0)) as other:

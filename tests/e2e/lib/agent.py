@@ -74,7 +74,7 @@ class Agent:
         base = {"control": {"socket": self.socket}, "exporters": {"prometheus": {"listen": "off"}}}
         file = self.folder / "weft.yaml"
         file.write_text(json.dumps(merged(base, self.config)))
-        before = host.bpf_programs()
+        self.before = host.bpf_programs()
         with open(self.log, "ab") as log:
             # WEFT_TEST_PREFIX: a command that starts the agent with other privileges, in the same process.
             command = [*os.environ.get("WEFT_TEST_PREFIX", "").split(), self.programs.weftd, "--config", str(file)]
@@ -85,7 +85,6 @@ class Agent:
         except BaseException:
             self.kill()
             raise
-        self.loaded = host.bpf_programs() - before
 
     def is_ready(self):
         if self.process.poll() is not None:
@@ -132,8 +131,16 @@ class Agent:
         spans = self.wait_spans(f"{len(wanted)} spans", lambda spans: wanted <= {span["span_id"] for span in spans})
         return {span["span_id"]: span for span in spans}
 
+    def all_programs(self):
+        """Its BPF programs in the kernel, once those are there that are loaded behind the start."""
+        def look():
+            mine = host.bpf_programs() - self.before
+            return mine if {"on_go_tls", "on_kafka_consumed"} <= {name for _, name in mine} else None
+        return wait_for("the programs that are loaded last", look)
+
     def stop(self):
         """SIGTERM; the agent has to end well and leave nothing of itself in the kernel."""
+        self.loaded = host.bpf_programs() - self.before  # some are loaded behind the start
         self.process.send_signal(signal.SIGTERM)
         code = self.process.wait(timeout=30 * SLOW)
         assert code == 0, f"weftd ended with {code}: {self.output()}"
@@ -141,6 +148,7 @@ class Agent:
 
     def kill(self):
         if self.process and self.process.poll() is None:
+            self.loaded = host.bpf_programs() - self.before
             self.process.kill()
             self.process.wait()
 
