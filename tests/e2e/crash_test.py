@@ -6,12 +6,12 @@ import sys
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
-from lib.agent import Agent, Programs   # noqa: E402
+from lib.agent import Agent, Programs, SLOW   # noqa: E402
 from lib.load import Load   # noqa: E402
 from lib.recorder import Recorder   # noqa: E402
 
 PROGRAMS = Programs.of(sys.argv.pop(1) if len(sys.argv) > 1 else "build")
-TIMES = 8
+TIMES = 8 if SLOW == 1 else 3
 
 
 class Crash(unittest.TestCase):

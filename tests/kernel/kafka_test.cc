@@ -9,6 +9,7 @@
 #include <thread>
 
 #include "support/kafka/produce.h"
+#include "support/slowness.h"
 #include "support/traffic/agent.h"
 #include "support/traffic/process.h"
 #include "wire/kafka_work.h"
@@ -211,7 +212,8 @@ TEST_CASE("Kafka on sockets: what arrives is what was sent, or that with one con
   const auto agent = agent_now();
   for (const Way way : {Way::whole, Way::pieces, Way::split, Way::pairs, Way::tiny_buffer}) {
     CAPTURE(static_cast<int>(way));
-    const Outcome outcome = run(*agent, {.seed = 40 + static_cast<unsigned>(way), .way = way, .requests = 150});
+    const Outcome outcome =
+        run(*agent, {.seed = 40 + static_cast<unsigned>(way), .way = way, .requests = slowness() > 1 ? 40 : 150});
     CAPTURE(agent->summary());
     CAPTURE(outcome.changeable);
     if (!agent->real()) {
@@ -226,7 +228,8 @@ TEST_CASE("Kafka on sockets: what arrives is what was sent, or that with one con
 
 TEST_CASE("Kafka on sockets: long requests") {
   const auto agent = agent_now();
-  const Outcome outcome = run(*agent, {.seed = 60, .way = Way::whole, .requests = 60, .value_bytes = 200000});
+  const Outcome outcome =
+      run(*agent, {.seed = 60, .way = Way::whole, .requests = slowness() > 1 ? 10 : 60, .value_bytes = 200000});
   CAPTURE(agent->summary());
   if (agent->real()) CHECK(outcome.changed > 0);
 }

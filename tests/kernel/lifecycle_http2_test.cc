@@ -3,11 +3,11 @@
 #include <doctest/doctest.h>
 #include <fmt/format.h>
 
-#include <cstdlib>
 #include <string>
 #include <vector>
 
 #include "lifecycle_scene.h"
+#include "support/slowness.h"
 
 namespace weft::test {
 namespace {
@@ -26,7 +26,7 @@ std::string errors(Scene& scene) {
 
 TEST_CASE("HTTP/2: one thread reads the first bytes while another sends the settings") {
   // Emulated processors take turns, and hardly ever meet.
-  const std::size_t connections = std::getenv("WEFT_TEST_SLOW") ? 20 : 1000;
+  const std::size_t connections = slowness() > 1 ? 20 : 1000;
   Scene scene;
   scene.trace();
   std::vector<Scene::Taken> all;

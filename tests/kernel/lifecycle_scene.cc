@@ -8,10 +8,10 @@
 
 #include <algorithm>
 #include <chrono>
-#include <cstdlib>
 #include <cstring>
 #include <thread>
 
+#include "support/slowness.h"
 #include "support/traffic/agent.h"
 
 namespace weft::test {
@@ -122,9 +122,7 @@ std::uint64_t Scene::entries(const std::string& map) {
 }
 
 bool Scene::settles(const std::function<bool()>& condition) {
-  // WEFT_TEST_SLOW: how many times slower this machine is than one that the limit is made for.
-  const char* slow = std::getenv("WEFT_TEST_SLOW");
-  const auto until = std::chrono::steady_clock::now() + kPollLimit * (slow ? std::max(1, std::atoi(slow)) : 1);
+  const auto until = std::chrono::steady_clock::now() + kPollLimit * slowness();
   for (;;) {
     drain();
     if (condition()) return true;

@@ -9,6 +9,7 @@
 #include <nlohmann/json.hpp>
 #include <thread>
 
+#include "support/slowness.h"
 #include "support/traffic/agent.h"
 #include "support/traffic/process.h"
 
@@ -26,6 +27,7 @@ struct Mix {
   const char* words;
   double least = 0;    // share of the eligible requests that must be injected in the whole run
   bool early = false;  // attached while a connection is open and idle
+  bool paced = false;  // the share depends on how soon the peer reads: in an emulated machine, one request must be
 
   // A position that is lost ends the changes to a connection, so what goes wrong when a buffer fills up in mid-message
   // needs many connections to show.
@@ -41,7 +43,7 @@ constexpr Mix kMixes[] = {
     {"big-heads", 0.9},
     {"big-heads,batch", 0.5},
     // Nobody answers here, so a blocking sender that has filled its buffer is let go and does not come back.
-    {"big-bodies,batch", 0.2},
+    {"big-bodies,batch", 0.2, false, true},
     {"tiny,nonblocking,slow"},
     {"tiny,nonblocking,slow,batch"},
     {"tiny,slow,big-heads"},
@@ -148,7 +150,10 @@ TEST_CASE("the peer receives what was sent plus whole headers") {
     const std::string name = fmt::format("{}{}", kMixes[i].words, kMixes[i].early ? " (early)" : "");
     INFO(name);
     sums[i].print(name);
-    if (!without_agent()) CHECK(sums[i].share() >= kMixes[i].least);
+    if (!without_agent() && kMixes[i].paced && slowness() > 1)
+      CHECK(sums[i].injected > 0);
+    else if (!without_agent())
+      CHECK(sums[i].share() >= kMixes[i].least);
     if (!without_agent() && std::string_view(kMixes[i].words) == "answers,serve") CHECK(sums[i].overwritten > 0);
   }
   all.print(fmt::format("all, {} MB", all.bytes >> 20));
@@ -178,7 +183,7 @@ TEST_CASE("known limit: sendmmsg on a non-blocking member that fills up" * docte
 // The client runs all the time; an agent of its own traces it, dies in the middle, and another one comes.
 TEST_CASE("kill -9 of the agent and restarts in mid-traffic are seen by neither side") {
   unload_shared_kernel();
-  const int restarts = std::getenv("WEFT_TEST_SLOW") ? 2 : 10;  // each loads the programs
+  const int restarts = slowness() > 1 ? 2 : 10;  // each loads the programs
   for (const char* mix : {"pipelined,tiny,nonblocking,slow,sendfile", "answers,reads"}) {
     INFO(std::string(mix));
     // Short connections, so that each agent sees some from their start; the client goes on until it is told to stop.
@@ -190,7 +195,7 @@ TEST_CASE("kill -9 of the agent and restarts in mid-traffic are seen by neither 
       ChildProgram holder({beside_me("kernel_holder"), std::to_string(client.pid())});
       REQUIRE(holder.read_line() == "tracing");
       // How much traffic an agent sees before it dies varies on purpose: 1 to 40 ms of it.
-      std::this_thread::sleep_for(std::chrono::milliseconds(1 + i * 40 / restarts));
+      std::this_thread::sleep_for(std::chrono::milliseconds(1 + i * 40 / restarts) * slowness());
       holder.kill_hard();
       CHECK(holder.wait() == 128 + 9);
     }

@@ -2,11 +2,11 @@
 #include "support/traffic/shared_kernel.h"
 
 #include <chrono>
-#include <cstdlib>
 #include <string>
 #include <thread>
 #include <utility>
 
+#include "support/slowness.h"
 #include "wire/policy_lexer.h"
 
 namespace weft::test {
@@ -27,8 +27,7 @@ Idle& idle() {
 
 // The name of a map that still holds something of processes that have ended.
 std::string leftover(Kernel& kernel) {
-  const char* slow = std::getenv("WEFT_TEST_SLOW");
-  const auto until = std::chrono::steady_clock::now() + kPollLimit * (slow ? std::max(1, std::atoi(slow)) : 1);
+  const auto until = std::chrono::steady_clock::now() + kPollLimit * slowness();
   for (;;) {
     kernel.events().drain([](EventBytes) {});
     const auto maps = kernel.counters().maps;
