@@ -15,3 +15,9 @@ foreach(test lifecycle_test membership_test policy_test)
   add_dependencies(${test} lifecycle_app)
   set_tests_properties(${test} PROPERTIES RESOURCE_LOCK weft_kernel)
 endforeach()
+# Under the flavour that keeps connections in a hash, on kernels that have kprobes.
+foreach(test lifecycle_test membership_test)
+  add_test(NAME ${test}_kprobe COMMAND ${test})
+  set_tests_properties(${test}_kprobe PROPERTIES LABELS "kernel;kernels" RESOURCE_LOCK weft_kernel TIMEOUT 300
+    ENVIRONMENT WEFT_TEST_CAPTURE=kprobe)
+endforeach()

@@ -54,6 +54,9 @@ add_test(NAME roundtrip_soak COMMAND roundtrip_test)
 set_tests_properties(roundtrip_soak PROPERTIES LABELS "kernel;soak" TIMEOUT 7200 RESOURCE_LOCK weft_kernel
   ENVIRONMENT "WEFT_ROUNDTRIP_BYTES=1073741824;WEFT_ROUNDTRIP_SEED=1000")
 traffic_test(split_test)
+add_test(NAME split_test_kprobe COMMAND split_test)
+set_tests_properties(split_test_kprobe PROPERTIES LABELS "kernel;kernels" TIMEOUT 300 RESOURCE_LOCK weft_kernel
+  ENVIRONMENT WEFT_TEST_CAPTURE=kprobe)
 traffic_test(large_send_test)
 traffic_test(socket_semantics_test)
 target_sources(socket_semantics_test PRIVATE ${CMAKE_CURRENT_LIST_DIR}/semantics/side.cc

@@ -84,6 +84,8 @@ void KernelImpl::add_map_fill(KernelCounters& counters) {
   for (const bpf_map* map : {maps.processes, maps.tasks, maps.texts_small, maps.texts_large, maps.partial_small,
                              maps.partial_large, maps.members, maps.streams, maps.go_stream_sends, maps.kafka_notes})
     counters.maps[bpf_map__name(map)] = {count_keys(map), bpf_map__max_entries(map)};
+  if (options_.capture == CaptureHook::kprobe)
+    counters.maps["connections_by_address"] = {count_keys(maps.connections_by_address), options_.max_connections};
   std::uint64_t exchanges = 0, carried = 0;
   for (const id_lane& lane : skeleton_->bss->id_lanes) {
     exchanges += lane.exchanges;

@@ -32,7 +32,8 @@ std::string leftover(Kernel& kernel) {
     kernel.events().drain([](EventBytes) {});
     const auto maps = kernel.counters().maps;
     std::string left;
-    for (const char* map : {"processes", "tasks", "exchanges", "carried", "members", "texts_small", "streams"})
+    for (const char* map :
+         {"processes", "tasks", "exchanges", "carried", "members", "texts_small", "streams", "connections_by_address"})
       if (maps.contains(map) && maps.at(map).entries > 0) left = map;
     if (left.empty() || std::chrono::steady_clock::now() > until) return left;
     std::this_thread::sleep_for(kPollInterval);
