@@ -14,7 +14,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).parent))
 from lib import host, memory   # noqa: E402
 from lib.agent import Agent, Programs, wait_for   # noqa: E402
 from lib.launcher import Launcher   # noqa: E402
-from lib.servers import SERVERS, Server   # noqa: E402
+from lib.servers import Nghttpd, SERVERS, Server   # noqa: E402
 
 PROGRAMS = Programs.of(sys.argv.pop(1) if len(sys.argv) > 1 else "build")
 PYTHON = "/usr/bin/python3"
@@ -24,25 +24,6 @@ CONTEXT = re.compile(r"00-([0-9a-f]{32})-([0-9a-f]{16})-0[0-3]$")
 class GrpcEcho(Server):
     def command(self):
         return PYTHON, SERVERS / "grpc_echo.py", "serve", self.port
-
-
-class Nghttpd(Server):
-    """Prints what it receives."""
-
-    def command(self):
-        return "/usr/sbin/nghttpd", "-v", "--no-tls", "-d", self.www, self.port
-
-    def requests(self):
-        """{stream of a connection: [values of traceparent]}"""
-        found = {}
-        for line in (self.folder / "output").read_text(errors="replace").splitlines():
-            plain = re.sub(r"\x1b\[[0-9;]*m", "", line)
-            match = re.match(r"\[id=(\d+)\] \[[^]]*\] recv \(stream_id=(\d+).*?\) (:method|traceparent): (.*)", plain)
-            if match:
-                values = found.setdefault((int(match[1]), int(match[2])), [])
-                if match[3] == "traceparent":
-                    values.append(match[4])
-        return found
 
 
 class Http2(unittest.TestCase):

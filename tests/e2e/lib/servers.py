@@ -2,6 +2,7 @@
 """Real servers on loopback, each in a folder of its own, without the system's configuration."""
 import os
 import pathlib
+import re
 import signal
 import socket
 import subprocess
@@ -94,6 +95,25 @@ http {{
 }}
 """)
         return ["/usr/sbin/nginx", "-p", self.folder, "-c", self.folder / "conf"]
+
+
+class Nghttpd(Server):
+    """HTTP/2 alone. Prints what it receives."""
+
+    def command(self):
+        return "/usr/sbin/nghttpd", "-v", "--no-tls", "-d", self.www, self.port
+
+    def requests(self):
+        """{stream of a connection: [values of traceparent]}"""
+        found = {}
+        for line in (self.folder / "output").read_text(errors="replace").splitlines():
+            plain = re.sub(r"\x1b\[[0-9;]*m", "", line)
+            match = re.match(r"\[id=(\d+)\] \[[^]]*\] recv \(stream_id=(\d+).*?\) (:method|traceparent): (.*)", plain)
+            if match:
+                values = found.setdefault((int(match[1]), int(match[2])), [])
+                if match[3] == "traceparent":
+                    values.append(match[4])
+        return found
 
 
 class Apache(Server):
