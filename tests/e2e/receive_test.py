@@ -77,7 +77,7 @@ class BlockingReceive(unittest.TestCase):
 
     def test_after_uploads_that_fill_the_send_buffer(self):
         with Recorder() as recorder:
-            without, got = self.answers(recorder.port, 4 << 20, 100 if SLOW == 1 else 10)
+            without, got = self.answers(recorder.port, 4 << 20, 100 if SLOW == 1 else 5)
         self.assertEqual(set(without), {"200"})
         self.assertEqual(set(got), {"200"}, got)
 

@@ -104,7 +104,7 @@ class Refusals(unittest.TestCase):
     def test_part_is_refused_by_a_policy(self):
         """Not the system call but what the agent needs of it: a module that looks at programs, for one."""
         for command in (PROG_LOAD, LINK_CREATE):
-            for error in (errno.EPERM, errno.EACCES):
+            for error in (errno.EPERM, errno.EACCES) if SLOW == 1 else (errno.EPERM,):
                 with self.subTest(command=command, error=error):
                     self.refused(os.strerror(error), "seccomp", "security module", preexec=without_bpf(error, command))
 
@@ -133,9 +133,13 @@ class Refusals(unittest.TestCase):
         return {row["name"]: row for row in json.loads(done.stdout)["probes"]}
 
     def test_hybrid_layout(self):
-        """cgroup v2 elsewhere than at /sys/fs/cgroup is found."""
-        row = self.doctor(*own_mounts(f"{NO_CGROUP_V2}; mount -t cgroup2 none {self.folder}"))["cgroup v2"]
+        """cgroup v2 elsewhere than at /sys/fs/cgroup is found; and doctor has tried all that the agent needs."""
+        rows = self.doctor(*own_mounts(f"{NO_CGROUP_V2}; mount -t cgroup2 none {self.folder}"))
+        row = rows["cgroup v2"]
         self.assertEqual((row["state"], row["finding"]), ("works", str(self.folder)), row)
+        self.assertRegex(rows["capture"]["effect"], "by (tp_btf|fentry|kprobe)$")
+        self.assertEqual((rows["programs"]["state"], rows["programs"]["finding"]), ("works", "loaded and attached"), rows)
+        self.assertLessEqual(host.bpf_programs(), self.before)
 
     def test_in_a_container(self):
         """A cgroup namespace of its own shows a part of the hierarchy. The whole is taken where it is there as well."""
@@ -153,12 +157,6 @@ class Refusals(unittest.TestCase):
         both = own_mounts(f"mount -t cgroup2 none {own}; mount --bind {mount} {whole}; umount -l {mount}")
         row = self.doctor(*inside, *both)["cgroup v2"]
         self.assertEqual((row["state"], row["finding"]), ("works", str(whole)), row)
-
-    def test_doctor_tries_all(self):
-        rows = self.doctor()
-        self.assertRegex(rows["capture"]["effect"], "by (tp_btf|fentry|kprobe)$")
-        self.assertEqual((rows["programs"]["state"], rows["programs"]["finding"]), ("works", "loaded and attached"), rows)
-        self.assertLessEqual(host.bpf_programs(), self.before)
 
 
 if __name__ == "__main__":

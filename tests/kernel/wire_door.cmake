@@ -15,7 +15,7 @@ weft_test(wire_door_policy_test LABELS kernel core kernels SOURCES wire_door_pol
   ${CMAKE_SOURCE_DIR}/tests/support/policy_cases.cc
   ${CMAKE_SOURCE_DIR}/tests/support/policy_reference.cc
   DEPENDS weft_test_wire_door weft_policy)
-weft_test(wire_door_http1_test LABELS kernel core SOURCES wire_door_http1_test.cc
+weft_test(wire_door_http1_test LABELS kernel core kernels SOURCES wire_door_http1_test.cc
   ${CMAKE_SOURCE_DIR}/tests/support/http1_cases.cc
   ${CMAKE_SOURCE_DIR}/tests/support/http1_corpus.cc
   ${CMAKE_SOURCE_DIR}/tests/support/http1_driver.cc
@@ -24,11 +24,11 @@ weft_test(wire_door_http1_test LABELS kernel core SOURCES wire_door_http1_test.c
   DEPENDS weft_test_wire_door)
 target_compile_definitions(wire_door_http1_test PRIVATE
   WEFT_CORPUS_DIR="${CMAKE_SOURCE_DIR}/tests/fuzz/corpus/http1")
-weft_test(wire_door_context_test LABELS kernel core SOURCES wire_door_context_test.cc
+weft_test(wire_door_context_test LABELS kernel core kernels SOURCES wire_door_context_test.cc
   ${CMAKE_SOURCE_DIR}/tests/support/context_cases.cc DEPENDS weft_test_wire_door)
-weft_test(wire_door_sampling_test LABELS kernel core SOURCES wire_door_sampling_test.cc
+weft_test(wire_door_sampling_test LABELS kernel core kernels SOURCES wire_door_sampling_test.cc
   DEPENDS weft_test_wire_door weft_sampling)
-weft_test(wire_door_http2_test LABELS kernel core SOURCES wire_door_http2_test.cc
+weft_test(wire_door_http2_test LABELS kernel core kernels SOURCES wire_door_http2_test.cc
   ${CMAKE_SOURCE_DIR}/tests/support/http2/hpack_blocks.cc
   ${CMAKE_SOURCE_DIR}/tests/support/http2/hpack_oracle.cc
   DEPENDS weft_test_wire_door nghttp2)
