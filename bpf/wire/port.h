@@ -30,10 +30,10 @@
  * the stack before the first round, and takes out for good what that does not reach: a loop whose state lies there has
  * to begin with values that it does not know.
  */
-__u32 wire_zero_word;
+static volatile __u32 wire_zero_word;
 WIRE_INLINE __u32 wire_zero(void)
 {
-	return *(volatile __u32 *)&wire_zero_word;
+	return wire_zero_word;
 }
 
 /*
