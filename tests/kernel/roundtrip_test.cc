@@ -27,7 +27,10 @@ struct Mix {
   const char* words;
   double least = 0;    // share of the eligible requests that must be injected in the whole run
   bool early = false;  // attached while a connection is open and idle
-  bool paced = false;  // the share depends on how soon the peer reads: in an emulated machine, one request must be
+
+  // Where nobody answers, how soon the peer reads decides how often the buffer fills: in an emulated machine some are
+  // injected.
+  double least_when_slow() const { return std::string_view(words).contains("answers") ? least : least > 0 ? 1e-9 : 0; }
 
   // A position that is lost ends the changes to a connection, so what goes wrong when a buffer fills up in mid-message
   // needs many connections to show.
@@ -45,7 +48,7 @@ constexpr Mix kMixes[] = {
     {"big-heads", 0.9},
     {"big-heads,batch", 0.5},
     // Nobody answers here, so a blocking sender that has filled its buffer is let go and does not come back.
-    {"big-bodies,batch", 0.2, false, true},
+    {"big-bodies,batch", 0.2},
     {"tiny,nonblocking,slow"},
     {"tiny,nonblocking,slow,batch"},
     {"tiny,slow,big-heads"},
@@ -152,10 +155,7 @@ TEST_CASE("the peer receives what was sent plus whole headers") {
     const std::string name = fmt::format("{}{}", kMixes[i].words, kMixes[i].early ? " (early)" : "");
     INFO(name);
     sums[i].print(name);
-    if (!without_agent() && kMixes[i].paced && slowness() > 1)
-      CHECK(sums[i].injected > 0);
-    else if (!without_agent())
-      CHECK(sums[i].share() >= kMixes[i].least);
+    if (!without_agent()) CHECK(sums[i].share() >= (slowness() > 1 ? kMixes[i].least_when_slow() : kMixes[i].least));
     if (!without_agent() && std::string_view(kMixes[i].words) == "answers,serve") CHECK(sums[i].overwritten > 0);
   }
   all.print(fmt::format("all, {} MB", all.bytes >> 20));

@@ -74,7 +74,7 @@ class Agent:
         base = {"control": {"socket": self.socket}, "exporters": {"prometheus": {"listen": "off"}}}
         file = self.folder / "weft.yaml"
         file.write_text(json.dumps(merged(base, self.config)))
-        self.before = host.bpf_programs()
+        self.before, self.loaded = host.bpf_programs(), set()
         with open(self.log, "ab") as log:
             # WEFT_TEST_PREFIX: a command that starts the agent with other privileges, in the same process.
             command = [*os.environ.get("WEFT_TEST_PREFIX", "").split(), self.programs.weftd, "--config", str(file)]
@@ -148,8 +148,10 @@ class Agent:
 
     def kill(self):
         if self.process and self.process.poll() is None:
-            self.loaded = host.bpf_programs() - self.before
-            self.process.kill()
+            try:
+                self.loaded = host.bpf_programs() - self.before
+            finally:
+                self.process.kill()
             self.process.wait()
 
     def check_unloaded(self):

@@ -51,11 +51,6 @@ def in_ci():
     return os.environ.get("CI") in ("true", "1")
 
 
-def environment_without_weft():
-    """For a program whose words are looked at: the agent says of each WEFT_… that it does not know it."""
-    return {name: value for name, value in os.environ.items() if not name.startswith("WEFT_")}
-
-
 def needs(*programs):
     """Skips the test where a program is missing; in continuous integration that is a failure."""
     for program in programs:
