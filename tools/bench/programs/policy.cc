@@ -116,7 +116,7 @@ double compile_ms() {
 
 // A live rule set replaced by another: maps made and filled, one update, no program left that knows the old one.
 double publish_ms() {
-  auto kernel = weft::Kernel::load({.enrol = false});
+  auto kernel = weft::Kernel::load({.enrol = false, .late_at_need = true});
   if (!kernel) {
     fmt::print(stderr, "bench_policy: {}\n", kernel.error().message);
     std::exit(1);
