@@ -13,7 +13,7 @@ import tempfile
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
-from lib import host, payload, requests, servers   # noqa: E402
+from lib import payload, requests, servers   # noqa: E402
 from lib.agent import Agent, Programs, SLOW   # noqa: E402
 from lib.launcher import Launcher   # noqa: E402
 
@@ -45,7 +45,7 @@ class Flavours(unittest.TestCase):
             file = pathlib.Path(folder) / "weft.yaml"
             file.write_text(json.dumps({"control": {"socket": f"{folder}/s"}, "exporters": {"prometheus": {"listen": "off"}}}))
             done = subprocess.run([PROGRAMS.weftd, "--config", file, f"--capture={flavour}"], capture_output=True, text=True,
-                                  timeout=60 * SLOW, env=host.environment_without_weft())
+                                  timeout=60 * SLOW)
         lines = done.stderr.splitlines()
         self.assertEqual((done.returncode, len(lines)), (UNSUPPORTED, 1), error)
         self.assertIn(f"({flavour}: ", lines[0])

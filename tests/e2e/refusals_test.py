@@ -16,7 +16,7 @@ import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 from lib import host   # noqa: E402
-from lib.agent import Programs, SLOW   # noqa: E402
+from lib.agent import Programs, SLOW, wait_for   # noqa: E402
 
 PROGRAMS = Programs.of(sys.argv.pop(1) if len(sys.argv) > 1 else "build")
 UNSUPPORTED = 3
@@ -64,8 +64,7 @@ class Refusals(unittest.TestCase):
         file.write_text(json.dumps({"control": {"socket": f"{self.folder}/s"}, "exporters": {"prometheus": {"listen": "off"}}}))
 
         def run(*command):
-            return subprocess.run([*before, *map(str, command)], capture_output=True, text=True, timeout=60 * SLOW, preexec_fn=preexec,
-                                  env=host.environment_without_weft())
+            return subprocess.run([*before, *map(str, command)], capture_output=True, text=True, timeout=60 * SLOW, preexec_fn=preexec)
         done = run(PROGRAMS.weftd, "--config", file)
         self.assertEqual((done.returncode, len(done.stderr.splitlines()), done.stdout), (UNSUPPORTED, 1, ""), done)
         doctor = run(PROGRAMS.weft, "doctor")
@@ -113,22 +112,25 @@ class Refusals(unittest.TestCase):
         file = self.folder / "weft.yaml"
         file.write_text(json.dumps({"control": {"socket": f"{self.folder}/s"}, "exporters": {"prometheus": {"listen": "off"}}}))
         refuse = without_bpf(errno.EPERM, PROG_ATTACH)
-        with subprocess.Popen([PROGRAMS.weftd, "--config", file], stderr=subprocess.PIPE, text=True, preexec_fn=refuse) as weftd:
-            lines = []
-            for line in weftd.stderr:
-                lines.append(line)
-                if "nothing is selected" in line:  # the last thing that it says
-                    break
-            status = subprocess.run([PROGRAMS.weft, "--socket", f"{self.folder}/s", "status", "-o", "json"], capture_output=True,
-                                    text=True, timeout=60 * SLOW)
-            weftd.terminate()
-        self.assertEqual(weftd.returncode, 0, lines)
+        log = self.folder / "log"
+        with open(log, "wb") as output:
+            weftd = subprocess.Popen([PROGRAMS.weftd, "--config", file], stderr=output, preexec_fn=refuse)
+        self.addCleanup(weftd.kill)
+        wait_for("the last thing that it says", lambda: "nothing is selected" in log.read_text(), 60 * SLOW)
+        status = subprocess.run([PROGRAMS.weft, "--socket", f"{self.folder}/s", "status", "-o", "json"], capture_output=True,
+                                text=True, timeout=60 * SLOW)
+        weftd.terminate()
+        self.assertEqual(weftd.wait(timeout=60 * SLOW), 0, log.read_text())
+        lines = log.read_text().splitlines()
         self.assertTrue(any("sk_msg: " in line and "requests are observed, nothing is injected" in line for line in lines), lines)
         states = {row["name"]: row["state"] for row in json.loads(status.stdout)["kernel"]["mechanisms"]}
         self.assertEqual((states["sk_msg"], states["capture"]), ("missing", "works"), states)
+        rows = self.doctor(preexec=refuse)
+        self.assertEqual((rows["sk_msg"]["state"], rows["programs"]["state"]), ("missing", "works"), rows)
 
-    def doctor(self, *before):
-        done = subprocess.run([*before, PROGRAMS.weft, "doctor", "-o", "json"], capture_output=True, text=True, timeout=60 * SLOW)
+    def doctor(self, *before, preexec=None):
+        done = subprocess.run([*before, PROGRAMS.weft, "doctor", "-o", "json"], capture_output=True, text=True, timeout=60 * SLOW,
+                              preexec_fn=preexec)
         self.assertEqual(done.returncode, 0, done)
         return {row["name"]: row for row in json.loads(done.stdout)["probes"]}
 
@@ -139,7 +141,7 @@ class Refusals(unittest.TestCase):
         self.assertEqual((row["state"], row["finding"]), ("works", str(self.folder)), row)
         self.assertRegex(rows["capture"]["effect"], "by (tp_btf|fentry|kprobe)$")
         self.assertEqual((rows["programs"]["state"], rows["programs"]["finding"]), ("works", "loaded and attached"), rows)
-        self.assertLessEqual(host.bpf_programs(), self.before)
+        wait_for("its programs to go", lambda: host.bpf_programs() <= self.before)
 
     def test_in_a_container(self):
         """A cgroup namespace of its own shows a part of the hierarchy. The whole is taken where it is there as well."""

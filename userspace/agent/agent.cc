@@ -8,8 +8,10 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cstring>
 #include <random>
+#include <thread>
 #include <utility>
 
 #include "agent/version.h"
@@ -46,8 +48,7 @@ KernelOptions kernel_options_of(const Config& config, const KernelReport& report
   options.response_text = !config.capture.headers.empty();
   options.propagation = propagation_options(config.propagation);
   options.idle_timeout_ns = static_cast<std::uint64_t>(config.capture.idle_timeout.count());
-  const auto sk_msg = std::ranges::find(report.probes, "sk_msg", &Probe::name);
-  options.enrol = sk_msg != report.probes.end() && sk_msg->state == Probe::State::works;
+  options.enrol = can_enrol(report);
   return options;
 }
 
@@ -94,12 +95,10 @@ KernelOptions Agent::kernel_options() const {
   return options;
 }
 
-std::expected<std::unique_ptr<Agent>, Agent::StartFailure> Agent::start(const Config& config, KernelReport report) {
+Result<std::unique_ptr<Agent>> Agent::start(const Config& config, KernelReport report) {
   std::unique_ptr<Agent> agent(new Agent(config, std::move(report)));
-  auto started = agent->build();
-  if (started) started = agent->serve();
-  // The kernel side is what is loaded behind the sinks.
-  if (!started) return std::unexpected(StartFailure{started.error().message, agent->sinks_ && !agent->kernel_});
+  if (auto built = agent->build(); !built) return std::unexpected(built.error());
+  if (auto served = agent->serve(); !served) return std::unexpected(served.error());
   return agent;
 }
 
@@ -132,6 +131,10 @@ Result<void> Agent::build() {
     sinks_->metrics.set_baggage_values(wanted);
   };
   discoverer_->scan();
+  while (target_->attach_late()) {  // those that are traced already are not lost meanwhile
+    turn();
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
   ::malloc_trim(0);  // loading the programs took far more memory than running them does
   return {};
 }
@@ -168,6 +171,7 @@ Result<void> Agent::serve() {
 
 int Agent::turn() {
   const std::size_t records = kernel_->events().drain([this](EventBytes record) { on_event(record); });
+  target_->attach_late();
   policy_->poll();
   const std::uint64_t now = clock_.monotonic_ns();
   if (records) last_event_ns_ = now;

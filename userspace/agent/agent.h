@@ -4,7 +4,6 @@
 
 #include <array>
 #include <atomic>
-#include <expected>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -34,12 +33,8 @@ namespace weft {
 
 class Agent final : public AgentControl {
  public:
-  struct StartFailure {
-    std::string message;          // one line
-    bool kernel_refuses = false;  // … or its rules do: not a matter of this run
-  };
-  // Everything is loaded, attached and listening when this returns.
-  static std::expected<std::unique_ptr<Agent>, StartFailure> start(const Config& config, KernelReport report);
+  // Everything is loaded, attached and listening when this returns. Errors are one line.
+  static Result<std::unique_ptr<Agent>> start(const Config& config, KernelReport report);
   ~Agent() override;
 
   // One turn: drain the ring, and whatever is due. Returns how long nothing is due after it, in milliseconds.

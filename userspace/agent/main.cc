@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 
 #include <CLI/CLI.hpp>
@@ -95,6 +96,14 @@ void say_hello(const Agent&, const Config& config, const KernelReport& report) {
         kDefaultConfigFile);
 }
 
+// Programs, maps and probes are descriptors, some thousands where many programs are probed.
+void raise_file_limit() {
+  rlimit files{};
+  if (::getrlimit(RLIMIT_NOFILE, &files) != 0) return;
+  files.rlim_cur = files.rlim_max;
+  ::setrlimit(RLIMIT_NOFILE, &files);
+}
+
 int start(const Arguments& arguments) {
   FileWatch file(config_file(arguments.sources));  // before reading: what changes from now on is seen
   const auto config = load_config(arguments.sources);
@@ -112,6 +121,7 @@ int start(const Arguments& arguments) {
   for (const pid_t pid : arguments.sources.flags.pids)
     if (::kill(pid, 0) != 0 && errno == ESRCH)
       return complain(kFailure, fmt::format("--pid: there is no process {}", pid));
+  raise_file_limit();
   const UniqueFd signals = catch_signals();
   const auto lock = MachineLock::acquire();
   if (!lock) return complain(kFailure, lock.error().message);

@@ -9,7 +9,8 @@
 namespace weft {
 
 struct Error {
-  std::string message;  // one line: what, and what to do
+  std::string message;          // one line: what, and what to do
+  bool kernel_refuses = false;  // … or its rules do: trying again is of no use
 };
 
 template <class T>

@@ -81,11 +81,11 @@ void KernelImpl::add_program_runs(KernelCounters& counters) {
 
 void KernelImpl::add_map_fill(KernelCounters& counters) {
   auto& maps = skeleton_->maps;
-  for (const bpf_map* map : {maps.processes, maps.tasks, maps.texts_small, maps.texts_large, maps.partial_small,
-                             maps.partial_large, maps.members, maps.streams, maps.go_stream_sends, maps.kafka_notes})
-    counters.maps[bpf_map__name(map)] = {count_keys(map), bpf_map__max_entries(map)};
-  if (options_.capture == CaptureHook::kprobe)
-    counters.maps["connections_by_address"] = {count_keys(maps.connections_by_address), options_.max_connections};
+  std::vector<const bpf_map*> counted{maps.processes,       maps.tasks,         maps.texts_small, maps.texts_large,
+                                      maps.partial_small,   maps.partial_large, maps.members,     maps.streams,
+                                      maps.go_stream_sends, maps.kafka_notes};
+  if (options_.capture == CaptureHook::kprobe) counted.push_back(maps.connections_by_address);
+  for (const bpf_map* map : counted) counters.maps[bpf_map__name(map)] = {count_keys(map), bpf_map__max_entries(map)};
   std::uint64_t exchanges = 0, carried = 0;
   for (const id_lane& lane : skeleton_->bss->id_lanes) {
     exchanges += lane.exchanges;

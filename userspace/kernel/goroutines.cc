@@ -2,6 +2,10 @@
 #include "kernel/goroutines.h"
 
 #include <fmt/format.h>
+#include <spdlog/spdlog.h>
+
+#include <chrono>
+#include <utility>
 
 #include "kernel/kernel_impl.h"
 
@@ -100,9 +104,11 @@ Result<void> KernelImpl::trace_goroutines(pid_t tgid, const GoroutineSettings& s
     for (const auto& probe : settings.probes)
       if (is_tls(probe.place) == tls) places.push_back({probe.offset, go_cookie(program, site_of(probe.place))});
     if (places.empty()) continue;
-    const auto program_of_them = tls ? late(skeleton_->progs.on_go_tls) : skeleton_->progs.on_goroutine;
-    if (!program_of_them) return failed(program_of_them.error().message);
-    auto probes = Uprobes::attach(*program_of_them, settings.file, places, tgid);
+    if (tls) {
+      waiting_tls_.push_back({.tgid = tgid, .program = program, .file = settings.file, .places = std::move(places)});
+      continue;
+    }
+    auto probes = Uprobes::attach(skeleton_->progs.on_goroutine, settings.file, places, tgid);
     if (!probes) return failed(probes.error().message);
     process.probes.push_back(std::move(*probes));
   }
@@ -112,7 +118,27 @@ Result<void> KernelImpl::trace_goroutines(pid_t tgid, const GoroutineSettings& s
   if (const int error = bpf_prog_test_run_opts(bpf_program__fd(skeleton_->progs.set_go), &run))
     return failed(errno_text(error));
   if (change.result) return failed("it has ended or executes another program by now");
+  attach_late();
   return {};
+}
+
+bool KernelImpl::attach_late() {
+  if (waiting_tls_.empty()) return false;
+  // Nobody is to wait for the verifier here: meanwhile the ring would not be emptied.
+  if (late_.wait_for(std::chrono::seconds(0)) == std::future_status::timeout) return true;
+  const auto program = late(skeleton_->progs.on_go_tls);
+  for (const auto& waiting : std::exchange(waiting_tls_, {})) {
+    const auto process = go_processes_.find(waiting.tgid);
+    if (process == go_processes_.end() || process->second.program != waiting.program) continue;
+    auto probes = program ? Uprobes::attach(*program, waiting.file, waiting.places, waiting.tgid)
+                          : Result<Uprobes>(std::unexpected(program.error()));
+    if (probes) {
+      process->second.probes.push_back(std::move(*probes));
+    } else {
+      spdlog::info("what process {} says by TLS is not seen: {}", waiting.tgid, probes.error().message);
+    }
+  }
+  return false;
 }
 
 void KernelImpl::release_goroutines(pid_t tgid) {

@@ -62,6 +62,8 @@ class GoroutineTracer {
   // looked at; fails when it executes another one by now.
   virtual Result<void> trace_goroutines(pid_t tgid, const GoroutineSettings& settings, std::uint32_t executed) = 0;
   virtual void untrace_goroutines(pid_t tgid) = 0;  // also done by Kernel::untrace
+  // The program for TLS is loaded behind the start: probes that had to wait for it. True: some still do, call it again.
+  virtual bool attach_late() = 0;
   // Of processes whose tasks are goroutines.
   virtual std::map<pid_t, GoroutineFindings> goroutine_findings() = 0;
 };

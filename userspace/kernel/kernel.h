@@ -137,6 +137,8 @@ struct KernelReport {
 };
 // A given flavour of the hooks is the only one tried.
 KernelReport probe_kernel(CaptureHook wanted = CaptureHook::automatic, const std::string& cgroup = {});
+// Can sockets become members, so that requests are changed?
+bool can_enrol(const KernelReport& report);
 // Where it is usable so far: the programs of the agent themselves, with nothing to trace.
 void try_programs(KernelReport& report);
 
@@ -165,6 +167,8 @@ class Kernel {
   // Notice FIONREAD in this process (process event PROCESS_FIONREAD): its libc and the file offset of ioctl there.
   virtual Result<void> watch_ioctl(pid_t tgid, const std::string& libc, std::uint64_t offset) = 0;
   virtual void unwatch_ioctl(pid_t tgid) = 0;
+  // Some programs are loaded behind load(): waits for them, and says whether all were taken.
+  virtual Result<void> loaded_late() = 0;
   // After load() everything passes, within the limits of W3C: publish a rule set before the first process is traced.
   virtual PolicyMaps& policy() = 0;
 };

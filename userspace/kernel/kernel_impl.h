@@ -83,10 +83,12 @@ class KernelImpl final : public Kernel, public GoroutineTracer, public KafkaCall
   Result<void> watch_ioctl(pid_t tgid, const std::string& libc, std::uint64_t offset) override;
   void unwatch_ioctl(pid_t tgid) override;
   PolicyMaps& policy() override { return policy_; }
+  Result<void> loaded_late() override { return late_.get(); }
   PolicyMapsImpl& policy_maps() { return policy_; }
   std::uint32_t executions(pid_t tgid) override;
   Result<void> trace_goroutines(pid_t tgid, const GoroutineSettings& settings, std::uint32_t executed) override;
   void untrace_goroutines(pid_t tgid) override;
+  bool attach_late() override;
   std::map<pid_t, GoroutineFindings> goroutine_findings() override;
   bool serves(pid_t tgid) override;
   Result<void> note_kafka_callers(pid_t tgid, const std::string& file, std::span<const KafkaCallSite> sites) override;
@@ -129,6 +131,13 @@ class KernelImpl final : public Kernel, public GoroutineTracer, public KafkaCall
     std::vector<Uprobes> probes;
   };
   std::map<pid_t, GoProcess> go_processes_;
+  struct WaitingTls {
+    pid_t tgid = 0;
+    std::uint32_t program = 0;
+    std::string file;
+    std::vector<UprobePlace> places;
+  };
+  std::vector<WaitingTls> waiting_tls_;
   std::atomic<std::uint32_t> go_programs_ = 0;
   UniqueFd stats_;
   std::mutex sweep_mutex_;  // the sweep order is one place in memory
@@ -149,5 +158,7 @@ inline constexpr const char* kAllowBpf =
     "user namespace";
 // The kernel does not take what the agent needs: what, why, what to do.
 std::unexpected<Error> refused_by_kernel(const std::string& what, int error);
+// The same of loading: the verifier, too, says "permission denied".
+std::unexpected<Error> load_refused(const std::string& what, int error);
 
 }  // namespace weft

@@ -6,7 +6,6 @@
 #include <spdlog/spdlog.h>
 #include <sys/epoll.h>
 #include <sys/random.h>
-#include <sys/resource.h>
 
 #include <algorithm>
 #include <cstdarg>
@@ -61,9 +60,32 @@ std::string errno_text(int error) {
 
 bool is_forbidden(int error) { return std::abs(error) == EPERM || std::abs(error) == EACCES; }
 
+namespace {
+
+std::unexpected<Error> refused(const std::string& what, int error, bool forbidden) {
+  const auto now = {ENOMEM, EMFILE, ENFILE, EAGAIN, EINTR, ENOSPC};  // what may be otherwise in a minute
+  return std::unexpected(
+      Error{.message = fmt::format("{}: {}; {}", what, errno_text(error),
+                                   forbidden ? kAllowBpf : "weft doctor tries each mechanism of this kernel"),
+            .kernel_refuses = std::ranges::find(now, std::abs(error)) == now.end()});
+}
+
+}  // namespace
+
 std::unexpected<Error> refused_by_kernel(const std::string& what, int error) {
-  return fail(fmt::format("{}: {}; {}", what, errno_text(error),
-                          is_forbidden(error) ? kAllowBpf : "weft doctor tries each mechanism of this kernel"));
+  return refused(what, error, is_forbidden(error));
+}
+
+std::unexpected<Error> load_refused(const std::string& what, int error) {
+  const bpf_insn nothing[] = {
+      {.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0, .src_reg = 0, .off = 0, .imm = 0},
+      {.code = BPF_JMP | BPF_EXIT, .dst_reg = 0, .src_reg = 0, .off = 0, .imm = 0}};
+  const auto try_it = [&nothing] {
+    return UniqueFd(
+               bpf_prog_load(BPF_PROG_TYPE_RAW_TRACEPOINT, "weft_nothing", "GPL", nothing, std::size(nothing), nullptr))
+               .get() >= 0;
+  };
+  return refused(what, error, is_forbidden(error) && !try_it());
 }
 
 Result<std::unique_ptr<Kernel>> Kernel::load(const KernelOptions& options) {
@@ -83,7 +105,8 @@ Result<std::unique_ptr<Kernel>> Kernel::load(const KernelOptions& options) {
   KernelOptions chosen = options;
   if (chosen.capture == CaptureHook::automatic) chosen.capture = choose_capture(chosen.capture).hook;
   Parts parts, late;
-  parts.take(skeleton->progs.on_message);
+  bpf_program__set_autoload(skeleton->progs.on_message, false);
+  if (options.enrol) parts.take(skeleton->progs.on_message);
   select_hook(*skeleton, chosen.capture, options.max_connections, parts);
   for (auto* program :
        {skeleton->progs.on_ioctl, skeleton->progs.on_goroutine, skeleton->progs.on_go_tls,
@@ -91,8 +114,7 @@ Result<std::unique_ptr<Kernel>> Kernel::load(const KernelOptions& options) {
     prepare_uprobe(program);
   late.take(skeleton->progs.on_go_tls);
   late.take(skeleton->progs.on_kafka_consumed);
-  if (const int error = weft_bpf__load(skeleton.get()))
-    return refused_by_kernel("the kernel refuses the programs", error);
+  if (const int error = weft_bpf__load(skeleton.get())) return load_refused("the kernel refuses the programs", error);
   if (const auto loaded = parts.load(*skeleton); !loaded) return std::unexpected(loaded.error());
 
   chosen.cgroup = cgroup;
@@ -132,6 +154,7 @@ Result<void> KernelImpl::attach() {
   if (auto set = set_propagation(options_.propagation); !set) return set;
   const auto load_late = [this] {
     const auto loaded = late_parts_.load(*skeleton_);
+    if (!loaded) spdlog::warn("TLS of Go and consumers of Kafka are not followed: {}", loaded.error().message);
     ::malloc_trim(0);  // that took far more memory than running it does
     return loaded;
   };

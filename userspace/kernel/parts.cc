@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <atomic>
 #include <cerrno>
+#include <exception>
 #include <string_view>
 #include <system_error>
 #include <thread>
@@ -25,7 +26,11 @@ Result<void> Parts::load(const weft_bpf& whole) {
   std::vector<Result<void>> results(parts_.size());
   std::atomic<std::size_t> next = 0;
   const auto load_some = [&] {
-    for (std::size_t i = next++; i < parts_.size(); i = next++) results[i] = load(whole, parts_[i]);
+    for (std::size_t i = next++; i < parts_.size(); i = next++) try {
+        results[i] = load(whole, parts_[i]);
+      } catch (const std::exception& error) {  // no memory
+        results[i] = fail(error.what());
+      }
   };
   {
     const std::size_t at_once = std::min<std::size_t>(parts_.size(), std::thread::hardware_concurrency());
@@ -51,7 +56,7 @@ std::vector<bpf_program*> Parts::loaded() const {
 // Maps of both come from the same file, in the same order.
 Result<void> Parts::load(const weft_bpf& whole, Part& part) {
   const std::string_view name = bpf_program__name(*part.place);
-  const auto refused = [&](int error) { return refused_by_kernel(fmt::format("the kernel refuses {}", name), error); };
+  const auto refused = [&](int error) { return load_refused(fmt::format("the kernel refuses {}", name), error); };
   std::unique_ptr<bpf_object, ObjectEnd> object(
       bpf_object__open_mem(whole.skeleton->data, whole.skeleton->data_sz, nullptr));
   if (!object) return refused(errno);
@@ -63,9 +68,9 @@ Result<void> Parts::load(const weft_bpf& whole, Part& part) {
   }
   bpf_program *program = nullptr, *wanted = nullptr;
   bpf_object__for_each_program(program, object.get()) {
-    const bool is_it = name == bpf_program__name(program);
-    bpf_program__set_autoload(program, is_it);
-    if (is_it) wanted = program;
+    const bool is_wanted = name == bpf_program__name(program);
+    bpf_program__set_autoload(program, is_wanted);
+    if (is_wanted) wanted = program;
   }
   bpf_program__set_expected_attach_type(wanted, bpf_program__expected_attach_type(*part.place));
   if (const int error = bpf_object__load(object.get())) return refused(error);

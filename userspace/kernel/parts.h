@@ -17,8 +17,8 @@ namespace weft {
 
 class Parts {
  public:
-  // Not loaded with the whole but with load(), which is to be called whatever comes of it. `place` is a member of the
-  // whole's progs. REQUIRES: the whole is opened, not loaded.
+  // Not loaded with the whole but with load(). `place` is a member of the whole's progs. REQUIRES: the whole is opened,
+  // not loaded.
   void take(bpf_program*& place);
   // From then on each place is the loaded program. Error: which of them the kernel refused, and why. REQUIRES: the
   // whole is loaded, with the settings that these are to have.

@@ -8,6 +8,7 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <fstream>
 #include <span>
@@ -110,7 +111,7 @@ Probe probe_cgroup(const std::string& given, std::string& mount) {
   mount = given.empty() ? find_cgroup2_mount() : given;
   if (!mount.empty() && !is_cgroup_root(mount))
     return {"cgroup v2", State::limited, mount + " is not the root of the hierarchy",
-            "what runs outside of it is observed and not changed",
+            "connections that begin outside of it are changed late or not at all",
             "in a container: take the host's cgroup namespace, or mount the host's /sys/fs/cgroup anywhere in it"};
   if (!mount.empty()) return {"cgroup v2", State::works, mount, "client connections are enrolled at connect", ""};
   return {"cgroup v2", State::missing, "no cgroup2 mount in /proc/mounts",
@@ -123,7 +124,7 @@ Probe probe_capture(CaptureHook wanted, CaptureHook& chosen) {
   if (chosen != CaptureHook::automatic)
     return {"capture", State::works, capture_hook_text(chosen),
             fmt::format("bytes are seen in process context, by {}", capture_hook_name(chosen)), ""};
-  if (wanted != CaptureHook::automatic)
+  if (wanted != CaptureHook::automatic && !choice.forbidden)
     return {"capture", State::missing,
             fmt::format("this kernel refuses what capture.hook asks for ({})", choice.refused),
             "bytes of processes cannot be seen", "leave capture.hook to auto"};
@@ -198,14 +199,24 @@ KernelReport probe_kernel(CaptureHook wanted, const std::string& cgroup) {
 
 void try_programs(KernelReport& report) {
   if (!report.usable) return;
-  const auto kernel = Kernel::load({.capture = report.capture});
-  if (kernel) {
-    report.probes.push_back({"programs", State::works, "loaded and attached", "ready to trace", ""});
+  auto kernel = Kernel::load({.capture = report.capture, .enrol = can_enrol(report), .late_at_need = true});
+  if (!kernel) {
+    report.probes.push_back({"programs", State::missing, kernel.error().message, "nothing can be traced", ""});
+    report.usable = false;
+    report.reason = "programs: " + kernel.error().message;
     return;
   }
-  report.probes.push_back({"programs", State::missing, kernel.error().message, "nothing can be traced", ""});
-  report.usable = false;
-  report.reason = kernel.error().message;
+  if (const auto late = (*kernel)->loaded_late(); !late) {
+    report.probes.push_back(
+        {"programs", State::limited, late.error().message, "TLS of Go and consumers of Kafka are not followed", ""});
+    return;
+  }
+  report.probes.push_back({"programs", State::works, "loaded and attached", "ready to trace", ""});
+}
+
+bool can_enrol(const KernelReport& report) {
+  const auto sk_msg = std::ranges::find(report.probes, "sk_msg", &Probe::name);
+  return sk_msg != report.probes.end() && sk_msg->state == State::works;
 }
 
 }  // namespace weft
