@@ -20,11 +20,10 @@ if(TARGET weftd)
   weft_e2e(refusals refusals_test LABELS core kernels)
   weft_e2e(smoke_curl clients_test LABELS core smoke kernels ARGUMENTS
     Curl.test_keep_alive Curl.test_chunked_both_ways Curl.test_name_and_query_in_the_span)
-  # Of HTTP/2, Kafka and proxies what shows that a kernel does it all: for Linux 6.1 probes in libraries are perf events.
+  # Of HTTP/2 and Kafka what shows that a kernel does it all: for Linux 6.1 probes in libraries are perf events.
   weft_e2e(http2_kernels http2_test LABELS kernels ARGUMENTS Http2.test_grpc_unary Http2.test_curl
     Http2.test_nghttp_with_many_streams_and_padding)
   weft_e2e(kafka_kernels kafka_consumers_test LABELS kernels ARGUMENTS Consumers.test_from_a_request_to_a_request)
-  weft_e2e(forwarders_kernels forwarders_test LABELS kernels ARGUMENTS Apache)
   # With exactly the four capabilities that docs/kernel-requirements.md names.
   weft_e2e(capabilities attach_test LABELS core kernels ARGUMENTS
     Attach.test_open_connections_are_injected_from_the_second_exchange_on Attach.test_new_process_is_noticed)

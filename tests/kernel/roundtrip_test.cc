@@ -185,7 +185,7 @@ TEST_CASE("known limit: sendmmsg on a non-blocking member that fills up" * docte
 // The client runs all the time; an agent of its own traces it, dies in the middle, and another one comes.
 TEST_CASE("kill -9 of the agent and restarts in mid-traffic are seen by neither side") {
   unload_shared_kernel();
-  const int restarts = slowness() > 1 ? 2 : 10;  // each loads the programs
+  const int restarts = slowness() > 1 ? 1 : 10;  // each loads the programs
   for (const char* mix : {"pipelined,tiny,nonblocking,slow,sendfile", "answers,reads"}) {
     INFO(std::string(mix));
     // Short connections, so that each agent sees some from their start; the client goes on until it is told to stop.
