@@ -99,7 +99,7 @@ class AskedEnvironment {
  private:
   // Variables of tools/ and tests/ that an agent started by them inherits.
   static bool of_tools(std::string_view name) {
-    constexpr std::array<std::string_view, 3> kNames{"WEFT_BUILD", "WEFT_BUILD_DIR", "WEFT_JOBS"};
+    constexpr std::array<std::string_view, 4> kNames{"WEFT_BUILD", "WEFT_BUILD_DIR", "WEFT_JOBS", "WEFT_VM_DIR"};
     constexpr std::array<std::string_view, 5> kFamilies{"WEFT_E2E_", "WEFT_TEST_", "WEFT_ROUNDTRIP_", "WEFT_PEER_",
                                                         "WEFT_PEERS_"};
     return std::ranges::find(kNames, name) != kNames.end() ||

@@ -44,24 +44,25 @@ struct Refusal {
   bool forbidden = false;
 };
 
-Refusal refusal(int error) {
+std::string reason_of(int error) {
   const bool absent = std::abs(error) == ESRCH || std::abs(error) == ENOENT;
-  return {absent ? "not in this kernel" : errno_text(error), is_forbidden(error)};
+  return absent ? "not in this kernel" : errno_text(error);
 }
 
 Refusal try_hook(CaptureHook hook) {
   const Trial trial(capture_trial_bpf__open());
-  if (!trial) return refusal(errno);
+  if (!trial) return {reason_of(errno), false};
   bpf_program* program = nullptr;
   bpf_object__for_each_program(program, trial->obj) bpf_program__set_autoload(program, false);
   const auto programs = programs_of(*trial, hook);
   for (auto* one : programs) bpf_program__set_autoload(one, true);
   trial->bss->trial_tgid = static_cast<__u32>(::getpid());
-  if (const int error = capture_trial_bpf__load(trial.get())) return refusal(error);
+  if (const int error = capture_trial_bpf__load(trial.get()))
+    return {reason_of(error), is_forbidden(error) && programs_are_forbidden()};
   std::vector<Link> links;
   for (auto* one : programs) {
     links.emplace_back(bpf_program__attach(one));
-    if (!links.back()) return refusal(errno);
+    if (!links.back()) return {reason_of(errno), is_forbidden(errno)};
   }
   return {hook == CaptureHook::kprobe ? pass_a_byte(*trial) : "", false};
 }

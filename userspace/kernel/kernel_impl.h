@@ -158,7 +158,9 @@ inline constexpr const char* kAllowBpf =
     "user namespace";
 // The kernel does not take what the agent needs: what, why, what to do.
 std::unexpected<Error> refused_by_kernel(const std::string& what, int error);
-// The same of loading: the verifier, too, says "permission denied".
+// Loading says the same of what the verifier or the kernel's lockdown does not take. Is even a program refused that
+// does nothing?
+bool programs_are_forbidden();
 std::unexpected<Error> load_refused(const std::string& what, int error);
 
 }  // namespace weft

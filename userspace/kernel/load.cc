@@ -76,16 +76,17 @@ std::unexpected<Error> refused_by_kernel(const std::string& what, int error) {
   return refused(what, error, is_forbidden(error));
 }
 
-std::unexpected<Error> load_refused(const std::string& what, int error) {
+bool programs_are_forbidden() {
   const bpf_insn nothing[] = {
       {.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0, .src_reg = 0, .off = 0, .imm = 0},
       {.code = BPF_JMP | BPF_EXIT, .dst_reg = 0, .src_reg = 0, .off = 0, .imm = 0}};
-  const auto try_it = [&nothing] {
-    return UniqueFd(
-               bpf_prog_load(BPF_PROG_TYPE_RAW_TRACEPOINT, "weft_nothing", "GPL", nothing, std::size(nothing), nullptr))
-               .get() >= 0;
-  };
-  return refused(what, error, is_forbidden(error) && !try_it());
+  const UniqueFd program(
+      bpf_prog_load(BPF_PROG_TYPE_RAW_TRACEPOINT, "weft_nothing", "GPL", nothing, std::size(nothing), nullptr));
+  return !program && is_forbidden(errno);
+}
+
+std::unexpected<Error> load_refused(const std::string& what, int error) {
+  return refused(what, error, is_forbidden(error) && programs_are_forbidden());
 }
 
 Result<std::unique_ptr<Kernel>> Kernel::load(const KernelOptions& options) {
