@@ -53,8 +53,9 @@ class Forwarder:
         self.assertEqual(header(traced, "b3")[0].strip(), f"{TRACE}-".encode() + ids[1] + b"-1")
         spans = agent.wait_span_ids([ids[1].decode()])
         self.assertEqual((spans[ids[1].decode()]["kind"], spans[ids[1].decode()]["trace_id"]), ("CLIENT", TRACE))
+        beside_ports = re.sub(rb"127\.0\.0\.1:\d+", b"", traced)  # a port may look like a part of a secret
         for secret in SECRETS:
-            self.assertNotIn(secret, traced)
+            self.assertNotIn(secret, beside_ports)
         members = b",".join(header(traced, "baggage"))
         kept = [m.strip() for m in members.split(b",") if m.strip()]
         self.assertEqual(kept, self.expected_members)
