@@ -16,7 +16,7 @@ TIMES = 8 if SLOW == 1 else 2
 
 class Crash(unittest.TestCase):
     def test_killed_and_started_again_at_once(self):
-        with Recorder() as recorder, Load(recorder.port, 8) as load:
+        with Recorder() as recorder, Load(recorder.port, 8 if SLOW == 1 else 2) as load:
             with Agent(PROGRAMS, pids=[load.pid]) as agent:
                 for _ in range(TIMES):
                     agent.wait_spans("spans", lambda spans: len(spans) > 50)

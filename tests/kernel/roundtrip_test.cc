@@ -196,8 +196,8 @@ TEST_CASE("kill -9 of the agent and restarts in mid-traffic are seen by neither 
     for (int i = 0; i < restarts; i++) {
       ChildProgram holder({beside_me("kernel_holder"), std::to_string(client.pid())});
       REQUIRE(holder.read_line() == "tracing");
-      // How much traffic an agent sees before it dies varies on purpose: 1 to 40 ms of it.
-      std::this_thread::sleep_for(std::chrono::milliseconds(1 + i * 40 / restarts) * slowness());
+      // How much traffic an agent sees before it dies varies on purpose: 4 to 40 ms of it.
+      std::this_thread::sleep_for(std::chrono::milliseconds(40 - i * 40 / restarts) * slowness());
       holder.kill_hard();
       CHECK(holder.wait() == 128 + 9);
     }
