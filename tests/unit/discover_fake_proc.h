@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <initializer_list>
 #include <map>
 #include <set>
@@ -59,6 +60,7 @@ class FakeTarget final : public ProcessTarget {
  public:
   Result<void> trace(pid_t pid, const ProcessSettings& settings) override {
     ++calls;
+    if (during_trace) during_trace();
     if (full) return fail("no room for another process");
     traced[pid] = settings;
     return {};
@@ -68,6 +70,10 @@ class FakeTarget final : public ProcessTarget {
     untraced.insert(pid);
   }
   void speaks_kafka(pid_t pid) override { kafka.push_back(pid); }
+  bool attach_late() override {
+    ++late_calls;
+    return false;
+  }
 
   std::set<pid_t> pids() const {
     std::set<pid_t> pids;
@@ -78,8 +84,9 @@ class FakeTarget final : public ProcessTarget {
   std::map<pid_t, ProcessSettings> traced;
   std::set<pid_t> untraced;
   std::vector<pid_t> kafka;
-  int calls = 0;
+  int calls = 0, late_calls = 0;
   bool full = false;
+  std::function<void()> during_trace;
 };
 
 // A discoverer over a fake /proc.

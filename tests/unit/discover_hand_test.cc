@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <fstream>
 #include <set>
+#include <thread>
 
 #include "unit/discover_fake_proc.h"
 
@@ -118,6 +119,18 @@ TEST_CASE("hand: other rules take effect on what runs; orphans keep an entry tha
   CHECK(scene.target.pids() == Pids{40});
   scene.discoverer.set_rules({});
   CHECK(scene.target.pids().empty());
+}
+
+TEST_CASE("hand: what was put off is not touched while somebody attaches, and nobody waits for that") {
+  Scene scene({});
+  scene.proc.put(nginx(30));
+  bool again = false;
+  scene.target.during_trace = [&] { std::thread([&] { again = scene.discoverer.attach_late(); }).join(); };
+  REQUIRE(scene.discoverer.attach(30));
+  CHECK(again);
+  CHECK(scene.target.late_calls == 0);
+  CHECK(!scene.discoverer.attach_late());
+  CHECK(scene.target.late_calls == 1);
 }
 
 TEST_CASE("hand: a new name in the rules reaches the resource of a running process") {

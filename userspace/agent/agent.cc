@@ -131,7 +131,7 @@ Result<void> Agent::build() {
     sinks_->metrics.set_baggage_values(wanted);
   };
   discoverer_->scan();
-  while (target_->attach_late()) {  // those that are traced already are not lost meanwhile
+  while (discoverer_->attach_late()) {  // those that are traced already are not lost meanwhile
     turn();
     std::this_thread::sleep_for(std::chrono::milliseconds(1));
   }
@@ -171,7 +171,7 @@ Result<void> Agent::serve() {
 
 int Agent::turn() {
   const std::size_t records = kernel_->events().drain([this](EventBytes record) { on_event(record); });
-  target_->attach_late();
+  discoverer_->attach_late();
   policy_->poll();
   const std::uint64_t now = clock_.monotonic_ns();
   if (records) last_event_ns_ = now;

@@ -34,8 +34,7 @@ class KernelTarget final : public ProcessTarget {
   Result<void> trace(pid_t pid, const ProcessSettings& settings) override;
   void untrace(pid_t pid) override;
   void speaks_kafka(pid_t pid) override;
-  // Probes that had to wait for their program. True: some still do.
-  bool attach_late() { return goroutines_.attach_late(); }
+  bool attach_late() override { return goroutines_.attach_late(); }
   // From any thread.
   bool watches(pid_t pid) const;
   // Of a Go process: its version, or why its goroutines cannot be told apart.

@@ -60,6 +60,11 @@ void Discoverer::poll() {
   if (clock_.monotonic_ns() - last_scan_ns_ >= rules_.poll_interval_ns) scan_locked(++turn_);
 }
 
+bool Discoverer::attach_late() {
+  const std::unique_lock lock(mutex_, std::try_to_lock);
+  return !lock || target_.attach_late();
+}
+
 void Discoverer::scan_locked(std::optional<unsigned> turn) {
   last_scan_ns_ = clock_.monotonic_ns();
   const bool ports_too = !turn || *turn % kPortTurns == 0;

@@ -69,6 +69,10 @@ class Discoverer {
   // of the others.
   void poll();
 
+  // What could not be attached at once; call it as often as you like. True: call it again. Never waits for whoever is
+  // at work in here.
+  bool attach_late();
+
   // What the kernel reports. `parent` and the task's name are known for fork and exec, `port` for listen.
   void on_change(pid_t pid, ProcessChange change, pid_t parent = 0, std::uint16_t port = 0, std::string_view comm = {});
 

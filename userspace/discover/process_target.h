@@ -16,6 +16,8 @@ class ProcessTarget {
   virtual Result<void> trace(pid_t pid, const ProcessSettings& settings) = 0;
   virtual void untrace(pid_t pid) = 0;  // also after the process has ended
   virtual void speaks_kafka(pid_t) {}   // a traced one; told again and again
+  // What trace() had to put off, tried again. True: some of it still has to wait.
+  virtual bool attach_late() { return false; }
 };
 
 }  // namespace weft
