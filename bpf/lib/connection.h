@@ -44,6 +44,7 @@ static __always_inline void join_failed(struct connection *c, struct scratch *s)
 	if (is_multiplexed(c) || c->protocol == PROTOCOL_KAFKA)
 		c->protocol = PROTOCOL_UNKNOWN;
 	c->receive.known = c->send.known = 0;
+	c->receive.begun = c->send.begun = 0;
 	c->receive.http1.state = c->send.http1.state = HTTP1_START;
 	c->pending_begin = c->pending_end;
 	if (c->membership != MEMBER_JOINED && !c->role_certain)
@@ -278,6 +279,7 @@ WIRE_GLOBAL int connection_restart(struct connection *c, struct process_entry *p
 	c->rejoins = 0;
 	c->asked = 0;
 	c->receive.known = c->send.known = 0;
+	c->receive.begun = c->send.begun = 0;
 	c->receive.http1.state = c->send.http1.state = HTTP1_START;
 	if (!propagation_enrols() || (p->flags & PROCESS_NEVER_ENROL) || c->membership == MEMBER_NO)
 		c->membership = MEMBER_NO;

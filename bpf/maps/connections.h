@@ -28,9 +28,9 @@ struct parent {
 struct half {
 	__u32 next_seq; /* sequence number of the first byte not parsed yet; valid when `known` */
 	__u8 known;
-	__u8 parked; /* enum park_reason; 0 = followed */
-	__u8 moved;  /* bytes have gone through it in a call that was captured, whatever they were */
-	__u8 reserved;
+	__u8 parked;   /* enum park_reason; 0 = followed */
+	__u8 moved;    /* bytes have gone through it in a call that was captured, whatever they were */
+	__u8 begun;    /* its state is that of HTTP/2 by now; see http2_half_begins() */
 	__u32 claimed; /* a run is at work in this half */
 	__u32 reserved2;
 	__u64 body_bytes; /* of the message being read, framing excluded */

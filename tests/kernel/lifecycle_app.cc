@@ -107,14 +107,13 @@ std::string receive_pieces(int fd, std::size_t piece, std::size_t bytes) {
 // In one call that waits until all of it is in the send buffer.
 std::string send_filler(int fd, std::size_t bytes) { return send_all(fd, std::string(bytes, 'b')) ? "sent" : "failed"; }
 
-// The first call of a connection is taken by this thread. Another, on another processor where there is one, sends the
-// settings of an HTTP/2 server up to 8 µs after they have come: now and then while the call is on its way back.
-std::string receive_and_greet(int fd, unsigned number) {
-  static const std::string kSettings("\0\0\0\4\0\0\0\0\0", 9);
+// The first call of a connection is taken by this thread. Another, on another processor where there is one, sends its
+// own first bytes up to 8 µs after they have come: now and then while the call is on its way back.
+std::string receive_and_greet(int fd, unsigned number, const std::string& greeting) {
   // Neither is to lose its processor to others in the middle of it. The new thread inherits it.
   const sched_param first{.sched_priority = 1}, none{};
   must(sched_setscheduler(0, SCHED_FIFO, &first), "sched_setscheduler");
-  std::thread other([fd, number] {
+  std::thread other([fd, number, &greeting] {
     cpu_set_t all;
     CPU_ZERO(&all);
     for (int i = 0; i < CPU_SETSIZE; i++) CPU_SET(i, &all);
@@ -125,7 +124,7 @@ std::string receive_and_greet(int fd, unsigned number) {
     while (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &bytes) == 0 && info.tcpi_bytes_received == 0);
     const auto until = std::chrono::steady_clock::now() + std::chrono::nanoseconds(number * 37 % 8000);
     while (std::chrono::steady_clock::now() < until);
-    send_all(fd, kSettings);
+    send_all(fd, greeting);
   });
   char buffer[256];
   const ssize_t n = recv(fd, buffer, sizeof buffer, 0);
@@ -186,7 +185,7 @@ std::string perform(const std::string& line) {
   if (command == "recv_and_greet") {
     unsigned number_of_it = 0;
     words >> number_of_it;
-    return receive_and_greet(number, number_of_it);
+    return receive_and_greet(number, number_of_it, text_of(words));
   }
   if (command == "recv_to_end") return receive_to_end(number);
   if (command == "send") return send_all(number, text_of(words)) ? "sent" : "failed";

@@ -4,7 +4,6 @@
 #include <fmt/format.h>
 
 #include <string>
-#include <vector>
 
 #include "lifecycle_scene.h"
 #include "support/slowness.h"
@@ -17,6 +16,9 @@ const std::string kSettings("\0\0\0\4\0\0\0\0\0", 9);
 // HEADERS, stream 1, all of it: GET http / of an authority "a".
 const std::string kRequest("\0\0\6\1\5\0\0\0\1\x82\x86\x84\x41\1a", 15);
 
+// Emulated processors take turns, and hardly ever meet.
+std::size_t connections() { return slowness() > 1 ? 20 : 1000; }
+
 std::string errors(Scene& scene) {
   std::string all;
   for (const auto& [key, count] : scene.counters().errors)
@@ -25,20 +27,35 @@ std::string errors(Scene& scene) {
 }
 
 TEST_CASE("HTTP/2: one thread reads the first bytes while another sends the settings") {
-  // Emulated processors take turns, and hardly ever meet.
-  const std::size_t connections = slowness() > 1 ? 20 : 1000;
   Scene scene;
   scene.trace();
-  std::vector<Scene::Taken> all;
-  for (std::size_t i = 0; i < connections; i++) {
+  for (std::size_t i = 0; i < connections(); i++) {
     Scene::Taken taken = scene.accepted("a");
-    scene.begin("a", fmt::format("recv_and_greet {} {}", taken.fd, i));
+    scene.begin("a", fmt::format("recv_and_greet {} {}", taken.fd, i), kSettings);
     REQUIRE(send_all(taken.peer.get(), kPreface + kRequest));
     REQUIRE(scene.result() == fmt::format("{}", kPreface.size() + kRequest.size()));
     scene.tell("a", fmt::format("close {}", taken.fd));
   }
   CHECK(errors(scene) == "");
-  CHECK(scene.requests().size() == connections);
+  CHECK(scene.requests().size() == connections());
+}
+
+TEST_CASE("HTTP/2: one thread reads the server's settings while another sends the preface and a request") {
+  Scene scene;
+  scene.trace();
+  std::size_t with_context = 0;
+  for (std::size_t i = 0; i < connections(); i++) {
+    const int fd = scene.number("a", fmt::format("connect {}", scene.sink()));
+    const Fd server = scene.accept_at_sink();
+    scene.begin("a", fmt::format("recv_and_greet {} {}", fd, i), kPreface + kRequest);
+    REQUIRE(send_all(server.get(), kSettings));
+    REQUIRE(scene.result() == fmt::format("{}", kSettings.size()));
+    scene.tell("a", fmt::format("close {}", fd));
+    with_context += read_to_end(server.get()).find("traceparent") != std::string::npos;
+  }
+  CHECK(errors(scene) == "");
+  CHECK(scene.requests().size() == connections());
+  CHECK(with_context == connections());
 }
 
 TEST_CASE("HTTP/2: a server that has greeted before it is traced, and a client that speaks after") {

@@ -131,14 +131,21 @@ static __always_inline bool http2_text_waits(const struct http2 *h)
 	return (h->state == HTTP2_FRAGMENT || h->in_block) && h->block_bytes;
 }
 
-/* Both directions stand before their first byte. */
-static __always_inline void http2_begins(struct connection *c, __u32 role)
+/*
+ * A direction stands before its first byte, and `h` becomes its state. Each is begun by whoever moves its bytes,
+ * however the other one is recognised: two threads may do both at once.
+ */
+static __always_inline void http2_half_begins(const struct connection *c, struct half *half, struct http2 *h)
 {
-	c->role = role;
-	http2_begin(role == ROLE_CLIENT ? &c->send.http2 : &c->receive.http2, true);
-	http2_begin(role == ROLE_CLIENT ? &c->receive.http2 : &c->send.http2, false);
+	http2_begin(h, (half == &c->send) == (c->role == ROLE_CLIENT));
+	half->begun = 1;
+}
+
+/* Last of what is recognised: whoever sees it knows the role. */
+static __always_inline void http2_is_it(struct connection *c)
+{
 	barrier();
-	c->protocol = PROTOCOL_HTTP2; /* last: whoever sees it takes the states for those of HTTP/2 */
+	c->protocol = PROTOCOL_HTTP2;
 }
 
 /*
@@ -154,12 +161,13 @@ static __always_inline bool http2_join(struct connection *c, struct scratch *s, 
 	http2_begin(&other->http2, false);
 	http2_names_forget(&half->http2.names);
 	http2_names_forget(&other->http2.names);
+	half->begun = other->begun = 1;
 	other->next_seq = s->other_seq;
 	other->known = 1;
 	if (!c->role_certain)
 		c->role = ROLE_UNKNOWN;
 	c->stream_oldest = c->stream_newest = 0;
-	c->protocol = PROTOCOL_HTTP2;
+	http2_is_it(c);
 	return true;
 }
 
@@ -174,19 +182,22 @@ static __always_inline bool http2_recognise(struct connection *c, struct scratch
 	bool client = bytes >= 8 && wire_load64(p) == HTTP2_PREFACE_WORD;
 	__u32 role;
 
-	/* Another thread may just have recognised it by the other direction: then these states are not HTTP/1.1's. */
+	/* Another thread may just have recognised it by the other direction, or be doing so. */
 	if (*(volatile __u8 *)&c->protocol == PROTOCOL_HTTP2)
 		return true;
-	if (half->http1.state != HTTP1_START || other->http1.state != HTTP1_START || pending_count(c))
+	if (half->http1.state != HTTP1_START || pending_count(c))
 		return false;
 	if (c->joining)
-		return bytes >= HTTP2_FRAME_HEADER_BYTES && http2_may_be_frame(p) && http2_join(c, s, half, other);
+		return bytes >= HTTP2_FRAME_HEADER_BYTES && http2_may_be_frame(p) &&
+		       other->http1.state == HTTP1_START && http2_join(c, s, half, other);
 	if (!client && (bytes < HTTP2_FRAME_HEADER_BYTES || !http2_is_settings(p)))
 		return false;
 	role = client == !!s->outgoing ? ROLE_CLIENT : ROLE_SERVER;
 	if (c->role != ROLE_UNKNOWN && c->role != role)
 		return false;
-	http2_begins(c, role);
+	c->role = role;
+	http2_half_begins(c, half, &half->http2);
+	http2_is_it(c);
 	return true;
 }
 

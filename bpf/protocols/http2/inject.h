@@ -356,6 +356,8 @@ static __always_inline int http2_message(struct sk_msg_md *m, struct connection 
 	struct message_run run = {.message = m, .connection = c, .scratch = s, .process = p};
 	struct message *message = &s->message;
 
+	if (!c->send.begun)
+		http2_half_begins(c, &c->send, &s->half.http2);
 	message->frame_at = -1;
 	bpf_loop(1 << 20, http2_message_loop, &run, 0);
 	http2_message_over(c, s);

@@ -262,7 +262,10 @@ WIRE_GLOBAL int http2_observed(struct connection *c, struct scratch *s)
 static __always_inline void http2_observe(struct connection *c, struct scratch *s, struct process_entry *p)
 {
 	struct observe_run run = {.connection = c, .scratch = s, .process = p};
+	struct half *half = s->outgoing ? &c->send : &c->receive;
 
+	if (!half->begun)
+		http2_half_begins(c, half, &half->http2);
 	bpf_loop(1 << 20, http2_observe_loop, &run, 0);
 	http2_observed(c, s);
 }
@@ -305,7 +308,10 @@ WIRE_GLOBAL int http2_client_begins(struct connection *c, struct scratch *s, __u
 	send = &c->send;
 	if (c->membership == MEMBER_WANTED)
 		c->membership = MEMBER_NO;
-	http2_begins(c, ROLE_SERVER);
+	c->role = ROLE_SERVER;
+	http2_half_begins(c, &c->receive, &c->receive.http2);
+	http2_half_begins(c, send, &send->http2);
+	http2_is_it(c);
 	c->receive.next_seq = end - s->total;
 	if (!send->known || (__s32)(send->next_seq - s->other_seq) < 0) /* else more has been sent since */
 		send->next_seq = s->other_seq;
