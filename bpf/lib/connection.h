@@ -261,6 +261,8 @@ WIRE_GLOBAL int connection_restart(struct connection *c, struct process_entry *p
 	if (is_multiplexed(c) || c->protocol == PROTOCOL_KAFKA)
 		c->protocol = PROTOCOL_UNKNOWN; /* where its frames begin is to be found anew */
 	if (c->generation != p->generation) {
+		if (answers_change(c, ANSWERS_PLAIN, ANSWERS_NONE)) /* taken out with the tracing before */
+			c->answers_left = 0;
 		c->role = ROLE_UNKNOWN;
 		c->role_certain = 0;
 		c->join_failures = 0;

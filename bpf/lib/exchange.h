@@ -6,6 +6,7 @@
 #include "lib/attribute_record.h"
 #include "lib/mask.h"
 #include "lib/streams.h"
+#include "maps/answerers.h"
 #include "maps/partial_heads.h"
 #include "maps/ring.h"
 #include "maps/unsampled.h"
@@ -226,13 +227,13 @@ WIRE_GLOBAL int exchange_begin_record(struct scratch *s, struct process_entry *p
 }
 
 /*
- * A server exchange that nobody can refer to: no context value of it can be carried on, and its thread runs an event
- * loop (no goroutine ever does). It counts as live and needs no entry.
+ * A server exchange that nobody can refer to: no context value of it can be carried on, its thread runs an event loop
+ * (no goroutine ever does), and its response does not name it. It counts as live and needs no entry.
  */
 static __always_inline bool exchange_is_anonymous(struct scratch *s, const struct process_entry *p, bool received)
 {
 	return !received && !s->task.goroutine && s->nonblocking && (p->findings & FINDING_NONBLOCKING) &&
-	       !(p->flags & (PROCESS_TASK_THREAD | PROCESS_BLOCKING_KNOWN));
+	       !(p->flags & (PROCESS_TASK_THREAD | PROCESS_BLOCKING_KNOWN)) && !answer_headers;
 }
 
 /* A server exchange is over: nothing can be attributed to it any more. `e`: memory to work in. */

@@ -65,6 +65,15 @@ enum membership {
 			    makes it a member */
 };
 
+/* Is an accepted socket in the hash of answerers? See lib/answers.h. */
+enum answers {
+	ANSWERS_NONE = 0,
+	ANSWERS_MEMBER,	 /* also when the agent was asked to put it in */
+	ANSWERS_LEAVING, /* its responses are not changed any more; at the next acknowledgement, or by the agent */
+	ANSWERS_PLAIN,	 /* out, for good */
+};
+#define ANSWERS_LEFT_MOST 8u /* as often it comes back */
+
 #define CONNECTION_WITHOUT_COOKIE (1ULL << 63)
 
 struct connection {
@@ -91,6 +100,11 @@ struct connection {
 	__u8 end_wanted;   /* what is pending is to end: by whoever holds the claim */
 	__u8 encrypted;	   /* its bytes are plaintext that a probe saw: see maps/tls.h */
 	__u8 rejoins;	   /* released for this exchange only: enrolled again after it */
+	__u8 answers_left; /* the hash of answerers, so often; more than ANSWERS_LEFT_MOST: for good */
+	__u8 answers_told; /* that requests are read from it without waiting */
+	__u32 answers;	   /* enum answers */
+	__u64 answer_key;  /* in that hash */
+	__u64 listener;	   /* the mark of the socket that it was accepted from; 0: none */
 	__u32 blind;	   /* counted in process_entry.blind of … */
 	__u32 blind_tgid, blind_generation;
 	__u32 asked;		      /* how often */
@@ -113,6 +127,17 @@ struct connection {
 	struct pending pending[PENDING_MAX];
 };
 WIRE_ASSERT(sizeof(struct connection) <= 960, "connection fits a 1 KB allocation with its storage header");
+
+/* One of several processors changes connection.answers. */
+static __always_inline bool answers_change(struct connection *c, __u32 from, __u32 to)
+{
+	return __sync_val_compare_and_swap(&c->answers, from, to) == from;
+}
+
+static __always_inline bool answers_ended(const struct connection *c)
+{
+	return c->answers_left > ANSWERS_LEFT_MOST;
+}
 
 struct {
 	__uint(type, BPF_MAP_TYPE_SK_STORAGE);

@@ -40,6 +40,15 @@ static __always_inline void count_injection(__u32 result)
 		__sync_fetch_and_add(&c->injections[result], 1);
 }
 
+static __always_inline void count_answer(__u32 result)
+{
+	struct kernel_counters *c = counters_of_cpu();
+
+	WIRE_OPAQUE(result);
+	if (c && result < INJECTION_COUNT)
+		__sync_fetch_and_add(&c->answers[result], 1);
+}
+
 static __always_inline void count_parked(__u32 program, __u32 reason)
 {
 	struct kernel_counters *c = counters_of_cpu();

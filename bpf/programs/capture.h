@@ -58,6 +58,14 @@ static __always_inline bool is_nonblocking(const struct sock *sk, int flags, con
 	return socket->file->f_flags & O_NONBLOCK;
 }
 
+/* Of an accepted socket: can it be a member, as far as reads from it tell? See lib/answers.h. */
+static __always_inline bool member_may_read(const struct sock *sk, const bool probed)
+{
+	unsigned long flags = KERNEL_FIELD(probed, sk, __sk_common.skc_flags);
+
+	return is_nonblocking(sk, 0, probed) && !(flags >> bpf_core_enum_value(enum sock_flags, SOCK_ZEROCOPY) & 1);
+}
+
 /* Where kprobes see it the cookie has been made, unless the socket is older than the agent and came from elsewhere. */
 static __always_inline __u64 connection_id_of(struct sock *sk, const bool probed)
 {
@@ -215,6 +223,8 @@ static __always_inline bool capture_place(struct sock *sk, const struct tcp_sock
 		return false; /* bytes that are not seen: the next call's position tells */
 	c->last_ns = s->now_ns;
 	half->moved = 1;
+	if (answer_headers && !outgoing && c->role != ROLE_CLIENT && !member_may_read(sk, probed))
+		answers_forbid(c);
 	if (half->parked)
 		return false;
 	end = outgoing ? KERNEL_FIELD(probed, tp, write_seq) : KERNEL_FIELD(probed, tp, copied_seq);

@@ -79,6 +79,36 @@ static __always_inline void sweep_release(struct connection *c)
 	bpf_map_delete_elem(&members, &id);
 }
 
+/* Out of the hash of answerers when it is leaving, or at once: then it is in this state. */
+static __always_inline void sweep_answerer(struct connection *c, bool leaving, __u32 state)
+{
+	__u64 id = c->answer_key;
+
+	if (!id || (leaving && !answers_gone(c)))
+		return;
+	if (!leaving)
+		__sync_lock_test_and_set(&c->answers, state);
+	bpf_map_delete_elem(&answerers, &id);
+}
+
+/* Accepted, and nothing has been read from it: nobody knows whose it is, and its next request may bring it back. */
+static __always_inline void sweep_unread(struct connection *c)
+{
+	if (sweep.release_tgid && !sweep.keep_answers)
+		sweep_answerer(c, false, ANSWERS_NONE);
+}
+
+/* The accepted sockets of a process leave the hash; where only that ends, those that it accepts later are none either.
+ */
+static __always_inline void sweep_answers(struct connection *c)
+{
+	if (sweep.keep_answers)
+		return;
+	sweep_answerer(c, false, ANSWERS_PLAIN);
+	if (sweep.keep_observing)
+		listener_tell(c->listener, 0, true);
+}
+
 static __always_inline void sweep_connection(struct connection *c, struct sock *sk, const bool probed)
 {
 	sweep.seen++;
@@ -86,6 +116,7 @@ static __always_inline void sweep_connection(struct connection *c, struct sock *
 		if (!sweep.keep_observing)
 			c->send.parked = PARK_FOREIGN_OWNER;
 		c->rejoins = 0;
+		sweep_answers(c);
 		if (c->membership != MEMBER_NO && c->membership != MEMBER_WANTED)
 			sweep_release(c);
 		if (!sweep.keep_observing)
@@ -94,6 +125,7 @@ static __always_inline void sweep_connection(struct connection *c, struct sock *
 	}
 	if (sweep_releases(c))
 		sweep_release(c);
+	sweep_answerer(c, true, 0);
 	if (sweep_is_idle(c, sk, probed)) {
 		if (pending_count(c) && c->membership != MEMBER_NO && c->membership != MEMBER_WANTED)
 			sweep_release(c);
@@ -112,6 +144,8 @@ int on_sweep(struct bpf_iter__bpf_sk_storage_map *context)
 	c = connection_get(sk);
 	if (c && c->id)
 		sweep_connection(c, sk, false);
+	else if (c)
+		sweep_unread(c);
 	return 0;
 }
 
@@ -127,6 +161,8 @@ int on_sweep_hash(struct bpf_iter__bpf_map_elem *context)
 	c = connection_at(*address);
 	if (c && c->id)
 		sweep_connection(c, (struct sock *)*address, true);
+	else if (c)
+		sweep_unread(c);
 	return 0;
 }
 

@@ -3,6 +3,7 @@
 #ifndef WEFT_PROGRAMS_SOCKET_STATE_H
 #define WEFT_PROGRAMS_SOCKET_STATE_H
 
+#include "maps/answerers.h"
 #include "programs/capture.h"
 #include "programs/go_tls.h"
 #include "programs/process.h"
@@ -50,6 +51,7 @@ int BPF_PROG(on_state, struct sock *sk, int old, int new)
 	struct connection *c;
 
 	if (new == TCP_LISTEN) {
+		listener_mark(sk, bpf_get_current_pid_tgid() >> 32);
 		emit_process(bpf_get_current_pid_tgid() >> 32, 0, PROCESS_LISTEN, sk->__sk_common.skc_num);
 		return 0;
 	}

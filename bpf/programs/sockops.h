@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-only */
 /*
  * Client connections of traced processes. The owner is taken at connect, in process context; when the handshake is done
- * `current` is somebody else, so the socket is enrolled by what was noted then.
+ * `current` is somebody else, so the socket is enrolled by what was noted then. Accepted ones: by what their listening
+ * socket was marked with.
  */
 #ifndef WEFT_PROGRAMS_SOCKOPS_H
 #define WEFT_PROGRAMS_SOCKOPS_H
@@ -30,6 +31,7 @@ static __always_inline void client_connects(struct bpf_sock_ops *ops, struct bpf
 		c->send.known = c->receive.known = 0;
 		c->send.parked = c->receive.parked = 0;
 		c->send.moved = c->receive.moved = 0;
+		c->send.begun = c->receive.begun = 0;
 		c->send.http1.state = c->receive.http1.state = HTTP1_START;
 		c->protocol = PROTOCOL_UNKNOWN;
 		if (pending_count(c))
@@ -97,16 +99,56 @@ static __always_inline void client_connected(struct bpf_sock_ops *ops, struct bp
 	bpf_sock_ops_cb_flags_set(ops, ops->bpf_sock_ops_cb_flags | BPF_SOCK_OPS_RTT_CB_FLAG);
 }
 
+/* A connection has been accepted, by whoever will take it. */
+static __always_inline void server_connected(struct bpf_sock_ops *ops, struct bpf_sock *sk)
+{
+	struct listener *l = answer_headers ? bpf_sk_storage_get(&listeners, sk, NULL, 0) : NULL;
+	struct connection *c;
+	struct tcp_sock *tp;
+	__u64 listener, id;
+
+	if (!l)
+		return;
+	listener = l->id;
+	if (setting(SETTING_HASH))
+		connection_drop_at((__u64)sk); /* of another socket that was at this address */
+	c = connection_create(sk);
+	if (!c) {
+		count_fault(PROGRAM_SOCKOPS, FAULT_STORAGE);
+		return;
+	}
+	c->listener = listener;
+	if (!listener_allows(listener))
+		return;
+	tp = bpf_skc_to_tcp_sock(sk);
+	if (!tp || tp->is_mptcp || tp->inet_conn.icsk_ulp_ops || socket_may_zerocopy(tp))
+		return;
+	id = bpf_get_socket_cookie(ops);
+	c->answer_key = id;
+	if (bpf_sock_hash_update(ops, &answerers, &id, BPF_NOEXIST)) {
+		count_fault(PROGRAM_SOCKOPS, FAULT_ENROL);
+		return;
+	}
+	c->answers = ANSWERS_MEMBER;
+	bpf_sock_ops_cb_flags_set(ops, ops->bpf_sock_ops_cb_flags | BPF_SOCK_OPS_RTT_CB_FLAG);
+}
+
 /* An acknowledgement has come in: what was released meanwhile leaves the hash now, before anybody is woken. */
 static __always_inline void acknowledged(struct bpf_sock *sk)
 {
 	struct connection *c = connection_get(sk);
 	__u64 id;
 
-	if (!c || c->membership != MEMBER_RELEASED)
+	if (!c)
 		return;
-	id = c->id;
-	bpf_map_delete_elem(&members, &id);
+	if (c->membership == MEMBER_RELEASED) {
+		id = c->id;
+		bpf_map_delete_elem(&members, &id);
+	}
+	if (answers_gone(c)) {
+		id = c->answer_key;
+		bpf_map_delete_elem(&answerers, &id);
+	}
 }
 
 SEC("sockops")
@@ -115,7 +157,7 @@ int on_sockops(struct bpf_sock_ops *ops)
 	struct bpf_sock *sk;
 
 	if (ops->op != BPF_SOCK_OPS_RTT_CB && ops->op != BPF_SOCK_OPS_TCP_CONNECT_CB &&
-	    ops->op != BPF_SOCK_OPS_ACTIVE_ESTABLISHED_CB)
+	    ops->op != BPF_SOCK_OPS_ACTIVE_ESTABLISHED_CB && ops->op != BPF_SOCK_OPS_PASSIVE_ESTABLISHED_CB)
 		return 1;
 	sk = ops->sk;
 	if (!sk)
@@ -124,8 +166,10 @@ int on_sockops(struct bpf_sock_ops *ops)
 		acknowledged(sk);
 	else if (ops->op == BPF_SOCK_OPS_TCP_CONNECT_CB)
 		client_connects(ops, sk);
-	else
+	else if (ops->op == BPF_SOCK_OPS_ACTIVE_ESTABLISHED_CB)
 		client_connected(ops, sk);
+	else
+		server_connected(ops, sk);
 	return 1;
 }
 

@@ -5,6 +5,7 @@
 #include <bpf/bpf_core_read.h>
 #include <bpf/bpf_tracing.h>
 
+#include "programs/answer.h"
 #include "programs/control.h"
 #include "programs/go_tls.h"
 #include "programs/ioctl.h"

@@ -316,8 +316,9 @@ struct process_event {
 WIRE_ASSERT(sizeof(struct process_event) == 48, "process_event layout");
 
 enum socket_request {
-	SOCKET_RELEASE = 1, /* take this member out of the socket hash */
-	SOCKET_ENROL = 2,   /* a client connection is certain: to be put into the hash, by its descriptor */
+	SOCKET_RELEASE = 1,	  /* take this member out of the socket hash */
+	SOCKET_ENROL = 2,	  /* a client connection is certain: to be put into the hash, by its descriptor */
+	SOCKET_ENROL_ANSWERS = 3, /* a server connection: into the hash of answerers */
 };
 struct socket_event {
 	struct event_header header;

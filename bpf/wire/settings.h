@@ -47,6 +47,15 @@ WIRE_ASSERT(sizeof(struct propagation) == 8, "propagation is one word");
 #define PROPAGATION_PAUSES (1u << 4) /* between two settings that write no context in common: nothing is written */
 #define PROPAGATION_ENROL (1u << 3)  /* anything is changed at all: sockets become members */
 
+/* What propagation.response_header asks for. */
+#define ANSWER_X_TRACE_ID (1u << 0)
+#define ANSWER_TRACERESPONSE (1u << 1)
+
+/* The mark of a listening socket, which those that are accepted from it have too. */
+struct listener {
+	__u64 id; /* its cookie */
+};
+
 /* process_entry.flags: what discovery decided */
 #define PROCESS_TASK_THREAD (1u << 0) /* configuration says: threads block */
 #define PROCESS_TASK_NONE (1u << 1)   /* configuration says: never attribute by thread */
@@ -140,9 +149,9 @@ enum fault {
 struct sweep_order {
 	__u64 idle_before_ns; /* last byte before this: pending exchanges end with END_TIMEOUT */
 	__u32 release_tgid;   /* 0 = none, all ones = everybody: members leave the hash, pending exchanges end */
-	__u32 keep_observing; /* with release_tgid: only the membership ends */
+	__u32 keep_observing; /* with release_tgid: only the membership ends … */
+	__u32 keep_answers;   /* … and not that of accepted sockets */
 	__u32 seen;	      /* out: connections with state */
-	__u32 reserved;
 };
 
 /*
@@ -177,6 +186,7 @@ struct kernel_counters {
 	__u64 events[8]; /* by enum event_type */
 	__u64 events_lost;
 	__u64 injections[INJECTION_COUNT];
+	__u64 answers[INJECTION_COUNT];	   /* what became of responses that were to get a header */
 	__u64 unenforced[INJECTION_COUNT]; /* baggage of an application's own that went out as it was: why */
 	__u64 parked[PROGRAM_COUNT][PARK_COUNT];
 	__u64 faults[PROGRAM_COUNT][FAULT_COUNT];

@@ -120,6 +120,9 @@ std::vector<prometheus::MetricFamily> AgentMetrics::Collect() const {
   add_kernel(out, snapshot);
   add_pairs(out, "weft_injections_total", "Outgoing messages that could carry context, by what became of it.",
             snapshot.injections, "protocol", "result");
+  if (!snapshot.response_headers.empty())
+    add_pairs(out, "weft_response_headers_total", "Responses that were to get a header, by what became of it.",
+              snapshot.response_headers, "protocol", "result");
   add_pairs(out, "weft_baggage_unenforced_total",
             "Messages whose own baggage went out unjudged or against the policy, by reason.", snapshot.unenforced,
             "protocol", "reason");

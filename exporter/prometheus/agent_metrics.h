@@ -38,10 +38,11 @@ struct AgentSnapshot {
   std::uint64_t events_lost = 0;
   std::map<Pair, std::uint64_t> errors;  // (program, reason)
   std::map<std::string, MapFill> maps;
-  std::map<std::string, Run> programs;            // run time is there only when asked for
-  std::map<Pair, std::uint64_t> injections;       // (protocol, result)
-  std::map<Pair, std::uint64_t> unenforced;       // (protocol, reason)
-  std::map<Pair, std::uint64_t> baggage_members;  // (action, rule)
+  std::map<std::string, Run> programs;             // run time is there only when asked for
+  std::map<Pair, std::uint64_t> injections;        // (protocol, result)
+  std::map<Pair, std::uint64_t> response_headers;  // (protocol, result); empty: none asked for
+  std::map<Pair, std::uint64_t> unenforced;        // (protocol, reason)
+  std::map<Pair, std::uint64_t> baggage_members;   // (action, rule)
   Policy policy;
   bool config_stale = false;  // the configuration file as it is now was refused
   std::vector<ExportCounters> exporters;

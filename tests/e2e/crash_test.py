@@ -11,7 +11,7 @@ from lib.load import Load   # noqa: E402
 from lib.recorder import Recorder   # noqa: E402
 
 PROGRAMS = Programs.of(sys.argv.pop(1) if len(sys.argv) > 1 else "build")
-TIMES = 8 if SLOW == 1 else 2
+TIMES = 8 if SLOW == 1 else 1
 
 
 class Crash(unittest.TestCase):

@@ -43,7 +43,8 @@ class Proxy(unittest.TestCase):
             proxy_pass http://127.0.0.1:{cls.backend.port}/; proxy_http_version 1.1; proxy_set_header Connection "";
             client_max_body_size 0;
           }}"""))
-        cls.agent = cls.enterClassContext(Agent(PROGRAMS, pids=[cls.proxy.pid, cls.backend.pid]))
+        cls.agent = cls.enterClassContext(Agent(PROGRAMS, pids=[cls.proxy.pid, cls.backend.pid],
+                                                config={"propagation": {"response_header": "x-trace-id"}}))
 
     def test_context(self):
         with requests.Connection(self.proxy.port) as connection:
@@ -61,6 +62,20 @@ class Proxy(unittest.TestCase):
             back, = (s for s in found[sent.trace_id] if s["attributes"].get("url.path") == "/context" and s["kind"] == "SERVER")
             parent = call["span_id"] if changed else sent.parent_id
             self.assertEqual((back["parent_span_id"], sent.body.decode()), (parent, f"00-{sent.trace_id}-{parent}-01"))
+
+    def test_response_header(self):
+        """nginx asks FIONREAD of the sockets it accepts as well."""
+        def asked(path):
+            with requests.Connection(self.proxy.port) as connection:
+                return [connection.send("GET", path) for _ in range(ROUNDS)]
+
+        def named(all_sent):
+            return [sent.headers.get_all("X-Trace-ID") for sent in all_sent]
+        if answers(self.agent):
+            wait_for("nginx's first response to be named", lambda: named(asked("/hello"))[0])
+        for path in ("/hello", "/forward/context", "/small.txt"):
+            all_sent = asked(path)
+            self.assertEqual(named(all_sent), [[sent.trace_id] if answers(self.agent) else None for sent in all_sent])
 
     def test_large_bodies(self):
         """What a wrong FIONREAD made hang: more than one buffer, both ways."""

@@ -202,6 +202,10 @@ std::string perform(const std::string& line) {
     return send_filler(number, bytes);
   }
   if (command == "close") return fmt::format("{}", close(number));
+  if (command == "never_wait") {
+    set_nonblocking(number, true);
+    return "set";
+  }
   // The peer's FIN or reset has arrived.
   if (command == "await_end") return wait_for(number, POLLRDHUP, 5000) ? "ended" : "timeout";
   if (command == "threads") return short_threads(number);

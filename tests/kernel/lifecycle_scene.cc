@@ -200,8 +200,9 @@ void Scene::on_event(EventBytes bytes) {
     socket_event socket{};
     std::memcpy(&socket, bytes.data(), sizeof socket);
     if (socket.request == SOCKET_RELEASE) kernel().release_socket(socket.connection_id);
-    if (socket.request == SOCKET_ENROL)
-      kernel().enrol_socket(static_cast<pid_t>(socket.tgid), socket.fd, socket.connection_id);
+    if (socket.request != SOCKET_RELEASE)
+      kernel().enrol_socket(static_cast<pid_t>(socket.tgid), socket.fd, socket.connection_id,
+                            socket.request == SOCKET_ENROL_ANSWERS);
   }
 }
 

@@ -6,6 +6,7 @@ find_package(Threads REQUIRED)
 add_library(weft_test_traffic STATIC
   ${CMAKE_SOURCE_DIR}/tests/support/http2/hpack_blocks.cc
   ${CMAKE_SOURCE_DIR}/tests/support/http2/hpack_oracle.cc
+  ${CMAKE_SOURCE_DIR}/tests/support/traffic/answer_compare.cc
   ${CMAKE_SOURCE_DIR}/tests/support/traffic/compare.cc
   ${CMAKE_SOURCE_DIR}/tests/support/traffic/http2_compare.cc
   ${CMAKE_SOURCE_DIR}/tests/support/traffic/http2_messages.cc
@@ -20,6 +21,8 @@ target_link_libraries(weft_test_traffic PUBLIC fmt::fmt Threads::Threads nghttp2
 add_executable(roundtrip ${CMAKE_CURRENT_LIST_DIR}/traffic/plan.cc ${CMAKE_CURRENT_LIST_DIR}/traffic/receiver.cc
   ${CMAKE_CURRENT_LIST_DIR}/traffic/roundtrip.cc ${CMAKE_CURRENT_LIST_DIR}/traffic/stuck.cc)
 target_link_libraries(roundtrip PRIVATE weft_test_traffic)
+add_executable(answering ${CMAKE_CURRENT_LIST_DIR}/traffic/plan.cc ${CMAKE_CURRENT_LIST_DIR}/traffic/answering.cc)
+target_link_libraries(answering PRIVATE weft_test_traffic)
 
 # The agent's kernel side inside a test; where the kernel library is not built, loading fails with a clear line.
 add_library(weft_test_agent STATIC
@@ -43,7 +46,7 @@ weft_test(compare_test LABELS unit core SOURCES ${CMAKE_CURRENT_LIST_DIR}/compar
 function(traffic_test name)
   weft_test(${name} LABELS kernel core kernels TIMEOUT 600 SOURCES ${CMAKE_CURRENT_FUNCTION_LIST_DIR}/${name}.cc
     DEPENDS weft_test_agent)
-  add_dependencies(${name} roundtrip kernel_holder)
+  add_dependencies(${name} roundtrip answering kernel_holder)
   set_tests_properties(${name} PROPERTIES RESOURCE_LOCK weft_kernel)
   add_test(NAME ${name}_control COMMAND ${name})
   set_tests_properties(${name}_control PROPERTIES LABELS "kernel;core" TIMEOUT 300 ENVIRONMENT WEFT_TEST_AGENT=none)
@@ -58,6 +61,11 @@ add_test(NAME split_test_kprobe COMMAND split_test)
 set_tests_properties(split_test_kprobe PROPERTIES LABELS "kernel;kernels" TIMEOUT 300 RESOURCE_LOCK weft_kernel
   ENVIRONMENT WEFT_TEST_CAPTURE=kprobe)
 traffic_test(large_send_test)
+traffic_test(answers_test)
+set_tests_properties(answers_test PROPERTIES LABELS "kernel;core")
+add_test(NAME answers_test_kprobe COMMAND answers_test)
+set_tests_properties(answers_test_kprobe PROPERTIES LABELS "kernel;kernels" TIMEOUT 300 RESOURCE_LOCK weft_kernel
+  ENVIRONMENT WEFT_TEST_CAPTURE=kprobe)
 traffic_test(socket_semantics_test)
 target_sources(socket_semantics_test PRIVATE ${CMAKE_CURRENT_LIST_DIR}/semantics/side.cc
   ${CMAKE_CURRENT_LIST_DIR}/semantics/receiving.cc ${CMAKE_CURRENT_LIST_DIR}/semantics/sending.cc

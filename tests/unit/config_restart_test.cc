@@ -40,6 +40,8 @@ TEST_CASE("config: what changes while the agent runs needs no restart") {
 }
 
 TEST_CASE("config: every key that needs a restart is named") {
+  CHECK(after([](Config& c) { c.propagation.response_header = {.x_trace_id = true}; }) ==
+        Keys{"propagation.response_header"});
   CHECK(after([](Config& c) { c.spans.baggage_attributes = {"a"}; }) == Keys{"spans.baggage_attributes"});
   CHECK(after([](Config& c) { c.capture.headers = {"a"}; }) == Keys{"capture.headers"});
   CHECK(after([](Config& c) { c.capture.hook = CaptureHook::kprobe; }) == Keys{"capture.hook"});

@@ -292,6 +292,16 @@ TEST_CASE("config: kafka") {
   CHECK(error("kafka: {topic: a}\n").starts_with("weft.yaml:1:9: "));
 }
 
+TEST_CASE("config: headers of responses") {
+  const auto headers = [](const char* value) {
+    return good("propagation: {response_header: " + std::string(value) + "}\n").propagation.response_header;
+  };
+  CHECK(headers("off") == AnswerHeaders{});
+  CHECK(headers("x-trace-id") == AnswerHeaders{.x_trace_id = true, .traceresponse = false});
+  CHECK(headers("traceresponse") == AnswerHeaders{.x_trace_id = false, .traceresponse = true});
+  CHECK(headers("both") == AnswerHeaders{.x_trace_id = true, .traceresponse = true});
+}
+
 TEST_CASE("config: what a later version brings is refused, never ignored") {
   struct Case {
     const char* text;
@@ -304,8 +314,9 @@ TEST_CASE("config: what a later version brings is refused, never ignored") {
                 "weft.yaml:1:39: propagation.extract: 'xray' is not one of tracecontext, baggage, b3, b3multi, jaeger, "
                 "xtraceid"},
            Case{"propagation: {inject: [b3, b3]}\n", "weft.yaml:1:28: propagation.inject: 'b3' is listed twice"},
-           Case{"propagation: {response_header: both}\n",
-                "weft.yaml:1:32: propagation.response_header: 'both' is not in this version (only off)"},
+           Case{
+               "propagation: {response_header: all}\n",
+               "weft.yaml:1:32: propagation.response_header: 'all' is not one of off, x-trace-id, traceresponse, both"},
            Case{"kafka: {per_key_headers: true}\n",
                 "weft.yaml:1:26: kafka.per_key_headers: 'true' is not in this version (only false)"},
            Case{"discovery: {instrument: [{k8s_namespace: shop}]}\n",

@@ -217,6 +217,7 @@ TEST_CASE("agent metrics: every name of the conventions, from one snapshot") {
   snapshot.maps = {{"connections", {7, 100}}};
   snapshot.programs = {{"on_send", {9, 0.5}}};
   snapshot.injections = {{{"http", "no_budget"}, 4}};
+  snapshot.response_headers = {{{"http", "done"}, 14}};
   snapshot.baggage_members = {{{"denied", "phone"}, 6}};
   snapshot.policy = {"7", "file", 3, 1'500'000'000'000'000'000, 2, 1, true};
   snapshot.config_stale = true;
@@ -234,6 +235,7 @@ TEST_CASE("agent metrics: every name of the conventions, from one snapshot") {
                            "weft_bpf_program_seconds_total{program=\"on_send\"} 0.5",
                            "weft_bpf_program_runs_total{program=\"on_send\"} 9",
                            "weft_injections_total{protocol=\"http\",result=\"no_budget\"} 4",
+                           "weft_response_headers_total{protocol=\"http\",result=\"done\"} 14",
                            "weft_baggage_members_total{action=\"denied\",rule=\"phone\"} 6",
                            "weft_policy_info{version=\"7\",origin=\"file\"} 1",
                            "weft_policy_since_timestamp_seconds 1500000000",

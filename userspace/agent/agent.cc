@@ -47,6 +47,7 @@ KernelOptions kernel_options_of(const Config& config, const KernelReport& report
   options.header_bytes = config.capture.header_bytes;
   options.response_text = !config.capture.headers.empty();
   options.propagation = propagation_options(config.propagation);
+  options.answer_headers = config.propagation.response_header;
   options.idle_timeout_ns = static_cast<std::uint64_t>(config.capture.idle_timeout.count());
   options.enrol = can_enrol(report);
   return options;
@@ -278,9 +279,11 @@ void Agent::on_process(const ProcessEvent& event) {
 }
 
 void Agent::on_socket(const SocketEvent& event) {
-  if (event.fields.request == SOCKET_RELEASE) kernel_->release_socket(event.fields.connection_id);
-  if (event.fields.request == SOCKET_ENROL && !stopped_)
-    kernel_->enrol_socket(static_cast<pid_t>(event.fields.tgid), event.fields.fd, event.fields.connection_id);
+  if (event.fields.request == SOCKET_RELEASE)
+    kernel_->release_socket(event.fields.connection_id);
+  else if (!stopped_)
+    kernel_->enrol_socket(static_cast<pid_t>(event.fields.tgid), event.fields.fd, event.fields.connection_id,
+                          event.fields.request == SOCKET_ENROL_ANSWERS);
 }
 
 void Agent::reload(const Config& config, Reload why) {

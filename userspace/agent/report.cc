@@ -189,6 +189,7 @@ StatusReport Agent::status() {
   report.spans_per_second = spans_per_second_;
   report.losses = losses();
   report.injections = kernel_counters().injections;
+  report.response_headers = kernel_counters().response_headers;
   report.unenforced = kernel_counters().unenforced;
   report.exporters = sinks_->counters();
   const SamplingReport sampled = sampling();
@@ -210,6 +211,7 @@ AgentSnapshot Agent::snapshot() {
   for (const auto& [name, fill] : kernel.maps) out.maps[name] = {fill.entries, fill.capacity};
   for (const auto& [name, run] : kernel.programs) out.programs[name] = {run.runs, static_cast<double>(run.ns) / 1e9};
   for (const auto& [result, n] : kernel.injections) out.injections[{"http", result}] = n;
+  for (const auto& [result, n] : kernel.response_headers) out.response_headers[{"http", result}] = n;
   for (const auto& [reason, n] : kernel.unenforced) out.unenforced[{"http", reason}] = n;
   out.config_stale = !config_problem().empty();
   const PolicyKeeper::Summary policy = policy_->summary();

@@ -58,6 +58,8 @@ std::string status_text(const Json& status, const Screen& screen) {
   line("processes", counts_text(member(status, "processes")));
   line("spans", fmt::format("{:.1f}/s, {} since start", number_of(spans, "per_second"), count_of(spans, "total")));
   line("injections", counts_text(member(status, "injections")));
+  if (!member(status, "response_headers").empty())
+    line("response headers", counts_text(member(status, "response_headers")));
   if (!member(status, "unenforced").empty())
     line("unenforced", "baggage " + counts_text(member(status, "unenforced")) + " (weft policy show)", Tone::warn);
   line("losses", counts_text(member(status, "losses")));

@@ -54,13 +54,14 @@ struct StatusReport {
   std::vector<std::string> problems;      // one line each; why not healthy, or what needs a look
   std::vector<std::string> restart_keys;  // configuration keys that have changed and need a restart
   std::string kernel_release;
-  std::vector<Probe> mechanisms;                    // what this kernel allows, as probe_kernel() found it
-  std::map<std::string, std::uint64_t> processes;   // by state name
-  std::uint64_t spans_total = 0;                    // finished since start
-  double spans_per_second = 0;                      // over the last seconds
-  std::map<std::string, std::uint64_t> losses;      // spans or events lost, by reason
-  std::map<std::string, std::uint64_t> injections;  // by result
-  std::map<std::string, std::uint64_t> unenforced;  // own baggage that went out as it was, by reason
+  std::vector<Probe> mechanisms;                          // what this kernel allows, as probe_kernel() found it
+  std::map<std::string, std::uint64_t> processes;         // by state name
+  std::uint64_t spans_total = 0;                          // finished since start
+  double spans_per_second = 0;                            // over the last seconds
+  std::map<std::string, std::uint64_t> losses;            // spans or events lost, by reason
+  std::map<std::string, std::uint64_t> injections;        // by result
+  std::map<std::string, std::uint64_t> response_headers;  // by result; empty: none asked for
+  std::map<std::string, std::uint64_t> unenforced;        // own baggage that went out as it was, by reason
   std::vector<ExportCounters> exporters;
   std::string sampler;         // its OpenTelemetry name
   double sampling_ratio = 1;   // of services that nothing names

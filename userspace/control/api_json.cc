@@ -70,6 +70,7 @@ std::string status_json(const StatusReport& status, const StoreCounters& store) 
   json["spans"] = {{"total", status.spans_total}, {"per_second", status.spans_per_second}};
   json["losses"] = object(status.losses);
   json["injections"] = object(status.injections);
+  json["response_headers"] = object(status.response_headers);
   json["unenforced"] = object(status.unenforced);
   json["exporters"] = exporters(status.exporters);
   json["store"] = {{"traces", store.traces},

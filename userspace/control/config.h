@@ -40,6 +40,7 @@ struct PropagationConfig {
   DestinationSet context_destinations;
   DestinationSet baggage_destinations = {DestinationSet::Kind::private_only, {}};
   bool trust_incoming = true;
+  AnswerHeaders response_header;
 };
 
 inline constexpr const char* kDefaultPolicyFile = "/etc/weft/baggage.yaml";

@@ -101,7 +101,14 @@ KeyTable<Config> process_side_keys() {
       list<Config>(
           "propagation.never_enrol", [](Config& c) { c.discovery.never_enrol.clear(); },
           [](Config& c, const std::string& v) { c.discovery.never_enrol.push_back(v); }),
-      later("propagation.response_header", "off"),
+      scalar<Config>("propagation.response_header",
+                     [](Config& c, const std::string& v) {
+                       c.propagation.response_header =
+                           choose<AnswerHeaders>(v, {{"off", {}},
+                                                     {"x-trace-id", {.x_trace_id = true}},
+                                                     {"traceresponse", {.traceresponse = true}},
+                                                     {"both", {.x_trace_id = true, .traceresponse = true}}});
+                     }),
       scalar<Config>("propagation.trust_incoming",
                      [](Config& c, const std::string& v) { c.propagation.trust_incoming = parse_bool(v); }),
   };

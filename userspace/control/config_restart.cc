@@ -8,6 +8,7 @@ std::vector<std::string> keys_for_a_restart(const Config& running, const Config&
   const auto compare = [&](const char* key, const auto& value_of) {
     if (value_of(running) != value_of(wanted)) keys.emplace_back(key);
   };
+  compare("propagation.response_header", [](const Config& c) { return c.propagation.response_header; });
   compare("spans.baggage_attributes", [](const Config& c) { return c.spans.baggage_attributes; });
   compare("capture.headers", [](const Config& c) { return c.capture.headers; });
   compare("capture.header_bytes", [](const Config& c) { return c.capture.header_bytes; });

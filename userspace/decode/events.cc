@@ -59,7 +59,7 @@ std::expected<Event, Refusal> decode_process_event(Bytes record) {
 std::expected<Event, Refusal> decode_socket_event(Bytes record) {
   SocketEvent event;
   if (!copy_fields(record, event.fields)) return std::unexpected(Refusal::too_short);
-  if (event.fields.request < SOCKET_RELEASE || event.fields.request > SOCKET_ENROL)
+  if (event.fields.request < SOCKET_RELEASE || event.fields.request > SOCKET_ENROL_ANSWERS)
     return std::unexpected(Refusal::bad_field);
   return event;
 }

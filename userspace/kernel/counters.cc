@@ -47,6 +47,8 @@ KernelCounters KernelImpl::counters() {
   out.events_lost = sum.events_lost;
   for (unsigned result = INJECTION_DONE; result < INJECTION_COUNT; ++result)
     out.injections[std::string(injection_name(result))] = sum.injections[result];
+  for (unsigned result = INJECTION_DONE; result < INJECTION_COUNT; ++result)
+    if (sum.answers[result]) out.response_headers[std::string(injection_name(result))] = sum.answers[result];
   for (unsigned reason = INJECTION_DONE; reason < INJECTION_COUNT; ++reason)
     if (sum.unenforced[reason]) out.unenforced[std::string(injection_name(reason))] = sum.unenforced[reason];
   for (unsigned program = 0; program < PROGRAM_COUNT; ++program) {
@@ -84,6 +86,7 @@ void KernelImpl::add_map_fill(KernelCounters& counters) {
   std::vector<const bpf_map*> counted{maps.processes,       maps.tasks,         maps.texts_small, maps.texts_large,
                                       maps.partial_small,   maps.partial_large, maps.members,     maps.streams,
                                       maps.go_stream_sends, maps.kafka_notes};
+  if (answers()) counted.push_back(maps.answerers);
   if (options_.capture == CaptureHook::kprobe) counted.push_back(maps.connections_by_address);
   for (const bpf_map* map : counted) counters.maps[bpf_map__name(map)] = {count_keys(map), bpf_map__max_entries(map)};
   std::uint64_t exchanges = 0, carried = 0;

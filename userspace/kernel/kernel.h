@@ -50,6 +50,13 @@ struct PropagationOptions {
   bool operator==(const PropagationOptions&) const = default;
 };
 
+// Headers that responses get: propagation.response_header.
+struct AnswerHeaders {
+  bool x_trace_id = false, traceresponse = false;
+  bool any() const { return x_trace_id || traceresponse; }
+  bool operator==(const AnswerHeaders&) const = default;
+};
+
 struct KernelOptions {
   CaptureHook capture = CaptureHook::automatic;
   std::uint32_t ring_bytes = 4u << 20;  // power of two
@@ -57,6 +64,7 @@ struct KernelOptions {
   std::uint32_t header_bytes = 4096;  // head text sent up per request, at most
   bool response_text = false;         // send response heads up too (capture.headers is not empty)
   PropagationOptions propagation;
+  AnswerHeaders answer_headers;  // any: accepted sockets of traced processes become members, too
   // Of the ids of a record that is consumed, which the agent makes as well: wire/kafka_record_id.h.
   std::array<std::uint64_t, 2> record_key{};
   std::string trace_id_header;  // of a record, with a bare trace id; empty: none
@@ -105,8 +113,9 @@ struct KernelCounters {
     std::string program, reason;
     auto operator<=>(const Key&) const = default;
   };
-  std::map<Key, std::uint64_t> errors;              // weft_bpf_errors_total
-  std::map<std::string, std::uint64_t> injections;  // by result, protocol http: weft_injections_total
+  std::map<Key, std::uint64_t> errors;                    // weft_bpf_errors_total
+  std::map<std::string, std::uint64_t> injections;        // by result, protocol http: weft_injections_total
+  std::map<std::string, std::uint64_t> response_headers;  // by result: weft_response_headers_total
   std::map<std::string, std::uint64_t> unenforced;  // baggage that went out unjudged or against the policy, by reason
   struct MapFill {
     std::uint64_t entries = 0, capacity = 0;
@@ -159,8 +168,9 @@ class Kernel {
   virtual void release_socket(std::uint64_t connection_id) = 0;
   virtual void release_members(pid_t tgid) = 0;  // all of a process; they stay observed
   // Puts a socket of that process into the hash, as a SOCKET_ENROL event asks for: its descriptor there, checked by the
-  // socket cookie. In the order of events with release_socket. False: it is gone, or the kernel refuses.
-  virtual bool enrol_socket(pid_t tgid, int fd, std::uint64_t connection_id) = 0;
+  // socket cookie; with `for_answers`, as SOCKET_ENROL_ANSWERS does, into that of accepted ones. In the order of events
+  // with release_socket. False: it is gone, or the kernel refuses.
+  virtual bool enrol_socket(pid_t tgid, int fd, std::uint64_t connection_id, bool for_answers = false) = 0;
   virtual void sweep() = 0;  // ends exchanges that have been idle for idle_timeout; call every few seconds
   virtual KernelCounters counters() = 0;
   virtual void stop_changing() = 0;  // first step of shutdown: no more injection, members released

@@ -76,7 +76,7 @@ class KernelImpl final : public Kernel, public GoroutineTracer, public KafkaCall
   std::map<pid_t, ProcessFindings> findings() override;
   void release_socket(std::uint64_t connection_id) override;
   void release_members(pid_t tgid) override;
-  bool enrol_socket(pid_t tgid, int fd, std::uint64_t connection_id) override;
+  bool enrol_socket(pid_t tgid, int fd, std::uint64_t connection_id, bool for_answers) override;
   void sweep() override;
   KernelCounters counters() override;
   void stop_changing() override;
@@ -99,7 +99,11 @@ class KernelImpl final : public Kernel, public GoroutineTracer, public KafkaCall
 
  private:
   bool found(pid_t tgid, std::uint32_t finding);
-  Result<void> attach_members();  // sk_msg and what puts sockets under it
+  Result<void> attach_members();
+  Result<void> attach_answerers();
+  Result<void> attach_sockops();
+  bool answers() const { return options_.enrol && options_.answer_headers.any(); }
+  void mark_listeners(pid_t tgid);
   void run_iterator(const Link& iterator);
   void set_propagation_word(const propagation& form);
   int swap_destinations(int table);

@@ -103,11 +103,18 @@ Result<std::unique_ptr<Kernel>> Kernel::load(const KernelOptions& options) {
   bpf_map__set_max_entries(skeleton->maps.scratch_slots, slots);
   bpf_map__set_max_entries(skeleton->maps.ring, options.ring_bytes);
   bpf_map__set_max_entries(skeleton->maps.members, options.max_connections);
+  const bool answers = options.enrol && options.answer_headers.any();
+  if (options.answer_headers.any() && !answers)
+    spdlog::warn(
+        "propagation.response_header: no socket can become a member here (weft doctor: sk_msg): nothing is added");
+  if (answers) bpf_map__set_max_entries(skeleton->maps.answerers, options.max_connections);
   KernelOptions chosen = options;
   if (chosen.capture == CaptureHook::automatic) chosen.capture = choose_capture(chosen.capture).hook;
   Parts parts, late;
   bpf_program__set_autoload(skeleton->progs.on_message, false);
   if (options.enrol) parts.take(skeleton->progs.on_message);
+  bpf_program__set_autoload(skeleton->progs.on_answer, false);
+  if (answers) parts.take(skeleton->progs.on_answer);
   select_hook(*skeleton, chosen.capture, options.max_connections, parts);
   for (auto* program :
        {skeleton->progs.on_ioctl, skeleton->progs.on_goroutine, skeleton->progs.on_go_tls,
@@ -132,6 +139,8 @@ Result<void> KernelImpl::attach() {
   tell_time();
   if (options_.stats) stats_ = UniqueFd(bpf_enable_stats(BPF_STATS_RUN_TIME));
 
+  if (answers())
+    if (auto attached = attach_answerers(); !attached) return attached;
   const auto keep = [this](bpf_link* link, const char* name) -> Result<void> {
     if (!link) return refused_by_kernel(fmt::format("{} cannot be attached", name), errno);
     links_.emplace_back(link);
@@ -172,15 +181,31 @@ Result<bpf_program*> KernelImpl::late(bpf_program*& place) {
   return place;
 }
 
+// The program hangs on the map: when the agent dies, both go and the sockets are plain again.
 Result<void> KernelImpl::attach_members() {
-  // The program hangs on the map: when the agent dies, both go and the sockets are plain again.
-  auto& programs = skeleton_->progs;
   if (const int error = members_attached_
                             ? 0
-                            : bpf_prog_attach(bpf_program__fd(programs.on_message),
+                            : bpf_prog_attach(bpf_program__fd(skeleton_->progs.on_message),
                                               bpf_map__fd(skeleton_->maps.members), BPF_SK_MSG_VERDICT, 0))
     return refused_by_kernel("on_message cannot be attached", error);
   members_attached_ = true;
+  return attach_sockops();
+}
+
+Result<void> KernelImpl::attach_answerers() {
+  if (const int error = bpf_prog_attach(bpf_program__fd(skeleton_->progs.on_answer),
+                                        bpf_map__fd(skeleton_->maps.answerers), BPF_SK_MSG_VERDICT, 0))
+    return refused_by_kernel("on_answer cannot be attached", error);
+  const AnswerHeaders& wanted = options_.answer_headers;
+  skeleton_->bss->answer_headers =
+      (wanted.x_trace_id ? ANSWER_X_TRACE_ID : 0u) | (wanted.traceresponse ? ANSWER_TRACERESPONSE : 0u);
+  return attach_sockops();
+}
+
+// What puts sockets under both.
+Result<void> KernelImpl::attach_sockops() {
+  if (sockops_) return {};
+  auto& programs = skeleton_->progs;
   const UniqueFd directory(::open(options_.cgroup.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!directory) return fail(fmt::format("cgroup {}: {}", options_.cgroup, errno_text(errno)));
   sockops_.reset(bpf_program__attach_cgroup(programs.on_sockops, directory.get()));
@@ -197,6 +222,9 @@ KernelImpl::~KernelImpl() {
   probe_ends_.finish();
   if (members_attached_)
     bpf_prog_detach2(bpf_program__fd(skeleton_->progs.on_message), bpf_map__fd(skeleton_->maps.members),
+                     BPF_SK_MSG_VERDICT);
+  if (skeleton_->bss->answer_headers)
+    bpf_prog_detach2(bpf_program__fd(skeleton_->progs.on_answer), bpf_map__fd(skeleton_->maps.answerers),
                      BPF_SK_MSG_VERDICT);
 }
 

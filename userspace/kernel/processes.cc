@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Which processes are traced, which sockets are members: typed calls on the maps and iterators.
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -9,6 +10,9 @@
 #include <cstring>
 #include <ctime>
 #include <filesystem>
+#include <fstream>
+#include <set>
+#include <sstream>
 #include <system_error>
 
 #include "kernel/kernel_impl.h"
@@ -33,21 +37,55 @@ std::uint64_t monotonic_ns() {
   return static_cast<std::uint64_t>(now.tv_sec) * 1'000'000'000u + static_cast<std::uint64_t>(now.tv_nsec);
 }
 
-// A socket's cookie is made when somebody asks for it, which kprobes cannot: here for those the process has already. Of
-// what fails nothing is said: such a connection is observed and not changed.
-void make_socket_cookies(pid_t tgid) {
+// Descriptors of the process whose link `wanted` names, duplicated one after the other. Of what fails nothing is said:
+// such a connection is observed and not changed.
+template <typename Wanted, typename Visit>
+void each_socket(pid_t tgid, Wanted wanted, Visit visit) {
   const UniqueFd process(static_cast<int>(::syscall(SYS_pidfd_open, tgid, 0)));
   std::error_code error;
   std::filesystem::directory_iterator entry(fmt::format("/proc/{}/fd", tgid), error), end;
   for (; !error && entry != end; entry.increment(error)) {
     std::error_code gone;
-    if (!std::filesystem::read_symlink(entry->path(), gone).native().starts_with("socket:")) continue;
+    if (!wanted(std::filesystem::read_symlink(entry->path(), gone).native())) continue;
     const int number = std::atoi(entry->path().filename().c_str());
     const UniqueFd socket(static_cast<int>(::syscall(SYS_pidfd_getfd, process.get(), number, 0)));
-    std::uint64_t cookie = 0;
-    socklen_t bytes = sizeof cookie;
-    if (socket) ::getsockopt(socket.get(), SOL_SOCKET, SO_COOKIE, &cookie, &bytes);
+    if (socket) visit(socket.get());
   }
+}
+
+std::uint64_t cookie_of(int socket) {
+  std::uint64_t cookie = 0;
+  socklen_t bytes = sizeof cookie;
+  return ::getsockopt(socket, SOL_SOCKET, SO_COOKIE, &cookie, &bytes) ? 0 : cookie;
+}
+
+// A socket's cookie is made when somebody asks for it, which kprobes cannot: here for those the process has already.
+void make_socket_cookies(pid_t tgid) {
+  each_socket(
+      tgid, [](const std::string& link) { return link.starts_with("socket:"); }, [](int socket) { cookie_of(socket); });
+}
+
+// "socket:[INODE]" of what listens in the network of that process. The kernel lists those first.
+std::set<std::string> listening_sockets(pid_t tgid) {
+  std::set<std::string> links;
+  for (const char* name : {"tcp", "tcp6"}) {
+    std::ifstream table(fmt::format("/proc/{}/net/{}", tgid, name));
+    std::string line, field;
+    for (std::getline(table, line); std::getline(table, line);) {
+      std::istringstream fields(line);
+      std::vector<std::string> all;
+      while (all.size() < 10 && fields >> field) all.push_back(field);
+      if (all.size() < 10 || all[3] != "0A") break;
+      links.insert(fmt::format("socket:[{}]", all[9]));
+    }
+  }
+  return links;
+}
+
+bool asks_for_zero_copy(int socket) {
+  int value = 0;
+  socklen_t bytes = sizeof value;
+  return ::getsockopt(socket, SOL_SOCKET, SO_ZEROCOPY, &value, &bytes) == 0 && value;
 }
 
 }  // namespace
@@ -64,6 +102,7 @@ Result<void> KernelImpl::trace(pid_t tgid, const ProcessSettings& settings) {
   if (const int error = bpf_prog_test_run_opts(bpf_program__fd(skeleton_->progs.set_process), &run))
     return fail(fmt::format("process {} cannot be traced: {}", tgid, errno_text(error)));
   if (change.result) return fail(fmt::format("process {} cannot be traced: too many processes", tgid));
+  if (answers() && !settings.never_enrol) mark_listeners(tgid);
   return {};
 }
 
@@ -126,8 +165,21 @@ std::map<pid_t, ProcessFindings> KernelImpl::findings() {
   return all;
 }
 
+// Sockets that listen already; what listens later is marked in the kernel.
+void KernelImpl::mark_listeners(pid_t tgid) {
+  const std::set<std::string> listening = listening_sockets(tgid);
+  each_socket(
+      tgid, [&](const std::string& link) { return listening.contains(link); },
+      [&](int socket) {
+        const listener mark{.id = cookie_of(socket)};
+        if (mark.id)
+          bpf_map__update_elem(skeleton_->maps.listeners, &socket, sizeof socket, &mark, sizeof mark, BPF_ANY);
+      });
+}
+
 void KernelImpl::release_socket(std::uint64_t connection_id) {
   bpf_map__delete_elem(skeleton_->maps.members, &connection_id, sizeof connection_id, 0);
+  if (answers()) bpf_map__delete_elem(skeleton_->maps.answerers, &connection_id, sizeof connection_id, 0);
 }
 
 void KernelImpl::run_iterator(const Link& iterator) {
@@ -153,8 +205,8 @@ void KernelImpl::release_members(pid_t tgid) {
   run_sweep({.release_tgid = static_cast<__u32>(tgid), .keep_observing = 1});
 }
 
-bool KernelImpl::enrol_socket(pid_t tgid, int fd, std::uint64_t connection_id) {
-  if (!enrols_) return false;  // it was asked for before
+bool KernelImpl::enrol_socket(pid_t tgid, int fd, std::uint64_t connection_id, bool for_answers) {
+  if (!for_answers && !enrols_) return false;  // it was asked for before
   const auto key = static_cast<__u32>(tgid);
   process_entry entry{};
   if (bpf_map__lookup_elem(skeleton_->maps.processes, &key, sizeof key, &entry, sizeof entry, 0) ||
@@ -164,13 +216,13 @@ bool KernelImpl::enrol_socket(pid_t tgid, int fd, std::uint64_t connection_id) {
   if (!process) return false;
   const UniqueFd socket(static_cast<int>(::syscall(SYS_pidfd_getfd, process.get(), fd, 0)));
   if (!socket) return false;
-  std::uint64_t cookie = 0;
-  socklen_t bytes = sizeof cookie;
-  if (::getsockopt(socket.get(), SOL_SOCKET, SO_COOKIE, &cookie, &bytes) || cookie != connection_id) return false;
+  if (cookie_of(socket.get()) != connection_id) return false;
+  if (asks_for_zero_copy(socket.get())) return false;  // a member's sends are notified more than once
+  if (for_answers && !(::fcntl(socket.get(), F_GETFL) & O_NONBLOCK)) return false;
   const __u32 value = static_cast<__u32>(socket.get());
   release_socket(connection_id);  // a fresh member: no verdict of an earlier one sticks to it
-  return !bpf_map__update_elem(skeleton_->maps.members, &connection_id, sizeof connection_id, &value, sizeof value,
-                               BPF_NOEXIST);
+  const bpf_map* map = for_answers ? skeleton_->maps.answerers : skeleton_->maps.members;
+  return !bpf_map__update_elem(map, &connection_id, sizeof connection_id, &value, sizeof value, BPF_NOEXIST);
 }
 
 void KernelImpl::sweep() {

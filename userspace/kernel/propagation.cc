@@ -104,7 +104,7 @@ Result<void> KernelImpl::change_destinations(const std::vector<DestinationRule>&
 
 Result<void> KernelImpl::set_propagation(const PropagationOptions& options) {
   const bool enrol = options_.enrol && !options.inject.empty();
-  if (enrol && !sockops_)
+  if (enrol && (!members_attached_ || !sockops_))
     if (auto attached = attach_members(); !attached) return attached;
   const propagation form = wire_form(options, enrol);
   if (auto changed = change_destinations(options.destinations, form); !changed) return changed;
@@ -112,7 +112,7 @@ Result<void> KernelImpl::set_propagation(const PropagationOptions& options) {
   if (!enrol && members_attached_) {
     set_propagation_word(common(propagation_, form));  // nothing is written any more, and no socket becomes a member
     swap_destinations(destinations_.get());            // for its grace period: whoever was about to has done so
-    run_sweep({.release_tgid = ~0u, .keep_observing = 1});
+    run_sweep({.release_tgid = ~0u, .keep_observing = 1, .keep_answers = 1});
   }
   propagation_ = form;
   set_propagation_word(form);

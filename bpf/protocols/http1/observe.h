@@ -6,6 +6,7 @@
 #ifndef WEFT_PROTOCOLS_HTTP1_OBSERVE_H
 #define WEFT_PROTOCOLS_HTTP1_OBSERVE_H
 
+#include "lib/answers.h"
 #include "lib/connection.h"
 #include "lib/source.h"
 #include "protocols/http1/client.h"
@@ -126,6 +127,8 @@ static __always_inline int http1_request_head(struct connection *c, struct scrat
 	if (c->joining) {
 		pending_push(c, s, 0, h->method, ends, false, false);
 	} else if (c->role == ROLE_SERVER) {
+		if (answer_headers && !c->encrypted)
+			answers_request(c, s, p);
 		http1_server_request(c, h, s, p);
 	} else {
 		__u32 result = c->membership == MEMBER_RELEASED ? INJECTION_BULK

@@ -17,6 +17,7 @@ const std::map<std::string, std::function<void(RunOptions&)>>& words() {
   static const std::map<std::string, std::function<void(RunOptions&)>> table{
       {"plain", [](RunOptions&) {}},
       {"tiny", [](RunOptions& o) { o.tiny_buffers = true; }},
+      {"blocking", [](RunOptions&) {}},
       {"nonblocking", [](RunOptions& o) { o.nonblocking = o.send.nonblocking = true; }},
       {"slow", [](RunOptions& o) { o.slow_reader = true; }},
       {"sendfile", [](RunOptions& o) { o.send.sendfile = true; }},

@@ -138,8 +138,9 @@ void TestAgent::on_event(EventBytes event) {
   if (header->type == EVENT_SOCKET) {
     const auto socket = record<socket_event>(event);
     if (socket && socket->request == SOCKET_RELEASE) (*kernel_)->release_socket(socket->connection_id);
-    if (socket && socket->request == SOCKET_ENROL)
-      (*kernel_)->enrol_socket(static_cast<pid_t>(socket->tgid), socket->fd, socket->connection_id);
+    if (socket && socket->request != SOCKET_RELEASE)
+      (*kernel_)->enrol_socket(static_cast<pid_t>(socket->tgid), socket->fd, socket->connection_id,
+                               socket->request == SOCKET_ENROL_ANSWERS);
   }
   if (header->type != EVENT_REQUEST || !keep_requests_) return;
   const auto request = record<request_event>(event);

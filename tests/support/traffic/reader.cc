@@ -34,7 +34,8 @@ bool Reader::read_until(std::size_t end) {
     const long n = read_once(std::min(wanted, end - at_));
     if (n == 0) return fail("closed early");
     if (n < 0) {
-      if (errno != EAGAIN && errno != EINTR) return fail(fmt::format("receive: {}", std::strerror(errno)));
+      if ((errno != EAGAIN || must_wait_) && errno != EINTR)
+        return fail(fmt::format("receive: {}", std::strerror(errno)));
       wait_for(fd_, POLLIN, 50);
       continue;
     }

@@ -17,6 +17,8 @@ class Reader {
   // varied = false: plain recv only. REQUIRES: expected outlives this; fd stays open.
   Reader(int fd, Random& random, const Stream& expected, bool varied);
 
+  // A blocking receive that says EAGAIN is an error from here on. REQUIRES: a socket that blocks, varied = false.
+  void must_wait() { must_wait_ = true; }
   // Reads until everything before `end` has come. False: error() says why.
   bool read_until(std::size_t end);
 
@@ -37,6 +39,7 @@ class Reader {
   Random& random_;
   const Stream& expected_;
   const bool varied_;
+  bool must_wait_ = false;
   Fd pipe_in_, pipe_out_;
   std::string buffer_;
   std::size_t at_ = 0;

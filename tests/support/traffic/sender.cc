@@ -216,7 +216,7 @@ bool Sender::drain_notices() {
 
 bool Sender::collect_notices() {
   // The peer may be slow; half a minute without a single notice means that one is missing.
-  while (notices_ < zerocopy_sends_) {
+  while (notices_ + extra_notices_ < zerocopy_sends_) {
     const std::uint64_t before = notices_;
     for (int i = 0; i < 300 && notices_ == before; i++) {
       pollfd entry{.fd = fd_, .events = 0, .revents = 0};
