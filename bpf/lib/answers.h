@@ -17,16 +17,9 @@
  */
 WIRE_GLOBAL int answers_leave(struct connection *c)
 {
-	struct socket_event e = {};
-
 	if (!c || __sync_lock_test_and_set(&c->answers, ANSWERS_LEAVING) == ANSWERS_LEAVING)
 		return 0;
-	e.header.type = EVENT_SOCKET;
-	e.header.time_ns = bpf_ktime_get_ns();
-	e.connection_id = c->answer_key;
-	e.tgid = c->owner_tgid;
-	e.request = SOCKET_RELEASE;
-	ring_put(&e.header, sizeof(e));
+	emit_release(c, c->answer_key);
 	return 0;
 }
 

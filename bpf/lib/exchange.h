@@ -5,6 +5,7 @@
 
 #include "lib/attribute_record.h"
 #include "lib/mask.h"
+#include "lib/socket_events.h"
 #include "lib/streams.h"
 #include "maps/answerers.h"
 #include "maps/partial_heads.h"
@@ -371,23 +372,6 @@ static __always_inline void pending_finish_all(struct connection *c, struct scra
 	}
 	if (pending_count(c))
 		bpf_loop(PENDING_MAX, pending_finish_step, &run, 0);
-}
-
-/* REQUIRES: no other event is being made in s. */
-static __always_inline void emit_socket(struct connection *c, struct scratch *s, __u32 request, __u32 reason, __s32 fd)
-{
-	struct socket_event *e = &s->event.socket;
-
-	__builtin_memset(e, 0, sizeof(*e));
-	e->header.type = EVENT_SOCKET;
-	e->header.time_ns = s->now_ns;
-	e->connection_id = c->id;
-	e->tgid = c->owner_tgid;
-	e->request = request;
-	e->reason = reason;
-	e->fd = fd;
-	/* To be enrolled again is worth a wake-up: until then requests go without context. */
-	ring_put_with(&e->header, sizeof(*e), request == SOCKET_ENROL ? BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP);
 }
 
 #endif

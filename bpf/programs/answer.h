@@ -195,15 +195,13 @@ static __always_inline bool answer_begins(const struct connection *c, const stru
 }
 
 /* Bytes of the body that are to come behind this message, as far as they are known. */
-static __always_inline __u64 answer_left(const struct connection *c, const struct scratch *s)
+static __always_inline __u64 answer_left(const struct connection *c, struct scratch *s)
 {
-	const struct http1 *h = &s->half.http1;
+	struct http1 *h = &s->half.http1;
 	__u64 here = s->message.size - s->message.offset;
 
-	if (!(h->flags & HTTP1_HAS_LENGTH) || h->length <= here || h->status == 304 ||
-	    c->pending[c->pending_begin & (PENDING_MAX - 1)].method == HTTP1_METHOD_HEAD)
-		return 0;
-	return h->length - here;
+	http1_response_follows(h, c->pending[c->pending_begin & (PENDING_MAX - 1)].method);
+	return h->state == HTTP1_BODY && h->left > here ? h->left - here : 0;
 }
 
 /* REQUIRES: the claim on c->send. Returns the bytes of this and what is known to follow. */

@@ -16,18 +16,11 @@ static __always_inline int message_let_go(struct sk_msg_md *m)
 
 static __always_inline int message_park(struct sk_msg_md *m, struct connection *c, __u32 reason)
 {
-	struct socket_event e = {};
-
 	c->send.parked = reason;
 	count_parked(PROGRAM_MESSAGE, reason);
 	kafka_closed(c);
 	c->membership = MEMBER_RELEASED;
-	e.header.type = EVENT_SOCKET;
-	e.header.time_ns = bpf_ktime_get_ns();
-	e.connection_id = c->id;
-	e.tgid = c->owner_tgid;
-	e.request = SOCKET_RELEASE;
-	ring_put(&e.header, sizeof(e));
+	emit_release(c, c->id);
 	return message_let_go(m);
 }
 
