@@ -57,6 +57,7 @@ static __always_inline void client_outcome(struct scratch *s, __u32 result)
 	__builtin_memset(&e->ids, 0, sizeof(e->ids));
 	e->parent_exchange_id = 0;
 	e->trace_flags = 0;
+	e->threshold = 0;
 	e->attribution = s->decision.attribution;
 	e->injection = result;
 	if (s->decision.attribution != ATTRIBUTION_NONE) {
@@ -65,6 +66,10 @@ static __always_inline void client_outcome(struct scratch *s, __u32 result)
 		__builtin_memcpy(e->ids.parent_span_id, s->parent.span_id, 8);
 		e->parent_exchange_id = s->parent.exchange_id;
 		e->trace_flags = s->parent.flags;
+		if (parent_tells(&s->parent)) {
+			e->threshold = s->parent.threshold;
+			s->facts |= REQUEST_THRESHOLD;
+		}
 	}
 }
 
@@ -94,7 +99,6 @@ static __always_inline void emit_request(const struct connection *c, struct scra
 	e->protocol = c->protocol;
 	e->reserved = 0;
 	e->stream = s->stream;
-	e->reserved2 = 0;
 	if (most > settings.header_bytes)
 		most = settings.header_bytes;
 	if (baggage->count || baggage->more) {

@@ -23,7 +23,15 @@ struct parent {
 	__u16 tracestate_bytes;
 	__u16 baggage_bytes;
 	__u16 reserved2;
+	__u32 threshold; /* of a new trace, whose tracestate is the member made of it: see wire/ot_member.h */
+	__u32 reserved3;
 };
+
+/* A new trace that says with what probability it was sampled. */
+static __always_inline bool parent_tells(const struct parent *parent)
+{
+	return !parent->exchange_id && parent->tracestate_bytes;
+}
 
 struct half {
 	__u32 next_seq; /* sequence number of the first byte not parsed yet; valid when `known` */

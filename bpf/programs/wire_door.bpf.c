@@ -66,7 +66,7 @@ int on_tracestate(void *ctx)
 
 	if (!d)
 		return 1;
-	d->result = tracestate_join(&d->text, &d->lines, &d->work, &d->tracestate);
+	d->result = tracestate_join(&d->text, &d->lines, &d->work, &d->tracestate, d->ot);
 	return 0;
 }
 

@@ -31,7 +31,7 @@ struct wire_door {
 	struct tracestate_work work;
 	struct tracestate_text tracestate;
 	__u32 injectable; /* in: on_policy_timed */
-	__u32 reserved;
+	__u32 ot;	  /* in: tracestate_join */
 	struct policy_run policy;
 	struct policy_counters counters;
 	struct policy_set set;

@@ -124,6 +124,9 @@ WIRE_ASSERT(sizeof(struct wire_ids) == 32, "wire_ids layout");
 #define REQUEST_BAGGAGE_UNENFORCED                                                                                     \
 	(1u << 6) /* outgoing: baggage of its own went out unjudged, or against the policy                             \
 		   */
+#define REQUEST_DECIDED                                                                                                \
+	(1u << 7) /* sampling was decided here: the member "ot" of a tracestate it came with is not kept */
+#define REQUEST_THRESHOLD (1u << 8) /* … and `threshold` stands in its tracestate */
 
 /*
  * A request head is complete. Server role: time_ns is the arrival of its last byte. Client role: time_ns is the moment
@@ -152,7 +155,7 @@ struct request_event {
 	__u32 head_bytes;    /* whole head as the application sent it */
 	__u32 text_bytes;    /* head text that follows this struct; values of baggage headers in it are masked */
 	__u32 stream;	     /* HTTP/2 */
-	__u32 reserved2;
+	__u32 threshold;     /* with REQUEST_THRESHOLD: see wire/ot_member.h; else 0 */
 };
 /* More is cut, in the middle of a member. */
 #define EVENT_BAGGAGE_MAX 4096u

@@ -20,6 +20,7 @@
 #define SAMPLING_SERVICES 1024u /* a power of two; 0 stands for those that found no place */
 #define SAMPLING_OPS 4096u	/* a power of two; operation 0 ends every search */
 #define SAMPLING_NEVER (1ULL << 56)
+#define SAMPLING_COARSE 24 /* so many low bits of a threshold are zero, so that it can be told in eight digits */
 
 enum sampling_op_kind {
 	SAMPLING_NO_RULE = 0, /* the service's own threshold holds */
@@ -54,6 +55,7 @@ WIRE_ASSERT(sizeof(struct sampling_service) == 32, "sampling_service layout");
 
 /* sampling_table.flags */
 #define SAMPLING_IGNORE_PARENT (1u << 0) /* a caller's decision is not taken over: the threshold decides again */
+#define SAMPLING_TELL (1u << 1)		 /* the threshold of what is sampled goes along: see wire/ot_member.h */
 
 /* All zeros: everything is sampled, but what a caller did not sample. */
 struct sampling_table {
@@ -74,7 +76,9 @@ struct sampling_work {
 	__u32 position;
 	__u32 target, end;
 	__u32 inside; /* of a segment that is longer than a word */
-	__u32 reserved;
+	__u8 decided; /* here, not by a caller … */
+	__u8 told;    /* … and the threshold alone says with what probability: it goes along */
+	__u8 reserved[2];
 	__u64 randomness; /* of the trace */
 	__u64 threshold;
 };

@@ -49,6 +49,38 @@ WIRE_GLOBAL int tracestate_shrink(struct tracestate_work *work)
 	return 0;
 }
 
+/* What tracestate_mix makes of the key "ot". */
+#define TRACESTATE_OT_WORD 0x746full
+
+WIRE_STEP tracestate_drop_ot_step(__u32 i, void *arg)
+{
+	struct tracestate_work *work = ((struct tracestate_shrink_run *)arg)->work;
+	__u32 slot = i & (TRACESTATE_MEMBERS_MAX - 1), bytes;
+
+	if (i >= work->count)
+		return 1;
+	/* One's own takes a place as well: when all are taken, that of the last. */
+	if (work->key_hash[slot] != tracestate_mix(0, TRACESTATE_OT_WORD) &&
+	    !(work->ot && i == TRACESTATE_MEMBERS_MAX - 1 && !work->found))
+		return 0;
+	bytes = work->member[slot].end - work->member[slot].start;
+	work->member[slot].end = work->member[slot].start;
+	work->total -= bytes + 1;
+	work->found = 1;
+	return 1;
+}
+
+/* The member "ot" of the list gives way to one of work->ot bytes, which the caller puts before the list. */
+WIRE_INLINE void tracestate_replace_ot(struct tracestate_work *work)
+{
+	struct tracestate_shrink_run run = {.work = work};
+
+	work->found = 0;
+	wire_loop(TRACESTATE_MEMBERS_MAX, tracestate_drop_ot_step, &run);
+	if (work->ot)
+		work->total += work->ot + 1;
+}
+
 struct tracestate_copy_run {
 	const struct head_text *text;
 	struct tracestate_work *work;
@@ -118,11 +150,12 @@ WIRE_GLOBAL __u32 tracestate_copy(const struct head_text *t, struct tracestate_w
 }
 
 /*
- * Joins and checks `lines` of `t`. More lines than text_lines can hold discard the list: it cannot be judged.
- * The caller decides about traceparent first: without a valid one tracestate does not count.
+ * Joins and checks `lines` of `t`. More lines than text_lines can hold discard the list: it cannot be judged. `ot` says
+ * what happens to the member "ot": TRACESTATE_OT_KEPT and the like. The caller decides about traceparent first: without
+ * a valid one tracestate does not count.
  */
 WIRE_GLOBAL int tracestate_join(const struct head_text *t, const struct text_lines *lines, struct tracestate_work *work,
-				struct tracestate_text *out)
+				struct tracestate_text *out, __u32 ot)
 {
 	struct tracestate_run run = {};
 
@@ -142,6 +175,9 @@ WIRE_GLOBAL int tracestate_join(const struct head_text *t, const struct text_lin
 	wire_loop(HEAD_TEXT_CAP, tracestate_step, &run);
 	if (work->invalid || !work->done)
 		return TRACESTATE_DISCARDED;
+	work->ot = ot;
+	if (ot != TRACESTATE_OT_KEPT)
+		tracestate_replace_ot(work);
 	if (work->total > TRACESTATE_BYTES_MAX + 1)
 		tracestate_shrink(work);
 	out->dropped = work->dropped;

@@ -19,6 +19,10 @@
 #define TRACESTATE_VALUE_MAX 256u
 #define TRACESTATE_CHUNK 32u /* bytes copied at once */
 
+/* What tracestate_join is to do with the member "ot" of the list; else: drop it, and leave room for one of so many
+ * bytes. */
+#define TRACESTATE_OT_KEPT ~0u
+
 enum tracestate_result {
 	TRACESTATE_VALID = 0,	  /* `out` holds the list, which may be empty */
 	TRACESTATE_DISCARDED = 1, /* `out` is empty */
@@ -60,6 +64,7 @@ struct tracestate_work {
 	__u32 slot, from, to, left; /* the copy: next member, place in the text, place in `out`, bytes of the member */
 	__u32 line;		    /* next line */
 	__u32 invalid, done;
+	__u32 ot;     /* TRACESTATE_OT_KEPT, or the bytes of what takes the place of that member */
 	__u32 found;  /* the search for a key … */
 	__u64 sought; /* … by its hash; here because Linux 6.1 has little stack */
 };

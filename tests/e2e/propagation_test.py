@@ -1,21 +1,17 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
 """propagation_test.py BUILD [unittest arguments]: propagation.* changes while the agent runs, on connections that are open."""
-import contextlib
-import http.client
-import http.server
 import json
 import os
 import pathlib
 import signal
-import socketserver
 import sys
 import threading
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
-from lib import servers   # noqa: E402
-from lib.agent import Agent, Programs, merged, wait_for   # noqa: E402
+from lib import front_back   # noqa: E402
+from lib.agent import Programs, merged, wait_for   # noqa: E402
 
 SWAPS = 200
 PROGRAMS = Programs.of(sys.argv.pop(1) if len(sys.argv) > 1 else "build")
@@ -24,57 +20,11 @@ FORMATS = {"w3c": ["tracecontext", "baggage"], "b3": ["b3"], "all": ["traceconte
 CONTEXT = set().union(*SETS.values())
 
 
-class Back(socketserver.ThreadingMixIn, http.server.HTTPServer):
-    """Keeps the headers of each request: (connection, headers)."""
-    daemon_threads = True
-    request_queue_size = 64
-
-    def __init__(self):
-        super().__init__(("127.0.0.1", 0), self.Handler)
-        self.seen = []
-        threading.Thread(target=self.serve_forever, daemon=True).start()
-
-    class Handler(http.server.BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-        wbufsize = -1
-        disable_nagle_algorithm = True
-
-        def log_message(self, *_):
-            pass
-
-        def do_GET(self):
-            self.server.seen.append((self.client_address, {name.lower(): value for name, value in self.headers.items()}))
-            self.send_response(200)
-            self.send_header("Content-Length", "0")
-            self.end_headers()
-
-
-@contextlib.contextmanager
 def scene(propagation, **more):
-    back = Back()
-    try:
-        with servers.Python("baggage_front.py", back.server_address[1], "plain") as front:
-            with Agent(PROGRAMS, pids=[front.pid], config={"propagation": propagation, **more}) as agent:
-                yield agent, front, back
-    finally:
-        back.shutdown()
-        back.server_close()
+    return front_back.scene(PROGRAMS, {"propagation": propagation, **more})
 
 
-class Client:
-    """One connection, and so one thread of the front, and one connection of its to the back."""
-
-    def __init__(self, front, back):
-        self.http, self.back = http.client.HTTPConnection("127.0.0.1", front.port, timeout=30), back
-
-    def call(self, **headers):
-        """(the back's connection, the headers that arrived there)"""
-        self.http.request("GET", "/", headers={name.replace("_", "-"): value for name, value in headers.items()})
-        answer = self.http.getresponse()
-        answer.read()
-        assert answer.status == 200, answer.status
-        return self.back.seen[-1]
-
+class Client(front_back.Client):
     def names(self):
         return set(self.call()[1]) & CONTEXT
 

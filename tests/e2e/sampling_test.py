@@ -281,7 +281,7 @@ class Sampling(unittest.TestCase):
         with servers.Python("threaded.py") as server, SamplingServer() as sampling:
             sampling.probability(0.5)
             config = {"discovery": {"instrument": [service("one & only", server.port)]},
-                      "sampling": {"sampler": "parentbased_jaeger_remote", "arg": 0.125,
+                      "sampling": {"sampler": "parentbased_jaeger_remote", "arg": 0.125, "write_threshold": True,
                                    "jaeger_remote": {"endpoint": f"http://127.0.0.1:{sampling.server_port}", "interval": "1s"}}}
             with Agent(PROGRAMS, config=config) as agent:
                 def row():
@@ -301,14 +301,16 @@ class Sampling(unittest.TestCase):
                 plain_requests(server.port, "/small.txt", 5)
                 plain_requests(server.port, "/empty", 5)
                 spans = agent.wait_spans("the operation's spans", lambda spans: len(spans) >= 5)
-                self.assertEqual({span["attributes"]["url.path"] for span in spans}, {"/small.txt"})
+                self.assertEqual({(s["attributes"]["url.path"], s["trace_state"]) for s in spans}, {("/small.txt", "ot=th:0")})
                 sampling.reply = (200, b'{"strategyType":"RATE_LIMITING","rateLimitingSampling":{"maxTracesPerSecond":3}}')
                 wait_for("a limit", lambda: row()["max_per_second"] == 3)
                 before = len(agent.spans())
                 plain_requests(server.port, "/small.txt", 200)
                 last = wait_for("all to be counted", lambda: [r for r in agent.json("top", "--once")["routes"] if r["total"] >= 205])
                 self.assertTrue(last)
-                limited = len(agent.spans()) - before
+                spans = agent.spans()
+                limited = len(spans) - before
+                self.assertEqual(sum(s["trace_state"] == "" for s in spans), limited)   # no threshold says how many they stand for
                 self.assertGreaterEqual(limited, 3)
                 self.assertLess(limited, 60)
 

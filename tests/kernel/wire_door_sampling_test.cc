@@ -41,7 +41,7 @@ TEST_CASE("sampling: random rules and requests, kernel equals user space") {
     for (std::size_t i = 0, n = 1 + words.below(64); i < n; ++i)
       plan.rules.push_back({words.below(2) ? "" : words.method(), words.below(8) ? words.path(true) : "",
                             static_cast<double>(1 + words.below(99)) / 100, ""});
-    const CompiledSampling compiled = compile_sampling({}, plan, false);
+    const CompiledSampling compiled = compile_sampling({}, plan, {});
     REQUIRE(compiled.problems.empty());
     door.slot().sampling_table = *compiled.table;
     for (int request = 0; request < 50; ++request) {

@@ -74,7 +74,9 @@ TEST_CASE("tracestate: 20,000 random lists, kernel equals user space") {
     const std::vector<std::string> lines = random_tracestate(random);
     text.place(lines);
     give(text);
-    const int result = tracestate_join(text.text(), &text.lines(), work.get(), out.get());
+    const auto ot = static_cast<__u32>(random_ot(random).value_or(TRACESTATE_OT_KEPT));
+    door().slot().ot = ot;
+    const int result = tracestate_join(text.text(), &text.lines(), work.get(), out.get(), ot);
     door().tracestate();
     const tracestate_text& kernel = door().slot().tracestate;
     CAPTURE(lines);

@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <cstring>
 
+#include "wire/ot_member.h"
+
 namespace weft::test {
 namespace {
 
@@ -100,6 +102,7 @@ std::vector<std::string> random_tracestate(Random& random) {
     std::string key = random_text(random, random_length(random, {256, 128, 9}), key_bytes);
     if (!one_in(random, 40)) key = std::string(1, static_cast<char>('a' + below(random, 26))) + key;
     if (!one_in(random, 20)) key += std::to_string(i);
+    if (one_in(random, 12)) key = "ot";
     std::string value = random_text(random, random_length(random, {256, 120, 500}), value_bytes);
     if (!one_in(random, 40)) value += 'v';
     if (one_in(random, 2) && key.size() > 200) key.resize(8);
@@ -108,6 +111,11 @@ std::vector<std::string> random_tracestate(Random& random) {
     if (i > 0 && one_in(random, 60)) members[i] = members[below(random, i)];
   }
   return bounded(random_lines(random, members));
+}
+
+std::optional<size_t> random_ot(Random& random) {
+  if (one_in(random, 2)) return std::nullopt;
+  return one_in(random, 3) ? 0 : 7 + below(random, OT_MEMBER_MAX - 6);
 }
 
 std::vector<std::string> random_baggage(Random& random) {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
+#include <optional>
 #include <random>
 #include <string>
 #include <vector>
@@ -14,6 +15,8 @@ using Random = std::mt19937_64;
 // Header values as a peer might send them: mostly right, often just wrong, sometimes at a limit.
 std::string random_traceparent(Random& random);
 std::vector<std::string> random_tracestate(Random& random);
+// What tracestate_join is to do with the member "ot": nothing, drop it, or leave room for one of so many bytes.
+std::optional<size_t> random_ot(Random& random);
 std::vector<std::string> random_baggage(Random& random);
 
 // Header lines laid out in a head_text whose last readable byte, slack included, is the last byte before a guard page.

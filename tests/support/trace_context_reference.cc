@@ -66,7 +66,8 @@ std::optional<ReferenceIds> reference_traceparent(const std::string& value) {
   return ids;
 }
 
-std::optional<ReferenceTracestate> reference_tracestate(const std::vector<std::string>& lines) {
+std::optional<ReferenceTracestate> reference_tracestate(const std::vector<std::string>& lines,
+                                                        std::optional<size_t> ot) {
   std::vector<std::string> members;
   std::set<std::string> keys;
   for (const std::string& part : split(lines, ',')) {
@@ -81,9 +82,15 @@ std::optional<ReferenceTracestate> reference_tracestate(const std::vector<std::s
   }
   if (members.size() > 32) return std::nullopt;
   ReferenceTracestate result;
-  for (size_t i = members.size(); i-- > 0 && joined_bytes(members) > 512;)
+  if (ot) std::erase_if(members, [](const std::string& member) { return member.starts_with("ot="); });
+  const size_t own = ot.value_or(0);
+  if (own && members.size() == 32) members.pop_back();
+  const auto bytes = [&] {
+    return own ? own + (members.empty() ? 0 : 1) + joined_bytes(members) : joined_bytes(members);
+  };
+  for (size_t i = members.size(); i-- > 0 && bytes() > 512;)
     if (members[i].size() > 128) members.erase(members.begin() + static_cast<long>(i)), result.dropped++;
-  while (joined_bytes(members) > 512) members.pop_back(), result.dropped++;
+  while (bytes() > 512) members.pop_back(), result.dropped++;
   result.text = joined(members);
   return result;
 }

@@ -23,7 +23,8 @@ struct ReferenceTracestate {
   std::string text;
   int dropped = 0;
 };
-// nullopt: discarded.
-std::optional<ReferenceTracestate> reference_tracestate(const std::vector<std::string>& lines);
+// nullopt: discarded. `ot`: the member of that name gives way to one of so many bytes, which is not in the text.
+std::optional<ReferenceTracestate> reference_tracestate(const std::vector<std::string>& lines,
+                                                        std::optional<size_t> ot = std::nullopt);
 
 }  // namespace weft::test

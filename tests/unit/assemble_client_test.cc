@@ -109,6 +109,33 @@ TEST_CASE("client span: an orphan's new trace is a root") {
   CHECK_FALSE(span.parent_span_id.valid());
 }
 
+TEST_CASE("span: a threshold that weft wrote into tracestate is shown, by the request and by what it caused") {
+  SpanFixture f;
+  request_event server = server_request(1, 5000);
+  server.attribution = ATTRIBUTION_INCOMING;
+  server.facts |= REQUEST_DECIDED | REQUEST_THRESHOLD;
+  server.threshold = 0xc0000000;
+  f.pipeline.feed(with_text(server, "GET / HTTP/1.1\r\ntracestate: v=1,ot=th:8\r\n\r\n"));
+  const request_event client = client_request(2, 1, 5100);
+  CHECK(f.span_of(client, head, response_to(client, 5200)).trace_state == "ot=th:c,v=1");
+  request_event root = server_request(3, 5300);
+  root.facts |= REQUEST_DECIDED | REQUEST_THRESHOLD;
+  f.pipeline.feed(with_text(root, head));
+  const request_event caused = client_request(4, 3, 5400);
+  CHECK(f.span_of(caused, head, response_to(caused, 5500)).trace_state == "ot=th:0");
+  CHECK(f.span_of(root, head, response_to(root, 5600)).trace_state == "ot=th:0");
+  request_event orphan = client_request(5, 0, 5700);
+  orphan.attribution = ATTRIBUTION_ROOT;
+  orphan.facts |= REQUEST_THRESHOLD;
+  orphan.threshold = 0x80000000;
+  CHECK(f.span_of(orphan, head, response_to(orphan, 5800)).trace_state == "ot=th:8");
+  server = server_request(6, 5900);
+  server.attribution = ATTRIBUTION_INCOMING;
+  server.facts |= REQUEST_DECIDED;
+  CHECK(f.span_of(server, "GET / HTTP/1.1\r\ntracestate: v=1,ot=th:8\r\n\r\n", response_to(server, 6000)).trace_state ==
+        "v=1");
+}
+
 TEST_CASE("client span: tracestate and baggage are what the kernel wrote from the server exchange") {
   SpanFixture f;
   request_event server = server_request(1, 5000);

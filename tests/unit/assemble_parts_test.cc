@@ -110,6 +110,18 @@ TEST_CASE("tracestate: valid lists, joined and limited to whole members") {
   CHECK(cleaned.find("ds=") != std::string::npos);
 }
 
+TEST_CASE("tracestate: the member ot that weft writes stands leftmost and takes the place of another") {
+  CHECK(clean_trace_state("a=1,ot=th:8;rv:12,b=2", "ot=th:c") == "ot=th:c,a=1,b=2");
+  CHECK(clean_trace_state("a=1,ot=th:8", "") == "a=1");
+  CHECK(clean_trace_state("ot=th:8", "").empty());
+  CHECK(clean_trace_state("", "ot=th:0") == "ot=th:0");
+  CHECK(clean_trace_state("a=1,a=2", "ot=th:0") == "ot=th:0");
+  std::string many = "k0=1";
+  for (int i = 1; i < 32; i++) many += ",k" + std::to_string(i) + "=1";
+  CHECK(clean_trace_state(many, "ot=th:0") == "ot=th:0," + many.substr(0, many.rfind(',')));
+  CHECK(threshold_member(0xc0000000) == "ot=th:c");
+}
+
 TEST_CASE("tracestate: one bad member and all of it goes") {
   for (const char* list : {"a=1,a=2", "A=1", "a", "a=", "=1", "a=b=c", "a b=1", "a@=1", "a=1,b=\x01"})
     CHECK_MESSAGE(clean_trace_state(list).empty(), list);

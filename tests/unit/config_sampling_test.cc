@@ -13,6 +13,7 @@ TEST_CASE("config: sampling") {
 sampling:
   sampler: parentbased_jaeger_remote
   arg: 0.25
+  write_threshold: true
   rules:
     - {service: "pay-*", path: "/users/{id}/cards*", method: POST, ratio: 0.5}
     - {ratio: 0}
@@ -24,6 +25,8 @@ sampling:
   CHECK(sampling.parent_based);
   CHECK(sampling.remote);
   CHECK(sampling.ratio == 0.25);
+  CHECK(sampling.write_threshold);
+  CHECK_FALSE(good("").sampling.write_threshold);
   CHECK(sampling.rules == std::vector<SamplingRule>{{"pay-*", "/users/{id}/cards*", "POST", 0.5}, {"", "", "", 0}});
   CHECK(sampling.keep.slower_than == 500ms);
   REQUIRE(sampling.keep.status.size() == 3);

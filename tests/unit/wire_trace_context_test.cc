@@ -64,10 +64,12 @@ TEST_CASE("tracestate: 60,000 random lists give what the reference gives") {
   int valid = 0, shortened = 0, discarded = 0;
   for (int i = 0; i < 60000; i++) {
     const std::vector<std::string> lines = random_tracestate(random);
+    const std::optional<size_t> ot = random_ot(random);
     text.place(lines);
-    const int result = tracestate_join(text.text(), &text.lines(), work.get(), out.get());
+    const int result = tracestate_join(text.text(), &text.lines(), work.get(), out.get(),
+                                       static_cast<__u32>(ot.value_or(TRACESTATE_OT_KEPT)));
     const std::string got(reinterpret_cast<char*>(out->bytes), out->length);
-    const auto expected = reference_tracestate(lines);
+    const auto expected = reference_tracestate(lines, ot);
     CAPTURE(lines);
     if (!expected || lines.size() > TEXT_LINES_MAX) {
       REQUIRE(result == TRACESTATE_DISCARDED);

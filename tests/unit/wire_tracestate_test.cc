@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "support/trace_context_cases.h"
+#include "wire/ot_member.h"
 #include "wire/tracestate.h"
 
 namespace weft::test {
@@ -12,13 +13,13 @@ namespace {
 
 const std::string kDiscarded = "(discarded)";
 
-std::string join(const std::vector<std::string>& lines) {
+std::string join(const std::vector<std::string>& lines, __u32 ot = TRACESTATE_OT_KEPT) {
   Random random(7);
   GuardedText text(random);
   text.place(lines);
   auto work = std::make_unique<tracestate_work>();
   auto out = std::make_unique<tracestate_text>();
-  if (tracestate_join(text.text(), &text.lines(), work.get(), out.get()) != TRACESTATE_VALID) return kDiscarded;
+  if (tracestate_join(text.text(), &text.lines(), work.get(), out.get(), ot) != TRACESTATE_VALID) return kDiscarded;
   return {reinterpret_cast<char*>(out->bytes), out->length};
 }
 
@@ -141,6 +142,42 @@ TEST_CASE("tracestate: more lines than can be held discard the list") {
   CHECK(join(lines) == members(8));
   lines.push_back("k8=v");
   CHECK(join(lines) == kDiscarded);
+}
+
+TEST_CASE("tracestate: the member ot stays, goes, or leaves room for another") {
+  CHECK(join({"a=1,ot=th:8,b=2"}) == "a=1,ot=th:8,b=2");
+  CHECK(join({"a=1,ot=th:8,b=2"}, 0) == "a=1,b=2");
+  CHECK(join({"ot=th:8;rv:1234"}, 0) == "");
+  CHECK(join({"ot=th:8", "b=2"}, 7) == "b=2");
+  CHECK(join({"oto=1,o=2,t=3,to=4"}, 0) == "oto=1,o=2,t=3,to=4");
+  CHECK(join({"ot=1,ot=2"}, 0) == kDiscarded);
+  CHECK(join({members(32)}, 0) == members(32));
+  CHECK(join({members(32)}, 7) == members(31));
+  CHECK(join({members(31) + ",ot=1"}, 7) == members(31));
+  CHECK(join({"ot=1," + members(31)}, 7) == members(31));
+  const std::string exact = member('a', 128) + "," + member('b', 128) + "," + member('c', 128) + "," + member('d', 110);
+  CHECK(join({exact + ",e=12"}, 0) == exact + ",e=12");
+  CHECK(join({exact + ",e=12"}, 9) == exact + ",e=12");
+  CHECK(join({exact + ",e=12"}, 10) == exact);
+}
+
+TEST_CASE("tracestate: the member ot tells a threshold without the zeros at its end") {
+  const auto told = [](__u32 threshold) {
+    __u8 text[OT_MEMBER_MAX];
+    return std::string(reinterpret_cast<char*>(text), ot_member(text, threshold));
+  };
+  CHECK(told(0) == "ot=th:0");
+  CHECK(told(0x80000000) == "ot=th:8");
+  CHECK(told(0xc0000000) == "ot=th:c");
+  CHECK(told(0xfd70a3d7) == "ot=th:fd70a3d7");
+  CHECK(told(0x00000001) == "ot=th:00000001");
+  CHECK(told(0xffffffff) == "ot=th:ffffffff");
+  for (__u32 shift = 0; shift < 32; shift += 4) {
+    std::string digits = "1";
+    digits.insert(0, 7 - shift / 4, '0');
+    CHECK(told(1u << shift) == "ot=th:" + digits);
+  }
+  CHECK(ot_threshold(0x80000000000000) == 0x80000000);
 }
 
 }  // namespace weft::test

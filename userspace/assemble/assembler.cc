@@ -133,7 +133,11 @@ void Assembler::set_context(const Exchange& exchange, Span& span) {
     for (HeaderLine line; lines.next(line);)
       if (equals_lower(line.name, "tracestate")) join(line.value);
   }
-  if (!lines_.empty()) span.trace_state = clean_trace_state(lines_);
+  const bool told = request.facts & REQUEST_THRESHOLD;
+  if (told || (request.facts & REQUEST_DECIDED))
+    span.trace_state = clean_trace_state(lines_, told ? threshold_member(request.threshold) : std::string());
+  else if (!lines_.empty())
+    span.trace_state = clean_trace_state(lines_);
 }
 
 // The application's own baggage header wins over what was added for it, as on the wire.

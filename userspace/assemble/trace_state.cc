@@ -6,6 +6,7 @@
 #include <cstddef>
 
 #include "decode/text.h"
+#include "wire/ot_member.h"
 
 namespace weft {
 namespace {
@@ -44,6 +45,16 @@ struct Members {
     std::move(list.begin() + index + 1, list.begin() + count, list.begin() + index);
     count--;
   }
+  // `member` (may be empty) stands leftmost, where there was one of this key or not.
+  void replace(std::string_view key, std::string_view member) {
+    for (std::size_t i = 0; i < count; i++)
+      if (list[i].substr(0, list[i].find('=')) == key) erase(i--);
+    if (member.empty()) return;
+    count = std::min(count, max_members - 1);
+    std::move_backward(list.begin(), list.begin() + count, list.begin() + count + 1);
+    list[0] = member;
+    count++;
+  }
 };
 
 bool parse(std::string_view text, Members& members) {
@@ -63,9 +74,16 @@ bool parse(std::string_view text, Members& members) {
 
 }  // namespace
 
-std::string clean_trace_state(std::string_view lines) {
+std::string threshold_member(std::uint32_t threshold) {
+  std::array<__u8, OT_MEMBER_MAX> text;
+  const __u32 bytes = ot_member(text.data(), threshold);
+  return {reinterpret_cast<const char*>(text.data()), bytes};
+}
+
+std::string clean_trace_state(std::string_view lines, std::optional<std::string_view> ot) {
   Members members;
-  if (!parse(lines, members)) return {};
+  if (!parse(lines, members)) members.count = 0;
+  if (ot) members.replace("ot", *ot);
   for (std::size_t i = members.count; i-- > 0 && members.bytes() > max_bytes;)
     if (members.list[i].size() > long_member_bytes) members.erase(i);
   while (members.bytes() > max_bytes) members.count--;

@@ -120,6 +120,7 @@ KeyTable<Config> sampling_keys() {
   return {
       one("sampler", set_sampler),
       one("arg", set_argument),
+      one("write_threshold", [](SamplingOptions& s, const std::string& v) { s.write_threshold = parse_bool(v); }),
       many(
           "keep.services", [](SamplingOptions& s) { s.keep.services.clear(); },
           [](SamplingOptions& s, const std::string& v) { s.keep.services.push_back(parse_glob(v)); }),

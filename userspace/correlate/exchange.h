@@ -10,7 +10,8 @@
 namespace weft {
 
 struct Exchange {
-  request_event request{};
+  request_event
+      request{};  // client: its threshold and what is known of it is that of the server exchange it belongs to
   response_event response{};  // the end; made up by the table for what timed out, was evicted or whose process ended
   std::string request_head;
   std::string response_head;

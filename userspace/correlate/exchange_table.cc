@@ -141,7 +141,11 @@ void ExchangeTable::make_room() {
 void ExchangeTable::inherit_from_parent(Exchange& exchange) {
   if (exchange.request.parent_exchange_id == 0) return;
   const std::uint32_t parent = index_[find(exchange.request.parent_exchange_id)];
-  if (parent == none || !slots_[parent].has_context) return;
+  if (parent == none) return;
+  const request_event& begun = slots_[parent].exchange.request;
+  exchange.request.facts |= begun.facts & (REQUEST_DECIDED | REQUEST_THRESHOLD);
+  exchange.request.threshold = begun.threshold;
+  if (!slots_[parent].has_context) return;
   HeaderLines lines = parse_request_head(slots_[parent].exchange.request_head).headers;
   for (HeaderLine line; lines.next(line);)
     if (equals_lower(line.name, "tracestate") || equals_lower(line.name, "baggage"))

@@ -100,7 +100,8 @@ Result<void> SamplingController::publish() {
   std::map<std::uint32_t, ServicePlan> plans;
   for (const auto& [service, number] : numbers_)
     if (number != 0) plans.emplace(number, plan_for(service));
-  auto compiled = compile_sampling(plans, plan_for_others(), !options_.parent_based);
+  auto compiled = compile_sampling(plans, plan_for_others(),
+                                   {.ignore_parent = !options_.parent_based, .tell = options_.write_threshold});
   problems_ = std::move(compiled.problems);
   return publish_(*compiled.table);
 }

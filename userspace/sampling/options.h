@@ -54,6 +54,7 @@ struct SamplingOptions {
   bool parent_based = true;  // the caller's decision is taken over
   bool remote = false;       // (parentbased_)jaeger_remote; `ratio` until an answer came
   std::vector<SamplingRule> rules;
+  bool write_threshold = false;  // of new traces, as `ot=th:…` in tracestate
   KeepOptions keep;
   AdaptiveOptions adaptive;
   JaegerRemoteOptions jaeger_remote;

@@ -61,12 +61,13 @@ bool is_any_path(std::string_view path) { return path.empty() || path == "*" || 
 
 }  // namespace
 
-// OpenTelemetry, "TraceState: Probability Sampling": T = (1 - ratio) * 2^56.
+// OpenTelemetry, "TraceState: Probability Sampling": T = (1 - ratio) * 2^56, here in steps of 2^SAMPLING_COARSE.
 std::uint64_t threshold_of(double ratio) {
   if (ratio >= 1) return 0;
   if (!(ratio > 0)) return SAMPLING_NEVER;
-  const double threshold = std::round((1 - ratio) * static_cast<double>(SAMPLING_NEVER));
-  return std::min<std::uint64_t>(static_cast<std::uint64_t>(threshold), SAMPLING_NEVER - 1);
+  constexpr std::uint64_t steps = SAMPLING_NEVER >> SAMPLING_COARSE;
+  const auto threshold = static_cast<std::uint64_t>(std::round((1 - ratio) * static_cast<double>(steps)));
+  return std::min(threshold, steps - 1) << SAMPLING_COARSE;
 }
 
 double ratio_of(std::uint64_t threshold) {

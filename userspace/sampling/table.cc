@@ -65,7 +65,7 @@ class Compiler {
 }  // namespace
 
 double planned_ratio(const ServicePlan& plan, const std::string& method, const std::string& path) {
-  const CompiledSampling compiled = compile_sampling({}, plan, false);
+  const CompiledSampling compiled = compile_sampling({}, plan, {});
   const sampling_service& service = compiled.table->services[0];
   const auto text = std::make_unique<head_text>();
   const std::string line = method + " " + path + " ";
@@ -79,10 +79,10 @@ double planned_ratio(const ServicePlan& plan, const std::string& method, const s
 }
 
 CompiledSampling compile_sampling(const std::map<std::uint32_t, ServicePlan>& plans, const ServicePlan& other,
-                                  bool ignore_parent) {
+                                  SamplingFlags flags) {
   CompiledSampling compiled{std::make_unique<sampling_table>(), {}};
   sampling_table& table = *compiled.table;
-  table.flags = ignore_parent ? SAMPLING_IGNORE_PARENT : 0;
+  table.flags = (flags.ignore_parent ? SAMPLING_IGNORE_PARENT : 0) | (flags.tell ? SAMPLING_TELL : 0);
   Compiler compiler(table);
   sampling_service fallback{};
   if (!compiler.service(other, fallback)) compiled.problems.emplace_back("sampling: the rules find no room");

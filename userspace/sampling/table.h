@@ -37,9 +37,15 @@ struct CompiledSampling {
   std::vector<std::string> problems;  // services whose rules found no room: they have the default plan's
 };
 
+// What holds for all services.
+struct SamplingFlags {
+  bool ignore_parent = false;  // a caller's decision is not taken over
+  bool tell = false;           // the threshold of what is sampled goes along in tracestate
+};
+
 // Numbers of services are 1 … SAMPLING_SERVICES - 1; every number that `plans` has nothing for gets `other`.
 CompiledSampling compile_sampling(const std::map<std::uint32_t, ServicePlan>& plans, const ServicePlan& other,
-                                  bool ignore_parent);
+                                  SamplingFlags flags);
 
 // What the kernel would find for a request by that plan: the very same machine runs.
 double planned_ratio(const ServicePlan& plan, const std::string& method, const std::string& path);

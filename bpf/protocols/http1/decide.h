@@ -120,6 +120,10 @@ static __always_inline void new_root(const struct http1 *h, struct scratch *s, c
 	sample = sample_request(s, p->sampling_service, sample_target(h->target), SAMPLE_NO_CALLER);
 	s->parent.flags = TRACE_FLAG_RANDOM | (sample & SAMPLE_YES);
 	s->parent.report = (sample & SAMPLE_REPORT) != 0;
+	if (s->sampling.told) {
+		s->parent.threshold = ot_threshold(s->sampling.threshold);
+		s->parent.tracestate_bytes = sample_member(s, s->parent.threshold);
+	}
 }
 
 /* The inject formats with ids, but for those in the mask `but`. */
@@ -145,7 +149,7 @@ static __always_inline int decide_plain(struct connection *c, const struct http1
 	if (!(p->flags & PROCESS_ORPHANS_ROOT))
 		return decided(s, INJECTION_ORPHANS_OFF, ATTRIBUTION_NONE, 0);
 	new_root(h, s, p);
-	return decided(s, INJECTION_DONE, ATTRIBUTION_ROOT, writes);
+	return decided(s, INJECTION_DONE, ATTRIBUTION_ROOT, writes | missing_texts(c, h, s));
 }
 
 static __always_inline int decide_forwarded(struct connection *c, const struct http1 *h, struct scratch *s, __u32 bytes)

@@ -3,6 +3,7 @@
 #ifndef WEFT_PROTOCOLS_HTTP1_LINES_H
 #define WEFT_PROTOCOLS_HTTP1_LINES_H
 
+#include "lib/sample.h"
 #include "protocols/http1/context.h"
 
 #define HTTP1_TRACEPARENT_LINE 70u /* "traceparent: " + 55 + CRLF */
@@ -93,10 +94,14 @@ WIRE_GLOBAL __u32 http1_stage_formats(struct http1 *h, struct scratch *s, __u32 
 #define HTTP1_UBER_FROM POLICY_BYTES_MAX
 
 /* The tracestate of the parent and behind it its baggage; NULL: they are not there any more. */
-static __always_inline const __u8 *parent_texts(const struct scratch *s)
+static __always_inline const __u8 *parent_texts(struct scratch *s)
 {
 	__u64 id = s->parent.exchange_id;
 
+	if (!id) {
+		sample_member(s, s->parent.threshold);
+		return s->tracestate.bytes;
+	}
 	if ((__u32)s->parent.tracestate_bytes + s->parent.baggage_bytes > EXCHANGE_TEXT_SMALL)
 		return bpf_map_lookup_elem(&texts_large, &id);
 	return bpf_map_lookup_elem(&texts_small, &id);
@@ -155,7 +160,7 @@ static __always_inline __u32 http1_stage_texts(struct scratch *s, __u32 at, __u3
 		*(out + at + 1) = '\n';
 		at += 2;
 	}
-	return exchange_get(s->parent.exchange_id) ? at : begin;
+	return !s->parent.exchange_id || exchange_get(s->parent.exchange_id) ? at : begin;
 }
 
 /* Lines to be inserted, into s->staging. Returns their length. */

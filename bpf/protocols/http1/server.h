@@ -84,7 +84,36 @@ static __always_inline __u32 server_sample(const struct http1 *h, struct scratch
 	sample = sample_request(s, p->sampling_service, sample_target(h->target), caller);
 	e->flags = (e->flags & ~TRACE_FLAG_SAMPLED) | (sample & SAMPLE_YES);
 	e->report = (sample & SAMPLE_REPORT) != 0;
+	s->event.request.threshold = s->sampling.told ? ot_threshold(s->sampling.threshold) : 0;
+	s->facts |= (s->sampling.decided ? REQUEST_DECIDED : 0) | (s->sampling.told ? REQUEST_THRESHOLD : 0);
 	return sample;
+}
+
+/* weft's own member of tracestate and what the head has of it, to the beginning of s->staging. Returns the length. */
+static __always_inline __u32 server_tracestate(const struct http1 *h, struct scratch *s)
+{
+	__u32 own = 0, at;
+	__u64 bytes;
+
+	if (s->sampling.told) {
+		own = sample_member(s, s->event.request.threshold);
+		__builtin_memcpy(s->staging.bytes, s->tracestate.bytes, OT_MEMBER_MAX);
+	}
+	at = own;
+	if (!h->tracestate.count || s->event.request.attribution != ATTRIBUTION_INCOMING ||
+	    s->incoming_format != FORMAT_TRACECONTEXT ||
+	    tracestate_join(&s->text, &h->tracestate, &s->tracestate_work, &s->tracestate,
+			    s->sampling.decided ? own : TRACESTATE_OT_KEPT) != TRACESTATE_VALID)
+		return own;
+	bytes = s->tracestate.length;
+	WIRE_OPAQUE(bytes);
+	WIRE_OPAQUE(at);
+	if (!bytes || bytes > TRACESTATE_BYTES_MAX || at > OT_MEMBER_MAX)
+		return own;
+	if (at)
+		s->staging.bytes[at++] = ',';
+	wire_copy(s->staging.bytes + at, s->tracestate.bytes, bytes);
+	return at + bytes;
 }
 
 /* tracestate of the head and s->policy.out go behind each other into s->staging; lengths into s->exchange. */
@@ -93,17 +122,7 @@ static __always_inline void server_texts(const struct http1 *h, struct scratch *
 	struct exchange *e = &s->exchange;
 	__u64 bytes;
 
-	e->tracestate_bytes = 0;
-	if (h->tracestate.count && s->event.request.attribution == ATTRIBUTION_INCOMING &&
-	    s->incoming_format == FORMAT_TRACECONTEXT &&
-	    tracestate_join(&s->text, &h->tracestate, &s->tracestate_work, &s->tracestate) == TRACESTATE_VALID) {
-		bytes = s->tracestate.length;
-		WIRE_OPAQUE(bytes);
-		if (bytes <= TRACESTATE_BYTES_MAX) {
-			wire_copy(s->staging.bytes, s->tracestate.bytes, bytes);
-			e->tracestate_bytes = bytes;
-		}
-	}
+	e->tracestate_bytes = server_tracestate(h, s);
 	if (e->baggage_bytes) {
 		__u32 to = e->tracestate_bytes;
 
@@ -207,7 +226,7 @@ WIRE_GLOBAL int http1_server_request(struct connection *c, struct http1 *h, stru
 		anonymous = true;
 		e->id = new_exchange_id();
 	}
-	if (!anonymous && (h->tracestate.count || e->baggage_bytes))
+	if (!anonymous && (h->tracestate.count || e->baggage_bytes || s->sampling.told))
 		http1_server_keep_texts(h, s);
 	s->event.request.ids = e->ids;
 	s->event.request.trace_flags = e->flags;

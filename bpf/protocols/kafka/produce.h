@@ -117,7 +117,7 @@ WIRE_GLOBAL int kafka_stage(struct kafka_work *w, struct scratch *s)
 		if (at)
 			w->baggage_bytes = at - w->ids_bytes;
 	}
-	if (kept ? !kafka_text_get(id) : !exchange_get(id)) { /* gone meanwhile: they may be somebody else's */
+	if (kept ? !kafka_text_get(id) : id && !exchange_get(id)) { /* gone meanwhile: they may be somebody else's */
 		w->ids_count = 1;
 		w->ids_bytes = 13 + TRACEPARENT_BYTES;
 		w->baggage_bytes = 0;
