@@ -46,6 +46,7 @@ static __always_inline void join_failed(struct connection *c, struct scratch *s)
 	c->receive.known = c->send.known = 0;
 	c->receive.begun = c->send.begun = 0;
 	c->receive.http1.state = c->send.http1.state = HTTP1_START;
+	c->upgrade = UPGRADE_NONE;
 	c->pending_begin = c->pending_end;
 	if (c->membership != MEMBER_JOINED && !c->role_certain)
 		c->role = ROLE_UNKNOWN;
@@ -278,6 +279,7 @@ WIRE_GLOBAL int connection_restart(struct connection *c, struct process_entry *p
 	c->pending_begin = c->pending_end;
 	c->bulk_score = 0;
 	c->overwritten = c->judged = 0;
+	c->upgrade = UPGRADE_NONE;
 	c->rejoins = 0;
 	c->asked = 0;
 	c->receive.known = c->send.known = 0;

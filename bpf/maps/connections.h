@@ -33,6 +33,13 @@ static __always_inline bool parent_tells(const struct parent *parent)
 	return !parent->exchange_id && parent->tracestate_bytes;
 }
 
+/* HTTP/1.1 may end on a connection by a request that asks for it (Upgrade, CONNECT) and an answer that grants it. */
+enum upgrade {
+	UPGRADE_NONE = 0,
+	UPGRADE_ASKED, /* the answer is not known yet: what the client sends before it is not HTTP/1.1 for certain */
+	UPGRADE_DONE,  /* by 101: what follows is HTTP/2, by its first bytes, or nothing that is followed */
+};
+
 struct half {
 	__u32 next_seq; /* sequence number of the first byte not parsed yet; valid when `known` */
 	__u8 known;
@@ -57,7 +64,7 @@ struct pending {
 	__u32 task_mark;    /* … and which of its tasks */
 	__u32 generation;   /* of that process's tracing */
 	__u8 method;	    /* enum http1_method */
-	__u8 ends_protocol; /* Upgrade or CONNECT */
+	__u8 ends_protocol; /* Upgrade or CONNECT: the connection goes on as something else if the answer says so */
 	__u8 anonymous;	    /* server: nobody can refer to it, so it is not in `exchanges` */
 	__u8 unsampled;	    /* reported in short at its end: see maps/unsampled.h */
 };
@@ -110,6 +117,7 @@ struct connection {
 	__u8 rejoins;	   /* released for this exchange only: enrolled again after it */
 	__u8 answers_left; /* the hash of answerers, so often; more than ANSWERS_LEFT_MOST: for good */
 	__u8 answers_told; /* that requests are read from it without waiting */
+	__u8 upgrade;	   /* enum upgrade */
 	__u32 answers;	   /* enum answers */
 	__u64 answer_key;  /* in that hash */
 	__u64 listener;	   /* the mark of the socket that it was accepted from; 0: none */

@@ -26,10 +26,24 @@
 		name##_observe(c, s, p);                                                                               \
 		return;
 
+/* Bytes of HTTP/1.1, up to an answer that ends it. True: others follow in this call. */
+static __always_inline bool protocol_upgrades(struct connection *c, struct scratch *s, struct process_entry *p)
+{
+	http1_observe(c, s, p);
+	return c->upgrade == UPGRADE_DONE && s->offset < s->total;
+}
+
 static __always_inline void protocol_observe(struct connection *c, struct scratch *s, struct process_entry *p)
 {
-	if (c->protocol == PROTOCOL_UNKNOWN && !http2_recognise_call(c, s))
+	if (c->protocol == PROTOCOL_HTTP1 && !protocol_upgrades(c, s, p))
+		return;
+	if (c->protocol == PROTOCOL_UNKNOWN && !http2_recognise_call(c, s)) {
+		if (c->upgrade == UPGRADE_DONE) {
+			park(c, s->outgoing ? &c->send : &c->receive, s, PARK_UPGRADE);
+			return;
+		}
 		kafka_recognise_call(c, s);
+	}
 	switch (c->protocol) {
 		PROTOCOLS(PROTOCOL_OBSERVE)
 	case PROTOCOL_UNKNOWN: /* one candidate so far */
@@ -45,8 +59,13 @@ static __always_inline void protocol_observe(struct connection *c, struct scratc
 static __always_inline int protocol_message(struct sk_msg_md *m, struct connection *c, struct scratch *s,
 					    struct process_entry *p, __u32 before)
 {
-	if (before == PROTOCOL_UNKNOWN && !http2_recognise_message(m, c, s))
+	if (before == PROTOCOL_UNKNOWN && !http2_recognise_message(m, c, s)) {
+		if (c->upgrade == UPGRADE_DONE) {
+			s->message.failed = PARK_UPGRADE;
+			return 0;
+		}
 		kafka_recognise_message(m, c, s);
+	}
 	switch (c->protocol) {
 		PROTOCOLS(PROTOCOL_MESSAGE)
 	case PROTOCOL_UNKNOWN:

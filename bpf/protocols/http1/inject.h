@@ -44,10 +44,8 @@ WIRE_GLOBAL int http1_message_head(struct sk_msg_md *m, struct connection *c, st
 		c->role = ROLE_CLIENT;
 	http1_client_request(c, h, s, result);
 	http1_request_follows(h);
-	if (h->method == HTTP1_METHOD_CONNECT || (h->flags & HTTP1_HAS_UPGRADE)) {
-		message->failed = PARK_UPGRADE;
-		return 1;
-	}
+	if (h->method == HTTP1_METHOD_CONNECT || (h->flags & HTTP1_HAS_UPGRADE))
+		c->upgrade = UPGRADE_ASKED;
 	return message->cut != 0;
 }
 
@@ -134,6 +132,10 @@ WIRE_GLOBAL int http1_message_step(struct sk_msg_md *m, struct connection *c, st
 		return 0;
 	}
 	if (h->state == HTTP1_START) {
+		if (c->upgrade) {
+			message->failed = PARK_UPGRADE;
+			return 1;
+		}
 		h->is_response = 0;
 		s->half.body_bytes = 0;
 		s->text_loaded = 1;

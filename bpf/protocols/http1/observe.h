@@ -99,10 +99,18 @@ WIRE_GLOBAL int http1_response_head(struct connection *c, struct scratch *s, str
 	event = http1_response_follows(h, method);
 	if (h->status == 101 || (method == HTTP1_METHOD_CONNECT && h->status < 300)) {
 		http1_answered(c, s, END_UPGRADED, true);
+		if (h->status == 101 && c->upgrade == UPGRADE_ASKED && !pending_count(c)) {
+			h->state = HTTP1_START;
+			c->protocol = PROTOCOL_UNKNOWN;
+			c->upgrade = UPGRADE_DONE;
+			return 0;
+		}
 		park(c, half, s, PARK_UPGRADE);
 		park(c, other, s, PARK_UPGRADE);
 		return 0;
 	}
+	if (pending->ends_protocol)
+		c->upgrade = UPGRADE_NONE;
 	if (event == HTTP1_END)
 		http1_answered(c, s, END_COMPLETE, true);
 	else if (setting(SETTING_RESPONSE_TEXT))
@@ -153,7 +161,7 @@ static __always_inline int http1_request_head(struct connection *c, struct scrat
 	}
 	http1_request_follows(h);
 	if (ends)
-		park(c, half, s, PARK_UPGRADE);
+		c->upgrade = UPGRADE_ASKED;
 	return 0;
 }
 
@@ -165,6 +173,10 @@ static __always_inline bool http1_message_begins(struct connection *c, struct sc
 	if (response && !pending_count(c)) {
 		/* A response to a request that was not followed, or a protocol where the server speaks first. */
 		park(c, half, s, c->protocol == PROTOCOL_UNKNOWN ? PARK_NOT_HTTP : PARK_BAD_FRAMING);
+		return false;
+	}
+	if (!response && c->upgrade) {
+		park(c, half, s, PARK_UPGRADE);
 		return false;
 	}
 	half->http1.is_response = response;
@@ -186,7 +198,7 @@ WIRE_GLOBAL int http1_observe_step(struct connection *c, struct scratch *s, stru
 	half = s->outgoing ? &c->send : &c->receive;
 	h = &half->http1;
 	rest = s->total - s->offset;
-	if (!rest || rest > 0x7fffffff || half->parked)
+	if (!rest || rest > 0x7fffffff || half->parked || c->upgrade == UPGRADE_DONE)
 		return 1;
 	if (http1_in_data(h)) {
 		got = http1_skip_data(h, rest, &event);
@@ -257,7 +269,7 @@ WIRE_GLOBAL int http1_observed(struct connection *c, struct scratch *s)
 	if (!s)
 		return 0;
 	half = s->outgoing ? &c->send : &c->receive;
-	if (half->parked || !half->known) /* the latter: joining failed this time */
+	if (half->parked || !half->known || c->upgrade == UPGRADE_DONE) /* not known: joining failed this time */
 		return 0;
 	if (s->offset < s->total) {
 		park(c, half, s, PARK_LIMIT);

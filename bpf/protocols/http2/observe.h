@@ -275,7 +275,7 @@ WIRE_GLOBAL int http2_recognise_call(struct connection *c, struct scratch *s)
 {
 	__u32 got;
 
-	if (!c || !s || s->offset)
+	if (!c || !s || (s->offset && c->upgrade != UPGRADE_DONE))
 		return 0;
 	got = http2_get(s, 0, HTTP2_PREFACE_BYTES);
 	return got ? http2_recognise(c, s, s->staging.bytes, got) : 0;

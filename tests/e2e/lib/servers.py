@@ -117,13 +117,13 @@ class Nghttpd(Server):
 
 
 class Apache(Server):
-    """Static files, and /forward/ through mod_proxy_http to a port of this machine."""
+    """Static files, and /forward/ through mod_proxy_http to a port of this machine. HTTP/2 after an upgrade with h2c."""
 
-    def __init__(self, forward_port=9, mpm="event"):
-        self.forward_port, self.mpm = forward_port, mpm
+    def __init__(self, forward_port=9, mpm="event", h2c=False):
+        self.forward_port, self.mpm, self.h2c = forward_port, mpm, h2c
 
     def command(self):
-        modules = [f"mpm_{self.mpm}", "authz_core", "mime", "dir", "proxy", "proxy_http"]
+        modules = [f"mpm_{self.mpm}", "authz_core", "mime", "dir", "proxy", "proxy_http"] + ["http2"] * self.h2c
         load = "\n".join(f"LoadModule {name}_module {MODULES}/mod_{name}.so" for name in modules)
         (self.folder / "conf").write_text(f"""
 {load}
@@ -139,6 +139,7 @@ EnableSendfile On
 <Directory {self.www}>
   Require all granted
 </Directory>
+{"Protocols h2c http/1.1" if self.h2c else ""}
 ProxyPass /forward/ http://127.0.0.1:{self.forward_port}/
 """)
         return ["/usr/sbin/apache2", "-d", self.folder, "-f", self.folder / "conf", "-DFOREGROUND"]
