@@ -9,12 +9,15 @@
 
 #include "wire/port.h"
 
-/* Cookies of the probes: which function of librdkafka. */
+/* Cookies of the probes: which function of a client library. */
 enum kafka_call_site {
-	KAFKA_CALL_PRODUCE = 1,
+	KAFKA_CALL_PRODUCE = 1, /* librdkafka … */
 	KAFKA_CALL_PRODUCEV,
 	KAFKA_CALL_PRODUCEVA,
 	KAFKA_CALL_PRODUCE_BATCH,
+	KAFKA_CALL_FRANZ,	 /* franz-go: (*kgo.Client).produce */
+	KAFKA_CALL_SARAMA,	 /* sarama: (*syncProducer).SendMessage … */
+	KAFKA_CALL_SARAMA_BATCH, /* … and SendMessages */
 };
 
 /* A timestamp may be so much later than the call. */
@@ -23,6 +26,11 @@ enum kafka_call_site {
 #define KAFKA_NOTE_EARLY_MS 1u
 /* Notes are kept by periods of timestamps; one that may reach into the next is put down for both. */
 #define KAFKA_NOTE_PERIOD_BITS 12u
+/*
+ * A library that may take the time long after the call: the note is put down for so many more periods, in which it says
+ * nobody, but keeps an equal record from being taken for that of a later caller.
+ */
+#define KAFKA_NOTE_WAITS 3u
 
 #define KAFKA_NOTE_SEVERAL (~0ull) /* kafka_note.exchange_id: equal records were produced for different ones */
 

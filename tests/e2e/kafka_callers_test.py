@@ -2,108 +2,23 @@
 # SPDX-License-Identifier: Apache-2.0
 """kafka_callers_test.py BUILD: a server with librdkafka that produces records for its requests. Each record goes on with
 the trace of the request that produced it, or with none; never with another's."""
-import collections
-import concurrent.futures
-import contextlib
-import http.client
 import pathlib
-import secrets
-import subprocess
 import sys
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
-from lib.agent import Agent, Programs, wait_for   # noqa: E402
-from lib import kafka   # noqa: E402
+from lib.agent import wait_for   # noqa: E402
+from lib import kafka_callers   # noqa: E402
+from lib.kafka_callers import Verdict   # noqa: E402
 
 BUILD = pathlib.Path(sys.argv.pop(1) if len(sys.argv) > 1 else "build").resolve()
-PROGRAMS = Programs.of(BUILD)
-STORE = {"traces": 20000, "bytes": "64MiB"}
-PARTITIONS = 4
 EACH_ALONE = ("linger.ms=0", "batch.num.messages=1")
-Verdict = collections.namedtuple("Verdict", "right silent wrong strange")   # strange: a trace that nobody began
 
 
-class Caller:
-    """Requests on one connection, each in a trace of its own."""
-
-    def __init__(self, port):
-        self.connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
-
-    def close(self):
-        self.connection.close()
-
-    def get(self, path, headers=(), **query):
-        trace = secrets.token_hex(16)
-        query = {name: trace if value == "TRACE" else value for name, value in query.items()}
-        self.connection.request("GET", f"/{path}?" + "&".join(f"{name}={value}" for name, value in query.items()),
-                                headers={"traceparent": f"00-{trace}-{secrets.token_hex(8)}-01", **dict(headers)})
-        answer = self.connection.getresponse().read()
-        assert answer == b"done", answer
-        return trace
-
-
-class Scene:
+class Scene(kafka_callers.Scene):
     def __init__(self, test, *settings, program="e2e_kafka_server", config=None):
-        self.broker = test.enterContext(kafka.Broker(BUILD, {"t": PARTITIONS}))
-        self.server = subprocess.Popen([BUILD / program, "t", f"bootstrap.servers={self.broker.servers}", *settings],
-                                       stdout=subprocess.PIPE, text=True)
-        test.addCleanup(self.server.stdout.close)
-        test.addCleanup(self.server.wait)
-        test.addCleanup(self.server.kill)
-        self.port = int(self.server.stdout.readline())
-        self.agent = test.enterContext(Agent(PROGRAMS, pids=[self.server.pid], config={"store": STORE, **(config or {})}))
-        self.caller = Caller(self.port)
-        test.addCleanup(self.caller.close)
-        self.traces, self.records = set(), 0
-
-    def row(self):
-        return self.agent.processes()[self.server.pid]
-
-    def known(self):
-        """Produces until it is noted who does."""
-        def noted():
-            self.get(self.caller, "produce", value="TRACE")
-            self.caller.get("flush")
-            return "librdkafka" in self.row()["probes"]
-        wait_for("probes in librdkafka", noted)
-        self.warm = self.records
-        return self
-
-    def get(self, caller, call, **query):
-        trace = caller.get(call, **query)
-        self.traces.add(trace)
-        self.records += 1
-        return trace
-
-    def many(self, call, threads, each, **query):
-        def work(_):
-            with contextlib.closing(Caller(self.port)) as caller:
-                for _ in range(each):
-                    self.get(caller, call, **query)
-        with concurrent.futures.ThreadPoolExecutor(threads) as pool:
-            list(pool.map(work, range(threads)))
-
-    def arrived(self, more=0):
-        """All records but those that found out; `more` of them nobody asked for."""
-        self.caller.get("flush")
-        arrived = kafka.consume([BUILD / "e2e_kafka_consumer", "t", PARTITIONS, self.records + more,
-                                 f"bootstrap.servers={self.broker.servers}", "group.id=r", "check.crcs=true"])
-        return sorted(arrived, key=lambda record: record.timestamp)[self.warm:]
-
-    def judged(self, more=0):
-        count = collections.Counter(map(self.judge, self.arrived(more)))
-        return Verdict(*(count[name] for name in Verdict._fields))
-
-    def judge(self, record):
-        headers = dict(record.headers)
-        whose = headers.get("id", record.value).decode()
-        if "traceparent" not in headers:
-            return "silent"
-        trace = headers["traceparent"].decode().split("-")[1]
-        if trace == whose:
-            return "right"
-        return "wrong" if trace in self.traces else "strange"
+        super().__init__(test, BUILD, lambda servers: [BUILD / program, "t", f"bootstrap.servers={servers}", *settings],
+                         "librdkafka", config)
 
 
 class Callers(unittest.TestCase):
@@ -141,6 +56,12 @@ class Callers(unittest.TestCase):
         first, second = (dict(record.headers) for record in scene.arrived())
         self.assertEqual((first["tracestate"], first["baggage"]), (b"a=1", b"tenant=x"))
         self.assertNotIn("baggage", second)
+
+    def test_a_header_for_each_member(self):
+        scene = Scene(self, *EACH_ALONE, config={"kafka": {"per_key_headers": True}, "baggage": {"policy": {"deny": ["secret"]}}}).known()
+        scene.get(scene.caller, "producev", headers={"baggage": "tenant=a%20b;p=1,secret=y,env=prod"}, value="TRACE", id="TRACE", wait="yes")
+        self.assertEqual([header for header in scene.arrived()[0].headers if header[0] not in ("id", "traceparent")],
+                         [("baggage-tenant", b"a b"), ("baggage-env", b"prod")])
 
     def test_records_of_several_requests_together(self):
         scene = Scene(self, "linger.ms=20").known()

@@ -65,8 +65,31 @@ void KernelTarget::speaks_kafka(pid_t pid) {
   kafka_.insert_or_assign(pid, std::move(state));
 }
 
+// Calls of a Go program's libraries, whose goroutines have to be known.
+std::vector<KafkaCallSite> KernelTarget::go_producers(const GoProgramFinder::Found& found) {
+  const auto* program = std::get_if<GoProgram>(&found.analysis);
+  if (!program) return {};
+  std::vector<KafkaCallSite> sites;
+  for (const auto& [call, offset] : program->kafka_produce)
+    sites.push_back(
+        {static_cast<KafkaCallSite::Call>(static_cast<int>(call) + static_cast<int>(KafkaCallSite::Call::franz)),
+         offset});
+  return sites;
+}
+
 void KernelTarget::note_producers(pid_t pid, KafkaState& state) {
   state.producers = true;
+  if (const auto go = go_state(pid); go && go->traced) {
+    const auto found = go_finder_.find(pid);
+    const auto sites = go_producers(found);
+    if (!sites.empty()) {
+      if (auto noted = kafka_notes_.note_kafka_callers(pid, found.path, sites); !noted) {
+        spdlog::info("for whom process {} produces Kafka records is not known: {}", pid, noted.error().message);
+        return;
+      }
+      state.go_probes = sites.size();
+    }
+  }
   for (const auto& library : librdkafka_finder_.find(pid)) {
     std::vector<KafkaCallSite> sites;
     for (const auto& site : library.sites.produce)
@@ -75,7 +98,7 @@ void KernelTarget::note_producers(pid_t pid, KafkaState& state) {
     if (auto noted = kafka_notes_.note_kafka_callers(pid, library.path, sites); !noted) {
       spdlog::info("for whom process {} produces Kafka records is not known: {}", pid, noted.error().message);
       kafka_notes_.forget_kafka_callers(pid);  // all of its libraries, or none
-      state.produce_probes = 0;
+      state.produce_probes = state.go_probes = 0;
       state.consume_probes = 0;
       return;
     }
@@ -101,7 +124,7 @@ void KernelTarget::follow_consumers(pid_t pid, KafkaState& state) {
     if (auto followed = kafka_notes_.follow_kafka_consumers(pid, library.path, sites, found); !followed) {
       spdlog::info("what process {} does for Kafka records is not followed: {}", pid, followed.error().message);
       kafka_notes_.forget_kafka_callers(pid);  // all of its libraries, or none
-      state.produce_probes = 0;
+      state.produce_probes = state.go_probes = 0;
       state.consume_probes = 0;
       state.unread = followed.error().message;
       return;

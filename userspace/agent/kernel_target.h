@@ -46,13 +46,14 @@ class KernelTarget final : public ProcessTarget {
     std::size_t probes = 0;
   };
   std::optional<GoState> go_state(pid_t pid) const;
-  // What is noted of a process that speaks Kafka by librdkafka.
+  // What is noted of a process that speaks Kafka by librdkafka, or by a library of Go.
   struct KafkaState {
-    std::uint32_t executed = 0;                 // for which of its programs
-    bool producers = false, consumers = false;  // were looked at
-    std::size_t produce_probes = 0, consume_probes = 0;
+    std::uint32_t executed = 0;                          // for which of its programs
+    bool producers = false, consumers = false;           // were looked at
+    std::size_t produce_probes = 0, consume_probes = 0;  // in librdkafka
+    std::size_t go_probes = 0;
     std::string unread;  // why records that it consumes cannot be read; empty: they can, or it has no such library
-    std::size_t probes() const { return produce_probes + consume_probes; }
+    std::size_t probes() const { return produce_probes + consume_probes + go_probes; }
   };
   // From any thread.
   std::optional<KafkaState> kafka_state(pid_t pid) const;
@@ -64,6 +65,7 @@ class KernelTarget final : public ProcessTarget {
   void follow_goroutines(pid_t pid, const ProcessSettings& settings);
   std::optional<GoState> start_goroutines(pid_t pid, std::uint32_t executed);
   void note_producers(pid_t pid, KafkaState& state);
+  static std::vector<KafkaCallSite> go_producers(const GoProgramFinder::Found& found);
   void follow_consumers(pid_t pid, KafkaState& state);
   void forget_librdkafka(pid_t pid);
   void remember(pid_t pid);

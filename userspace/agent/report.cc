@@ -40,7 +40,7 @@ TaskRuleText task_rule(const ProcessSettings& settings, const ProcessFindings& f
 
 std::string kafka_rule(const KernelTarget::KafkaState& kafka, const ProcessFindings& found) {
   std::string text;
-  if (kafka.produce_probes)
+  if (kafka.produce_probes || kafka.go_probes)
     text += found.kafka_blocks ? "; never for Kafka records, which it produces with RD_KAFKA_MSG_F_BLOCK"
                                : "; for Kafka records who produced them";
   if (kafka.consume_probes) {
@@ -110,6 +110,7 @@ std::vector<ProcessRow> Agent::processes() {
       if (go && go->traced) row.probes.push_back("goroutines");
       if (const auto kafka = target_->kafka_state(process.pid)) {
         if (kafka->produce_probes) row.probes.push_back("librdkafka");
+        if (kafka->go_probes) row.probes.push_back("Kafka of Go");
         if (kafka->consume_probes) row.probes.push_back("librdkafka consumer");
         row.task_why += kafka_rule(*kafka, found->second);
       }

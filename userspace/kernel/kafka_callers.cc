@@ -10,18 +10,9 @@ namespace weft {
 namespace {
 
 kafka_call_site cookie_of(KafkaCallSite::Call call) {
-  switch (call) {
-    case KafkaCallSite::Call::produce:
-      return KAFKA_CALL_PRODUCE;
-    case KafkaCallSite::Call::producev:
-      return KAFKA_CALL_PRODUCEV;
-    case KafkaCallSite::Call::produceva:
-      return KAFKA_CALL_PRODUCEVA;
-    case KafkaCallSite::Call::produce_batch:
-      break;
-  }
-  return KAFKA_CALL_PRODUCE_BATCH;
+  return static_cast<kafka_call_site>(static_cast<int>(call) + KAFKA_CALL_PRODUCE);
 }
+static_assert(static_cast<int>(KafkaCallSite::Call::sarama_batch) + KAFKA_CALL_PRODUCE == KAFKA_CALL_SARAMA_BATCH);
 
 kafka_consume_site site_of(KafkaConsumeSite::Call call) {
   return static_cast<kafka_consume_site>(static_cast<int>(call) + KAFKA_CONSUME_POLL);

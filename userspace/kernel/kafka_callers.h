@@ -15,8 +15,16 @@
 namespace weft {
 
 struct KafkaCallSite {
-  enum class Call : std::uint8_t { produce, producev, produceva, produce_batch } call;  // of librdkafka
-  std::uint64_t offset = 0;                                                             // in the file
+  enum class Call : std::uint8_t {
+    produce,
+    producev,
+    produceva,
+    produce_batch,  // of librdkafka
+    franz,
+    sarama,
+    sarama_batch,            // of Go's libraries
+  } call;                    // wire/kafka_note.h
+  std::uint64_t offset = 0;  // in the file
 };
 
 struct KafkaConsumeSite {

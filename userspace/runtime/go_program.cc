@@ -34,14 +34,42 @@ constexpr std::string_view kGrpcNewStream = "google.golang.org/grpc/internal/tra
                            kGrpcRead = "google.golang.org/grpc/internal/transport.(*http2Server).operateHeaders",
                            kGrpcHandle = "google.golang.org/grpc.(*Server).handleStream",
                            kH2cWrite = "golang.org/x/net/http2/h2c.(*bufConn).Write";
+// By the names that their modules have and had.
+constexpr std::array<std::pair<std::string_view, GoProgram::KafkaCall>, 5> kKafkaCalls{
+    {{"github.com/twmb/franz-go/pkg/kgo.(*Client).produce", GoProgram::KafkaCall::franz},
+     {"github.com/IBM/sarama.(*syncProducer).SendMessage", GoProgram::KafkaCall::sarama},
+     {"github.com/IBM/sarama.(*syncProducer).SendMessages", GoProgram::KafkaCall::sarama_batch},
+     {"github.com/Shopify/sarama.(*syncProducer).SendMessage", GoProgram::KafkaCall::sarama},
+     {"github.com/Shopify/sarama.(*syncProducer).SendMessages", GoProgram::KafkaCall::sarama_batch}}};
 // HTTP/2 as it comes with net/http, and by itself.
 constexpr std::array<std::string_view, 2> kRunHandlers{"net/http.(*http2serverConn).runHandler",
                                                        "golang.org/x/net/http2.(*serverConn).runHandler"},
     kDoRequests{"net/http.(*http2clientStream).doRequest", "golang.org/x/net/http2.(*clientStream).doRequest"};
-constexpr std::array kNames{kNewproc,        kRunqput,        kGoexit,        kRoundTrip,     kTcpWrite,
-                            kTlsClient,      kTlsServer,      kTlsWrite,      kTlsRead,       kMemmove,
-                            kGrpcNewStream,  kGrpcPut,        kGrpcWrite,     kGrpcRead,      kGrpcHandle,
-                            kRunHandlers[0], kRunHandlers[1], kDoRequests[0], kDoRequests[1], kH2cWrite};
+constexpr std::array kNames{kNewproc,
+                            kRunqput,
+                            kGoexit,
+                            kRoundTrip,
+                            kTcpWrite,
+                            kTlsClient,
+                            kTlsServer,
+                            kTlsWrite,
+                            kTlsRead,
+                            kMemmove,
+                            kGrpcNewStream,
+                            kGrpcPut,
+                            kGrpcWrite,
+                            kGrpcRead,
+                            kGrpcHandle,
+                            kRunHandlers[0],
+                            kRunHandlers[1],
+                            kDoRequests[0],
+                            kDoRequests[1],
+                            kH2cWrite,
+                            kKafkaCalls[0].first,
+                            kKafkaCalls[1].first,
+                            kKafkaCalls[2].first,
+                            kKafkaCalls[3].first,
+                            kKafkaCalls[4].first};
 
 // Goroutines of a connection serve whoever comes: readers and writers of net/http and of HTTP/2.
 constexpr std::array<std::string_view, 7> kServicePrefixes{"net/http.(*connReader).startBackgroundRead.",
@@ -179,6 +207,9 @@ Result<GoProgram> analyse(const ElfFile& file, const ElfSection& buildinfo) {
     program.http_round_trip = entry_site(file, *round_trip);
   program.tls = tls_of(file, *functions);
   find_http2(file, *functions, program);
+  for (const auto& [name, call] : kKafkaCalls)
+    if (const GoFunction* produce = function(name))
+      if (const auto site = entry_site(file, *produce)) program.kafka_produce.emplace_back(call, *site);
   if (const GoFunction* write = function(kTcpWrite)) program.tcp_write = write->address;
   if (const GoFunction* write = function(kH2cWrite)) program.h2c_write = write->address;
   for (const auto& [name, found] : *functions) {

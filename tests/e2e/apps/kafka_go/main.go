@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // kafka_go LIBRARY SERVERS TOPIC [HOW]: as apps/kafka/producer.cc, by sarama or franz-go. HOW: plain, idempotent,
-// transactional (franz-go), or a compression.
+// transactional (franz-go), or a compression. kafka_go serve …: see server.go.
 package main
 
 import (
@@ -65,6 +65,9 @@ func read(line string) record {
 }
 
 func main() {
+	if os.Args[1] == "serve" {
+		serve(os.Args[2:])
+	}
 	library, servers, topic, how := os.Args[1], os.Args[2], os.Args[3], "plain"
 	if len(os.Args) > 4 {
 		how = os.Args[4]
