@@ -20,6 +20,9 @@ WIRE_INLINE __u32 kafka_skip_bytes(struct kafka_work *w, __u32 at, __u32 end)
 	return bytes > 0 ? at + (__u32)bytes : at;
 }
 
+#define KAFKA_SINGLE_PREFIX 8u
+#define KAFKA_SINGLE_NAMED 0x2d65676167676162ULL /* baggage- */
+
 /* KAFKA_HAS_* of a key of so many bytes; 0: another one. */
 WIRE_INLINE __u32 kafka_key(struct kafka_work *w, __u32 at, __u32 bytes)
 {
@@ -30,7 +33,9 @@ WIRE_INLINE __u32 kafka_key(struct kafka_work *w, __u32 at, __u32 bytes)
 		return (wire_load64(key + 8) & 0xffffff) == 0x746e65 ? KAFKA_HAS_TRACEPARENT : 0;
 	if (bytes == 10 && first == 0x6174736563617274ull) /* tracesta */
 		return (wire_load64(key + 8) & 0xffff) == 0x6574 ? KAFKA_HAS_TRACESTATE : 0;
-	return bytes == 7 && (first & 0xffffffffffffffull) == 0x65676167676162ull ? KAFKA_HAS_BAGGAGE : 0;
+	if (bytes == 7 && (first & 0xffffffffffffffull) == 0x65676167676162ull) /* baggage */
+		return KAFKA_HAS_BAGGAGE;
+	return w->singles && bytes > KAFKA_SINGLE_PREFIX && first == KAFKA_SINGLE_NAMED ? KAFKA_HAS_BAGGAGE : 0;
 }
 
 struct kafka_header {
@@ -153,7 +158,7 @@ WIRE_INLINE int kafka_record_read(struct kafka_work *w)
 	if (w->baggage_bytes && (w->replace || !(r->has & KAFKA_HAS_BAGGAGE))) {
 		r->drop |= KAFKA_HAS_BAGGAGE;
 		r->added += w->baggage_bytes;
-		added_count++;
+		added_count += w->baggage_count;
 	}
 	r->drop &= r->has;
 	for (__u32 name = 0; name < 3; name++) {

@@ -61,6 +61,27 @@ struct kafka_part {
 	__u32 changed; /* … of which so many are given a context */
 };
 
+enum kafka_single_state {
+	KAFKA_SINGLE_BETWEEN = 0,
+	KAFKA_SINGLE_KEY,   /* how long is it? */
+	KAFKA_SINGLE_NAME,  /* it is written … */
+	KAFKA_SINGLE_VALUE, /* … how long is what stands behind it? */
+	KAFKA_SINGLE_DATA,  /* it is written */
+	KAFKA_SINGLE_SKIP,  /* up to the next member */
+};
+
+/* The member at hand: see wire/kafka_single.h. */
+struct kafka_single {
+	__u32 state;
+	__u32 pos, end; /* in the text of baggage */
+	__u32 key_at, value_at;
+	__u32 key_bytes, bytes; /* … of the value, decoded … */
+	__u32 solid;		/* … up to its last byte that is no space */
+	__u32 written;
+	__u32 begin, to; /* in kafka_work.added: where its header begins, and the next byte */
+	__u32 full;
+};
+
 struct kafka_work {
 	/* Given. */
 	__u32 length;	     /* of the request, its length field included */
@@ -69,7 +90,9 @@ struct kafka_work {
 	__u32 replace;	     /* a context that a record has gives way; else such a record stays as it is */
 	__u32 ids_bytes;     /* of `added`: traceparent, and tracestate if there is one … */
 	__u32 ids_count;     /* … so many headers; 0: nothing is to be added */
-	__u32 baggage_bytes; /* behind them: the header baggage; 0: none */
+	__u32 baggage_bytes; /* behind them: baggage; 0: none … */
+	__u32 baggage_count; /* … in so many headers */
+	__u32 singles;	     /* it is one header a member: what a record has of that form is its own baggage as well */
 	/* Read. */
 	__u32 outcome; /* enum kafka_outcome */
 	__u32 version, compact;
@@ -96,6 +119,7 @@ struct kafka_work {
 	__u32 emitting;	  /* records of it that are still to be written */
 	__u32 new_length; /* 0: not done */
 	__u32 header_at, header_drop;
+	struct kafka_single single;
 	struct kafka_record record;
 	struct kafka_part parts[KAFKA_PARTS];
 	__u8 added[KAFKA_ADDED_CAP + 64]; /* headers as they stand in a record: key, value, both with their lengths */

@@ -317,8 +317,8 @@ TEST_CASE("config: what a later version brings is refused, never ignored") {
            Case{
                "propagation: {response_header: all}\n",
                "weft.yaml:1:32: propagation.response_header: 'all' is not one of off, x-trace-id, traceresponse, both"},
-           Case{"kafka: {per_key_headers: true}\n",
-                "weft.yaml:1:26: kafka.per_key_headers: 'true' is not in this version (only false)"},
+           Case{"kafka: {per_key_headers: 7}\n",
+                "weft.yaml:1:26: kafka.per_key_headers: '7' is neither true nor false"},
            Case{"discovery: {instrument: [{k8s_namespace: shop}]}\n",
                 "weft.yaml:1:27: discovery entry.k8s_namespace is not in this version"},
            Case{"exporters: {otlp: {protocol: grpc}}\n",

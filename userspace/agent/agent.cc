@@ -35,6 +35,7 @@ PropagationOptions propagation_options(const PropagationConfig& config) {
           .inject = writes_to(Protocol::http) ? config.inject : std::vector<ContextFormat>{},
           .inject_http2 = writes_to(Protocol::grpc),
           .inject_kafka = writes_to(Protocol::kafka),
+          .kafka_singles = config.kafka_per_key_headers,
           .trust_incoming = config.trust_incoming,
           .destinations = destination_rules(config.context_destinations, config.baggage_destinations)};
 }

@@ -40,6 +40,7 @@ struct PropagationConfig {
   DestinationSet context_destinations;
   DestinationSet baggage_destinations = {DestinationSet::Kind::private_only, {}};
   bool trust_incoming = true;
+  bool kafka_per_key_headers = false;  // baggage goes into records as one header a member: kafka.per_key_headers
   AnswerHeaders response_header;
 };
 

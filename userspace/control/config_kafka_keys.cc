@@ -40,7 +40,7 @@ void add_once(std::vector<std::string>& values, std::string value) {
 }  // namespace
 
 KeyTable<Config> kafka_keys() {
-  KeyTable<Config> keys(6);
+  KeyTable<Config> keys(7);
   keys[0] = {.path = "kafka.topics",
              .clear = [](Config& c) { c.kafka.topics.clear(); },
              .add = [](Config& c, const std::string& v) { add_once(c.kafka.topics, parse_name(v, "topic")); }};
@@ -59,6 +59,8 @@ KeyTable<Config> kafka_keys() {
              }};
   keys[5] = {.path = "kafka.follow_consumers",
              .set = [](Config& c, const std::string& v) { c.kafka.follow_consumers = parse_bool(v); }};
+  keys[6] = {.path = "kafka.per_key_headers",
+             .set = [](Config& c, const std::string& v) { c.propagation.kafka_per_key_headers = parse_bool(v); }};
   return keys;
 }
 

@@ -132,7 +132,6 @@ KeyTable<Config> policy_keys() {
                      [](Config& c, const std::string& v) {
                        c.baggage.max_bytes = static_cast<std::uint32_t>(parse_size(v, 64, 8192));
                      }),
-      later("kafka.per_key_headers", "false"),
   };
 }
 

@@ -43,8 +43,9 @@ struct PropagationOptions {
   std::vector<ContextFormat> extract = {ContextFormat::tracecontext, ContextFormat::baggage, ContextFormat::b3,
                                         ContextFormat::b3multi,      ContextFormat::jaeger,  ContextFormat::xtraceid};
   std::vector<ContextFormat> inject = {ContextFormat::tracecontext, ContextFormat::baggage};  // empty: nothing at all
-  bool inject_http2 = true;  // … into HTTP/2 as well: propagation.protocols has grpc
-  bool inject_kafka = true;  // … and into Kafka: it has kafka
+  bool inject_http2 = true;    // … into HTTP/2 as well: propagation.protocols has grpc
+  bool inject_kafka = true;    // … and into Kafka: it has kafka
+  bool kafka_singles = false;  // baggage in records is one header a member
   bool trust_incoming = true;
   std::vector<DestinationRule> destinations;  // empty = any
   bool operator==(const PropagationOptions&) const = default;

@@ -30,6 +30,7 @@ propagation wire_form(const PropagationOptions& options, bool enrol) {
   set(options.trust_incoming, PROPAGATION_TRUST_INCOMING);
   set(options.inject_http2, PROPAGATION_HTTP2);
   set(options.inject_kafka, PROPAGATION_KAFKA);
+  set(options.kafka_singles, PROPAGATION_KAFKA_SINGLES);
   set(enrol, PROPAGATION_ENROL);
   return out;
 }

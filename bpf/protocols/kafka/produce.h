@@ -10,6 +10,7 @@
 #include "protocols/http1/police.h"
 #include "protocols/kafka/callers.h"
 #include "protocols/kafka/frames.h"
+#include "wire/kafka_single.h"
 
 #define KAFKA_PREFIX 4096u /* bytes of a request that is only seen which are looked at */
 
@@ -76,7 +77,8 @@ WIRE_GLOBAL int kafka_stage(struct kafka_work *w, struct scratch *s)
 
 	if (!w || !s)
 		return 0;
-	w->replace = w->ids_count = w->ids_bytes = w->baggage_bytes = 0;
+	w->replace = w->ids_count = w->ids_bytes = w->baggage_bytes = w->baggage_count = 0;
+	w->singles = (s->propagation.flags & PROPAGATION_KAFKA_SINGLES) != 0;
 	if (!(s->decision.writes & WRITE_TRACEPARENT))
 		return 0;
 	w->added[0] = 11 << 1;
@@ -107,15 +109,22 @@ WIRE_GLOBAL int kafka_stage(struct kafka_work *w, struct scratch *s)
 			w->ids_count = 2;
 		}
 	}
-	if ((s->decision.writes & WRITE_BAGGAGE) && state_bytes <= TRACESTATE_BYTES_MAX) {
+	if ((s->decision.writes & WRITE_BAGGAGE) && state_bytes <= TRACESTATE_BYTES_MAX && w->singles) {
+		WIRE_OPAQUE(baggage_bytes);
+		if (baggage_bytes <= POLICY_BYTES_MAX &&
+		    !bpf_probe_read_kernel(s->staging.bytes, baggage_bytes, text + state_bytes))
+			kafka_single_headers(&s->staging, w, (__u32)baggage_bytes);
+	} else if ((s->decision.writes & WRITE_BAGGAGE) && state_bytes <= TRACESTATE_BYTES_MAX) {
 		at = w->ids_bytes;
 		WIRE_OPAQUE(at);
 		at &= KAFKA_ADDED_CAP / 8 - 1;
 		w->added[at] = 7 << 1;
 		wire_store64(w->added + at + 1, 0x65676167676162ULL); /* baggage */
 		at = kafka_stage_value(w, at + 8, text + state_bytes, baggage_bytes);
-		if (at)
+		if (at) {
 			w->baggage_bytes = at - w->ids_bytes;
+			w->baggage_count = 1;
+		}
 	}
 	if (kept ? !kafka_text_get(id) : id && !exchange_get(id)) { /* gone meanwhile: they may be somebody else's */
 		w->ids_count = 1;

@@ -22,6 +22,7 @@ inline void give(kafka_work& work, const Bytes& request, const Added& added) {
   work.ids_bytes = static_cast<__u32>(ids.size());
   work.ids_count = static_cast<__u32>(added.ids.size());
   work.baggage_bytes = static_cast<__u32>(baggage.size());
+  work.baggage_count = added.baggage ? 1 : 0;
 }
 
 inline Bytes target(const kafka_work& work) {
