@@ -92,7 +92,7 @@ struct go_stream_key {
 
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
-	__uint(max_entries, 16384);
+	__uint(max_entries, 8192);
 	__type(key, struct go_stream_key);
 	__type(value, struct go_send);
 } go_stream_sends SEC(".maps");

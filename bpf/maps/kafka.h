@@ -23,7 +23,7 @@ struct kafka_request {
 /* The oldest give way: a response whose request is not known any more is stepped over. */
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
-	__uint(max_entries, 16384);
+	__uint(max_entries, 8192);
 	__type(key, struct kafka_request_key);
 	__type(value, struct kafka_request);
 } kafka_requests SEC(".maps");
@@ -56,8 +56,6 @@ WIRE_GLOBAL __u64 kafka_request_take(__u64 connection_id, __u32 correlation_id)
 	bpf_map_delete_elem(&kafka_requests, &key);
 	return request;
 }
-
-#define KAFKA_SLOTS 4u
 
 struct kafka_slot {
 	__u32 claimed;

@@ -46,7 +46,7 @@ struct kafka_asker {
 
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
-	__uint(max_entries, 16384);
+	__uint(max_entries, 8192);
 	__type(key, struct kafka_source);
 	__type(value, struct kafka_asker);
 } kafka_sources SEC(".maps");

@@ -11,7 +11,7 @@
 
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
-	__uint(max_entries, 32768);
+	__uint(max_entries, 16384);
 	__type(key, struct kafka_note_key);
 	__type(value, struct kafka_note);
 } kafka_notes SEC(".maps");

@@ -11,7 +11,7 @@
 #include "maps/ring.h"
 
 #define UNSAMPLED_NEAR 32u /* for each lane of ids; both powers of two */
-#define UNSAMPLED_FAR 8192u
+#define UNSAMPLED_FAR 4096u
 
 struct unsampled {
 	__u64 claimed;		      /* by this exchange; 0: free */

@@ -66,18 +66,17 @@ KernelCounters KernelImpl::counters() {
 }
 
 void KernelImpl::add_program_runs(KernelCounters& counters) {
-  std::vector<bpf_program*> programs = parts_.loaded();
+  std::vector<Parts::Program> programs = parts_.loaded();
   if (late_.wait_for(std::chrono::seconds(0)) == std::future_status::ready)
     std::ranges::copy(late_parts_.loaded(), std::back_inserter(programs));
   bpf_program* program = nullptr;
-  bpf_object__for_each_program(program, skeleton_->obj) programs.push_back(program);
-  for (const auto* one : programs) {
-    const int fd = bpf_program__fd(one);
+  bpf_object__for_each_program(program, skeleton_->obj)
+      programs.push_back({bpf_program__name(program), bpf_program__fd(program)});
+  for (const auto& [name, fd] : programs) {
     bpf_prog_info info{};
     __u32 bytes = sizeof info;
     if (fd < 0 || bpf_obj_get_info_by_fd(fd, &info, &bytes)) continue;
-    counters.programs[bpf_program__name(one)] = {info.run_cnt, info.run_time_ns, info.recursion_misses,
-                                                 info.verified_insns};
+    counters.programs[std::string(name)] = {info.run_cnt, info.run_time_ns, info.recursion_misses, info.verified_insns};
   }
 }
 

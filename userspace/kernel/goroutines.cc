@@ -108,7 +108,7 @@ Result<void> KernelImpl::trace_goroutines(pid_t tgid, const GoroutineSettings& s
       waiting_tls_.push_back({.tgid = tgid, .program = program, .file = settings.file, .places = std::move(places)});
       continue;
     }
-    auto probes = Uprobes::attach(skeleton_->progs.on_goroutine, settings.file, places, tgid);
+    auto probes = Uprobes::attach(uprobe_program(skeleton_->progs.on_goroutine), settings.file, places, tgid);
     if (!probes) return failed(probes.error().message);
     process.probes.push_back(std::move(*probes));
   }
@@ -126,7 +126,7 @@ bool KernelImpl::attach_late() {
   if (waiting_tls_.empty()) return false;
   // Nobody is to wait for the verifier here: meanwhile the ring would not be emptied.
   if (late_.wait_for(std::chrono::seconds(0)) == std::future_status::timeout) return true;
-  const auto program = late(skeleton_->progs.on_go_tls);
+  const auto program = late("on_go_tls", skeleton_->progs.on_go_tls);
   for (const auto& waiting : std::exchange(waiting_tls_, {})) {
     const auto process = go_processes_.find(waiting.tgid);
     if (process == go_processes_.end() || process->second.program != waiting.program) continue;

@@ -38,7 +38,7 @@ bool KernelImpl::calls(pid_t tgid) { return found(tgid, FINDING_CALLS); }
 Result<void> KernelImpl::note_kafka_callers(pid_t tgid, const std::string& file, std::span<const KafkaCallSite> sites) {
   std::vector<UprobePlace> places;
   for (const auto& site : sites) places.push_back({site.offset, cookie_of(site.call)});
-  auto probes = Uprobes::attach(skeleton_->progs.on_kafka_produce, file, places, tgid);
+  auto probes = Uprobes::attach(uprobe_program(skeleton_->progs.on_kafka_produce), file, places, tgid);
   if (!probes) return std::unexpected(probes.error());
   kafka_probes_[tgid].push_back(std::move(*probes));
   return {};
@@ -54,9 +54,9 @@ Result<void> KernelImpl::follow_kafka_consumers(pid_t tgid, const std::string& f
     calls.push_back(place);
     if (site.call < KafkaConsumeSite::Call::ends) returns.push_back(place);
   }
-  const auto at_return = late(skeleton_->progs.on_kafka_consumed);
+  const auto at_return = late("on_kafka_consumed", skeleton_->progs.on_kafka_consumed);
   if (!at_return) return std::unexpected(at_return.error());
-  auto called = Uprobes::attach(skeleton_->progs.on_kafka_consume, file, calls, tgid);
+  auto called = Uprobes::attach(uprobe_program(skeleton_->progs.on_kafka_consume), file, calls, tgid);
   if (!called) return std::unexpected(called.error());
   kafka_probes_[tgid].push_back(std::move(*called));
   auto returned = Uprobes::attach(*at_return, file, returns, tgid, Uprobes::When::returns);

@@ -118,7 +118,7 @@ class KernelImpl final : public Kernel, public GoroutineTracer, public KafkaCall
   void add_map_fill(KernelCounters& counters);
 
   // A program of late_parts_, which may have to be waited for.
-  Result<bpf_program*> late(bpf_program*& place);
+  Result<UprobeProgram> late(std::string_view name, bpf_program*& place);
 
   Skeleton skeleton_;
   Parts parts_, late_parts_;

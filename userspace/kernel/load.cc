@@ -17,6 +17,7 @@
 #include "kernel/capture_hook.h"
 #include "kernel/cgroup.h"
 #include "kernel/kernel_impl.h"
+#include "wire/kafka_work.h"
 
 namespace weft {
 namespace {
@@ -97,10 +98,12 @@ Result<std::unique_ptr<Kernel>> Kernel::load(const KernelOptions& options) {
 
   Skeleton skeleton(weft_bpf__open());
   if (!skeleton) return fail(fmt::format("the kernel programs cannot be opened: {}", errno_text(errno)));
-  const std::uint32_t slots = 4 * std::max(2, libbpf_num_possible_cpus());
+  const int processors = std::max(2, libbpf_num_possible_cpus());
+  const std::uint32_t slots = 4 * static_cast<std::uint32_t>(processors);
   auto* settings = const_cast<kernel_settings*>(&skeleton->rodata->settings);
   *settings = settings_of(options, slots);
   bpf_map__set_max_entries(skeleton->maps.scratch_slots, slots);
+  bpf_map__set_max_entries(skeleton->maps.kafka_slots, std::min<std::uint32_t>(KAFKA_SLOTS, slots / 4));
   bpf_map__set_max_entries(skeleton->maps.ring, options.ring_bytes);
   bpf_map__set_max_entries(skeleton->maps.members, options.max_connections);
   const bool answers = options.enrol && options.answer_headers.any();
@@ -161,9 +164,11 @@ Result<void> KernelImpl::attach() {
     return bpf_program__attach_iter(hash ? programs.on_sweep_hash : programs.on_sweep, &iterator_options);
   }());
   if (!sweep_iterator_) return refused_by_kernel("iterators", errno);
+  parts_.forget_objects();
   if (auto set = set_propagation(options_.propagation); !set) return set;
   const auto load_late = [this] {
     const auto loaded = late_parts_.load(*skeleton_);
+    if (has_uprobe_multi()) late_parts_.forget_objects();
     if (!loaded) spdlog::warn("TLS of Go and consumers of Kafka are not followed: {}", loaded.error().message);
     ::malloc_trim(0);  // that took far more memory than running it does
     return loaded;
@@ -176,25 +181,25 @@ Result<void> KernelImpl::attach() {
   return {};
 }
 
-Result<bpf_program*> KernelImpl::late(bpf_program*& place) {
+Result<UprobeProgram> KernelImpl::late(std::string_view name, bpf_program*& place) {
   if (const auto& loaded = late_.get(); !loaded) return std::unexpected(loaded.error());
-  return place;
+  return UprobeProgram{late_parts_.fd_of(name), place};
 }
 
 // The program hangs on the map: when the agent dies, both go and the sockets are plain again.
 Result<void> KernelImpl::attach_members() {
   if (const int error = members_attached_
                             ? 0
-                            : bpf_prog_attach(bpf_program__fd(skeleton_->progs.on_message),
-                                              bpf_map__fd(skeleton_->maps.members), BPF_SK_MSG_VERDICT, 0))
+                            : bpf_prog_attach(parts_.fd_of("on_message"), bpf_map__fd(skeleton_->maps.members),
+                                              BPF_SK_MSG_VERDICT, 0))
     return refused_by_kernel("on_message cannot be attached", error);
   members_attached_ = true;
   return attach_sockops();
 }
 
 Result<void> KernelImpl::attach_answerers() {
-  if (const int error = bpf_prog_attach(bpf_program__fd(skeleton_->progs.on_answer),
-                                        bpf_map__fd(skeleton_->maps.answerers), BPF_SK_MSG_VERDICT, 0))
+  if (const int error =
+          bpf_prog_attach(parts_.fd_of("on_answer"), bpf_map__fd(skeleton_->maps.answerers), BPF_SK_MSG_VERDICT, 0))
     return refused_by_kernel("on_answer cannot be attached", error);
   const AnswerHeaders& wanted = options_.answer_headers;
   skeleton_->bss->answer_headers =
@@ -221,11 +226,9 @@ KernelImpl::~KernelImpl() {
   for (auto& [tgid, process] : go_processes_) probe_ends_.take(std::move(process.probes));
   probe_ends_.finish();
   if (members_attached_)
-    bpf_prog_detach2(bpf_program__fd(skeleton_->progs.on_message), bpf_map__fd(skeleton_->maps.members),
-                     BPF_SK_MSG_VERDICT);
+    bpf_prog_detach2(parts_.fd_of("on_message"), bpf_map__fd(skeleton_->maps.members), BPF_SK_MSG_VERDICT);
   if (skeleton_->bss->answer_headers)
-    bpf_prog_detach2(bpf_program__fd(skeleton_->progs.on_answer), bpf_map__fd(skeleton_->maps.answerers),
-                     BPF_SK_MSG_VERDICT);
+    bpf_prog_detach2(parts_.fd_of("on_answer"), bpf_map__fd(skeleton_->maps.answerers), BPF_SK_MSG_VERDICT);
 }
 
 Result<std::unique_ptr<RingSource>> RingSource::open(int map_fd) {

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "kernel/parts.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <atomic>
 #include <cerrno>
 #include <exception>
-#include <string_view>
 #include <system_error>
 #include <thread>
 
@@ -19,7 +19,7 @@ void Parts::ObjectEnd::operator()(bpf_object* object) const { bpf_object__close(
 
 void Parts::take(bpf_program*& place) {
   bpf_program__set_autoload(place, false);
-  parts_.push_back({&place, nullptr});
+  parts_.push_back({.place = &place, .name = bpf_program__name(place), .object = nullptr, .fd = UniqueFd()});
 }
 
 Result<void> Parts::load(const weft_bpf& whole) {
@@ -46,17 +46,29 @@ Result<void> Parts::load(const weft_bpf& whole) {
   return {};
 }
 
-std::vector<bpf_program*> Parts::loaded() const {
-  std::vector<bpf_program*> programs;
+void Parts::forget_objects() {
+  for (Part& part : parts_) {
+    part.object.reset();
+    *part.place = nullptr;
+  }
+}
+
+std::vector<Parts::Program> Parts::loaded() const {
+  std::vector<Program> programs;
   for (const Part& part : parts_)
-    if (part.object) programs.push_back(*part.place);
+    if (part.fd) programs.push_back({part.name, part.fd.get()});
   return programs;
+}
+
+int Parts::fd_of(std::string_view name) const {
+  for (const Part& part : parts_)
+    if (part.name == name) return part.fd.get();
+  return -1;
 }
 
 // Maps of both come from the same file, in the same order.
 Result<void> Parts::load(const weft_bpf& whole, Part& part) {
-  const std::string_view name = bpf_program__name(*part.place);
-  const auto refused = [&](int error) { return load_refused(fmt::format("the kernel refuses {}", name), error); };
+  const auto refused = [&](int error) { return load_refused(fmt::format("the kernel refuses {}", part.name), error); };
   std::unique_ptr<bpf_object, ObjectEnd> object(
       bpf_object__open_mem(whole.skeleton->data, whole.skeleton->data_sz, nullptr));
   if (!object) return refused(errno);
@@ -68,12 +80,14 @@ Result<void> Parts::load(const weft_bpf& whole, Part& part) {
   }
   bpf_program *program = nullptr, *wanted = nullptr;
   bpf_object__for_each_program(program, object.get()) {
-    const bool is_wanted = name == bpf_program__name(program);
+    const bool is_wanted = part.name == bpf_program__name(program);
     bpf_program__set_autoload(program, is_wanted);
     if (is_wanted) wanted = program;
   }
   bpf_program__set_expected_attach_type(wanted, bpf_program__expected_attach_type(*part.place));
   if (const int error = bpf_object__load(object.get())) return refused(error);
+  part.fd = UniqueFd(::fcntl(bpf_program__fd(wanted), F_DUPFD_CLOEXEC, 0));
+  if (!part.fd) return refused(errno);
   *part.place = wanted;
   part.object = std::move(object);
   return {};

@@ -5,9 +5,12 @@
 #pragma once
 
 #include <memory>
+#include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/result.h"
+#include "kernel/unique_fd.h"
 
 struct bpf_object;
 struct bpf_program;
@@ -23,7 +26,14 @@ class Parts {
   // From then on each place is the loaded program. Error: which of them the kernel refused, and why. REQUIRES: the
   // whole is loaded, with the settings that these are to have.
   Result<void> load(const weft_bpf& whole);
-  std::vector<bpf_program*> loaded() const;
+  // The programs stay, and all else that libbpf knows of them goes, two megabytes each: places are null from then on.
+  void forget_objects();
+  struct Program {
+    std::string_view name;
+    int fd;
+  };
+  std::vector<Program> loaded() const;
+  int fd_of(std::string_view name) const;  // -1: not loaded
 
  private:
   struct ObjectEnd {
@@ -31,7 +41,9 @@ class Parts {
   };
   struct Part {
     bpf_program** place;
+    std::string name;
     std::unique_ptr<bpf_object, ObjectEnd> object;
+    UniqueFd fd;
   };
   static Result<void> load(const weft_bpf& whole, Part& part);
 

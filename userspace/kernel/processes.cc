@@ -240,7 +240,7 @@ void KernelImpl::stop_changing() {
 
 Result<void> KernelImpl::watch_ioctl(pid_t tgid, const std::string& libc, std::uint64_t offset) {
   const UprobePlace place{offset, 0};
-  auto probes = Uprobes::attach(skeleton_->progs.on_ioctl, libc, std::span(&place, 1), tgid);
+  auto probes = Uprobes::attach(uprobe_program(skeleton_->progs.on_ioctl), libc, std::span(&place, 1), tgid);
   if (!probes) return std::unexpected(probes.error());
   ioctl_probes_[tgid].push_back(std::move(*probes));
   return {};

@@ -74,20 +74,22 @@ void prepare_uprobe(bpf_program* program) {
 
 void Uprobes::LinkEnd::operator()(bpf_link* link) const { bpf_link__destroy(link); }
 
-Result<Uprobes> Uprobes::attach(bpf_program* program, const std::string& file, std::span<const UprobePlace> places,
+UprobeProgram uprobe_program(bpf_program* program) { return {bpf_program__fd(program), program}; }
+
+Result<Uprobes> Uprobes::attach(UprobeProgram program, const std::string& file, std::span<const UprobePlace> places,
                                 pid_t pid, When when) {
   Uprobes probes;
   const auto failed = [&](int error) {
     return fail(fmt::format("uprobe in {} of process {}: {}", file, pid, std::strerror(error)));
   };
   if (has_uprobe_multi()) {
-    probes.link_ = UniqueFd(create_multi_link(bpf_program__fd(program), file, places, pid, when == When::returns));
+    probes.link_ = UniqueFd(create_multi_link(program.fd, file, places, pid, when == When::returns));
     if (!probes.link_) return failed(errno);
     return probes;
   }
   for (const auto& place : places) {
     LIBBPF_OPTS(bpf_uprobe_opts, options, .bpf_cookie = place.cookie, .retprobe = when == When::returns);
-    bpf_link* link = bpf_program__attach_uprobe_opts(program, pid, file.c_str(), place.offset, &options);
+    bpf_link* link = bpf_program__attach_uprobe_opts(program.handle, pid, file.c_str(), place.offset, &options);
     if (!link) return failed(errno);
     probes.links_.emplace_back(link);
   }

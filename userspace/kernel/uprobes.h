@@ -24,6 +24,13 @@ bool has_uprobe_multi();
 // To be called before the program is loaded.
 void prepare_uprobe(bpf_program* program);
 
+// A program for probes. Where there is no uprobe_multi libbpf's handle is needed.
+struct UprobeProgram {
+  int fd;
+  bpf_program* handle;
+};
+UprobeProgram uprobe_program(bpf_program* program);
+
 struct UprobePlace {
   std::uint64_t offset = 0;  // in the file
   std::uint64_t cookie = 0;  // what bpf_get_attach_cookie gives there
@@ -34,7 +41,7 @@ class Uprobes {
  public:
   enum class When : bool { there = false, returns = true };  // with `returns`, places are the beginnings of functions
   // `file` is opened once; the probes stay on that file. Errors are one line.
-  static Result<Uprobes> attach(bpf_program* program, const std::string& file, std::span<const UprobePlace> places,
+  static Result<Uprobes> attach(UprobeProgram program, const std::string& file, std::span<const UprobePlace> places,
                                 pid_t pid, When when = When::there);
   Uprobes(Uprobes&&) noexcept = default;
   Uprobes& operator=(Uprobes&&) noexcept = default;
