@@ -46,6 +46,8 @@ static __always_inline void join_failed(struct connection *c, struct scratch *s)
 	c->receive.known = c->send.known = 0;
 	c->receive.begun = c->send.begun = 0;
 	c->receive.http1.state = c->send.http1.state = HTTP1_START;
+	if (c->upgrade == UPGRADE_ASKED) /* what becomes of it will not be known */
+		c->receive.parked = c->send.parked = PARK_UPGRADE;
 	c->upgrade = UPGRADE_NONE;
 	c->pending_begin = c->pending_end;
 	if (c->membership != MEMBER_JOINED && !c->role_certain)
@@ -253,8 +255,11 @@ static __always_inline void connection_init(struct connection *c, const struct s
  */
 WIRE_GLOBAL int connection_restart(struct connection *c, struct process_entry *p, struct scratch *s, __u32 end)
 {
+	bool other_protocol;
+
 	if (!c || !p || !s)
 		return 0;
+	other_protocol = c->upgrade && !is_multiplexed(c);
 	if (c->membership != MEMBER_NO && c->membership != MEMBER_WANTED)
 		emit_socket(c, s, SOCKET_RELEASE, INJECTION_NOT_MEMBER, -1);
 	pending_finish_all(c, s, end);
@@ -271,6 +276,8 @@ WIRE_GLOBAL int connection_restart(struct connection *c, struct process_entry *p
 		c->receive.parked = c->send.parked = 0;
 	} else {
 		c->role_certain = 1; /* it has had an exchange */
+		if (other_protocol)
+			c->receive.parked = c->send.parked = PARK_UPGRADE;
 	}
 	blind_ends(c);
 	c->generation = p->generation;

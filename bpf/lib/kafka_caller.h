@@ -52,7 +52,7 @@ WIRE_GLOBAL __u64 kafka_produced_sum(const struct kafka_produced *record)
 }
 
 /* One that cannot be made makes all of its period void, and where not even that goes, all of the process. */
-static __always_inline int kafka_note_period(struct kafka_note_key *key, struct kafka_note *note)
+static __always_inline int kafka_note_period(const struct kafka_note_key *key, struct kafka_note *note)
 {
 	struct kafka_note_key lost = *key;
 
@@ -62,46 +62,66 @@ static __always_inline int kafka_note_period(struct kafka_note_key *key, struct 
 	return kafka_note_add(&lost, note) ? FINDING_KAFKA_LOST : FINDING_KAFKA_LOST | FINDING_KAFKA_BLOCKS;
 }
 
+/* Of the timestamps from note->from_ms to note->until_ms. Returns the FINDING_* that follow. */
+static __always_inline int kafka_note_times(struct kafka_note_key *key, struct kafka_note *note)
+{
+	int findings;
+
+	key->period = note->until_ms >> KAFKA_NOTE_PERIOD_BITS;
+	findings = kafka_note_period(key, note);
+	if (key->period == (__u32)(note->from_ms >> KAFKA_NOTE_PERIOD_BITS))
+		return findings;
+	key->period--;
+	return findings | kafka_note_period(key, note);
+}
+
+/* The long notes, of this time and of what comes behind it. */
+static __always_inline int kafka_note_long(struct kafka_note_key *key, struct kafka_note *note, __u64 now_ms)
+{
+	int findings;
+
+	note->from_ms = 0;
+	note->until_ms = ~0ull;
+	key->period = KAFKA_NOTE_LONG | (__u32)(now_ms >> KAFKA_NOTE_LONG_BITS);
+	findings = kafka_note_period(key, note);
+	key->period++;
+	return findings | kafka_note_period(key, note);
+}
+
 /* The record was produced for whom `caller` says. Returns the FINDING_* that follow. */
 WIRE_GLOBAL int kafka_note_record(const struct kafka_produced *record, const struct kafka_note *caller)
 {
 	struct kafka_note_key key = {};
 	struct kafka_note note;
 	int findings = FINDING_KAFKA_NOTED;
+	__u64 now_ms = kafka_clock_ms();
 
 	if (!record || !caller)
 		return 0;
 	note = *caller;
+	note.late = record->late != 0;
 	key.tgid = bpf_get_current_pid_tgid() >> 32;
 	key.sum = kafka_produced_sum(record);
 	if (!key.sum)
 		findings |= FINDING_KAFKA_LOST;
 	if (record->waits)
 		findings |= FINDING_KAFKA_BLOCKS;
-	note.until_ms = kafka_clock_ms();
+	if (record->late)
+		findings |= kafka_note_long(&key, &note, now_ms);
 	if (record->timestamp_ms) {
 		/* Another time than now keeps nobody's records apart from those of before. */
-		if (record->timestamp_ms - note.until_ms + KAFKA_NOTE_LATE_MS > 2 * KAFKA_NOTE_LATE_MS)
+		if (record->timestamp_ms - now_ms + KAFKA_NOTE_LATE_MS > 2 * KAFKA_NOTE_LATE_MS)
 			note.exchange_id = 0;
 		note.from_ms = note.until_ms = record->timestamp_ms;
-	} else {
-		note.from_ms = note.until_ms - KAFKA_NOTE_EARLY_MS;
-		note.until_ms += KAFKA_NOTE_LATE_MS;
+		findings |= kafka_note_times(&key, &note);
+		if (!record->late)
+			return findings;
+		note.exchange_id =
+		    caller->exchange_id; /* older ones of these libraries take their own time all the same */
 	}
-	key.period = note.until_ms >> KAFKA_NOTE_PERIOD_BITS;
-	findings |= kafka_note_period(&key, &note);
-	if (key.period != (__u32)(note.from_ms >> KAFKA_NOTE_PERIOD_BITS)) {
-		key.period--;
-		findings |= kafka_note_period(&key, &note);
-		key.period++;
-	}
-	if (!record->late || record->timestamp_ms)
-		return findings;
-	for (__u32 i = 0; i < KAFKA_NOTE_WAITS; i++) {
-		key.period++;
-		findings |= kafka_note_period(&key, &note);
-	}
-	return findings;
+	note.from_ms = now_ms - KAFKA_NOTE_EARLY_MS;
+	note.until_ms = now_ms + KAFKA_NOTE_LATE_MS;
+	return findings | kafka_note_times(&key, &note);
 }
 
 /*

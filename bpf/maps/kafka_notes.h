@@ -11,7 +11,7 @@
 
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
-	__uint(max_entries, 16384);
+	__uint(max_entries, 32768);
 	__type(key, struct kafka_note_key);
 	__type(value, struct kafka_note);
 } kafka_notes SEC(".maps");
@@ -35,11 +35,23 @@ static __always_inline bool kafka_note_add(const struct kafka_note_key *key, str
 	other = bpf_map_lookup_elem(&kafka_notes, key);
 	if (!other)
 		return false;
-	if (other->exchange_id != note->exchange_id)
+	/* A gap between two calls for the same is nobody's time. */
+	if (other->exchange_id != note->exchange_id || note->from_ms > other->until_ms + 1)
 		*(volatile __u64 *)&other->exchange_id = KAFKA_NOTE_SEVERAL;
 	else if (other->until_ms < note->until_ms)
 		*(volatile __u64 *)&other->until_ms = note->until_ms;
 	return true;
+}
+
+/* Does the long note of the same records say this exchange, too? */
+static __always_inline bool kafka_note_lasts(const struct kafka_note_key *key, __u64 timestamp_ms, __u64 exchange_id)
+{
+	struct kafka_note_key lasting = *key;
+	struct kafka_note *note;
+
+	lasting.period = KAFKA_NOTE_LONG | (__u32)(timestamp_ms >> KAFKA_NOTE_LONG_BITS);
+	note = bpf_map_lookup_elem(&kafka_notes, &lasting);
+	return note && *(volatile __u64 *)&note->exchange_id == exchange_id && note->mark == kafka_note_mark(&lasting);
 }
 
 /* The note of a record with this timestamp goes to `out`. False: there is none that says anybody, or that it is for
@@ -54,6 +66,9 @@ static __always_inline bool kafka_note_get(const struct kafka_note_key *key, __u
 	__builtin_memcpy(out, note, sizeof(*out));
 	barrier();
 	if (*(volatile __u64 *)&note->mark != mark || *(volatile __u64 *)&note->mark_again != mark)
+		return false;
+	if (out->late && out->exchange_id != KAFKA_NOTE_SEVERAL &&
+	    !kafka_note_lasts(key, timestamp_ms, out->exchange_id))
 		return false;
 	return out->exchange_id && *(volatile __u64 *)&note->exchange_id == out->exchange_id &&
 	       timestamp_ms >= out->from_ms && timestamp_ms <= out->until_ms;

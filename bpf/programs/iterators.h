@@ -25,8 +25,10 @@ static __always_inline void sweep_finish(struct connection *c, __u32 end, bool s
 		return;
 	}
 	if (!stop && c->last_ns >= sweep.idle_before_ns)
-		goto out;					  /* something has come meanwhile */
-	stop = stop || !p || c->receive.parked || c->send.parked; /* what is parked for its bytes stays so */
+		goto out; /* something has come meanwhile */
+	/* What is parked for its bytes stays so, and what waits for a late word on an upgrade may be anything by then.
+	 */
+	stop = stop || !p || c->receive.parked || c->send.parked || c->upgrade == UPGRADE_ASKED;
 	s = stop ? NULL : scratch_claim(PROGRAM_ITERATOR, settings.scratch_slots);
 	if (s) {
 		s->now_ns = bpf_ktime_get_ns();

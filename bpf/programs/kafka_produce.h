@@ -1,14 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-only */
 /*
- * Calls of client libraries that produce records: librdkafka's (x86-64, System V) here, those of Go in
- * kafka_produce_go.h. One program for all entry points, told apart by the cookie; the first instruction has not run
- * yet, so that the stack pointer is at the return address.
+ * Calls of librdkafka that produce records (x86-64, System V). One program for all entry points, told apart by the
+ * cookie; the first instruction has not run yet, so that the stack pointer is at the return address.
  */
 #ifndef WEFT_PROGRAMS_KAFKA_PRODUCE_H
 #define WEFT_PROGRAMS_KAFKA_PRODUCE_H
 
 #include "lib/kafka_caller.h"
-#include "programs/kafka_produce_go.h"
 
 #define RDKAFKA_MSG_F_BLOCK 4u
 #define RDKAFKA_ARGUMENTS_MOST 64u
@@ -185,10 +183,7 @@ int on_kafka_produce(struct pt_regs *regs)
 	barrier(); /* the verifier allows no computed offset into the registers */
 	kafka_caller(p, pid_tgid, &caller);
 	arguments.caller = &caller;
-	if (site >= KAFKA_CALL_FRANZ)
-		findings = kafka_go_call(regs, site, &caller);
-	else
-		findings = rdkafka_call(&arguments, site);
+	findings = rdkafka_call(&arguments, site);
 	if (findings & ~p->findings)
 		__sync_fetch_and_or(&p->findings, findings);
 	return 0;

@@ -8,15 +8,12 @@
 
 #include "lib/kafka_caller.h"
 
-#define GO_MESSAGES_MOST 4096u
+#define GO_MESSAGES_MOST 256u
 
 /* kgo.Record: Key, Value, Headers, Timestamp */
-#define FRANZ_KEY 0u
-#define FRANZ_VALUE 24u
 #define FRANZ_TIME 72u
 /* sarama.ProducerMessage: Topic, Key, Value, Headers, Metadata, Offset, Partition, Timestamp */
 #define SARAMA_KEY 16u
-#define SARAMA_VALUE 32u
 #define SARAMA_TIME 104u
 
 /* runtime.itab, and internal/abi.Type */
@@ -25,60 +22,101 @@
 #define GO_KIND_MASK 31u
 #define GO_KIND_SLICE 23u
 #define GO_KIND_STRING 24u
+#define GO_KIND_UINT8 8u
+#define GO_SLICE_ELEMENT 48u /* internal/abi.SliceType */
 
 #define GO_SECONDS_TO_1885 59453308800ULL /* time.Time counts from the year 1 … */
 #define GO_SECONDS_TO_1970 62135596800ULL
 
-/* A time.Time in ms since 1970; 0: the zero time. With bit 63 of the first word it counts from 1885. */
-static __always_inline __u64 go_time_ms(__u64 at)
+static __always_inline bool go_word(__u64 at, __u64 *word)
 {
-	__u64 wall = user_word(at), seconds = user_word(at + 8), nanoseconds = wall & 0x3fffffff;
+	return !bpf_probe_read_user(word, sizeof(*word), (void *)at);
+}
 
-	if (wall >> 63)
-		seconds = (wall << 1 >> 31) + GO_SECONDS_TO_1885;
-	if (!seconds && !nanoseconds)
-		return 0;
-	return (seconds - GO_SECONDS_TO_1970) * 1000 + nanoseconds / 1000000;
+/* A time.Time in ms since 1970; 0: the zero time. With bit 63 of the first word it counts from 1885. False: unreadable.
+ */
+static __always_inline bool go_time_ms(__u64 at, __u64 *ms)
+{
+	__u64 words[2] = {}, seconds, nanoseconds;
+
+	if (bpf_probe_read_user(words, sizeof(words), (void *)at))
+		return false;
+	seconds = words[0] >> 63 ? (words[0] << 1 >> 31) + GO_SECONDS_TO_1885 : words[1];
+	nanoseconds = words[0] & 0x3fffffff;
+	*ms = seconds || nanoseconds ? (seconds - GO_SECONDS_TO_1970) * 1000 + nanoseconds / 1000000 : 0;
+	return true;
+}
+
+/* 0: it cannot be read, and is none that is looked for. */
+static __always_inline __u32 go_kind(__u64 type)
+{
+	__u64 word = 0;
+
+	go_word(type + GO_TYPE_KIND_WORD, &word);
+	return word >> 56 & GO_KIND_MASK;
 }
 
 /*
  * What a sarama.Encoder gives, where that can be told: a string or bytes by themselves, as StringEncoder and
- * ByteEncoder are. False: something else, which makes its bytes when it is asked.
+ * ByteEncoder are. False: something else, which makes its bytes when it is asked, or it cannot be read.
  */
-static __always_inline bool sarama_encoded(__u64 at, __u64 *bytes, __u64 *length)
+static __always_inline bool sarama_encoded(__u64 table, __u64 data, __u64 *bytes, __u64 *length)
 {
-	__u64 table = user_word(at), data = user_word(at + 8);
+	__u64 type = 0, element = 0, words[2] = {};
 	__u32 kind;
 
-	*bytes = *length = 0;
 	if (!table)
 		return true;
-	kind = user_word(user_word(table + GO_ITAB_TYPE) + GO_TYPE_KIND_WORD) >> 56 & GO_KIND_MASK;
-	if (kind != GO_KIND_SLICE && kind != GO_KIND_STRING)
+	if (!go_word(table + GO_ITAB_TYPE, &type))
 		return false;
-	*bytes = user_word(data);
-	*length = user_word(data + 8);
+	kind = go_kind(type);
+	if (kind == GO_KIND_SLICE) {
+		if (!go_word(type + GO_SLICE_ELEMENT, &element) || go_kind(element) != GO_KIND_UINT8)
+			return false;
+	} else if (kind != GO_KIND_STRING) {
+		return false;
+	}
+	if (bpf_probe_read_user(words, sizeof(words), (void *)data))
+		return false;
+	*bytes = words[0];
+	*length = words[1];
 	return true;
 }
 
-/* The record that the structure at `at` describes. Returns the FINDING_* that follow. */
+static __always_inline bool franz_record(__u64 at, struct kafka_produced *record)
+{
+	__u64 words[6] = {};
+
+	if (bpf_probe_read_user(words, sizeof(words), (void *)at) ||
+	    !go_time_ms(at + FRANZ_TIME, &record->timestamp_ms))
+		return false;
+	record->key = words[0];
+	record->key_bytes = words[1];
+	record->value = words[3];
+	record->value_bytes = words[4];
+	return true;
+}
+
+static __always_inline bool sarama_message(__u64 at, struct kafka_produced *record)
+{
+	__u64 words[4] = {};
+
+	return !bpf_probe_read_user(words, sizeof(words), (void *)(at + SARAMA_KEY)) &&
+	       go_time_ms(at + SARAMA_TIME, &record->timestamp_ms) &&
+	       sarama_encoded(words[0], words[1], &record->key, &record->key_bytes) &&
+	       sarama_encoded(words[2], words[3], &record->value, &record->value_bytes);
+}
+
+/* The record that the structure at `at` describes; 0: it is not known. Returns the FINDING_* that follow. */
 WIRE_GLOBAL int kafka_go_record(__u64 at, __u32 site, const struct kafka_note *caller)
 {
 	struct kafka_produced record = {.late = 1};
 
 	if (!caller)
 		return 0;
-	if (site == KAFKA_CALL_FRANZ) {
-		record.key = user_word(at + FRANZ_KEY);
-		record.key_bytes = user_word(at + FRANZ_KEY + 8);
-		record.value = user_word(at + FRANZ_VALUE);
-		record.value_bytes = user_word(at + FRANZ_VALUE + 8);
-		record.timestamp_ms = go_time_ms(at + FRANZ_TIME);
-	} else {
-		record.lost = !sarama_encoded(at + SARAMA_KEY, &record.key, &record.key_bytes) ||
-			      !sarama_encoded(at + SARAMA_VALUE, &record.value, &record.value_bytes);
-		record.timestamp_ms = go_time_ms(at + SARAMA_TIME);
-	}
+	record.lost = !at || !(site == KAFKA_CALL_FRANZ ? franz_record(at, &record) : sarama_message(at, &record));
+	if (record.lost)
+		record.timestamp_ms = 0;
 	return kafka_note_record(&record, caller);
 }
 
@@ -88,28 +126,48 @@ struct kafka_go_messages {
 	__u64 findings;
 };
 
+/* Of more than are followed the last one makes the period void. */
 static long kafka_go_step(__u32 i, void *arg)
 {
 	struct kafka_go_messages *m = arg;
+	__u64 at = 0;
 
 	if (i >= m->count)
 		return 1;
-	m->findings |= kafka_go_record(user_word(m->array + i * 8), KAFKA_CALL_SARAMA, m->caller);
+	if (i + 1 >= GO_MESSAGES_MOST || !go_word(m->array + i * 8, &at))
+		at = 0;
+	m->findings |= kafka_go_record(at, KAFKA_CALL_SARAMA, m->caller);
 	return 0;
 }
 
-static __always_inline int kafka_go_call(struct pt_regs *regs, __u32 site, const struct kafka_note *caller)
+/* A program of its own: with the arguments of librdkafka's beside it the stack would be too large. */
+SEC("uprobe")
+int on_kafka_produce_go(struct pt_regs *regs)
 {
-	struct kafka_go_messages messages = {.array = regs->bx, .count = regs->cx, .caller = caller};
+	__u64 pid_tgid = bpf_get_current_pid_tgid();
+	struct process_entry *p = process_get(pid_tgid >> 32);
+	__u32 site = bpf_get_attach_cookie(regs), findings;
+	__u64 first = regs->bx, third = regs->di; /* of franz-go BX and CX are the context */
+	struct kafka_go_messages messages = {};
+	struct kafka_note caller = {};
 
-	if (site == KAFKA_CALL_FRANZ) /* BX and CX are the context */
-		return kafka_go_record(regs->di, site, caller);
-	if (site == KAFKA_CALL_SARAMA)
-		return kafka_go_record(regs->bx, site, caller);
-	if (messages.count > GO_MESSAGES_MOST)
-		return FINDING_KAFKA_LOST | FINDING_KAFKA_BLOCKS;
-	bpf_loop(GO_MESSAGES_MOST, kafka_go_step, &messages, 0);
-	return messages.findings;
+	barrier(); /* the verifier allows no computed offset into the registers */
+	if (!p || (p->flags & PROCESS_INSTRUMENTED))
+		return 0;
+	if (p->go) /* else it is not known which goroutine this is, and its thread says nothing */
+		kafka_caller(p, pid_tgid, &caller);
+	if (site == KAFKA_CALL_SARAMA_BATCH) {
+		messages.array = first;
+		messages.count = regs->cx;
+		messages.caller = &caller;
+		bpf_loop(GO_MESSAGES_MOST, kafka_go_step, &messages, 0);
+		findings = messages.findings;
+	} else {
+		findings = kafka_go_record(site == KAFKA_CALL_FRANZ ? third : first, site, &caller);
+	}
+	if (findings & ~p->findings)
+		__sync_fetch_and_or(&p->findings, findings);
+	return 0;
 }
 
 #endif

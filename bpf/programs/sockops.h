@@ -41,6 +41,7 @@ static __always_inline void client_connects(struct bpf_sock_ops *ops, struct bpf
 		c->rejoins = c->end_wanted = 0;
 		c->asked = 0;
 		c->overwritten = c->judged = 0;
+		c->upgrade = UPGRADE_NONE;
 		c->bulk_score = 0;
 	}
 	c->id = bpf_get_socket_cookie(ops);

@@ -12,6 +12,7 @@
 #include "programs/iterators.h"
 #include "programs/kafka_consume.h"
 #include "programs/kafka_produce.h"
+#include "programs/kafka_produce_go.h"
 #include "programs/message.h"
 #include "programs/process.h"
 #include "programs/socket_fentry.h"

@@ -39,7 +39,8 @@ static __always_inline void protocol_observe(struct connection *c, struct scratc
 		return;
 	if (c->protocol == PROTOCOL_UNKNOWN && !http2_recognise_call(c, s)) {
 		if (c->upgrade == UPGRADE_DONE) {
-			park(c, s->outgoing ? &c->send : &c->receive, s, PARK_UPGRADE);
+			park(c, &c->receive, s, PARK_UPGRADE);
+			park(c, &c->send, s, PARK_UPGRADE);
 			return;
 		}
 		kafka_recognise_call(c, s);

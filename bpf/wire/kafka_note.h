@@ -27,17 +27,19 @@ enum kafka_call_site {
 /* Notes are kept by periods of timestamps; one that may reach into the next is put down for both. */
 #define KAFKA_NOTE_PERIOD_BITS 12u
 /*
- * A library that may take the time long after the call: the note is put down for so many more periods, in which it says
- * nobody, but keeps an equal record from being taken for that of a later caller.
+ * A library may take the time long after the call, or anew when it sends a record again. Notes of such calls count only
+ * where a second one says the same, which is put down for some minutes and so knows of everybody who produced an equal
+ * record in them.
  */
-#define KAFKA_NOTE_WAITS 3u
+#define KAFKA_NOTE_LONG_BITS 18u
+#define KAFKA_NOTE_LONG (1u << 31) /* kafka_note_key.period, for these */
 
 #define KAFKA_NOTE_SEVERAL (~0ull) /* kafka_note.exchange_id: equal records were produced for different ones */
 
 struct kafka_note_key {
 	__u64 sum; /* of key and value; 0: a record could not be read, so that no note of the period counts */
 	__u32 tgid;
-	__u32 period; /* timestamp in ms >> KAFKA_NOTE_PERIOD_BITS */
+	__u32 period; /* timestamp in ms >> KAFKA_NOTE_PERIOD_BITS; or KAFKA_NOTE_LONG | >> KAFKA_NOTE_LONG_BITS */
 };
 
 /* `mark` stands at both ends: a place may be used again at any time, so a reader compares both after copying. */
@@ -51,7 +53,7 @@ struct kafka_note {
 	__u8 flags;
 	__u8 report;
 	__u8 attribution; /* enum attribution */
-	__u8 reserved;
+	__u8 late;	  /* it counts only with a long one */
 	__u64 mark_again;
 };
 WIRE_ASSERT(sizeof(struct kafka_note) == 72, "kafka_note layout");

@@ -51,7 +51,7 @@ WIRE_GLOBAL int kafka_produce_head(struct kafka_work *w)
 	w->outcome = KAFKA_UNDER_WAY;
 	w->topics_left = w->partitions_left = w->records_left = w->in_topic = w->in_batch = 0;
 	w->part_count = w->partitions = w->records = w->changed = w->own = w->new_length = 0;
-	w->own_baggage = 0;
+	w->own_baggage = w->unread = 0;
 	w->grown = 0;
 	w->acks = -1;
 	w->transactional = 0;
@@ -137,8 +137,10 @@ WIRE_INLINE int kafka_batch_head(struct kafka_work *w, struct kafka_part *part, 
 	if (bytes < 17 || w->have - at < 17)
 		return kafka_stop(w);
 	part->magic = *kafka_at(&w->text, at + 16); /* has this place in all formats */
-	if (part->magic < 2)
+	if (part->magic < 2) {
+		w->unread++;
 		return 1;
+	}
 	if (part->magic > 2 || bytes < KAFKA_BATCH_HEAD || w->have - at < KAFKA_BATCH_HEAD)
 		return kafka_stop(w);
 	if (kafka_u32_at(&w->text, at + 8) + 12 != bytes)
@@ -152,8 +154,10 @@ WIRE_INLINE int kafka_batch_head(struct kafka_work *w, struct kafka_part *part, 
 		return 1;
 	}
 	w->records += count;
-	if (w->skim || (attributes & 0x27) || w->have < w->length) /* compressed, control */
+	if (w->skim || (attributes & 0x27) || w->have < w->length) { /* compressed, control */
+		w->unread++;
 		return 1;
+	}
 	w->records_left = count;
 	w->in_batch = 1;
 	w->batch_end = at + bytes;

@@ -5,8 +5,8 @@
 
 #include "wire/kafka_bytes.h"
 
-#define KAFKA_SLOTS 4u		 /* requests that are rebuilt at once, at most; the agent makes one a processor */
-#define KAFKA_PARTS 64u		 /* partitions of one request */
+#define KAFKA_SLOTS 4u	/* requests that are rebuilt at once, at most; the agent makes one a processor, and one more */
+#define KAFKA_PARTS 64u /* partitions of one request */
 #define KAFKA_TOPIC_MOST 249u	 /* longest name of a topic */
 #define KAFKA_BATCH_HEAD 61u	 /* of a batch, before its records */
 #define KAFKA_BATCH_CRC 17u	 /* where the sum stands in it … */
@@ -112,7 +112,8 @@ struct kafka_work {
 	__u32 own;			    /* records with a context of their own that stay as they are */
 	__u32 summary_at, summary_most, summary_topic, listed; /* see wire/kafka_summary.h */
 	__u32 own_baggage;				       /* records with baggage of their own, changed or not */
-	__s64 grown;					       /* so many more bytes will it be */
+	__u32 unread; /* batches whose records are stepped over: compressed, of an old format, of a transaction's end */
+	__s64 grown;  /* so many more bytes will it be */
 	/* Rebuilt. */
 	__u32 part;	  /* the one at hand */
 	__u32 from, to;	  /* next byte of the source, next one of the target */

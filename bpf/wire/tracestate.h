@@ -70,15 +70,22 @@ WIRE_STEP tracestate_drop_ot_step(__u32 i, void *arg)
 	return 1;
 }
 
-/* The member "ot" of the list gives way to one of work->ot bytes, which the caller puts before the list. */
-WIRE_INLINE void tracestate_replace_ot(struct tracestate_work *work)
+/*
+ * The member "ot" of the list gives way to one of work->ot bytes, which the caller puts before the list. A function of
+ * its own, as tracestate_copy.
+ */
+WIRE_GLOBAL int tracestate_replace_ot(struct tracestate_work *work)
 {
-	struct tracestate_shrink_run run = {.work = work};
+	struct tracestate_shrink_run run = {};
 
+	if (!work)
+		return 0;
+	run.work = work;
 	work->found = 0;
 	wire_loop(TRACESTATE_MEMBERS_MAX, tracestate_drop_ot_step, &run);
 	if (work->ot)
 		work->total += work->ot + 1;
+	return 0;
 }
 
 struct tracestate_copy_run {

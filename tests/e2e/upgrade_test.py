@@ -5,6 +5,7 @@ import collections
 import pathlib
 import re
 import socket
+import subprocess
 import sys
 import threading
 import unittest
@@ -27,6 +28,17 @@ for line in sys.stdin:
         if not part: sys.exit(1)
         got += part
     print(got.replace(b"\\r\\n", b"|").decode("latin-1"), flush=True)
+"""
+# A server of one connection that grants an upgrade, and then sends back what it gets.
+SERVER = """
+import socket
+l = socket.create_server(("127.0.0.1", 0))
+print(l.getsockname()[1], flush=True)
+c = l.accept()[0]
+c.recv(65536)
+c.sendall(b"HTTP/1.1 101 Switching Protocols\\r\\nConnection: upgrade\\r\\nUpgrade: raw\\r\\n\\r\\n")
+while got := c.recv(65536):
+    c.sendall(got)
 """
 ASKS = ("Connection: Upgrade, HTTP2-Settings|Upgrade: h2c|HTTP2-Settings: AAMAAABkAAQCAAAAAAIAAAAA|", "Connection: upgrade|Upgrade: websocket|")
 
@@ -114,6 +126,39 @@ class Upgrades(unittest.TestCase):
             self.assertEqual(peer.came[0].count(b"\r\ntraceparent: "), 1)
             self.assertEqual(peer.came[1:], [line.replace("|", "\r\n").encode() for line in sent])
             self.assertEqual(self.statuses(agent, peer), [101])
+        self.assertEqual(len(agent.spans()), 2)   # nothing of what came behind
+
+    def test_connect_granted(self):
+        launcher, agent = self.scene()
+        peer = self.peer(answer("200 OK", b"!").replace(b"Content-Length: 1\r\n", b""), b"inside!", b"inside!")
+        sent = ["GET /inside HTTP/1.1|Host: x||", "GET /again HTTP/1.1|Host: x||"]
+        self.run_client(launcher, peer.port, "CONNECT x:1 HTTP/1.1|Host: x:1||", *sent)
+        self.assertEqual(peer.came[1:], [line.replace("|", "\r\n").encode() for line in sent])
+        self.assertEqual(self.statuses(agent, peer), [200])
+        self.assertEqual(len(agent.spans()), 1)
+
+    def test_an_answer_without_an_end(self):
+        """As the attach of a container: neither 101 nor a message that another could follow."""
+        launcher, agent = self.scene()
+        peer = self.peer(b"HTTP/1.1 200 OK\r\nContent-Type: application/vnd.docker.raw-stream\r\n\r\n!", b"raw!")
+        sent = "GET / HTTP/1.1|Host: x||"
+        self.run_client(launcher, peer.port, "POST /attach HTTP/1.1|Host: x|Connection: Upgrade|Upgrade: tcp|Content-Length: 0||", sent)
+        self.assertEqual((peer.came[0].count(b"\r\ntraceparent: "), peer.came[1]), (1, sent.replace("|", "\r\n").encode()))
+
+    def test_a_server_that_grants_something_else(self):
+        peer = subprocess.Popen(["/usr/bin/python3", "-c", SERVER], stdout=subprocess.PIPE, text=True)
+        self.addCleanup(peer.stdout.close)
+        self.addCleanup(peer.wait)
+        self.addCleanup(peer.kill)
+        port = int(peer.stdout.readline())
+        _, agent = self.scene(peer.pid)
+        wait_for("the server", lambda: peer.pid in agent.traced())
+        with socket.create_connection(("127.0.0.1", port), timeout=30) as client:
+            for sent in (b"GET / HTTP/1.1\r\nHost: x\r\nConnection: upgrade\r\nUpgrade: raw\r\n\r\n", b"GET /inside HTTP/1.1\r\nHost: x\r\n\r\n"):
+                client.sendall(sent)
+                self.assertTrue(client.recv(65536))
+        spans = agent.wait_spans("the handshake", lambda spans: spans)
+        self.assertEqual([s["attributes"]["http.response.status_code"] for s in spans], [101])
 
     def test_what_comes_before_the_answer_is_left_alone(self):
         launcher, _ = self.scene()

@@ -208,15 +208,17 @@ TEST_CASE("http2: a context that only the decoder can read") {
   OracleEncoder requests;
   Fields fields = grpc_request();
   fields.push_back({"traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"});
+  fields.push_back({"tracestate", "ot=th:c"});
   scene.block(1, requests.encode(fields));
   request_event event = scene.begun(1);
-  event.facts = REQUEST_SAMPLED | REQUEST_HAS_CONTEXT | REQUEST_INVALID_CONTEXT;
+  event.facts = REQUEST_SAMPLED | REQUEST_HAS_CONTEXT | REQUEST_INVALID_CONTEXT | REQUEST_DECIDED | REQUEST_THRESHOLD;
   scene.http2.feed(record(event));
   scene.end(1);
   REQUIRE(scene.spans.size() == 1);
   CHECK(scene.spans[0].trace_id.hex() == "0af7651916cd43dd8448eb211c80319c");
   CHECK(scene.spans[0].parent_span_id.hex() == "b7ad6b7169203331");
   CHECK(scene.spans[0].parent_is_remote);
+  CHECK(scene.spans[0].trace_state == "ot=th:c");  // the kernel decided on a trace that it had to make up
 }
 
 TEST_CASE("http2: a header cannot make a line of its own") {

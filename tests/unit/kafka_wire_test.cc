@@ -144,6 +144,7 @@ TEST_CASE("Kafka: what cannot be changed is left as it is, beside what can") {
   CHECK(decode(rebuilt(encode(request), added_context())) == with_headers(request, added_context(), changed));
   CHECK(changed == 1);
   CHECK(work().parts[0].compression == 2);
+  CHECK(work().unread == 2);  // so it is not known for whom all of them were produced
   CHECK(work().parts[2].magic == 1);
 }
 

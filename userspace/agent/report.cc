@@ -41,8 +41,9 @@ TaskRuleText task_rule(const ProcessSettings& settings, const ProcessFindings& f
 std::string kafka_rule(const KernelTarget::KafkaState& kafka, const ProcessFindings& found) {
   std::string text;
   if (kafka.produce_probes || kafka.go_probes)
-    text += found.kafka_blocks ? "; never for Kafka records, which it produces with RD_KAFKA_MSG_F_BLOCK"
-                               : "; for Kafka records who produced them";
+    text += found.kafka_blocks
+                ? "; never for Kafka records, which it produces with calls that wait (RD_KAFKA_MSG_F_BLOCK)"
+                : "; for Kafka records who produced them";
   if (kafka.consume_probes) {
     text += "; the Kafka record that a thread was given last";
     if (found.kafka_shared) text += ", but not where several threads are given those of one consumer";

@@ -36,11 +36,17 @@ bool KernelImpl::serves(pid_t tgid) { return found(tgid, FINDING_SERVES); }
 bool KernelImpl::calls(pid_t tgid) { return found(tgid, FINDING_CALLS); }
 
 Result<void> KernelImpl::note_kafka_callers(pid_t tgid, const std::string& file, std::span<const KafkaCallSite> sites) {
-  std::vector<UprobePlace> places;
-  for (const auto& site : sites) places.push_back({site.offset, cookie_of(site.call)});
-  auto probes = Uprobes::attach(uprobe_program(skeleton_->progs.on_kafka_produce), file, places, tgid);
-  if (!probes) return std::unexpected(probes.error());
-  kafka_probes_[tgid].push_back(std::move(*probes));
+  std::vector<UprobePlace> places, go_places;
+  for (const auto& site : sites)
+    (site.call >= KafkaCallSite::Call::franz ? go_places : places).push_back({site.offset, cookie_of(site.call)});
+  auto& programs = skeleton_->progs;
+  for (auto* program : {programs.on_kafka_produce, programs.on_kafka_produce_go}) {
+    const auto& all = program == programs.on_kafka_produce ? places : go_places;
+    if (all.empty()) continue;
+    auto probes = Uprobes::attach(uprobe_program(program), file, all, tgid);
+    if (!probes) return std::unexpected(probes.error());
+    kafka_probes_[tgid].push_back(std::move(*probes));
+  }
   return {};
 }
 

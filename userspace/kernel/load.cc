@@ -103,7 +103,7 @@ Result<std::unique_ptr<Kernel>> Kernel::load(const KernelOptions& options) {
   auto* settings = const_cast<kernel_settings*>(&skeleton->rodata->settings);
   *settings = settings_of(options, slots);
   bpf_map__set_max_entries(skeleton->maps.scratch_slots, slots);
-  bpf_map__set_max_entries(skeleton->maps.kafka_slots, std::min<std::uint32_t>(KAFKA_SLOTS, slots / 4));
+  bpf_map__set_max_entries(skeleton->maps.kafka_slots, std::min<std::uint32_t>(KAFKA_SLOTS, slots / 4 + 1));
   bpf_map__set_max_entries(skeleton->maps.ring, options.ring_bytes);
   bpf_map__set_max_entries(skeleton->maps.members, options.max_connections);
   const bool answers = options.enrol && options.answer_headers.any();
@@ -119,9 +119,9 @@ Result<std::unique_ptr<Kernel>> Kernel::load(const KernelOptions& options) {
   bpf_program__set_autoload(skeleton->progs.on_answer, false);
   if (answers) parts.take(skeleton->progs.on_answer);
   select_hook(*skeleton, chosen.capture, options.max_connections, parts);
-  for (auto* program :
-       {skeleton->progs.on_ioctl, skeleton->progs.on_goroutine, skeleton->progs.on_go_tls,
-        skeleton->progs.on_kafka_produce, skeleton->progs.on_kafka_consume, skeleton->progs.on_kafka_consumed})
+  for (auto* program : {skeleton->progs.on_ioctl, skeleton->progs.on_goroutine, skeleton->progs.on_go_tls,
+                        skeleton->progs.on_kafka_produce, skeleton->progs.on_kafka_produce_go,
+                        skeleton->progs.on_kafka_consume, skeleton->progs.on_kafka_consumed})
     prepare_uprobe(program);
   late.take(skeleton->progs.on_go_tls);
   late.take(skeleton->progs.on_kafka_consumed);

@@ -161,6 +161,21 @@ void find_http2(const ElfFile& file, const Functions& functions, GoProgram& prog
   if (read && !program.handler_goroutines.empty()) program.grpc_operate_headers = entry_site(file, *read);
 }
 
+// All that the program has of them, or none: what one library is given by ways that are not seen says nothing of the
+// rest.
+std::vector<std::pair<GoProgram::KafkaCall, std::uint64_t>> kafka_calls(const ElfFile& file,
+                                                                        const Functions& functions) {
+  std::vector<std::pair<GoProgram::KafkaCall, std::uint64_t>> calls;
+  for (const auto& [name, call] : kKafkaCalls) {
+    const auto produce = function_of(functions, name);
+    if (!produce) continue;
+    const auto site = entry_site(file, *produce);
+    if (!site) return {};
+    calls.emplace_back(call, *site);
+  }
+  return calls;
+}
+
 std::optional<GoProgram::Tls> tls_of(const ElfFile& file, const Functions& functions) {
   const auto function = [&](std::string_view name) { return function_of(functions, name); };
   const auto read = function(kTlsRead), write = function(kTlsWrite), move = function(kMemmove);
@@ -207,9 +222,7 @@ Result<GoProgram> analyse(const ElfFile& file, const ElfSection& buildinfo) {
     program.http_round_trip = entry_site(file, *round_trip);
   program.tls = tls_of(file, *functions);
   find_http2(file, *functions, program);
-  for (const auto& [name, call] : kKafkaCalls)
-    if (const GoFunction* produce = function(name))
-      if (const auto site = entry_site(file, *produce)) program.kafka_produce.emplace_back(call, *site);
+  program.kafka_produce = kafka_calls(file, *functions);
   if (const GoFunction* write = function(kTcpWrite)) program.tcp_write = write->address;
   if (const GoFunction* write = function(kH2cWrite)) program.h2c_write = write->address;
   for (const auto& [name, found] : *functions) {

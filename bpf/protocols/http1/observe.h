@@ -99,7 +99,9 @@ WIRE_GLOBAL int http1_response_head(struct connection *c, struct scratch *s, str
 	event = http1_response_follows(h, method);
 	if (h->status == 101 || (method == HTTP1_METHOD_CONNECT && h->status < 300)) {
 		http1_answered(c, s, END_UPGRADED, true);
-		if (h->status == 101 && c->upgrade == UPGRADE_ASKED && !pending_count(c)) {
+		/* With other's body still to come the first bytes of what follows cannot be told from it. */
+		if (h->status == 101 && c->upgrade == UPGRADE_ASKED && !pending_count(c) &&
+		    other->http1.state == HTTP1_START) {
 			h->state = HTTP1_START;
 			c->protocol = PROTOCOL_UNKNOWN;
 			c->upgrade = UPGRADE_DONE;
@@ -109,7 +111,8 @@ WIRE_GLOBAL int http1_response_head(struct connection *c, struct scratch *s, str
 		park(c, other, s, PARK_UPGRADE);
 		return 0;
 	}
-	if (pending->ends_protocol)
+	/* Behind an answer that lasts until the end there is no request. */
+	if (pending->ends_protocol && h->state != HTTP1_BODY_UNTIL_CLOSE)
 		c->upgrade = UPGRADE_NONE;
 	if (event == HTTP1_END)
 		http1_answered(c, s, END_COMPLETE, true);
@@ -132,6 +135,8 @@ static __always_inline int http1_request_head(struct connection *c, struct scrat
 		c->role = s->outgoing ? ROLE_CLIENT : ROLE_SERVER;
 	c->protocol = PROTOCOL_HTTP1;
 	ends = h->method == HTTP1_METHOD_CONNECT || (h->flags & HTTP1_HAS_UPGRADE);
+	if (ends) /* before the answer can be expected */
+		c->upgrade = UPGRADE_ASKED;
 	if (c->joining) {
 		pending_push(c, s, 0, h->method, ends, false, false);
 	} else if (c->role == ROLE_SERVER) {
@@ -160,8 +165,6 @@ static __always_inline int http1_request_head(struct connection *c, struct scrat
 		http1_client_request(c, h, s, result);
 	}
 	http1_request_follows(h);
-	if (ends)
-		c->upgrade = UPGRADE_ASKED;
 	return 0;
 }
 
@@ -176,6 +179,7 @@ static __always_inline bool http1_message_begins(struct connection *c, struct sc
 		return false;
 	}
 	if (!response && c->upgrade) {
+		server_goes_blind(c); /* it may be a request all the same */
 		park(c, half, s, PARK_UPGRADE);
 		return false;
 	}

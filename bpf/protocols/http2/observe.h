@@ -79,7 +79,9 @@ static __always_inline int http2_block(struct connection *c, struct scratch *s, 
 	s->stream = h->stream;
 	s->task_unknown =
 	    s->walk.flags & (HTTP2_WALK_UNREAD | HTTP2_WALK_OTHER_UNREAD | HTTP2_WALK_MAYBE) ? TASK_HIDDEN : 0;
-	if (p->go) /* one goroutine reads for all others */
+	/* One goroutine reads for all others; after an upgrade whoever reads may still work on the request that asked.
+	 */
+	if (p->go || c->upgrade)
 		s->task_unknown |= TASK_OTHER;
 	http1_server_request(c, &s->head, s, p);
 	if (p->go)
@@ -266,6 +268,9 @@ static __always_inline void http2_observe(struct connection *c, struct scratch *
 
 	if (!half->begun)
 		http2_half_begins(c, half, &half->http2);
+	/* The request that asked goes on as stream 1, which is nobody's: what is called for it is no root. */
+	if (c->upgrade && !c->blind)
+		server_goes_blind(c);
 	bpf_loop(1 << 20, http2_observe_loop, &run, 0);
 	http2_observed(c, s);
 }

@@ -149,7 +149,7 @@ WIRE_GLOBAL int kafka_callers(struct kafka_work *w, struct scratch *s, struct pr
 	if (kafka_produce_head(w))
 		return 0;
 	bpf_loop(KAFKA_CAP, kafka_callers_step, &run, 0);
-	if (w->outcome != KAFKA_WHOLE || s->callers_unknown) {
+	if (w->outcome != KAFKA_WHOLE || s->callers_unknown || w->unread) { /* nor is it known for whom others are */
 		s->callers_several |= s->caller.exchange_id != 0;
 		s->caller.exchange_id = 0;
 	}

@@ -65,7 +65,8 @@ void read_context(std::string_view head, request_event& event) {
   std::memcpy(event.ids.parent_span_id, parent->bytes.data(), 8);
   event.trace_flags = static_cast<__u8>(flags & 3);
   event.attribution = ATTRIBUTION_INCOMING;
-  event.facts &= ~static_cast<__u32>(REQUEST_INVALID_CONTEXT | REQUEST_SAMPLED);
+  event.facts &= ~static_cast<__u32>(REQUEST_INVALID_CONTEXT | REQUEST_SAMPLED | REQUEST_DECIDED | REQUEST_THRESHOLD);
+  event.threshold = 0;
   if (flags & 1) event.facts |= REQUEST_SAMPLED;
 }
 
