@@ -165,6 +165,7 @@ Result<void> KernelImpl::attach() {
   }());
   if (!sweep_iterator_) return refused_by_kernel("iterators", errno);
   parts_.forget_objects();
+  ::malloc_trim(0);  // before the next ones are loaded: that is when most memory is needed
   if (auto set = set_propagation(options_.propagation); !set) return set;
   const auto load_late = [this] {
     const auto loaded = late_parts_.load(*skeleton_);
