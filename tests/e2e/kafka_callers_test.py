@@ -7,7 +7,6 @@ import sys
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
-from lib.agent import wait_for   # noqa: E402
 from lib import kafka_callers   # noqa: E402
 from lib.kafka_callers import Verdict   # noqa: E402
 
@@ -77,11 +76,7 @@ class Callers(unittest.TestCase):
 
     def test_a_thread_beside_that_serves_nobody(self):
         scene = Scene(self, *EACH_ALONE).known()
-        for value in ("background", "both"):
-            scene.traces.add(scene.caller.get("background", value=value, count=300))
-            scene.many("producev", 4, 50, value=value if value == "both" else "TRACE", id="TRACE")
-        wait_for("all records", lambda: scene.caller.get("flush") and scene.row()["live_exchanges"] == 0)
-        verdict = scene.judged(more=600)
+        verdict = scene.beside_background("producev")
         self.assertEqual((sum(verdict), verdict.wrong), (1000, 0))
         self.assertGreaterEqual(verdict.right, 200)
 

@@ -10,7 +10,6 @@ import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 from lib import golang, kafka_callers   # noqa: E402
-from lib.agent import wait_for   # noqa: E402
 from lib.kafka_callers import Verdict   # noqa: E402
 
 BUILD = pathlib.Path(sys.argv.pop(1) if len(sys.argv) > 1 else "build").resolve()
@@ -28,7 +27,7 @@ class Callers:
     """What holds for each library; `ways` are calls of the server by which a record can be produced for its request."""
 
     def scene(self, linger_ms=0, config=None):
-        return kafka_callers.Scene(self, BUILD, lambda servers: [program(), "serve", self.library, servers, "t", linger_ms],
+        return kafka_callers.Scene(self, BUILD, lambda servers: [program(), "serve", self.client, servers, "t", linger_ms],
                                    "Kafka of Go", config).known()
 
     def test_each_way_to_produce(self):
@@ -71,21 +70,17 @@ class Callers:
 
     def test_a_goroutine_beside_that_serves_nobody(self):
         scene = self.scene()
-        for value in ("background", "both"):
-            scene.traces.add(scene.caller.get("background", value=value, count=300))
-            scene.many("produce", 4, 50, value=value if value == "both" else "TRACE", id="TRACE")
-        wait_for("all records", lambda: scene.caller.get("flush") and scene.row()["live_exchanges"] == 0)
-        verdict = scene.judged(more=600)
+        verdict = scene.beside_background("produce")
         self.assertEqual((sum(verdict), verdict.wrong), (1000, 0))
         self.assertGreater(verdict.right, 50)
 
 
 class Franz(Callers, unittest.TestCase):
-    library, ways = "franz", ("produce", "sync", "timed")
+    client, ways = "franz", ("produce", "sync", "timed")
 
 
 class Sarama(Callers, unittest.TestCase):
-    library, ways = "sarama", ("produce", "timed")
+    client, ways = "sarama", ("produce", "timed")
 
     def test_several_at_once(self):
         scene = self.scene()

@@ -88,6 +88,14 @@ class Scene:
         count = collections.Counter(map(self.judge, self.arrived(more)))
         return Verdict(*(count[name] for name in Verdict._fields))
 
+    def beside_background(self, call):
+        """400 records for requests, beside 600 of a task of the server that serves nobody; some are equal to those."""
+        for value in ("background", "both"):
+            self.traces.add(self.caller.get("background", value=value, count=300))
+            self.many(call, 4, 50, value=value if value == "both" else "TRACE", id="TRACE")
+        wait_for("all records", lambda: self.caller.get("flush") and self.row()["live_exchanges"] == 0)
+        return self.judged(more=600)
+
     def judge(self, record):
         headers = dict(record.headers)
         whose = headers.get("id", record.value).decode()
