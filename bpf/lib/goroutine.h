@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-only */
 /*
- * Which goroutine runs. Go keeps the address of the running goroutine's struct g at the end of the thread's local
- * storage, 8 bytes below the FS base (x86-64, all ways of linking), and its number in g.goid.
+ * Which goroutine runs. Go keeps the address of the running goroutine's struct g in the thread's local storage, 8 bytes
+ * below the FS base (x86-64) or, beside what C libraries that are linked in keep there, further down; and its number in
+ * g.goid.
  */
 #ifndef WEFT_LIB_GOROUTINE_H
 #define WEFT_LIB_GOROUTINE_H
@@ -19,9 +20,9 @@ static __always_inline __u64 user_word(__u64 address)
 	return value;
 }
 
-static __always_inline __u64 current_g(void)
+static __always_inline __u64 current_g(const struct go_process *go)
 {
-	return user_word(bpf_get_current_task_btf()->thread.fsbase - 8);
+	return user_word(bpf_get_current_task_btf()->thread.fsbase + go->running_g);
 }
 
 static __always_inline bool go_is_certain(const struct go_process *go)
@@ -46,7 +47,7 @@ WIRE_GLOBAL int task_now(struct scratch *s, struct process_entry *p)
 	tgid = s->pid_tgid >> 32;
 	go = go_process_get(tgid);
 	if (go && go->program == p->go && go_is_certain(go))
-		goroutine = user_word(current_g() + go->g_goid);
+		goroutine = user_word(current_g(go) + go->g_goid);
 	s->task.owner = (__u64)tgid << 32 | p->go;
 	s->task.goroutine = goroutine ? goroutine : GOROUTINE_UNKNOWN;
 	return 0;

@@ -142,10 +142,11 @@ WIRE_GLOBAL int kafka_caller(struct process_entry *p, __u64 pid_tgid, struct kaf
 		return 0;
 	if (p->go) {
 		struct go_process *go = go_process_get(pid_tgid >> 32);
-		__u64 g = current_g();
+		__u64 g;
 
 		if (!go || go->program != p->go || !go_is_certain(go))
 			return 0;
+		g = current_g(go);
 		key.owner = pid_tgid >> 32 << 32 | p->go;
 		key.goroutine = user_word(g + go->g_goid);
 		if (!key.goroutine)

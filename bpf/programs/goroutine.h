@@ -34,7 +34,7 @@ static __always_inline struct task_key goroutine_key(__u32 tgid, const struct go
 /* Is it the running goroutine's struct that the register holds? */
 static __always_inline bool go_registers_agree(struct go_process *go, __u64 g)
 {
-	if (current_g() == g) {
+	if (current_g(go) == g) {
 		if (go->unproven)
 			__sync_fetch_and_add(&go->proofs, 1);
 		return true;

@@ -32,8 +32,9 @@ struct go_process {
 	__u32 tls_read_conn; /* where (*crypto/tls.Conn).Read keeps its Conn, from the stack pointer */
 	__u64 tls_write;     /* address of (*crypto/tls.Conn).Write; 0: not in the program */
 	__u64 h2c_write;     /* … of (*golang.org/x/net/http2/h2c.bufConn).Write, likewise */
+	__s64 running_g;     /* where a thread keeps the address of the running g, from the FS base */
 };
-WIRE_ASSERT(sizeof(struct go_process) == 64, "go_process layout");
+WIRE_ASSERT(sizeof(struct go_process) == 72, "go_process layout");
 
 #define GO_PROOFS 16u
 

@@ -89,6 +89,24 @@ TEST_CASE("a Go program newer than the table is tried with the newest layout, an
   CHECK(std::get<GoProgram>(analysis_of(FakeGo{}.build())).proven);
 }
 
+TEST_CASE("where a thread of a Go program keeps its running goroutine, beside what C libraries keep there") {
+  const auto place = [](std::string_view systemstack) {
+    return std::get<GoProgram>(analysis_of(FakeGo{.systemstack = std::string(systemstack)}.build())).running_g;
+  };
+  using namespace std::string_view_literals;
+  CHECK(place("\x64\x48\x8b\x04\x25\xf8\xff\xff\xff\xc3"sv) == -8);
+  // mov 0x10(%rsp),%rdi; mov %fs:-0x13a0,%rax; mov %fs:-8,%rcx
+  CHECK(place("\x48\x8b\x7c\x24\x10\x64\x48\x8b\x04\x25\x60\xec\xff\xff\x64\x48\x8b\x0c\x25\xf8\xff\xff\xff\xc3"sv) ==
+        -0x13a0);
+  // mov $-0x13a0,%rcx; mov %fs:(%rcx),%rax
+  CHECK(place("\x48\xc7\xc1\x60\xec\xff\xff\x64\x48\x8b\x01\xc3"sv) == -0x13a0);
+  // As elsewhere where that is not clear: lea (%rax),%rcx before it, an odd place, one above, a call before.
+  CHECK(place("\x48\xc7\xc1\x60\xec\xff\xff\x48\x8d\x08\x64\x48\x8b\x01\xc3"sv) == -8);
+  CHECK(place("\x64\x48\x8b\x04\x25\x61\xec\xff\xff\xc3"sv) == -8);
+  CHECK(place("\x64\x48\x8b\x04\x25\x10\x00\x00\x00\xc3"sv) == -8);
+  CHECK(place("\xe8\x00\x00\x00\x00\x64\x48\x8b\x04\x25\x60\xec\xff\xff\xc3"sv) == -8);
+}
+
 TEST_CASE("what is no Go program that can be followed, and why") {
   CHECK(reason_of("#!/bin/sh\n").ends_with("not an ELF file"));
   CHECK(reason_of("").ends_with("not an ELF file"));

@@ -189,6 +189,7 @@ std::optional<KernelTarget::GoState> KernelTarget::start_goroutines(pid_t pid, s
                              .g_startpc = layout.g_startpc,
                              .m_curg = layout.m_curg,
                              .persist_conn_conn = layout.persist_conn_conn,
+                             .running_g = program.running_g,
                              .proven = program.proven,
                              .tcp_write = program.tcp_write ? program.tcp_write + found.shift : 0,
                              .h2c_write = program.h2c_write ? program.h2c_write + found.shift : 0,

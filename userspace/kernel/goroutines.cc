@@ -22,6 +22,7 @@ go_process process_of(const GoroutineSettings& settings, std::uint32_t program) 
   go.g_startpc = settings.g_startpc;
   go.m_curg = settings.m_curg;
   go.persist_conn_conn = settings.persist_conn_conn;
+  go.running_g = settings.running_g;
   go.tcp_write = settings.tcp_write;
   go.tls_write = settings.tls_write;
   go.h2c_write = settings.h2c_write;

@@ -18,6 +18,7 @@ namespace weft {
 struct GoroutineSettings {
   std::string file;  // through which the program can be opened
   std::uint16_t g_m = 0, g_goid = 0, g_parent_goid = 0, g_startpc = 0, m_curg = 0, persist_conn_conn = 0;
+  std::int64_t running_g = -8;  // where a thread keeps the address of the running g, from the FS base
   bool proven = true;
   std::uint64_t tcp_write = 0, tls_write = 0, h2c_write = 0;  // addresses in the process
   std::uint32_t tls_read_conn = 0;  // where (*tls.Conn).Read keeps its Conn, from the stack pointer

@@ -27,7 +27,8 @@ constexpr std::string_view kNewproc = "runtime.newproc.func1", kRunqput = "runti
                            kGoexit = "runtime.goexit1", kRoundTrip = "net/http.(*persistConn).roundTrip",
                            kTcpWrite = "net.(*TCPConn).Write", kTlsClient = "crypto/tls.(*Conn).clientHandshake",
                            kTlsServer = "crypto/tls.(*Conn).serverHandshake", kTlsWrite = "crypto/tls.(*Conn).Write",
-                           kTlsRead = "crypto/tls.(*Conn).Read", kMemmove = "runtime.memmove";
+                           kTlsRead = "crypto/tls.(*Conn).Read", kMemmove = "runtime.memmove",
+                           kSystemstack = "runtime.systemstack";
 constexpr std::string_view kGrpcNewStream = "google.golang.org/grpc/internal/transport.(*http2Client).NewStream",
                            kGrpcPut = "google.golang.org/grpc/internal/transport.(*controlBuffer).executeAndPut",
                            kGrpcWrite = "google.golang.org/grpc/internal/transport.(*loopyWriter).writeHeader",
@@ -55,6 +56,7 @@ constexpr std::array kNames{kNewproc,
                             kTlsWrite,
                             kTlsRead,
                             kMemmove,
+                            kSystemstack,
                             kGrpcNewStream,
                             kGrpcPut,
                             kGrpcWrite,
@@ -104,7 +106,7 @@ std::optional<GElf_Phdr> first_segment(const ElfFile& file, std::uint32_t type) 
   return std::nullopt;
 }
 
-// The running goroutine stands in the last word of the thread's storage, for certain when it has only that one.
+// Otherwise than the code says: in the last word of the thread's storage, for certain when it has only that one.
 bool goroutine_has_the_thread_storage(const ElfFile& file) {
   const auto storage = first_segment(file, PT_TLS);
   return !storage || storage->p_memsz == sizeof(std::uint64_t);
@@ -205,12 +207,16 @@ Result<GoProgram> analyse(const ElfFile& file, const ElfSection& buildinfo) {
   program.version = *version;
   std::tie(program.layout, program.proven) = *layout;
   program.position_independent = file.position_independent();
-  program.proven = program.proven && goroutine_has_the_thread_storage(file);
   if (const auto first = first_segment(file, PT_LOAD)) program.first_address = first->p_vaddr & ~std::uint64_t{0xfff};
   const auto function = [&](std::string_view name) -> const GoFunction* {
     const auto found = functions->find(std::string(name));
     return found == functions->end() ? nullptr : &found->second;
   };
+  const GoFunction* switches = function(kSystemstack);
+  if (const auto place = switches ? thread_word(file, *switches) : std::nullopt)
+    program.running_g = *place;
+  else
+    program.proven = program.proven && goroutine_has_the_thread_storage(file);
   const GoFunction *newproc = function(kNewproc), *runqput = function(kRunqput), *goexit = function(kGoexit);
   if (!newproc || !runqput || !goexit) return fail("its runtime lacks newproc, runqput or goexit1");
   const auto born = call_site(file, *newproc, runqput->address), ends = entry_site(file, *goexit);

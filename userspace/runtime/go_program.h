@@ -24,6 +24,7 @@ struct GoProgram {
   GoLayout layout;
   bool proven = true;  // false: a guess, to be borne out by the live program first
   bool position_independent = false;
+  std::int64_t running_g = -8;  // where a thread keeps the address of the running g, from the FS base
 
   // Offsets in the file, for probes.
   std::uint64_t goroutine_born = 0;              // the call of runqput in newproc.func1: BX is the new g

@@ -4,6 +4,7 @@
 #include <Zydis/Zydis.h>
 
 #include <algorithm>
+#include <map>
 #include <vector>
 
 namespace weft {
@@ -92,6 +93,35 @@ std::optional<std::uint32_t> first_argument_slot(const ElfFile& file, const GoFu
     return true;
   });
   return slot;
+}
+
+// As `mov %fs:-8,%rax`, in position-independent programs as `mov $-8,%rcx` before `mov %fs:(%rcx),%rax`.
+std::optional<std::int64_t> thread_word(const ElfFile& file, const GoFunction& function) {
+  constexpr std::int64_t kFarthest = 1 << 20;
+  const auto code = code_of(file, function, 4 * kPrologue);
+  if (!code) return std::nullopt;
+  std::map<ZydisRegister, std::int64_t> numbers;
+  std::optional<std::int64_t> word;
+  find(*code, [&](const ZydisDecodedInstruction& in, const ZydisDecodedOperand* operands, std::size_t) {
+    const auto& to = operands[0];
+    const auto& from = operands[1];
+    if (in.mnemonic != ZYDIS_MNEMONIC_MOV) {
+      if (to.type == ZYDIS_OPERAND_TYPE_REGISTER) numbers.erase(to.reg.value);
+      return in.mnemonic == ZYDIS_MNEMONIC_CALL;
+    }
+    if (from.type == ZYDIS_OPERAND_TYPE_MEMORY && from.mem.segment == ZYDIS_REGISTER_FS) {
+      const auto base = numbers.find(from.mem.base);
+      if (from.mem.index == ZYDIS_REGISTER_NONE && (from.mem.base == ZYDIS_REGISTER_NONE || base != numbers.end()))
+        word = (base == numbers.end() ? 0 : base->second) + from.mem.disp.value;
+      return true;
+    }
+    if (to.type != ZYDIS_OPERAND_TYPE_REGISTER) return false;
+    numbers.erase(to.reg.value);
+    if (from.type == ZYDIS_OPERAND_TYPE_IMMEDIATE) numbers[to.reg.value] = from.imm.value.s;
+    return false;
+  });
+  if (!word || *word >= 0 || *word < -kFarthest || *word % 8 != 0) return std::nullopt;
+  return word;
 }
 
 }  // namespace weft

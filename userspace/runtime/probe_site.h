@@ -21,4 +21,7 @@ std::optional<std::uint64_t> call_site(const ElfFile& file, const GoFunction& fu
 // Distance from the stack pointer of the place where a function's prologue puts its first argument (RAX) aside.
 std::optional<std::uint32_t> first_argument_slot(const ElfFile& file, const GoFunction& function);
 
+// The word of the thread's storage that a function reads first, from the FS base.
+std::optional<std::int64_t> thread_word(const ElfFile& file, const GoFunction& function);
+
 }  // namespace weft
