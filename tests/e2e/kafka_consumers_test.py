@@ -3,179 +3,37 @@
 """kafka_consumers_test.py BUILD: programs that consume records with librdkafka and do something for each. What they do
 goes on with the trace of the record, as a child of the record's span, or with another trace or none where that is not
 known; never with that of another record."""
-import collections
 import http.client
-import http.server
 import pathlib
 import secrets
 import subprocess
 import sys
-import threading
 import unittest
-import urllib.parse
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 from lib.agent import Agent, Programs, wait_for   # noqa: E402
-from lib import kafka   # noqa: E402
+from lib import kafka, kafka_consumers   # noqa: E402
+from lib.kafka_consumers import FOLLOW, PARTITIONS, PROVEN, STORE, Sink, Verdict, begin, spans_of, trace_of   # noqa: E402
 
 BUILD = pathlib.Path(sys.argv.pop(1) if len(sys.argv) > 1 else "build").resolve()
 PROGRAMS = Programs.of(BUILD)
-STORE = {"traces": 20000, "bytes": "64MiB"}
-FOLLOW = {"follow_consumers": True}
-PARTITIONS = 4
-PROVEN = 16   # records in a row to one thread, before what it does is theirs
-Asked = collections.namedtuple("Asked", "path id headers")
-Verdict = collections.namedtuple("Verdict", "right other none wrong")   # other: a trace of no record
 
 
-class Sink:
-    """Who the workers call, and what they were asked."""
-
-    def __init__(self):
-        self.asked, sink = [], self
-
-        class Handler(http.server.BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def do_GET(self):
-                path, _, query = self.path.partition("?")
-                sink.asked.append(Asked(path[1:], urllib.parse.parse_qs(query)["id"][0],
-                                        {name.lower(): value for name, value in self.headers.items()}))
-                self.send_response(200)
-                self.send_header("Content-Length", "0")
-                self.end_headers()
-
-            def log_message(self, *_):
-                pass
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.server.daemon_threads = True
-        self.port = self.server.server_port
-
-    def __enter__(self):
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
-        return self
-
-    def __exit__(self, *_):
-        self.server.shutdown()
-        self.server.server_close()
-
-
-class Scene:
-    def __init__(self, test, way, topics=("t",), out="-", config=None, partitions=PARTITIONS, more=(),
-                 settings=()):
-        self.test, self.topics, self.partitions = test, topics, partitions
-        self.broker = test.enterContext(kafka.Broker(BUILD, {**dict.fromkeys(topics, partitions), "out": 1}))
-        self.sink = test.enterContext(Sink())
-        self.worker = subprocess.Popen(
-            [BUILD / "e2e_kafka_worker", way, str(partitions), str(self.sink.port), out, ",".join(topics),
-             f"bootstrap.servers={self.broker.servers}", "group.id=w", "fetch.wait.max.ms=50", "linger.ms=0", *settings],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        test.addCleanup(self.worker.stdin.close)
-        test.addCleanup(self.worker.stdout.close)
-        test.addCleanup(self.worker.wait)
-        test.addCleanup(self.worker.kill)
-        self.port = int(self.worker.stdout.readline())
-        self.agent = test.enterContext(Agent(PROGRAMS, pids=[self.worker.pid, *more],
-                                             config={"store": STORE, "kafka": FOLLOW, **(config or {})}))
-        begin(self.worker)
-        self.traces = {}   # of each record
-
-    def row(self):
-        return self.agent.processes()[self.worker.pid]
-
-    def record(self, context=True, headers=(), partition=None, key=None):
-        value, trace, span = secrets.token_hex(8), secrets.token_hex(16), secrets.token_hex(8)
-        own = [("traceparent", f"00-{trace}-{span}-01".encode())] if context else []
-        self.traces[value] = trace if context else None
-        return kafka.Record(len(self.traces) % self.partitions if partition is None else partition, 1_700_000_000_000,
-                            key, value.encode(), [*own, *headers])
-
-    def produce(self, records, topic=None):
-        with kafka.Producer([BUILD / "e2e_kafka_producer", topic or self.topics[0],
-                             f"bootstrap.servers={self.broker.servers}", "linger.ms=0"]) as producer:
-            producer.produce(records)
-            assert producer.finish() == len(records)
-        return {record.value.decode() for record in records}
-
-    def probed(self):
-        """Gives work until weft looks at what the worker is given."""
-        def followed():
-            self.settled(self.produce([self.record(headers=[("warm", b"up")]) for _ in range(self.partitions)]))
-            return "librdkafka consumer" in self.row()["probes"]
-        wait_for("probes in librdkafka's consumer", followed)
-        return self
-
-    def known(self):
-        """Gives work until it is known for which record it is done."""
-        self.probed()
-        # And one more each: whoever was waiting in a call is seen from the next one on.
-        self.settled(self.produce([self.record() for _ in range(self.partitions * (PROVEN + 1))]))
-        self.sink.asked.clear()
-        return self
-
-    def last(self, partition=0):
-        """A record that ends the worker's ways "close" and "waits"."""
-        self.traces["last"] = secrets.token_hex(16)
-        context = f"00-{self.traces['last']}-{secrets.token_hex(8)}-01".encode()
-        self.produce([kafka.Record(partition, 1_700_000_000_000, None, b"last", [("traceparent", context)])])
-        self.test.assertEqual(self.judge(self.settled({"last"})[0]), "right")
-
-    def settled(self, ids, path="work"):
-        """What was asked for these records, in order."""
-        def all_of_them():
-            mine = [asked for asked in list(self.sink.asked) if asked.path == path and asked.id in ids]
-            return mine if len(mine) >= len(ids) else None
-        mine = wait_for(f"{len(ids)} calls of {path}", all_of_them)
-        self.test.assertEqual(collections.Counter(asked.id for asked in mine), collections.Counter(ids))
-        return mine
-
-    def judged(self, records, topic=None):
-        ids = self.produce(records, topic)
-        return self.verdict(self.settled(ids))
-
-    def verdict(self, asked):
-        count = collections.Counter(map(self.judge, asked))
-        return Verdict(*(count[name] for name in Verdict._fields))
-
-    def judge(self, asked):
-        trace = trace_of(asked)
-        if trace is None:
-            return "none"
-        if trace == self.traces[asked.id]:
-            return "right"
-        return "wrong" if trace in self.traces.values() else "other"
-
-
-def begin(worker):
-    worker.stdin.write("\n")
-    worker.stdin.flush()
-
-
-def trace_of(asked):
-    return asked.headers["traceparent"].split("-")[1] if "traceparent" in asked.headers else None
-
-
-def spans_of(agent, kind, traces):
-    return [span for span in agent.spans() if span["kind"] == kind and span["trace_id"] in traces]
+class Scene(kafka_consumers.Scene):
+    def __init__(self, test, way, topics=("t",), out="-", config=None, partitions=PARTITIONS, settings=()):
+        super().__init__(test, BUILD, lambda servers, sink: [
+            BUILD / "e2e_kafka_worker", way, partitions, sink, out, ",".join(topics), f"bootstrap.servers={servers}", "group.id=w",
+            "fetch.wait.max.ms=50", "linger.ms=0", *settings], topics, config, partitions)
 
 
 class Consumers(unittest.TestCase):
     maxDiff = None
 
-    def check_parents(self, scene, ids):
-        """Each call is a child of its record's span, which is a child of the record's producer."""
-        traces = {scene.traces[id] for id in ids}
-        wait_for("all spans", lambda: len(spans_of(scene.agent, "CLIENT", traces)) >= len(ids))
-        records = {span["trace_id"]: span for span in spans_of(scene.agent, "CONSUMER", traces)}
-        self.assertEqual(set(records), traces)
-        for span in spans_of(scene.agent, "CLIENT", traces):
-            self.assertEqual(span["parent_span_id"], records[span["trace_id"]]["span_id"])
-
     def check_followed(self, way):
         scene = Scene(self, way).known()
         records = [scene.record() for _ in range(300)]
         self.assertEqual(scene.judged(records), Verdict(right=300, other=0, none=0, wrong=0))
-        self.check_parents(scene, [record.value.decode() for record in records])
+        scene.check_parents(records)
         self.assertRegex(scene.row()["task"]["why"], "Kafka record that a thread was given")
 
     def test_consumer_poll(self):

@@ -35,11 +35,12 @@ class Caller:
 
 
 class Scene:
-    """`command` of the brokers' address: the server, which prints its port. `probes`: what `weft ps` shows of its library."""
+    """`command` of the brokers' address: the server, which prints its port. `probes`: what `weft ps` shows of its library.
+    `broker`: another than one in memory, with `servers`."""
 
-    def __init__(self, test, build, command, probes, config=None):
+    def __init__(self, test, build, command, probes, config=None, broker=None):
         self.build, self.probes = build, probes
-        self.broker = test.enterContext(kafka.Broker(build, {"t": PARTITIONS}))
+        self.broker = broker or test.enterContext(kafka.Broker(build, {"t": PARTITIONS}))
         self.server = subprocess.Popen([str(part) for part in command(self.broker.servers)], stdout=subprocess.PIPE, text=True)
         test.addCleanup(self.server.stdout.close)
         test.addCleanup(self.server.wait)
@@ -48,7 +49,7 @@ class Scene:
         self.agent = test.enterContext(Agent(Programs.of(build), pids=[self.server.pid], config={"store": STORE, **(config or {})}))
         self.caller = Caller(self.port)
         test.addCleanup(self.caller.close)
-        self.traces, self.records = set(), 0
+        self.traces, self.records, self.warm = set(), 0, 0
 
     def row(self):
         return self.agent.processes()[self.server.pid]
