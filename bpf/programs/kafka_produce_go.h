@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-only */
 /*
  * Calls of Go's client libraries that produce records. Arguments are in registers (ABIInternal, Go 1.17 and later): AX
- * the receiver, then BX, CX, DI. The fields of these structures have stood where they stand in all releases.
+ * the receiver, then BX, CX, DI. The fields of these structures have stood where they stand in all releases that are
+ * followed.
  */
 #ifndef WEFT_PROGRAMS_KAFKA_PRODUCE_GO_H
 #define WEFT_PROGRAMS_KAFKA_PRODUCE_GO_H
@@ -15,6 +16,11 @@
 /* sarama.ProducerMessage: Topic, Key, Value, Headers, Metadata, Offset, Partition, Timestamp */
 #define SARAMA_KEY 16u
 #define SARAMA_TIME 104u
+
+/* kafka-go's Message: Topic, Partition, Offset, HighWaterMark, Key, Value, Headers, WriterData, Time */
+#define SEGMENTIO_KEY 40u
+#define SEGMENTIO_TIME 128u
+#define SEGMENTIO_BYTES 152u
 
 /* runtime.itab, and internal/abi.Type */
 #define GO_ITAB_TYPE 8u
@@ -83,12 +89,12 @@ static __always_inline bool sarama_encoded(__u64 table, __u64 data, __u64 *bytes
 	return true;
 }
 
-static __always_inline bool franz_record(__u64 at, struct kafka_produced *record)
+/* Key and value, two slices of bytes, and the time elsewhere. */
+static __always_inline bool go_plain_record(__u64 key_at, __u64 time_at, struct kafka_produced *record)
 {
 	__u64 words[6] = {};
 
-	if (bpf_probe_read_user(words, sizeof(words), (void *)at) ||
-	    !go_time_ms(at + FRANZ_TIME, &record->timestamp_ms))
+	if (bpf_probe_read_user(words, sizeof(words), (void *)key_at) || !go_time_ms(time_at, &record->timestamp_ms))
 		return false;
 	record->key = words[0];
 	record->key_bytes = words[1];
@@ -107,6 +113,18 @@ static __always_inline bool sarama_message(__u64 at, struct kafka_produced *reco
 	       sarama_encoded(words[2], words[3], &record->value, &record->value_bytes);
 }
 
+static __always_inline bool go_record(__u64 at, __u32 site, struct kafka_produced *record)
+{
+	switch (site) {
+	case KAFKA_CALL_FRANZ:
+		return go_plain_record(at, at + FRANZ_TIME, record);
+	case KAFKA_CALL_SEGMENTIO:
+		return go_plain_record(at + SEGMENTIO_KEY, at + SEGMENTIO_TIME, record);
+	default:
+		return sarama_message(at, record);
+	}
+}
+
 /* The record that the structure at `at` describes; 0: it is not known. Returns the FINDING_* that follow. */
 WIRE_GLOBAL int kafka_go_record(__u64 at, __u32 site, const struct kafka_note *caller)
 {
@@ -114,14 +132,15 @@ WIRE_GLOBAL int kafka_go_record(__u64 at, __u32 site, const struct kafka_note *c
 
 	if (!caller)
 		return 0;
-	record.lost = !at || !(site == KAFKA_CALL_FRANZ ? franz_record(at, &record) : sarama_message(at, &record));
+	record.lost = !at || !go_record(at, site, &record);
 	if (record.lost)
 		record.timestamp_ms = 0;
 	return kafka_note_record(&record, caller);
 }
 
 struct kafka_go_messages {
-	__u64 array, count;
+	__u64 array, count; /* of addresses, of kafka-go of the structures themselves */
+	__u64 site;
 	const struct kafka_note *caller;
 	__u64 findings;
 };
@@ -134,9 +153,13 @@ static long kafka_go_step(__u32 i, void *arg)
 
 	if (i >= m->count)
 		return 1;
-	if (i + 1 >= GO_MESSAGES_MOST || !go_word(m->array + i * 8, &at))
+	if (i + 1 >= GO_MESSAGES_MOST)
 		at = 0;
-	m->findings |= kafka_go_record(at, KAFKA_CALL_SARAMA, m->caller);
+	else if (m->site == KAFKA_CALL_SEGMENTIO)
+		at = m->array + i * SEGMENTIO_BYTES;
+	else if (!go_word(m->array + i * 8, &at))
+		at = 0;
+	m->findings |= kafka_go_record(at, m->site, m->caller);
 	return 0;
 }
 
@@ -147,7 +170,8 @@ int on_kafka_produce_go(struct pt_regs *regs)
 	__u64 pid_tgid = bpf_get_current_pid_tgid();
 	struct process_entry *p = process_get(pid_tgid >> 32);
 	__u32 site = bpf_get_attach_cookie(regs), findings;
-	__u64 first = regs->bx, third = regs->di; /* of franz-go BX and CX are the context */
+	__u64 first = regs->bx, second = regs->cx; /* of franz-go and kafka-go the context */
+	__u64 third = regs->di, fourth = regs->si;
 	struct kafka_go_messages messages = {};
 	struct kafka_note caller = {};
 
@@ -156,9 +180,11 @@ int on_kafka_produce_go(struct pt_regs *regs)
 		return 0;
 	if (p->go) /* else it is not known which goroutine this is, and its thread says nothing */
 		kafka_caller(p, pid_tgid, &caller);
-	if (site == KAFKA_CALL_SARAMA_BATCH) {
-		messages.array = first;
-		messages.count = regs->cx;
+	if (site == KAFKA_CALL_SARAMA_BATCH || site == KAFKA_CALL_SEGMENTIO) {
+		/* BX and CX, or behind a context or a codec in these DI and SI */
+		messages.site = site;
+		messages.array = site == KAFKA_CALL_SEGMENTIO ? third : first;
+		messages.count = site == KAFKA_CALL_SEGMENTIO ? fourth : second;
 		messages.caller = &caller;
 		bpf_loop(GO_MESSAGES_MOST, kafka_go_step, &messages, 0);
 		findings = messages.findings;

@@ -18,6 +18,7 @@ enum kafka_call_site {
 	KAFKA_CALL_FRANZ,	 /* franz-go: (*kgo.Client).produce */
 	KAFKA_CALL_SARAMA,	 /* sarama: (*syncProducer).SendMessage … */
 	KAFKA_CALL_SARAMA_BATCH, /* … and SendMessages */
+	KAFKA_CALL_SEGMENTIO,	 /* kafka-go: (*Writer).WriteMessages, (*Conn).WriteCompressedMessagesAt */
 };
 
 /* A timestamp may be so much later than the call. */

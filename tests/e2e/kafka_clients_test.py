@@ -75,20 +75,21 @@ def java(classes):
 
 
 class Case(unittest.TestCase):
-    def produce(self, scene, **query):
+    def produce(self, scene, each=1, **query):
+        if each > 1:
+            scene.warm, scene.records = scene.warm * each, scene.records * each
         scene.many("produce", THREADS, EACH, value="TRACE", id="TRACE", **query)
-        verdict = scene.judged()
+        verdict = scene.judged(more=(each - 1) * ALL)
         TABLE.append((f"{self.id().removeprefix('__main__.')} {' '.join(query)}", verdict))
-        self.assertEqual((sum(verdict), verdict.wrong), (ALL, 0), verdict)
+        self.assertEqual((sum(verdict), verdict.wrong), (each * ALL, 0), verdict)
         scene.warm = scene.records
         return verdict
 
-    def check_right(self, command):
-        """librdkafka by which a thread or goroutine produces that serves a request."""
-        scene = kafka_callers.Scene(self, BUILD, command, "librdkafka").known()
-        verdict = self.produce(scene)
-        self.assertGreaterEqual(verdict.right, 0.999 * ALL, verdict)
-        return scene
+    def check_right(self, command, probes="librdkafka", each=1):
+        """A thread or goroutine that serves a request produces so many records for it."""
+        scene = kafka_callers.Scene(self, BUILD, command, probes).known()
+        verdict = self.produce(scene, each)
+        self.assertGreaterEqual(verdict.right, 0.999 * each * ALL, verdict)
 
     def check_silent(self, command, broker=None):
         """Who produces is not known. A record that leaves when nothing is served any more begins a trace of its own."""
@@ -138,7 +139,10 @@ class Go(Case):
         self.check_silent(lambda servers: [go("cgo-pie-stripped"), "confluent", servers, "t"])
 
     def test_kafka_go(self):
-        self.check_silent(lambda servers: [go("cgo"), "segmentio", servers, "t"])
+        self.check_right(lambda servers: [go("cgo-pie-stripped"), "segmentio", servers, "t"], "Kafka of Go")
+
+    def test_kafka_go_two_at_once(self):
+        self.check_right(lambda servers: [go("cgo"), "segmentio-pair", servers, "t"], "Kafka of Go", each=2)
 
 
 class Java(Case):

@@ -21,6 +21,7 @@ struct FakeGo {
   bool line_table = true;
   bool named_line_table = true;  // else somewhere in .data.rel.ro
   std::string buildinfo_magic = "\xff Go buildinf:";
+  std::string modules;  // of the build information
   bool with_runqput_call = true;
   std::string systemstack = "\x64\x48\x8b\x04\x25\xf8\xff\xff\xff\xc3";  // mov %fs:-8,%rax; ret
 
@@ -118,7 +119,7 @@ struct FakeGo {
     bytes[14] = 8;
     bytes[15] = 2;
     bytes += static_cast<char>(version.size());
-    return bytes + version + std::string(16, '\0');
+    return bytes + version + modules + std::string(16, '\0');
   }
 
   std::string table() const {

@@ -61,6 +61,26 @@ TEST_CASE("Go versions as .go.buildinfo writes them") {
     CHECK_MESSAGE(!parse_go_version(text), text);
 }
 
+TEST_CASE("modules that a Go program was built with") {
+  const auto version = [](const std::string& modules) {
+    const std::string bytes = FakeGo{.modules = modules}.build();
+    const int fd = memfd_create("program", MFD_CLOEXEC);
+    REQUIRE(write(fd, bytes.data(), bytes.size()) == static_cast<ssize_t>(bytes.size()));
+    const auto file = ElfFile::open("/proc/self/fd/" + std::to_string(fd));
+    close(fd);
+    REQUIRE(file);
+    return read_go_module(*file, *file->section(".go.buildinfo"), "example.com/kafka").value_or("none");
+  };
+  const std::string before = "path\tmain\nmod\tmain\t(devel)\t\ndep\texample.com/kafka2\tv9.9.9\th1:x=\n";
+  CHECK(version("") == "none");
+  CHECK(version(before) == "none");
+  CHECK(version(before + "dep\texample.com/kafka\tv0.4.51\th1:x=\ndep\tz\tv1.0.0\n") == "v0.4.51");
+  CHECK(version(before + "dep\texample.com/kafka\tv0.4.51\n") == "v0.4.51");
+  CHECK(version(before + "dep\texample.com/kafka\tv0.4.51\n=>\t../own\t(devel)\t\n") == "none");
+  CHECK(version(before + "dep\texample.com/kafka\tv0.4.51-0.20240101000000-abcdefabcdef\th1:x=\n") == "none");
+  CHECK(version(before + "dep\texample.com/kafka\tv0.4") == "none");
+}
+
 TEST_CASE("Go layouts: known for released versions only, never extrapolated") {
   const auto of = [](const char* text) { return known_go_layout(*parse_go_version(text)); };
   REQUIRE(of("go1.22.5"));

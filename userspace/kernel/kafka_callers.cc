@@ -12,7 +12,7 @@ namespace {
 kafka_call_site cookie_of(KafkaCallSite::Call call) {
   return static_cast<kafka_call_site>(static_cast<int>(call) + KAFKA_CALL_PRODUCE);
 }
-static_assert(static_cast<int>(KafkaCallSite::Call::sarama_batch) + KAFKA_CALL_PRODUCE == KAFKA_CALL_SARAMA_BATCH);
+static_assert(static_cast<int>(KafkaCallSite::Call::segmentio) + KAFKA_CALL_PRODUCE == KAFKA_CALL_SEGMENTIO);
 
 kafka_consume_site site_of(KafkaConsumeSite::Call call) {
   return static_cast<kafka_consume_site>(static_cast<int>(call) + KAFKA_CONSUME_POLL);

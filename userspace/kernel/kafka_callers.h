@@ -22,7 +22,8 @@ struct KafkaCallSite {
     produce_batch,  // of librdkafka
     franz,
     sarama,
-    sarama_batch,            // of Go's libraries
+    sarama_batch,
+    segmentio,               // of Go's libraries
   } call;                    // wire/kafka_note.h
   std::uint64_t offset = 0;  // in the file
 };

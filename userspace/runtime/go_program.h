@@ -50,7 +50,7 @@ struct GoProgram {
   std::optional<std::uint64_t> grpc_operate_headers;  // (*http2Server).operateHeaders: BX or DI is the frame
 
   // Where Kafka's client libraries are given records: the first instructions that keep the arguments.
-  enum class KafkaCall : std::uint8_t { franz, sarama, sarama_batch };
+  enum class KafkaCall : std::uint8_t { franz, sarama, sarama_batch, segmentio };
   std::vector<std::pair<KafkaCall, std::uint64_t>> kafka_produce;
 
   // Addresses as linked.

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/go_version.h"
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <cstring>
+#include <span>
 
 namespace weft {
 namespace {
@@ -12,6 +14,7 @@ constexpr std::string_view kMagic = "\xff Go buildinf:";
 constexpr std::size_t kHeader = 32;     // magic, pointer size, flags, padding
 constexpr std::byte kInlineStrings{2};  // flag: lengths as varints and the strings themselves follow the header
 constexpr std::size_t kLongest = 200;   // of a version that is believed
+constexpr std::uint64_t kModulesMax = 1u << 20;
 
 bool number(std::string_view& text, int& value) {
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
@@ -54,6 +57,20 @@ Result<std::string> read_go_version(const ElfFile& file, const ElfSection& build
   }
   if (length > kLongest || at + length > there) return fail("the version in its .go.buildinfo is cut off");
   return std::string(reinterpret_cast<const char*>(bytes.data()) + at, length);
+}
+
+// "dep\tPATH\tv1.2.3\th1:…\n", and "=>\t…\n" behind it where another one is there instead.
+std::optional<std::string> read_go_module(const ElfFile& file, const ElfSection& buildinfo, std::string_view path) {
+  std::string text(std::min<std::uint64_t>(buildinfo.bytes, kModulesMax), '\0');
+  text.resize(file.read(buildinfo.offset, std::as_writable_bytes(std::span(text))));
+  const std::string before = "\ndep\t" + std::string(path) + '\t';
+  const std::size_t found = text.find(before);
+  if (found == text.npos) return std::nullopt;
+  const std::size_t at = found + before.size(), end = text.find('\n', at);
+  if (end == text.npos || std::string_view(text).substr(end + 1).starts_with("=>")) return std::nullopt;
+  const std::string version = text.substr(at, text.find_first_of("\t\n", at) - at);
+  if (!version.starts_with('v') || version.find_first_not_of("0123456789.", 1) != version.npos) return std::nullopt;
+  return version;
 }
 
 }  // namespace weft

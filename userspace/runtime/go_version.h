@@ -24,4 +24,8 @@ std::optional<GoVersion> parse_go_version(std::string_view text);
 // Text of the version. Fails when the section is not what its name says; "" when the build left the version out.
 Result<std::string> read_go_version(const ElfFile& file, const ElfSection& buildinfo);
 
+// "v1.2.3": the release of module `path` that was built in, as the section says. Nothing where it has none of it, where
+// another one replaces it, or where it is none that was released.
+std::optional<std::string> read_go_module(const ElfFile& file, const ElfSection& buildinfo, std::string_view path);
+
 }  // namespace weft

@@ -8,7 +8,7 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"time"
+	"strings"
 
 	"github.com/confluentinc/confluent-kafka-go/v2/kafka"
 	segmentio "github.com/segmentio/kafka-go"
@@ -48,23 +48,32 @@ func (c confluent) produce(value, id string) error {
 
 func (c confluent) flush() { c.client.Flush(60000) }
 
-// Waits for each record, as this library's writers do.
-type writer struct{ *segmentio.Writer }
+// Waits for its records, as this library's writers do.
+type writer struct {
+	*segmentio.Writer
+	each int
+}
 
-func newWriter(servers, topic string) producer {
-	return writer{&segmentio.Writer{Addr: segmentio.TCP(servers), Topic: topic, BatchTimeout: time.Millisecond,
-		RequiredAcks: segmentio.RequireOne}}
+func newWriter(each int) func(string, string) producer {
+	return func(servers, topic string) producer {
+		return writer{&segmentio.Writer{Addr: segmentio.TCP(servers), Topic: topic, BatchSize: each, Balancer: &segmentio.Hash{},
+			RequiredAcks: segmentio.RequireOne}, each}
+	}
 }
 
 func (w writer) produce(value, id string) error {
-	return w.WriteMessages(context.Background(), segmentio.Message{Key: []byte("key"), Value: []byte(value),
-		Headers: []segmentio.Header{{Key: "id", Value: []byte(id)}}})
+	var messages []segmentio.Message
+	for i := 0; i < w.each; i++ {
+		messages = append(messages, segmentio.Message{Key: []byte("key"), Value: []byte(value + strings.Repeat("+", i)),
+			Headers: []segmentio.Header{{Key: "id", Value: []byte(id)}}})
+	}
+	return w.WriteMessages(context.Background(), messages...)
 }
 
 func (w writer) flush() {}
 
 func main() {
-	kinds := map[string]func(string, string) producer{"confluent": newConfluent, "segmentio": newWriter}
+	kinds := map[string]func(string, string) producer{"confluent": newConfluent, "segmentio": newWriter(1), "segmentio-pair": newWriter(2)}
 	p := kinds[os.Args[1]](os.Args[2], os.Args[3])
 	http.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		query := r.URL.Query()
