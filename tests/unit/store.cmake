@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-weft_test(unit_store LABELS unit core SOURCES store_test.cc store_routes_test.cc DEPENDS weft_pipeline)
+weft_test(unit_store LABELS unit core SOURCES packed_span_test.cc store_test.cc store_routes_test.cc DEPENDS weft_pipeline)

@@ -36,7 +36,7 @@ TEST_CASE("store: the number of traces is bounded, the oldest goes first") {
 
 TEST_CASE("store: bytes are bounded and given back on eviction") {
   const auto one = make_span({.trace = 1, .name = std::string(1000, 'x')});
-  const std::size_t each = approximate_bytes(*one);
+  const std::size_t each = PackedSpan(*one).bytes();
   CHECK(each > 1000);
   TraceStore store(1000, 10 * each);
   for (int i = 1; i <= 50; ++i) store.offer(make_span({.trace = i, .name = std::string(1000, 'x')}));
@@ -46,7 +46,7 @@ TEST_CASE("store: bytes are bounded and given back on eviction") {
 }
 
 TEST_CASE("store: one endless trace cannot push out the others") {
-  const std::size_t each = approximate_bytes(*make_span({.trace = 1}));
+  const std::size_t each = PackedSpan(*make_span({.trace = 1})).bytes();
   TraceStore store(1000, 40 * each);
   store.offer(make_span({.trace = 7}));
   for (int i = 1; i <= 1000; ++i) store.offer(make_span({.trace = 1, .span = i}));

@@ -22,7 +22,7 @@ void add_captured(std::string_view prefix, const Captured& captured, Attributes&
       if (other != line) value.append(", ");
       append_utf8(other->second, value);
     }
-    add(attributes, std::string(prefix) + *line->first, std::move(value));
+    add(attributes, AttributeKey::copied(std::string(prefix) + *line->first), std::move(value));
   }
 }
 

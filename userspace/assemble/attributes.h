@@ -15,12 +15,12 @@ namespace weft {
 inline constexpr int default_http_port = 80;
 
 // Appends without looking for the key: REQUIRES that it is not there yet.
-inline void add(Attributes& attributes, std::string_view key, std::string value) {
-  attributes.items.emplace_back(std::piecewise_construct, std::forward_as_tuple(key),
+inline void add(Attributes& attributes, AttributeKey key, std::string value) {
+  attributes.items.emplace_back(std::piecewise_construct, std::forward_as_tuple(std::move(key)),
                                 std::forward_as_tuple(std::in_place_type<std::string>, std::move(value)));
 }
-inline void add(Attributes& attributes, std::string_view key, std::int64_t value) {
-  attributes.items.emplace_back(std::piecewise_construct, std::forward_as_tuple(key),
+inline void add(Attributes& attributes, AttributeKey key, std::int64_t value) {
+  attributes.items.emplace_back(std::piecewise_construct, std::forward_as_tuple(std::move(key)),
                                 std::forward_as_tuple(std::in_place_type<std::int64_t>, value));
 }
 

@@ -15,7 +15,9 @@ constexpr std::size_t max_known = 65536;
 }  // namespace
 
 RecordedResource to_recorded(std::uint32_t tgid, const Resource& resource, bool instrumented) {
-  return {tgid, instrumented, 0, resource.service_name, resource.attributes.items};
+  RecordedResource recorded{tgid, instrumented, 0, resource.service_name, {}};
+  for (const auto& [key, value] : resource.attributes.items) recorded.attributes.emplace_back(key.text(), value);
+  return recorded;
 }
 
 std::shared_ptr<const Resource> from_recorded(const RecordedResource& recorded) {

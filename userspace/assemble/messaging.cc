@@ -76,8 +76,8 @@ void add_broker(const __u8 (&address)[16], int port, Attributes& attributes) {
   add(attributes, "network.peer.port", std::int64_t{port});
 }
 
-void add_text(std::string_view key, std::string_view value, Attributes& attributes) {
-  if (!value.empty()) add(attributes, key, to_utf8(value));
+void add_text(AttributeKey key, std::string_view value, Attributes& attributes) {
+  if (!value.empty()) add(attributes, std::move(key), to_utf8(value));
 }
 
 struct Destination {

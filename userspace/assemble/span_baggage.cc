@@ -20,7 +20,8 @@ void add_baggage_members(std::string_view value, Span& span) {
 void add_baggage_attributes(const MaskRules& rules, Span& span) {
   for (const std::string& key : rules.baggage_values())
     for (const auto& [name, value] : span.baggage)
-      if (name == key && !value.empty() && !span.attributes.find(name)) add(span.attributes, name, value);
+      if (name == key && !value.empty() && !span.attributes.find(name))
+        add(span.attributes, AttributeKey::copied(name), value);
 }
 
 }  // namespace weft

@@ -13,33 +13,23 @@ constexpr std::size_t kTraceShare = 4;
 
 bool by_start(const SpanPtr& a, const SpanPtr& b) { return a->start_unix_ns < b->start_unix_ns; }
 
-std::size_t heap_bytes(const std::string& text) {
-  static const std::size_t in_place = std::string().capacity();
-  return text.capacity() > in_place ? text.capacity() + 1 : 0;
-}
+SpanPtr shared(const PackedSpan& span) { return std::make_shared<const Span>(span.unpacked()); }
 
 }  // namespace
 
-std::size_t approximate_bytes(const Span& span) {
-  constexpr std::size_t kControlBlock = 32;  // shared_ptr and allocator overhead
-  std::size_t bytes = sizeof(Span) + kControlBlock + heap_bytes(span.name) + heap_bytes(span.trace_state) +
-                      heap_bytes(span.status_message);
-  bytes += span.attributes.items.capacity() * sizeof(span.attributes.items[0]);
-  for (const auto& [key, value] : span.attributes.items) {
-    bytes += heap_bytes(key);
-    if (const auto* text = std::get_if<std::string>(&value)) bytes += heap_bytes(*text);
-  }
-  bytes += span.links.capacity() * sizeof(SpanLink);
-  bytes += span.baggage.capacity() * sizeof(span.baggage[0]);
-  for (const auto& [key, value] : span.baggage) bytes += heap_bytes(key) + heap_bytes(value);
-  return bytes;
+bool SpanFilter::matches(const Span& span) const {
+  return matches(span.trace_id, span.kind, span.status, *span.resource);
 }
 
-bool SpanFilter::matches(const Span& span) const {
-  if (error && span.status != StatusCode::error) return false;
-  if (kind && span.kind != *kind) return false;
-  if (trace_id && span.trace_id != *trace_id) return false;
-  return service.empty() || span.resource->service_name == service;
+bool SpanFilter::matches(const PackedSpan& span) const {
+  return matches(span.trace_id(), span.kind(), span.status(), span.resource());
+}
+
+bool SpanFilter::matches(const TraceId& trace, SpanKind of, StatusCode status, const Resource& resource) const {
+  if (error && status != StatusCode::error) return false;
+  if (kind && of != *kind) return false;
+  if (trace_id && trace != *trace_id) return false;
+  return service.empty() || resource.service_name == service;
 }
 
 std::vector<SpanPtr> SpanFollower::take(std::chrono::milliseconds patience) {
@@ -84,7 +74,8 @@ TraceStore::TraceStore(std::size_t max_traces, std::size_t max_bytes)
     : max_traces_(max_traces), max_bytes_(max_bytes) {}
 
 void TraceStore::offer(const SpanPtr& span) {
-  const std::size_t bytes = approximate_bytes(*span);
+  PackedSpan packed(*span);
+  const std::size_t bytes = packed.bytes();
   std::lock_guard lock(mutex_);
   publish(span);
   auto [found, is_new] = traces_.try_emplace(span->trace_id);
@@ -94,7 +85,7 @@ void TraceStore::offer(const SpanPtr& span) {
     trace.refusing = true;
     ++counters_.refused_spans;
   } else {
-    trace.spans.push_back({next_sequence_++, span});
+    trace.spans.push_back({next_sequence_++, std::move(packed)});
     trace.bytes += bytes;
     counters_.bytes += bytes;
     ++counters_.spans;
@@ -134,48 +125,45 @@ std::vector<SpanPtr> TraceStore::trace(const TraceId& id) const {
     std::lock_guard lock(mutex_);
     const auto found = traces_.find(id);
     if (found == traces_.end()) return spans;
-    for (const Stored& stored : found->second.spans) spans.push_back(stored.span);
+    for (const Stored& stored : found->second.spans) spans.push_back(shared(stored.span));
   }
   std::stable_sort(spans.begin(), spans.end(), by_start);
   return spans;
 }
 
 std::vector<SpanPtr> TraceStore::spans(const SpanFilter& filter, std::size_t limit) const {
-  std::vector<Stored> found;
-  {
-    std::lock_guard lock(mutex_);
-    for (const auto& [id, trace] : traces_) {
-      if (filter.trace_id && *filter.trace_id != id) continue;
-      for (const Stored& stored : trace.spans) {
-        if (filter.matches(*stored.span)) found.push_back(stored);
-      }
-    }
-  }
-  std::sort(found.begin(), found.end(), [](const Stored& a, const Stored& b) { return a.sequence < b.sequence; });
+  std::vector<const Stored*> found;
   std::vector<SpanPtr> spans;
+  std::lock_guard lock(mutex_);
+  for (const auto& [id, trace] : traces_) {
+    if (filter.trace_id && *filter.trace_id != id) continue;
+    for (const Stored& stored : trace.spans)
+      if (filter.matches(stored.span)) found.push_back(&stored);
+  }
+  std::sort(found.begin(), found.end(), [](const Stored* a, const Stored* b) { return a->sequence < b->sequence; });
   const std::size_t first = found.size() > limit ? found.size() - limit : 0;
-  for (std::size_t i = first; i < found.size(); ++i) spans.push_back(std::move(found[i].span));
+  for (std::size_t i = first; i < found.size(); ++i) spans.push_back(shared(found[i]->span));
   return spans;
 }
 
 namespace {
 
 // REQUIRES: spans not empty.
-TraceSummary summarize(const TraceId& id, const std::vector<const Span*>& spans) {
+TraceSummary summarize(const TraceId& id, const std::vector<Span>& spans) {
   TraceSummary summary{.trace_id = id, .spans = spans.size()};
   const Span* root = nullptr;
   std::uint64_t end_ns = 0;
   std::set<std::string> services;
-  summary.start_unix_ns = spans.front()->start_unix_ns;
-  for (const Span* span : spans) {
-    summary.start_unix_ns = std::min(summary.start_unix_ns, span->start_unix_ns);
-    end_ns = std::max(end_ns, span->end_unix_ns);
-    if (span->status == StatusCode::error) ++summary.errors;
-    services.insert(span->resource->service_name);
-    const bool better = !root || (root->parent_span_id.valid() != span->parent_span_id.valid()
-                                      ? !span->parent_span_id.valid()
-                                      : span->start_unix_ns < root->start_unix_ns);
-    if (better) root = span;
+  summary.start_unix_ns = spans.front().start_unix_ns;
+  for (const Span& span : spans) {
+    summary.start_unix_ns = std::min(summary.start_unix_ns, span.start_unix_ns);
+    end_ns = std::max(end_ns, span.end_unix_ns);
+    if (span.status == StatusCode::error) ++summary.errors;
+    services.insert(span.resource->service_name);
+    const bool better = !root || (root->parent_span_id.valid() != span.parent_span_id.valid()
+                                      ? !span.parent_span_id.valid()
+                                      : span.start_unix_ns < root->start_unix_ns);
+    if (better) root = &span;
   }
   summary.duration_ns = end_ns > summary.start_unix_ns ? end_ns - summary.start_unix_ns : 0;
   summary.root_name = root->name;
@@ -196,8 +184,8 @@ std::vector<TraceSummary> TraceStore::traces(const TraceFilter& filter, std::siz
   std::vector<TraceSummary> found;
   std::lock_guard lock(mutex_);
   for (auto id = order_.rbegin(); id != order_.rend() && found.size() < limit; ++id) {
-    std::vector<const Span*> spans;
-    for (const Stored& stored : traces_.at(*id).spans) spans.push_back(stored.span.get());
+    std::vector<Span> spans;
+    for (const Stored& stored : traces_.at(*id).spans) spans.push_back(stored.span.unpacked());
     if (spans.empty()) continue;
     TraceSummary summary = summarize(*id, spans);
     if (matches(filter, summary)) found.push_back(std::move(summary));

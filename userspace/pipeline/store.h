@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "exporter/exporter.h"
+#include "pipeline/packed_span.h"
 #include "span/span.h"
 
 namespace weft {
@@ -26,6 +27,10 @@ struct SpanFilter {
   std::optional<SpanKind> kind;
   bool error = false;  // true: only spans with status error
   bool matches(const Span& span) const;
+  bool matches(const PackedSpan& span) const;
+
+ private:
+  bool matches(const TraceId& trace, SpanKind of, StatusCode status, const Resource& resource) const;
 };
 
 struct TraceFilter {
@@ -70,7 +75,7 @@ class SpanFollower {
 struct StoreCounters {
   std::size_t traces = 0;
   std::size_t spans = 0;
-  std::size_t bytes = 0;  // estimate of what the spans take
+  std::size_t bytes = 0;  // what the spans take
   std::uint64_t evicted_traces = 0;
   std::uint64_t refused_spans = 0;  // of traces that alone would fill a quarter of the store
   std::uint64_t follower_lost_spans = 0;
@@ -91,7 +96,7 @@ class TraceStore final : public SpanSink {
  private:
   struct Stored {
     std::uint64_t sequence;  // order of arrival over all traces
-    SpanPtr span;
+    PackedSpan span;
   };
   struct Trace {
     std::vector<Stored> spans;
@@ -114,8 +119,5 @@ class TraceStore final : public SpanSink {
   std::uint64_t next_sequence_ = 0;
   StoreCounters counters_;
 };
-
-// Heap and object bytes of a span, without its shared resource.
-std::size_t approximate_bytes(const Span& span);
 
 }  // namespace weft

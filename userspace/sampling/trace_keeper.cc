@@ -6,8 +6,6 @@
 #include <memory>
 #include <utility>
 
-#include "pipeline/store.h"
-
 namespace weft {
 namespace {
 
@@ -71,8 +69,7 @@ void TraceKeeper::ends(const SpanPtr& span) {
   if (trace->state == State::kept) return output_(span);
   if (trace->state == State::refused) return;
   if (const std::string_view rule = rule_for(*span); !rule.empty()) return keep(*trace, span, rule);
-  trace->spans.push_back(span);
-  const std::size_t bytes = approximate_bytes(*span);
+  const std::size_t bytes = trace->spans.emplace_back(*span).bytes();
   trace->bytes += bytes;
   bytes_ += bytes;
 }
@@ -117,7 +114,7 @@ void TraceKeeper::keep(Trace& trace, const SpanPtr& reason, std::string_view rul
   auto marked = std::make_shared<Span>(*reason);
   marked->attributes.set("weft.sampling.kept", std::string(rule));
   trace.state = State::kept;
-  for (const SpanPtr& span : trace.spans) output_(span);
+  for (const PackedSpan& span : trace.spans) output_(std::make_shared<const Span>(span.unpacked()));
   output_(marked);
   forget_spans(trace);
   const std::lock_guard lock(counters_mutex_);
@@ -125,7 +122,7 @@ void TraceKeeper::keep(Trace& trace, const SpanPtr& reason, std::string_view rul
 }
 
 void TraceKeeper::forget_spans(Trace& trace) {
-  trace.spans = {};
+  trace.spans = std::vector<PackedSpan>();
   bytes_ -= std::exchange(trace.bytes, 0);
 }
 

@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "pipeline/packed_span.h"
 #include "pipeline/routes_table.h"
 #include "sampling/options.h"
 #include "sampling/report.h"
@@ -59,7 +60,7 @@ class TraceKeeper {
     std::size_t open = 0;
     std::uint64_t begun_ns = 0, quiet_ns = 0;
     State state = State::waiting;
-    std::vector<SpanPtr> spans;
+    std::vector<PackedSpan> spans;
     std::size_t bytes = 0;
   };
   struct IdHash {

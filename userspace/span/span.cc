@@ -121,7 +121,7 @@ void Attributes::set(std::string_view key, AttributeValue value) {
       old = std::move(value);
       return;
     }
-  items.emplace_back(std::string(key), std::move(value));
+  items.emplace_back(AttributeKey::copied(key), std::move(value));
 }
 
 const AttributeValue* Attributes::find(std::string_view key) const {

@@ -13,6 +13,8 @@
 #include <variant>
 #include <vector>
 
+#include "span/attribute_key.h"
+
 namespace weft {
 
 struct TraceId {
@@ -44,8 +46,8 @@ std::string to_text(const AttributeValue& value);
 
 // Keys are OpenTelemetry attribute names. Order is the order of insertion; a key stands once.
 struct Attributes {
-  std::vector<std::pair<std::string, AttributeValue>> items;
-  void set(std::string_view key, AttributeValue value);    // replaces
+  std::vector<std::pair<AttributeKey, AttributeValue>> items;
+  void set(std::string_view key, AttributeValue value);    // replaces; copies the key
   const AttributeValue* find(std::string_view key) const;  // nullptr: absent
   std::string text(std::string_view key) const;            // "" when absent
 };

@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "pipeline/packed_span.h"
+
+#include <cstring>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <variant>
+
+namespace weft {
+namespace {
+
+constexpr std::size_t kAllocation_bytes = 16;  // what the allocator adds
+
+struct Head {
+  TraceId trace_id;
+  SpanId span_id, parent_span_id;
+  std::uint64_t start_unix_ns, end_unix_ns;
+  std::uint32_t attributes, links, baggage;
+  SpanKind kind;
+  StatusCode status;
+  std::uint8_t flags;
+  bool parent_is_remote;
+};
+static_assert(std::is_trivially_copyable_v<Head> && std::is_trivially_copyable_v<SpanLink>);
+
+// The two passes of packing: how much, then the bytes.
+struct Counter {
+  std::size_t size = 0;
+  void bytes(const void*, std::size_t count) { size += count; }
+};
+struct Writer {
+  std::byte* at;
+  void bytes(const void* from, std::size_t count) {
+    if (count > 0) std::memcpy(at, from, count);
+    at += count;
+  }
+};
+
+template <class T>
+void put(auto& out, const T& value) {
+  static_assert(std::is_trivially_copyable_v<T>);
+  out.bytes(&value, sizeof value);
+}
+
+void put_text(auto& out, std::string_view text) {
+  put(out, static_cast<std::uint32_t>(text.size()));
+  out.bytes(text.data(), text.size());
+}
+
+// A constant is kept as what it is: a place in this program.
+void put_key(auto& out, const AttributeKey& key) {
+  put(out, key.owned());
+  if (key.owned()) return put_text(out, key);
+  put(out, key.text().data());
+  put(out, static_cast<std::uint32_t>(key.text().size()));
+}
+
+void put_value(auto& out, const AttributeValue& value) {
+  put(out, static_cast<std::uint8_t>(value.index()));
+  std::visit(
+      [&](const auto& typed) {
+        if constexpr (std::is_same_v<std::decay_t<decltype(typed)>, std::string>)
+          put_text(out, typed);
+        else
+          put(out, typed);
+      },
+      value);
+}
+
+void put_span(auto& out, const Span& span) {
+  put(out,
+      Head{span.trace_id, span.span_id, span.parent_span_id, span.start_unix_ns, span.end_unix_ns,
+           static_cast<std::uint32_t>(span.attributes.items.size()), static_cast<std::uint32_t>(span.links.size()),
+           static_cast<std::uint32_t>(span.baggage.size()), span.kind, span.status, span.flags, span.parent_is_remote});
+  put_text(out, span.name);
+  put_text(out, span.trace_state);
+  put_text(out, span.status_message);
+  for (const auto& [key, value] : span.attributes.items) {
+    put_key(out, key);
+    put_value(out, value);
+  }
+  for (const SpanLink& link : span.links) put(out, link);
+  for (const auto& [key, value] : span.baggage) {
+    put_text(out, key);
+    put_text(out, value);
+  }
+}
+
+struct Reader {
+  const std::byte* at;
+
+  template <class T>
+  T take() {
+    T value;
+    std::memcpy(&value, at, sizeof value);
+    at += sizeof value;
+    return value;
+  }
+  std::string_view text() {
+    const auto size = take<std::uint32_t>();
+    const auto* from = reinterpret_cast<const char*>(at);
+    at += size;
+    return {from, size};
+  }
+  AttributeKey key() {
+    if (take<bool>()) return AttributeKey::copied(text());
+    const auto* data = take<const char*>();
+    return AttributeKey::constant({data, take<std::uint32_t>()});
+  }
+  AttributeValue value() {
+    switch (take<std::uint8_t>()) {
+      case 0:
+        return std::string(text());
+      case 1:
+        return take<std::int64_t>();
+      case 2:
+        return take<double>();
+      default:
+        return take<bool>();
+    }
+  }
+};
+static_assert(std::is_same_v<AttributeValue, std::variant<std::string, std::int64_t, double, bool>>);
+
+}  // namespace
+
+PackedSpan::PackedSpan(const Span& span) : resource_(span.resource) {
+  Counter counter;
+  put_span(counter, span);
+  size_ = static_cast<std::uint32_t>(counter.size);
+  data_ = std::make_unique_for_overwrite<std::byte[]>(size_);
+  Writer writer{data_.get()};
+  put_span(writer, span);
+}
+
+Span PackedSpan::unpacked() const {
+  Reader in{data_.get()};
+  const auto head = in.take<Head>();
+  Span span;
+  span.trace_id = head.trace_id;
+  span.span_id = head.span_id;
+  span.parent_span_id = head.parent_span_id;
+  span.start_unix_ns = head.start_unix_ns;
+  span.end_unix_ns = head.end_unix_ns;
+  span.kind = head.kind;
+  span.status = head.status;
+  span.flags = head.flags;
+  span.parent_is_remote = head.parent_is_remote;
+  span.name = in.text();
+  span.trace_state = in.text();
+  span.status_message = in.text();
+  span.attributes.items.reserve(head.attributes);
+  for (std::uint32_t i = 0; i < head.attributes; i++) {
+    AttributeKey key = in.key();
+    span.attributes.items.emplace_back(std::move(key), in.value());
+  }
+  for (std::uint32_t i = 0; i < head.links; i++) span.links.push_back(in.take<SpanLink>());
+  for (std::uint32_t i = 0; i < head.baggage; i++) {
+    std::string key(in.text());
+    span.baggage.emplace_back(std::move(key), std::string(in.text()));
+  }
+  span.resource = resource_;
+  return span;
+}
+
+TraceId PackedSpan::trace_id() const { return Reader{data_.get()}.take<Head>().trace_id; }
+SpanKind PackedSpan::kind() const { return Reader{data_.get()}.take<Head>().kind; }
+StatusCode PackedSpan::status() const { return Reader{data_.get()}.take<Head>().status; }
+
+std::size_t PackedSpan::bytes() const { return sizeof(*this) + size_ + kAllocation_bytes; }
+
+}  // namespace weft
