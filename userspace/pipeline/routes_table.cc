@@ -2,30 +2,38 @@
 #include "pipeline/routes_table.h"
 
 #include <algorithm>
+#include <string_view>
+#include <variant>
 
 namespace weft {
 namespace {
 constexpr const char* kOther = "~other";
+
+bool has_route(const Span& span) { return span.kind == SpanKind::server || span.kind == SpanKind::consumer; }
 }
 
 RoutesTable::RoutesTable(const Clock& clock, std::size_t max_routes)
     : clock_(clock), max_routes_(max_routes), started_ns_(clock.monotonic_ns()) {}
 
 RoutesTable::Route& RoutesTable::route_of(const Span& span) {
-  std::string route = span.attributes.text("http.route");
+  std::string_view method, route;
+  for (const auto& [key, value] : span.attributes.items) {
+    const auto* text = std::get_if<std::string>(&value);
+    if (text && key == "http.route") route = *text;
+    if (text && key == "http.request.method") method = *text;
+  }
   if (route.empty()) route = span.name;
-  Key key{span.resource->service_name, std::string(to_string(span.kind)), span.attributes.text("http.request.method"),
-          std::move(route)};
+  const std::tuple key(std::string_view(span.resource->service_name), to_string(span.kind), method, route);
   const auto found = routes_.find(key);
   if (found != routes_.end()) return found->second;
-  if (routes_.size() < max_routes_) return routes_[std::move(key)];
+  if (routes_.size() < max_routes_) return routes_[Key(key)];
   return routes_[Key{kOther, "", "", kOther}];
 }
 
 RoutesTable::~RoutesTable() = default;
 
 RoutesTable::Route* RoutesTable::row_of(const Span& like) {
-  if (like.kind != SpanKind::server && like.kind != SpanKind::consumer) return nullptr;
+  if (!has_route(like)) return nullptr;
   const std::lock_guard lock(mutex_);
   return &route_of(like);
 }
@@ -33,6 +41,17 @@ RoutesTable::Route* RoutesTable::row_of(const Span& like) {
 void RoutesTable::add(Route& row, std::uint64_t duration_ns, bool error) {
   const std::uint64_t number = clock_.monotonic_ns() / kSlotNs;
   const std::lock_guard lock(mutex_);
+  count(row, number, duration_ns, error);
+}
+
+void RoutesTable::offer(const SpanPtr& span) {
+  if (!has_route(*span)) return;
+  const std::uint64_t number = clock_.monotonic_ns() / kSlotNs;
+  const std::lock_guard lock(mutex_);
+  count(route_of(*span), number, span->end_unix_ns - span->start_unix_ns, span->status == StatusCode::error);
+}
+
+void RoutesTable::count(Route& row, std::uint64_t number, std::uint64_t duration_ns, bool error) {
   ++row.total;
   auto& slot = row.slots[number % kSlots];
   if (!slot || slot->number != number) {
@@ -41,10 +60,6 @@ void RoutesTable::add(Route& row, std::uint64_t duration_ns, bool error) {
   }
   slot->latency.add(duration_ns);
   if (error) ++slot->errors;
-}
-
-void RoutesTable::offer(const SpanPtr& span) {
-  if (Route* row = row_of(*span)) add(*row, span->end_unix_ns - span->start_unix_ns, span->status == StatusCode::error);
 }
 
 RouteRow RoutesTable::row(const Key& key, const Route& route, std::uint64_t now_ns) const {

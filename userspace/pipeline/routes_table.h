@@ -5,6 +5,7 @@
 
 #include <array>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -59,14 +60,17 @@ class RoutesTable final : public SpanSink {
     LatencyHistogram latency;
   };
 
+  // REQUIRE: mutex_ held.
   Route& route_of(const Span& span);
+  static void count(Route& row, std::uint64_t slot_number, std::uint64_t duration_ns, bool error);
+
   RouteRow row(const Key& key, const Route& route, std::uint64_t now_ns) const;
 
   const Clock& clock_;
   const std::size_t max_routes_;
   const std::uint64_t started_ns_;
   mutable std::mutex mutex_;
-  std::map<Key, Route> routes_;  // none is ever taken out
+  std::map<Key, Route, std::less<>> routes_;  // none is ever taken out
 };
 
 struct RoutesTable::Route {
