@@ -98,6 +98,11 @@ WIRE_GLOBAL int attribute_begin(struct connection *c, struct scratch *s, struct 
 		return 0;
 	blocks = (p->flags & PROCESS_TASK_THREAD) != 0;
 	task = task_get(s->task);
+	if (s->task.goroutine && p->go_rests) {
+		fresh.flags = TASK_BRIEF;
+		if (task)
+			task->flags |= TASK_BRIEF;
+	}
 	/* A goroutine that waits for its socket is another one's thread meanwhile, hence non-blocking. */
 	if (!blocks && !s->task.goroutine && s->nonblocking && !(p->flags & PROCESS_BLOCKING_KNOWN)) {
 		finding(p, FINDING_NONBLOCKING);
@@ -144,8 +149,11 @@ static __always_inline void attribute_end(const struct exchange *ended, __u64 ne
 	struct task_key reader = {.owner = (__u64)ended->tgid << 32 | ended->tid, .goroutine = ended->goroutine};
 	struct task *task = task_get(reader);
 
-	if (task && task->current == ended->id)
-		task->current = task_mark(&reader) == next_mark ? next : 0;
+	if (!task || task->current != ended->id)
+		return;
+	task->current = task_mark(&reader) == next_mark ? next : 0;
+	if (!task->current && task->flags == TASK_BRIEF && !task->reads)
+		task_remove(reader);
 }
 
 /*
@@ -315,8 +323,8 @@ WIRE_GLOBAL int attribute_reader(struct connection *c, struct scratch *s)
 	return 0;
 }
 
-/* A task of process p was started by `parent`, at `site` (see struct task). */
-static __always_inline void attribute_birth(struct process_entry *p, struct task_key parent_key, struct task_key child,
+/* A task of process p was started by `parent`, at `site` (see struct task). False: that passes nothing on. */
+static __always_inline bool attribute_birth(struct process_entry *p, struct task_key parent_key, struct task_key child,
 					    __u64 site)
 {
 	struct task *parent = task_get(parent_key), fresh = {.site = site};
@@ -325,7 +333,7 @@ static __always_inline void attribute_birth(struct process_entry *p, struct task
 	__u32 kind;
 
 	if (!parent)
-		return;
+		return false;
 	known = site ? start_site_get((__u32)child.owner, site) : NULL;
 	kind = known ? known->kind : START_SITE_LEARNED;
 	if (kind == START_SITE_LEARNED)
@@ -337,15 +345,16 @@ static __always_inline void attribute_birth(struct process_entry *p, struct task
 		birth = 0; /* who was started inside a request passes it on once its kind is known to keep within it */
 	}
 	if (!birth && !fresh.reads)
-		return;
+		return false;
 	if (kind == START_SITE_LEARNED)
 		fresh.birth = birth;
 	else
 		fresh.current = birth;
 	if (birth && site && !known && start_site_add((__u32)child.owner, site))
-		return;
+		return true;
 	if (task_add(child, &fresh))
 		count_fault(PROGRAM_PROCESS, FAULT_MAP_FULL);
+	return true;
 }
 
 /* A task ends. What it did inside its birth exchange, and only there, speaks for inheritance. */

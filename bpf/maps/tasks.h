@@ -5,22 +5,6 @@
 
 #include "wire/go.h"
 
-#define TASK_LOOP (1u << 0)	/* runs an event loop: never attributed by task */
-#define TASK_WORKED (1u << 1)	/* sent something, or started a task, inside its birth exchange */
-#define TASK_HANDS_ON (1u << 2) /* reads requests for others: current is what a START_SITE_HANDLER is born with */
-
-/* A goroutine whose number cannot be read: nothing is ever found under it. */
-#define GOROUTINE_UNKNOWN (~0ULL)
-
-struct task {
-	__u64 current; /* exchange id; dead as soon as the exchange is gone from `exchanges` */
-	__u64 birth;   /* exchange id that was current where this task was started; 0 once it serves by itself */
-	__u64 site;    /* goroutine: address of the function it was started with */
-	__u64 reads;   /* goroutine: id of the HTTP/2 connection whose requests it reads */
-	__u32 flags;
-	__u32 reserved;
-};
-
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(map_flags, BPF_F_NO_PREALLOC);

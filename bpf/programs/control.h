@@ -38,6 +38,7 @@ int set_go(struct process_go_args *args)
 	if (!p || p->execs != args->execs)
 		return 0;
 	p->go = args->program;
+	p->go_rests = args->rests;
 	args->result = 0;
 	return 0;
 }

@@ -68,14 +68,18 @@ static __always_inline int go_born(struct pt_regs *regs, struct process_entry *p
 	__u64 born = regs->bx, site = user_word(born + go->g_startpc), parent, goroutine;
 	struct start_site *known = start_site_get(go->program, site);
 
-	if (known && known->off && !go->unproven)
+	if (known && known->off && !go->unproven) {
+		go->idle_births++;
 		return 0;
+	}
 	parent = go_parent(go, regs->r14, born);
 	if (!parent || !site || !go_is_certain(go))
 		return 0;
 	goroutine = user_word(born + go->g_goid);
-	if (goroutine)
-		attribute_birth(p, goroutine_key(tgid, go, parent), goroutine_key(tgid, go, goroutine), site);
+	if (goroutine && attribute_birth(p, goroutine_key(tgid, go, parent), goroutine_key(tgid, go, goroutine), site))
+		go->births++;
+	else
+		go->idle_births++;
 	return 0;
 }
 

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-only */
-/* What the agent tells the kernel programs of a Go program, and what they find out. One definition for both compilers.
+/*
+ * Who works on which request, and what the agent tells the kernel programs of a Go program and they find out. One
+ * definition for both compilers.
  */
 #ifndef WEFT_WIRE_GO_H
 #define WEFT_WIRE_GO_H
@@ -10,6 +12,23 @@
 struct task_key {
 	__u64 owner;	 /* tgid << 32 | tid; of a goroutine tgid << 32 | go_process.program */
 	__u64 goroutine; /* its number (goid, never used again within a run); 0: a thread */
+};
+
+#define TASK_LOOP (1u << 0)	/* runs an event loop: never attributed by task */
+#define TASK_WORKED (1u << 1)	/* sent something, or started a task, inside its birth exchange */
+#define TASK_HANDS_ON (1u << 2) /* reads requests for others: current is what a START_SITE_HANDLER is born with */
+#define TASK_BRIEF (1u << 3)	/* goroutine: its end will not be seen, so it is forgotten with the request it serves */
+
+/* A goroutine whose number cannot be read: nothing is ever found under it. */
+#define GOROUTINE_UNKNOWN (~0ULL)
+
+struct task {
+	__u64 current; /* exchange id; dead as soon as the exchange is gone from `exchanges` */
+	__u64 birth;   /* exchange id that was current where this task was started; 0 once it serves by itself */
+	__u64 site;    /* goroutine: address of the function it was started with */
+	__u64 reads;   /* goroutine: id of the HTTP/2 connection whose requests it reads */
+	__u32 flags;
+	__u32 reserved;
 };
 
 #define GO_NO_FIELD 0xffffu
@@ -33,8 +52,10 @@ struct go_process {
 	__u64 tls_write;     /* address of (*crypto/tls.Conn).Write; 0: not in the program */
 	__u64 h2c_write;     /* … of (*golang.org/x/net/http2/h2c.bufConn).Write, likewise */
 	__s64 running_g;     /* where a thread keeps the address of the running g, from the FS base */
+	__u32 births;	     /* goroutines that were noted when they were born … */
+	__u32 idle_births;   /* … and that were not: nothing passes to them */
 };
-WIRE_ASSERT(sizeof(struct go_process) == 72, "go_process layout");
+WIRE_ASSERT(sizeof(struct go_process) == 80, "go_process layout");
 
 #define GO_PROOFS 16u
 
@@ -87,6 +108,7 @@ struct process_go_args {
 	__u32 tgid;
 	__u32 program; /* 0: threads again */
 	__u32 execs;   /* process_entry.execs when the program was looked at */
+	__u32 rests;   /* births and ends of its goroutines are not seen now */
 	__u32 result;  /* out: 1 when that is no longer so */
 };
 

@@ -92,8 +92,10 @@ struct process_entry {
 	__u32 sampling_service; /* its place in the sampling table: for its name alone */
 	__u32 go;		/* its tasks are goroutines: go_process.program; 0: threads */
 	__u32 execs;		/* how often it has executed another program */
+	__u32 go_rests;		/* births and ends of its goroutines are not seen now */
+	__u32 reserved;
 };
-WIRE_ASSERT(sizeof(struct process_entry) == 56, "process_entry layout");
+WIRE_ASSERT(sizeof(struct process_entry) == 64, "process_entry layout");
 
 /* Argument of the program that changes one process_entry in place, so that what the kernel counts is not lost. */
 struct process_change_args {

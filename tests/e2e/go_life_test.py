@@ -46,13 +46,17 @@ def changed_code(pid, binary):
     return changed
 
 
-def programs_with_tasks(pid):
-    """Numbers of the programs of a process of which tasks are kept."""
+def task_owners(pid):
     def dump(*command):
         return json.loads(subprocess.run(["bpftool", *command, "-j"], capture_output=True, text=True, check=True).stdout)
     owners = [row["formatted"]["key"]["owner"] for found in dump("map", "show") if found.get("name") == "tasks"
               for row in dump("map", "dump", "id", str(found["id"]))]
-    return {owner & 0xffffffff for owner in owners if owner >> 32 == pid}
+    return [owner for owner in owners if owner >> 32 == pid]
+
+
+def programs_with_tasks(pid):
+    """Numbers of the programs of a process of which tasks are kept."""
+    return {owner & 0xffffffff for owner in task_owners(pid)}
 
 
 def children(pid):
@@ -115,6 +119,48 @@ class Life(unittest.TestCase):
             self.assertEqual(host.probe_links() - before, set())
             self.assertEqual(changed_code(front.pid, self.binary), 0)
             self.assertEqual(load(front.port, REQUESTS), {"ok": REQUESTS, "failed": 0})
+
+    def test_a_busy_process_rests_from_births_that_pass_nothing_on(self):
+        with golang.Server(BUILD / "e2e_leaf", 0) as leaf, golang.Server(self.binary, leaf.port, "direct") as front, \
+                Agent(PROGRAMS, pids=[front.pid]) as agent:
+            self.goroutines(agent, front.pid)
+            watched = changed_code(front.pid, self.binary)
+            results, ends = [], threading.Event()
+
+            def keep_loading():
+                while not ends.is_set():
+                    results.append(load(front.port, REQUESTS, 1 + REQUESTS * len(results)))
+
+            def rests():
+                return "births" in agent.processes()[front.pid]["task"]["why"]
+
+            loading = threading.Thread(target=keep_loading)
+            loading.start()
+            try:
+                wait_for("the process to rest", rests)
+                wait_for("two breakpoints to go", lambda: changed_code(front.pid, self.binary) == watched - 2)
+                for number in range(300):   # each served by a goroutine of its own, whose end nobody sees
+                    connection = http.client.HTTPConnection("127.0.0.1", front.port)
+                    connection.request("GET", f"/work?id={10**9 + number}")
+                    connection.getresponse().read()
+                    connection.close()
+                self.assertTrue(rests())
+                self.assertLess(len(task_owners(front.pid)), 50)
+                resting = attribution.count(golang.records(leaf.port))
+                self.assertEqual((resting.wrong, resting.malformed), (0, 0), resting)
+                connection = http.client.HTTPConnection("127.0.0.1", front.port)
+                connection.request("GET", "/become?how=child")
+                connection.getresponse().read()
+                wait_for("the process to be watched again", lambda: not rests())
+                self.assertEqual(changed_code(front.pid, self.binary), watched)
+            finally:
+                ends.set()
+                loading.join()
+            load(front.port, REQUESTS)   # what is born where is learned again
+            waking = attribution.count(golang.records(leaf.port))
+            self.assertEqual((waking.wrong, waking.malformed), (0, 0), waking)
+            self.calls_are_right(front.port, leaf.port)
+            self.assertEqual({result["failed"] for result in results}, {0})
 
     def test_executes_itself(self):
         with golang.Server(BUILD / "e2e_leaf", 0) as leaf, golang.Server(self.binary, leaf.port, "child") as front:

@@ -116,7 +116,7 @@ Result<void> Agent::build() {
   resources_ =
       std::make_unique<ResourceTable>(read_host_identity(ProcFiles("/proc")), clock_, config_.resource_attributes);
   if (auto built = build_sampling(); !built) return built;
-  target_ = std::make_unique<KernelTarget>(*kernel_, *sampling_, report_.fionread_broken, records_not_followed());
+  target_ = std::make_unique<KernelTarget>(*kernel_, *sampling_, clock_, report_.fionread_broken, records_not_followed());
   discoverer_ = std::make_unique<Discoverer>(discovery_rules(config_, report_), *target_, *resources_, clock_, "/proc");
   PipelineOptions options = pipeline_options(config_);
   recorders_ = std::make_unique<Recorders>(options.mask, clock_, *resources_);
@@ -126,6 +126,7 @@ Result<void> Agent::build() {
   pipeline_->on_unsampled = [this](const SpanPtr& like, std::uint64_t duration_ns) {
     sinks_->count(like, duration_ns);
   };
+  target_->calls = [this]() -> const CallsByProcess& { return pipeline_->calls(); };
   pipeline_->on_process = [this](const ProcessEvent& event) { on_process(event); };
   pipeline_->on_socket = [this](const SocketEvent& event) { on_socket(event); };
   policy_->on_value_keys = [this](const auto& wanted) {

@@ -172,7 +172,7 @@ void KernelTarget::follow_goroutines(pid_t pid, const ProcessSettings& settings)
 
 std::optional<KernelTarget::GoState> KernelTarget::start_goroutines(pid_t pid, std::uint32_t executed) {
   const auto found = go_finder_.find(pid);
-  GoState state{.executed = executed, .traced = false, .text = {}, .streams = {}, .probes = 0};
+  GoState state{.executed = executed, .traced = false, .text = {}, .streams = {}, .probes = 0, .rests = false};
   if (const auto* none = std::get_if<NoGoProgram>(&found.analysis)) {
     if (!none->is_go) return std::nullopt;
     state.text = none->reason;
@@ -231,6 +231,16 @@ std::optional<KernelTarget::GoState> KernelTarget::start_goroutines(pid_t pid, s
   state.traced = true;
   state.probes = settings.probes.size();
   return state;
+}
+
+bool KernelTarget::attach_late() {
+  if (calls) rest_.look(calls());
+  return goroutines_.attach_late();
+}
+
+void KernelTarget::rests_now(pid_t pid, bool rests) {
+  const std::lock_guard lock(mutex_);
+  if (const auto found = go_.find(pid); found != go_.end()) found->second.rests = rests;
 }
 
 std::optional<KernelTarget::GoState> KernelTarget::go_state(pid_t pid) const {

@@ -3,11 +3,13 @@
 // are produced and which one a thread works for, and watches for FIONREAD where membership breaks it.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <mutex>
 #include <set>
 #include <string>
 
+#include "agent/goroutine_rest.h"
 #include "discover/process_target.h"
 #include "kernel/goroutines.h"
 #include "kernel/kafka_callers.h"
@@ -23,18 +25,22 @@ class KernelTarget final : public ProcessTarget {
  public:
   // The references outlive the object. With `watch_fionread`, traced processes get a probe on ioctl. `no_records` says
   // why what is done for a record that was consumed cannot be followed with these settings; empty: it can.
-  KernelTarget(Kernel& kernel, SamplingController& sampling, bool watch_fionread, std::string no_records)
+  KernelTarget(Kernel& kernel, SamplingController& sampling, const Clock& clock, bool watch_fionread,
+               std::string no_records)
       : kernel_(kernel),
         sampling_(sampling),
         goroutines_(goroutine_tracer(kernel)),
         kafka_notes_(kafka_caller_notes(kernel)),
         watch_fionread_(watch_fionread),
-        no_records_(std::move(no_records)) {}
+        no_records_(std::move(no_records)),
+        rest_(goroutines_, clock, [this](pid_t pid, bool rests) { rests_now(pid, rests); }) {}
 
   Result<void> trace(pid_t pid, const ProcessSettings& settings) override;
   void untrace(pid_t pid) override;
   void speaks_kafka(pid_t pid) override;
-  bool attach_late() override { return goroutines_.attach_late(); }
+  bool attach_late() override;
+  // Whose calls were made for whom; belongs to the thread of attach_late. Until it is told, nobody rests.
+  std::function<const CallsByProcess&()> calls;
   // From any thread.
   bool watches(pid_t pid) const;
   // Of a Go process: its version, or why its goroutines cannot be told apart.
@@ -44,6 +50,7 @@ class KernelTarget final : public ProcessTarget {
     std::string text;
     std::string streams;  // whose HTTP/2 requests find their goroutine, for a person to read
     std::size_t probes = 0;
+    bool rests = false;  // births are not seen now
   };
   std::optional<GoState> go_state(pid_t pid) const;
   // What is noted of a process that speaks Kafka by librdkafka, or by a library of Go.
@@ -61,6 +68,7 @@ class KernelTarget final : public ProcessTarget {
   std::size_t probes() const;
 
  private:
+  void rests_now(pid_t pid, bool rests);
   void watch(pid_t pid, const ProcessSettings& settings);
   void follow_goroutines(pid_t pid, const ProcessSettings& settings);
   std::optional<GoState> start_goroutines(pid_t pid, std::uint32_t executed);
@@ -77,6 +85,7 @@ class KernelTarget final : public ProcessTarget {
   KafkaCallerNotes& kafka_notes_;
   const bool watch_fionread_;
   const std::string no_records_;
+  GoroutineRest rest_;
   LibcIoctlFinder finder_;
   GoProgramFinder go_finder_;
   LibrdkafkaFinder librdkafka_finder_;

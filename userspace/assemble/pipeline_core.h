@@ -66,6 +66,7 @@ class SpanPipeline {
     mask_.show_baggage_values(std::move(shown));
   }
   PipelineCounters counters() const;
+  const CallsByProcess& calls() const { return calls_.counts(); }
 
  private:
   void take(const Event& event);

@@ -23,8 +23,10 @@ ProcessCalls* ProcessCallCounts::spoke(__u32 tgid, unsigned protocol) {
 
 void ProcessCallCounts::request(const request_event& request) {
   ProcessCalls* calls = spoke(request.tgid, request.protocol);
-  if (!calls || request.role != ROLE_CLIENT) return;
-  if (request.attribution == ATTRIBUTION_ROOT)
+  if (!calls) return;
+  if (request.role != ROLE_CLIENT)
+    calls->served++;
+  else if (request.attribution == ATTRIBUTION_ROOT)
     calls->roots++;
   else if (request.attribution != ATTRIBUTION_NONE)
     calls->with_parent++;
@@ -36,8 +38,11 @@ void ProcessCallCounts::request(const request_event& request) {
 
 void ProcessCallCounts::unsampled(const unsampled_event& exchange) {
   ProcessCalls* calls = spoke(exchange.tgid, exchange.protocol);
-  if (!calls || exchange.role != ROLE_CLIENT) return;
-  (exchange.facts & UNSAMPLED_ROOT ? calls->roots : calls->with_parent)++;  // of others there is no short form
+  if (!calls) return;
+  if (exchange.role != ROLE_CLIENT)
+    calls->served++;
+  else  // of others there is no short form
+    (exchange.facts & UNSAMPLED_ROOT ? calls->roots : calls->with_parent)++;
 }
 
 void ProcessCallCounts::message(const message_event& message) { spoke(message.tgid, PROTOCOL_KAFKA); }

@@ -16,10 +16,17 @@ namespace weft {
 
 struct ProcessCalls {
   std::uint32_t protocols = 0;                           // 1 << enum wire_protocol
+  std::uint64_t served = 0;                              // requests to it
   std::uint64_t with_parent = 0;                         // made for a request that is known
   std::uint64_t roots = 0;                               // no request was being served: each began a trace
   std::uint64_t own_context = 0;                         // carry a context that the application wrote
   std::map<std::uint8_t, std::uint64_t> without_parent;  // by enum injection_result
+
+  std::uint64_t unknown_callers() const {
+    std::uint64_t all = roots;
+    for (const auto& [result, count] : without_parent) all += count;
+    return all;
+  }
 };
 
 using CallsByProcess = std::map<pid_t, ProcessCalls>;

@@ -61,6 +61,7 @@ go_site site_of(Place place) {
 }
 
 bool is_tls(Place place) { return place >= Place::tls_client_handshake; }
+bool is_birth(Place place) { return place == Place::born || place == Place::ends; }
 
 }  // namespace
 
@@ -99,28 +100,74 @@ Result<void> KernelImpl::trace_goroutines(pid_t tgid, const GoroutineSettings& s
               bpf_map__update_elem(skeleton_->maps.start_sites, &where, sizeof where, &site, sizeof site, BPF_ANY))
         return failed(errno_text(error));
     }
-  GoProcess process{program, {}};
-  for (const bool tls : {false, true}) {
-    std::vector<UprobePlace> places;
-    for (const auto& probe : settings.probes)
-      if (is_tls(probe.place) == tls) places.push_back({probe.offset, go_cookie(program, site_of(probe.place))});
-    if (places.empty()) continue;
-    if (tls) {
-      waiting_tls_.push_back({.tgid = tgid, .program = program, .file = settings.file, .places = std::move(places)});
-      continue;
-    }
-    auto probes = Uprobes::attach(uprobe_program(skeleton_->progs.on_goroutine), settings.file, places, tgid);
-    if (!probes) return failed(probes.error().message);
-    process.probes.push_back(std::move(*probes));
+  GoProcess process{.program = program,
+                    .executed = executed,
+                    .file = settings.file,
+                    .birth_places = {},
+                    .probes = {},
+                    .births = {}};
+  std::vector<UprobePlace> places;
+  WaitingTls tls{.tgid = tgid, .program = program, .file = settings.file, .places = {}};
+  for (const auto& probe : settings.probes) {
+    auto& kind = is_tls(probe.place) ? tls.places : is_birth(probe.place) ? process.birth_places : places;
+    kind.push_back({probe.offset, go_cookie(program, site_of(probe.place))});
   }
-  go_processes_.insert_or_assign(tgid, std::move(process));
-  process_go_args change{.tgid = key, .program = program, .execs = executed, .result = 0};
-  LIBBPF_OPTS(bpf_test_run_opts, run, .ctx_in = &change, .ctx_size_in = sizeof change);
-  if (const int error = bpf_prog_test_run_opts(bpf_program__fd(skeleton_->progs.set_go), &run))
-    return failed(errno_text(error));
-  if (change.result) return failed("it has ended or executes another program by now");
+  if (auto attached = attach_go(tgid, process.file, places, process.probes); !attached)
+    return failed(attached.error().message);
+  if (auto attached = attach_go(tgid, process.file, process.birth_places, process.births); !attached)
+    return failed(attached.error().message);
+  if (!tls.places.empty()) waiting_tls_.push_back(std::move(tls));
+  const GoProcess& traced = go_processes_.insert_or_assign(tgid, std::move(process)).first->second;
+  if (auto set = set_go(tgid, traced, false); !set) return failed(set.error().message);
   attach_late();
   return {};
+}
+
+Result<void> KernelImpl::attach_go(pid_t tgid, const std::string& file, std::span<const UprobePlace> places,
+                                   std::vector<Uprobes>& probes) {
+  if (places.empty()) return {};
+  auto attached = Uprobes::attach(uprobe_program(skeleton_->progs.on_goroutine), file, places, tgid);
+  if (!attached) return std::unexpected(attached.error());
+  probes.push_back(std::move(*attached));
+  return {};
+}
+
+Result<void> KernelImpl::set_go(pid_t tgid, const GoProcess& process, bool rests) {
+  process_go_args change{.tgid = static_cast<__u32>(tgid),
+                         .program = process.program,
+                         .execs = process.executed,
+                         .rests = rests,
+                         .result = 0};
+  LIBBPF_OPTS(bpf_test_run_opts, run, .ctx_in = &change, .ctx_size_in = sizeof change);
+  if (const int error = bpf_prog_test_run_opts(bpf_program__fd(skeleton_->progs.set_go), &run))
+    return fail(errno_text(error));
+  if (change.result) return fail("it has ended or executes another program by now");
+  return {};
+}
+
+// Between the two, births are seen and the tasks forget themselves: whoever is asked later knows too little, never
+// something wrong.
+Result<void> KernelImpl::rest_goroutines(pid_t tgid, bool rest) {
+  const auto found = go_processes_.find(tgid);
+  if (found == go_processes_.end()) return fail(fmt::format("goroutines of process {} are not traced", tgid));
+  GoProcess& process = found->second;
+  if (!rest && process.births.empty())
+    if (auto attached = attach_go(tgid, process.file, process.birth_places, process.births); !attached) return attached;
+  if (auto set = set_go(tgid, process, rest); !set) return set;
+  if (!rest) return {};
+  probe_ends_.take(std::exchange(process.births, {}));
+  forget_idle_goroutines(tgid);
+  return {};
+}
+
+// Those that wait for their next request: their ends will not be seen, and they are noted again when it comes.
+void KernelImpl::forget_idle_goroutines(pid_t tgid) {
+  const bpf_map* map = skeleton_->maps.tasks;
+  for (const task_key& key : tasks_of(static_cast<__u32>(tgid))) {
+    struct task task {};
+    if (bpf_map__lookup_elem(map, &key, sizeof key, &task, sizeof task, 0)) continue;
+    if (key.goroutine && !task.current && !task.reads) bpf_map__delete_elem(map, &key, sizeof key, 0);
+  }
 }
 
 bool KernelImpl::attach_late() {
@@ -149,13 +196,14 @@ void KernelImpl::release_goroutines(pid_t tgid) {
   process_entry entry{};
   if (!bpf_map__lookup_elem(skeleton_->maps.processes, &key, sizeof key, &entry, sizeof entry, 0) &&
       entry.go == found->second.program) {
-    process_go_args change{.tgid = key, .program = 0, .execs = entry.execs, .result = 0};
-    LIBBPF_OPTS(bpf_test_run_opts, run, .ctx_in = &change, .ctx_size_in = sizeof change);
-    bpf_prog_test_run_opts(bpf_program__fd(skeleton_->progs.set_go), &run);
+    GoProcess threads;
+    threads.executed = entry.execs;
+    set_go(tgid, threads, false);
   }
   bpf_map__delete_elem(skeleton_->maps.go_processes, &key, sizeof key, 0);
   forget_start_sites(found->second.program);
   probe_ends_.take(std::move(found->second.probes));
+  probe_ends_.take(std::move(found->second.births));
   go_processes_.erase(found);
 }
 
@@ -176,7 +224,9 @@ std::map<pid_t, GoroutineFindings> KernelImpl::goroutine_findings() {
     all[static_cast<pid_t>(key)] = {.refuted = go.refuted != 0,
                                     .unproven = go.unproven && go.proofs < GO_PROOFS,
                                     .sites_learned = go.sites_learned,
-                                    .sites_off = go.sites_off};
+                                    .sites_off = go.sites_off,
+                                    .births = go.births,
+                                    .births_in_vain = go.idle_births};
   }
   return all;
 }

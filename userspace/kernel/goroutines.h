@@ -51,6 +51,8 @@ struct GoroutineFindings {
   bool unproven = false;            // a guess that the program has not borne out yet
   std::uint32_t sites_learned = 0;  // functions whose goroutines inherit, and those whose never will
   std::uint32_t sites_off = 0;
+  std::uint32_t births = 0;          // goroutines whose birth was noted since it is traced, and those that nothing
+  std::uint32_t births_in_vain = 0;  // passes to
 };
 
 // Part of a Kernel. From the thread that traces processes only, but for findings.
@@ -63,6 +65,8 @@ class GoroutineTracer {
   // looked at; fails when it executes another one by now.
   virtual Result<void> trace_goroutines(pid_t tgid, const GoroutineSettings& settings, std::uint32_t executed) = 0;
   virtual void untrace_goroutines(pid_t tgid) = 0;  // also done by Kernel::untrace
+  // Births and ends of its goroutines are not seen until further notice, or are again.
+  virtual Result<void> rest_goroutines(pid_t tgid, bool rest) = 0;
   // The program for TLS is loaded behind the start: probes that had to wait for it. True: some still do, call it again.
   virtual bool attach_late() = 0;
   // Of processes whose tasks are goroutines.

@@ -88,6 +88,7 @@ class KernelImpl final : public Kernel, public GoroutineTracer, public KafkaCall
   std::uint32_t executions(pid_t tgid) override;
   Result<void> trace_goroutines(pid_t tgid, const GoroutineSettings& settings, std::uint32_t executed) override;
   void untrace_goroutines(pid_t tgid) override;
+  Result<void> rest_goroutines(pid_t tgid, bool rest) override;
   bool attach_late() override;
   std::map<pid_t, GoroutineFindings> goroutine_findings() override;
   bool serves(pid_t tgid) override;
@@ -131,9 +132,16 @@ class KernelImpl final : public Kernel, public GoroutineTracer, public KafkaCall
   ProbeEnds probe_ends_;
   std::map<pid_t, std::vector<Uprobes>> ioctl_probes_, kafka_probes_;
   struct GoProcess {
-    std::uint32_t program = 0;
-    std::vector<Uprobes> probes;
+    std::uint32_t program = 0, executed = 0;
+    std::string file;
+    std::vector<UprobePlace> birth_places;  // and ends
+    std::vector<Uprobes> probes, births;
   };
+  Result<void> attach_go(pid_t tgid, const std::string& file, std::span<const UprobePlace> places,
+                         std::vector<Uprobes>& probes);
+  Result<void> set_go(pid_t tgid, const GoProcess& process, bool rests);
+  std::vector<task_key> tasks_of(__u32 tgid);
+  void forget_idle_goroutines(pid_t tgid);
   std::map<pid_t, GoProcess> go_processes_;
   struct WaitingTls {
     pid_t tgid = 0;

@@ -224,7 +224,10 @@ KernelImpl::~KernelImpl() {
   links_.clear();
   for (auto* all : {&ioctl_probes_, &kafka_probes_})
     for (auto& [tgid, probes] : *all) probe_ends_.take(std::move(probes));
-  for (auto& [tgid, process] : go_processes_) probe_ends_.take(std::move(process.probes));
+  for (auto& [tgid, process] : go_processes_) {
+    probe_ends_.take(std::move(process.probes));
+    probe_ends_.take(std::move(process.births));
+  }
   probe_ends_.finish();
   if (members_attached_)
     bpf_prog_detach2(parts_.fd_of("on_message"), bpf_map__fd(skeleton_->maps.members), BPF_SK_MSG_VERDICT);

@@ -130,15 +130,19 @@ void KernelImpl::untrace(pid_t tgid) {
 
 // Tasks that live on without being traced would keep their entries.
 void KernelImpl::forget_tasks(__u32 tgid) {
+  for (const task_key& task : tasks_of(tgid)) bpf_map__delete_elem(skeleton_->maps.tasks, &task, sizeof task, 0);
+}
+
+std::vector<task_key> KernelImpl::tasks_of(__u32 tgid) {
   const bpf_map* map = skeleton_->maps.tasks;
-  std::vector<task_key> gone;
+  std::vector<task_key> all;
   task_key key{}, next{};
   for (int error = bpf_map__get_next_key(map, nullptr, &next, sizeof next); !error;
        error = bpf_map__get_next_key(map, &key, &next, sizeof next)) {
     key = next;
-    if (key.owner >> 32 == tgid) gone.push_back(key);
+    if (key.owner >> 32 == tgid) all.push_back(key);
   }
-  for (const task_key& task : gone) bpf_map__delete_elem(map, &task, sizeof task, 0);
+  return all;
 }
 
 std::map<pid_t, ProcessFindings> KernelImpl::findings() {

@@ -16,6 +16,8 @@
 //	tls       direct, HTTPS on both sides; tls-leaf answers it, tls-load COUNT asks it and prints how many answers were good
 //	raw       no net/http: the handler is a loop over a net.Conn, and so is the client
 //
+// GET /become?how=HOW changes how from then on.
+//
 // GET /exec lets the program execute itself with `direct` after the answer; the new one prints its port.
 //
 // GC=1 in the environment keeps the garbage collector and the growth of stacks busy.
@@ -268,13 +270,19 @@ func main() {
 		raw(listener)
 		return
 	}
+	var now atomic.Value
+	now.Store(how)
 	http.Serve(listener, http.HandlerFunc(func(answer http.ResponseWriter, request *http.Request) {
 		if request.URL.Path == "/exec" {
 			go executeAgain()
 			return
 		}
 		query, _ := url.ParseQuery(request.URL.RawQuery)
-		handle(how, query.Get("id"))
+		if request.URL.Path == "/become" {
+			now.Store(query.Get("how"))
+			return
+		}
+		handle(now.Load().(string), query.Get("id"))
 		io.WriteString(answer, "front")
 	}))
 }

@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <doctest/doctest.h>
+
+#include "discover/birth_rest.h"
+
+using namespace weft;
+using Turn = BirthRest::Turn;
+
+namespace {
+
+constexpr pid_t kPid = 42;
+
+// A process that serves 5,000 requests a second, each with a birth in vain.
+struct Busy {
+  BirthRest rest;
+  BirthNumbers numbers{.may_rest = true};
+  std::uint64_t now_ns = 1'000'000'000;
+
+  Turn second(std::uint64_t served = 5000) {
+    now_ns += 1'000'000'000;
+    numbers.served += served;
+    if (rest.resting().empty()) numbers.in_vain += served;
+    const Turn turn = rest.every_second(kPid, numbers, now_ns);
+    rest.done(kPid, turn, numbers.unknown, now_ns);
+    return turn;
+  }
+  int seconds_until(Turn wanted, int most) {
+    for (int i = 1; i <= most; i++)
+      if (second() == wanted) return i;
+    return -1;
+  }
+};
+
+}  // namespace
+
+TEST_CASE("rest: a busy process whose births are all in vain rests after a few seconds") {
+  Busy busy;
+  CHECK(busy.seconds_until(Turn::rest, 10) == 4);
+  CHECK(busy.rest.resting() == std::vector<pid_t>{kPid});
+  for (int i = 0; i < 100; i++) CHECK(busy.second() == Turn::stays);
+}
+
+TEST_CASE("rest: never while one birth passes something on, a call has no known caller, or little is to be saved") {
+  Busy busy;
+  for (int i = 0; i < 20; i++) {
+    busy.numbers.noted++;
+    CHECK(busy.second() == Turn::stays);
+  }
+  for (int i = 0; i < 20; i++) {
+    busy.numbers.unknown++;
+    CHECK(busy.second() == Turn::stays);
+  }
+  for (int i = 0; i < 20; i++) CHECK(busy.second(999) == Turn::stays);
+  busy.numbers.may_rest = false;
+  for (int i = 0; i < 20; i++) CHECK(busy.second() == Turn::stays);
+  busy.numbers.may_rest = true;
+  CHECK(busy.seconds_until(Turn::rest, 10) == 3);
+}
+
+TEST_CASE("rest: a call of an unknown caller wakes at once, and the next rest comes later each time") {
+  Busy busy;
+  int pause = 30;
+  REQUIRE(busy.seconds_until(Turn::rest, 10) > 0);
+  for (int i = 0; i < 5; i++) {
+    CHECK(busy.rest.in_between(kPid, busy.numbers.unknown) == Turn::stays);
+    busy.numbers.unknown++;
+    REQUIRE(busy.rest.in_between(kPid, busy.numbers.unknown) == Turn::wake);
+    busy.rest.done(kPid, Turn::wake, busy.numbers.unknown, busy.now_ns);
+    CHECK(busy.rest.resting().empty());
+    CHECK(busy.rest.in_between(kPid, busy.numbers.unknown + 1) == Turn::stays);
+    const int seconds = busy.seconds_until(Turn::rest, 4000);
+    CHECK(seconds >= pause);
+    CHECK(seconds <= pause + 4);
+    pause *= 2;
+  }
+  for (int i = 0; i < 20; i++) {
+    busy.numbers.unknown++;
+    busy.rest.done(kPid, Turn::wake, busy.numbers.unknown, busy.now_ns);
+    REQUIRE(busy.seconds_until(Turn::rest, 4000) > 0);   // an hour at most
+  }
+}
+
+TEST_CASE("rest: a process that is not busy any more, or speaks another protocol, is watched again") {
+  Busy busy;
+  REQUIRE(busy.seconds_until(Turn::rest, 10) > 0);
+  CHECK(busy.second(100) == Turn::wake);
+  CHECK(busy.seconds_until(Turn::rest, 10) > 0);   // that was no mistake: no pause
+  busy.numbers.may_rest = false;
+  CHECK(busy.second() == Turn::wake);
+}
+
+TEST_CASE("rest: who is gone is forgotten") {
+  Busy busy;
+  REQUIRE(busy.seconds_until(Turn::rest, 10) > 0);
+  busy.rest.forget_others([](pid_t pid) { return pid != kPid; });
+  CHECK(busy.rest.resting().empty());
+  CHECK(busy.second() == Turn::stays);
+}
