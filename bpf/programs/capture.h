@@ -318,10 +318,13 @@ WIRE_GLOBAL int capture_end_of_stream(struct connection *c)
 static __always_inline int capture_call(struct sock *sk, int result, __u32 skip, int flags, bool outgoing,
 					const bool probed)
 {
-	struct process_entry *p = process_get(bpf_get_current_pid_tgid() >> 32);
+	struct process_entry *p;
 	struct connection *c;
 
-	if (!p || result < 0 || (flags & (MSG_PEEK | MSG_ERRQUEUE)) || !is_tcp(sk, probed))
+	if (result < 0 || (flags & (MSG_PEEK | MSG_ERRQUEUE))) /* half of all calls of an event loop */
+		return 0;
+	p = process_get(bpf_get_current_pid_tgid() >> 32);
+	if (!p || !is_tcp(sk, probed))
 		return 0;
 	if (result == 0) {
 		c = outgoing ? NULL : connection_get(sk);

@@ -76,7 +76,7 @@ TEST_CASE("rest: a call of an unknown caller wakes at once, and the next rest co
   for (int i = 0; i < 20; i++) {
     busy.numbers.unknown++;
     busy.rest.done(kPid, Turn::wake, busy.numbers.unknown, busy.now_ns);
-    REQUIRE(busy.seconds_until(Turn::rest, 4000) > 0);   // an hour at most
+    REQUIRE(busy.seconds_until(Turn::rest, 4000) > 0);  // an hour at most
   }
 }
 
@@ -84,7 +84,7 @@ TEST_CASE("rest: a process that is not busy any more, or speaks another protocol
   Busy busy;
   REQUIRE(busy.seconds_until(Turn::rest, 10) > 0);
   CHECK(busy.second(100) == Turn::wake);
-  CHECK(busy.seconds_until(Turn::rest, 10) > 0);   // that was no mistake: no pause
+  CHECK(busy.seconds_until(Turn::rest, 10) > 0);  // that was no mistake: no pause
   busy.numbers.may_rest = false;
   CHECK(busy.second() == Turn::wake);
 }

@@ -100,12 +100,8 @@ Result<void> KernelImpl::trace_goroutines(pid_t tgid, const GoroutineSettings& s
               bpf_map__update_elem(skeleton_->maps.start_sites, &where, sizeof where, &site, sizeof site, BPF_ANY))
         return failed(errno_text(error));
     }
-  GoProcess process{.program = program,
-                    .executed = executed,
-                    .file = settings.file,
-                    .birth_places = {},
-                    .probes = {},
-                    .births = {}};
+  GoProcess process{
+      .program = program, .executed = executed, .file = settings.file, .birth_places = {}, .probes = {}, .births = {}};
   std::vector<UprobePlace> places;
   WaitingTls tls{.tgid = tgid, .program = program, .file = settings.file, .places = {}};
   for (const auto& probe : settings.probes) {
@@ -164,7 +160,7 @@ Result<void> KernelImpl::rest_goroutines(pid_t tgid, bool rest) {
 void KernelImpl::forget_idle_goroutines(pid_t tgid) {
   const bpf_map* map = skeleton_->maps.tasks;
   for (const task_key& key : tasks_of(static_cast<__u32>(tgid))) {
-    struct task task {};
+    struct task task{};
     if (bpf_map__lookup_elem(map, &key, sizeof key, &task, sizeof task, 0)) continue;
     if (key.goroutine && !task.current && !task.reads) bpf_map__delete_elem(map, &key, sizeof key, 0);
   }

@@ -10,7 +10,7 @@ namespace {
 constexpr const char* kOther = "~other";
 
 bool has_route(const Span& span) { return span.kind == SpanKind::server || span.kind == SpanKind::consumer; }
-}
+}  // namespace
 
 RoutesTable::RoutesTable(const Clock& clock, std::size_t max_routes)
     : clock_(clock), max_routes_(max_routes), started_ns_(clock.monotonic_ns()) {}

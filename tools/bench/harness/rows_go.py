@@ -13,6 +13,7 @@ from harness.rounds import alternate, ratios, settle
 from harness.statistics import Result, median
 
 TESTS = pathlib.Path(__file__).resolve().parents[3] / "tests" / "e2e"
+WARM = 5       # seconds of load after which a busy process has come to rest (docs/attribution.md)
 MANY = 100     # processes that are let go at once
 
 
@@ -70,6 +71,7 @@ def go(settings):
             def on():
                 with Weftd(settings.build, pids=[front.pid, back.pid], cores=None) as agent:
                     settle()
+                    nginx.wrk(port, WARM, connections)
                     before = agent.metrics()
                     rate = load()
                     tally.add(injections(before, agent.metrics()))
