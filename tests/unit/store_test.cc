@@ -11,6 +11,16 @@
 using namespace weft;
 using namespace std::chrono_literals;
 
+namespace {
+
+std::size_t bytes_of(const SpanPtr& span) {
+  TraceStore store(1, 1 << 20);
+  store.offer(span);
+  return store.counters().bytes;
+}
+
+}  // namespace
+
 TEST_CASE("store: a trace is found by its id, by start time") {
   TraceStore store(10, 1 << 20);
   store.offer(make_span({.trace = 1, .span = 2, .parent = 1, .start_ms = 20, .name = "child"}));
@@ -36,7 +46,7 @@ TEST_CASE("store: the number of traces is bounded, the oldest goes first") {
 
 TEST_CASE("store: bytes are bounded and given back on eviction") {
   const auto one = make_span({.trace = 1, .name = std::string(1000, 'x')});
-  const std::size_t each = PackedSpan(*one).bytes();
+  const std::size_t each = bytes_of(one);
   CHECK(each > 1000);
   TraceStore store(1000, 10 * each);
   for (int i = 1; i <= 50; ++i) store.offer(make_span({.trace = i, .name = std::string(1000, 'x')}));
@@ -46,7 +56,7 @@ TEST_CASE("store: bytes are bounded and given back on eviction") {
 }
 
 TEST_CASE("store: one endless trace cannot push out the others") {
-  const std::size_t each = PackedSpan(*make_span({.trace = 1})).bytes();
+  const std::size_t each = bytes_of(make_span({.trace = 1}));
   TraceStore store(1000, 40 * each);
   store.offer(make_span({.trace = 7}));
   for (int i = 1; i <= 1000; ++i) store.offer(make_span({.trace = 1, .span = i}));
@@ -54,6 +64,27 @@ TEST_CASE("store: one endless trace cannot push out the others") {
   CHECK(store.trace(trace_id(1)).size() == 10);
   CHECK(store.counters().refused_spans == 990);
   CHECK(store.counters().evicted_traces == 0);
+}
+
+TEST_CASE("store: traces whose ids fall together, places used again, a large trace between small ones") {
+  TraceStore store(7, 1 << 20);
+  for (int i = 1; i <= 300; ++i) {
+    const int trace = i * 8;  // the low bits are alike
+    store.offer(make_span({.trace = trace, .span = 1, .service = "a", .name = std::string(i % 10 ? 10 : 5000, 'x')}));
+    store.offer(make_span({.trace = trace, .span = 2, .start_ms = 2000, .service = "b", .name = std::to_string(i)}));
+    for (int old = 1; old <= i; ++old) {
+      const auto spans = store.trace(trace_id(old * 8));
+      REQUIRE(spans.size() == (i - old < 7 ? 2 : 0));
+      if (spans.empty()) continue;
+      CHECK(spans[1]->name == std::to_string(old));
+      CHECK(spans[0]->resource->service_name == "a");
+      CHECK(spans[1]->resource->service_name == "b");
+    }
+  }
+  CHECK(store.counters().traces == 7);
+  CHECK(store.counters().spans == 14);
+  CHECK(store.counters().evicted_traces == 293);
+  CHECK(store.spans({.service = "b"}, 3).at(0)->name == "298");
 }
 
 TEST_CASE("store: spans are the last N that match, oldest first") {

@@ -5,14 +5,14 @@
 #include <string>
 #include <string_view>
 #include <type_traits>
+#include <utility>
 #include <variant>
 
 namespace weft {
 namespace {
 
-constexpr std::size_t kAllocation_bytes = 16;  // what the allocator adds
-
 struct Head {
+  std::uint32_t size;  // of all
   TraceId trace_id;
   SpanId span_id, parent_span_id;
   std::uint64_t start_unix_ns, end_unix_ns;
@@ -68,11 +68,11 @@ void put_value(auto& out, const AttributeValue& value) {
       value);
 }
 
-void put_span(auto& out, const Span& span) {
-  put(out,
-      Head{span.trace_id, span.span_id, span.parent_span_id, span.start_unix_ns, span.end_unix_ns,
-           static_cast<std::uint32_t>(span.attributes.items.size()), static_cast<std::uint32_t>(span.links.size()),
-           static_cast<std::uint32_t>(span.baggage.size()), span.kind, span.status, span.flags, span.parent_is_remote});
+void put_span(auto& out, const Span& span, std::size_t size) {
+  put(out, Head{static_cast<std::uint32_t>(size), span.trace_id, span.span_id, span.parent_span_id, span.start_unix_ns,
+                span.end_unix_ns, static_cast<std::uint32_t>(span.attributes.items.size()),
+                static_cast<std::uint32_t>(span.links.size()), static_cast<std::uint32_t>(span.baggage.size()),
+                span.kind, span.status, span.flags, span.parent_is_remote});
   put_text(out, span.name);
   put_text(out, span.trace_state);
   put_text(out, span.status_message);
@@ -123,19 +123,26 @@ struct Reader {
 };
 static_assert(std::is_same_v<AttributeValue, std::variant<std::string, std::int64_t, double, bool>>);
 
+Head head_of(const std::byte* data) { return Reader{data}.take<Head>(); }
+
 }  // namespace
 
-PackedSpan::PackedSpan(const Span& span) : resource_(span.resource) {
+void append_packed(const Span& span, std::vector<std::byte>& out) {
   Counter counter;
-  put_span(counter, span);
-  size_ = static_cast<std::uint32_t>(counter.size);
-  data_ = std::make_unique_for_overwrite<std::byte[]>(size_);
-  Writer writer{data_.get()};
-  put_span(writer, span);
+  put_span(counter, span, 0);
+  const std::size_t before = out.size();
+  out.resize(before + counter.size);
+  Writer writer{out.data() + before};
+  put_span(writer, span, counter.size);
 }
 
-Span PackedSpan::unpacked() const {
-  Reader in{data_.get()};
+std::size_t PackedSpanView::size() const { return head_of(data_).size; }
+TraceId PackedSpanView::trace_id() const { return head_of(data_).trace_id; }
+SpanKind PackedSpanView::kind() const { return head_of(data_).kind; }
+StatusCode PackedSpanView::status() const { return head_of(data_).status; }
+
+Span PackedSpanView::unpacked(std::shared_ptr<const Resource> resource) const {
+  Reader in{data_};
   const auto head = in.take<Head>();
   Span span;
   span.trace_id = head.trace_id;
@@ -160,14 +167,15 @@ Span PackedSpan::unpacked() const {
     std::string key(in.text());
     span.baggage.emplace_back(std::move(key), std::string(in.text()));
   }
-  span.resource = resource_;
+  span.resource = std::move(resource);
   return span;
 }
 
-TraceId PackedSpan::trace_id() const { return Reader{data_.get()}.take<Head>().trace_id; }
-SpanKind PackedSpan::kind() const { return Reader{data_.get()}.take<Head>().kind; }
-StatusCode PackedSpan::status() const { return Reader{data_.get()}.take<Head>().status; }
+PackedSpan::PackedSpan(const Span& span) : resource_(span.resource) { append_packed(span, data_); }
 
-std::size_t PackedSpan::bytes() const { return sizeof(*this) + size_ + kAllocation_bytes; }
+std::size_t PackedSpan::bytes() const {
+  constexpr std::size_t kAllocation_bytes = 16;  // what the allocator adds
+  return sizeof(*this) + data_.capacity() + kAllocation_bytes;
+}
 
 }  // namespace weft

@@ -2,8 +2,10 @@
 #include "pipeline/store.h"
 
 #include <algorithm>
+#include <bit>
 #include <cstring>
 #include <set>
+#include <utility>
 
 namespace weft {
 namespace {
@@ -13,7 +15,9 @@ constexpr std::size_t kTraceShare = 4;
 
 bool by_start(const SpanPtr& a, const SpanPtr& b) { return a->start_unix_ns < b->start_unix_ns; }
 
-SpanPtr shared(const PackedSpan& span) { return std::make_shared<const Span>(span.unpacked()); }
+// A trace with more than that is rare, and its place does not keep the memory for the next.
+constexpr std::size_t kKeptBytes = 4096;
+constexpr std::size_t kMostChains = 1 << 16;
 
 }  // namespace
 
@@ -21,8 +25,8 @@ bool SpanFilter::matches(const Span& span) const {
   return matches(span.trace_id, span.kind, span.status, *span.resource);
 }
 
-bool SpanFilter::matches(const PackedSpan& span) const {
-  return matches(span.trace_id(), span.kind(), span.status(), span.resource());
+bool SpanFilter::matches(PackedSpanView span, const Resource& resource) const {
+  return matches(span.trace_id(), span.kind(), span.status(), resource);
 }
 
 bool SpanFilter::matches(const TraceId& trace, SpanKind of, StatusCode status, const Resource& resource) const {
@@ -64,43 +68,94 @@ bool SpanFollower::offer(const SpanPtr& span) {
   return true;
 }
 
-std::size_t TraceStore::IdHash::operator()(const TraceId& id) const noexcept {
-  std::uint64_t low;  // the random half (W3C Level 2); the other may be zero in 64-bit ids
+TraceStore::TraceStore(std::size_t max_traces, std::size_t max_bytes)
+    : max_traces_(std::max<std::size_t>(max_traces, 1)),
+      max_bytes_(max_bytes),
+      chains_(std::bit_ceil(std::min(max_traces_, kMostChains)), kNone) {}
+
+// By the random half (W3C Level 2); the other may be zero in 64-bit ids.
+std::uint32_t* TraceStore::chain_of(const TraceId& id) {
+  std::uint64_t low;
   std::memcpy(&low, id.bytes.data() + 8, sizeof low);
-  return static_cast<std::size_t>(low);
+  return &chains_[low & (chains_.size() - 1)];
 }
 
-TraceStore::TraceStore(std::size_t max_traces, std::size_t max_bytes)
-    : max_traces_(max_traces), max_bytes_(max_bytes) {}
+const TraceStore::Trace* TraceStore::find(const TraceId& id) const {
+  for (std::uint32_t at = *const_cast<TraceStore*>(this)->chain_of(id); at != kNone; at = ring_[at].next)
+    if (ring_[at].id == id) return &ring_[at];
+  return nullptr;
+}
+
+TraceStore::Trace& TraceStore::find_or_make(const TraceId& id) {
+  if (const Trace* known = find(id)) return const_cast<Trace&>(*known);
+  if (count_ == max_traces_) evict_oldest(true);
+  const std::size_t place = (oldest_ + count_++) % max_traces_;
+  if (place == ring_.size()) ring_.emplace_back();
+  Trace& trace = ring_[place];
+  std::uint32_t* chain = chain_of(id);
+  trace.id = id;
+  trace.next = std::exchange(*chain, static_cast<std::uint32_t>(place));
+  return trace;
+}
+
+std::size_t TraceStore::append(Trace& trace, const Span& span, std::uint64_t sequence) {
+  const auto known = std::ranges::find(trace.resources, span.resource);
+  Entry entry{
+      .sequence = sequence, .resource = static_cast<std::uint32_t>(known - trace.resources.begin()), .reserved = 0};
+  if (known == trace.resources.end()) trace.resources.push_back(span.resource);
+  const std::size_t before = trace.data.size();
+  const auto* bytes = reinterpret_cast<const std::byte*>(&entry);
+  trace.data.insert(trace.data.end(), bytes, bytes + sizeof entry);
+  append_packed(span, trace.data);
+  return trace.data.size() - before;
+}
+
+void TraceStore::for_each(const Trace& trace, auto visit) {
+  for (std::size_t at = 0; at < trace.data.size();) {
+    Entry entry;
+    std::memcpy(&entry, trace.data.data() + at, sizeof entry);
+    const PackedSpanView span(trace.data.data() + at + sizeof entry);
+    visit(entry, span, trace.resources[entry.resource]);
+    at += sizeof entry + span.size();
+  }
+}
 
 void TraceStore::offer(const SpanPtr& span) {
-  PackedSpan packed(*span);
-  const std::size_t bytes = packed.bytes();
-  std::lock_guard lock(mutex_);
+  const std::lock_guard lock(mutex_);
   publish(span);
-  auto [found, is_new] = traces_.try_emplace(span->trace_id);
-  if (is_new) order_.push_back(span->trace_id);
-  Trace& trace = found->second;
-  if (trace.refusing || trace.bytes + bytes > max_bytes_ / kTraceShare) {
+  Trace& trace = find_or_make(span->trace_id);
+  const std::size_t before = trace.data.size();
+  const std::size_t bytes = trace.refusing ? 0 : append(trace, *span, next_sequence_++);
+  if (trace.refusing || before + bytes > max_bytes_ / kTraceShare) {
+    trace.data.resize(before);
     trace.refusing = true;
     ++counters_.refused_spans;
   } else {
-    trace.spans.push_back({next_sequence_++, std::move(packed)});
-    trace.bytes += bytes;
+    ++trace.spans;
     counters_.bytes += bytes;
     ++counters_.spans;
   }
-  while (order_.size() > max_traces_ || counters_.bytes > max_bytes_) evict_oldest();
+  while (counters_.bytes > max_bytes_) evict_oldest(false);
 }
 
 // REQUIRES: mutex_ held, not empty.
-void TraceStore::evict_oldest() {
-  const auto oldest = traces_.find(order_.front());
-  counters_.bytes -= oldest->second.bytes;
-  counters_.spans -= oldest->second.spans.size();
+void TraceStore::evict_oldest(bool keep_memory) {
+  Trace& trace = ring_[oldest_];
+  std::uint32_t* link = chain_of(trace.id);
+  while (*link != oldest_) link = &ring_[*link].next;
+  *link = trace.next;
+  counters_.bytes -= trace.data.size();
+  counters_.spans -= trace.spans;
   ++counters_.evicted_traces;
-  traces_.erase(oldest);
-  order_.pop_front();
+  trace.spans = 0;
+  trace.refusing = false;
+  trace.resources.clear();
+  if (keep_memory && trace.data.capacity() <= kKeptBytes)
+    trace.data.clear();
+  else
+    trace.data = std::vector<std::byte>();
+  oldest_ = (oldest_ + 1) % max_traces_;
+  --count_;
 }
 
 // REQUIRES: mutex_ held.
@@ -123,26 +178,36 @@ std::vector<SpanPtr> TraceStore::trace(const TraceId& id) const {
   std::vector<SpanPtr> spans;
   {
     std::lock_guard lock(mutex_);
-    const auto found = traces_.find(id);
-    if (found == traces_.end()) return spans;
-    for (const Stored& stored : found->second.spans) spans.push_back(shared(stored.span));
+    const Trace* found = find(id);
+    if (!found) return spans;
+    for_each(*found, [&](const Entry&, PackedSpanView span, const auto& resource) {
+      spans.push_back(std::make_shared<const Span>(span.unpacked(resource)));
+    });
   }
   std::stable_sort(spans.begin(), spans.end(), by_start);
   return spans;
 }
 
 std::vector<SpanPtr> TraceStore::spans(const SpanFilter& filter, std::size_t limit) const {
-  std::vector<const Stored*> found;
+  struct Found {
+    std::uint64_t sequence;
+    PackedSpanView span;
+    const std::shared_ptr<const Resource>* resource;
+  };
+  std::vector<Found> found;
   std::vector<SpanPtr> spans;
-  std::lock_guard lock(mutex_);
-  for (const auto& [id, trace] : traces_) {
-    if (filter.trace_id && *filter.trace_id != id) continue;
-    for (const Stored& stored : trace.spans)
-      if (filter.matches(stored.span)) found.push_back(&stored);
+  const std::lock_guard lock(mutex_);
+  for (std::size_t i = 0; i < count_; ++i) {
+    const Trace& trace = ring_[(oldest_ + i) % max_traces_];
+    if (filter.trace_id && *filter.trace_id != trace.id) continue;
+    for_each(trace, [&](const Entry& entry, PackedSpanView span, const auto& resource) {
+      if (filter.matches(span, *resource)) found.push_back({entry.sequence, span, &resource});
+    });
   }
-  std::sort(found.begin(), found.end(), [](const Stored* a, const Stored* b) { return a->sequence < b->sequence; });
+  std::ranges::sort(found, {}, &Found::sequence);
   const std::size_t first = found.size() > limit ? found.size() - limit : 0;
-  for (std::size_t i = first; i < found.size(); ++i) spans.push_back(shared(found[i]->span));
+  for (std::size_t i = first; i < found.size(); ++i)
+    spans.push_back(std::make_shared<const Span>(found[i].span.unpacked(*found[i].resource)));
   return spans;
 }
 
@@ -183,11 +248,14 @@ bool matches(const TraceFilter& filter, const TraceSummary& summary) {
 std::vector<TraceSummary> TraceStore::traces(const TraceFilter& filter, std::size_t limit) const {
   std::vector<TraceSummary> found;
   std::lock_guard lock(mutex_);
-  for (auto id = order_.rbegin(); id != order_.rend() && found.size() < limit; ++id) {
+  for (std::size_t i = count_; i > 0 && found.size() < limit; --i) {
+    const Trace& trace = ring_[(oldest_ + i - 1) % max_traces_];
     std::vector<Span> spans;
-    for (const Stored& stored : traces_.at(*id).spans) spans.push_back(stored.span.unpacked());
+    for_each(trace, [&](const Entry&, PackedSpanView span, const auto& resource) {
+      spans.push_back(span.unpacked(resource));
+    });
     if (spans.empty()) continue;
-    TraceSummary summary = summarize(*id, spans);
+    TraceSummary summary = summarize(trace.id, spans);
     if (matches(filter, summary)) found.push_back(std::move(summary));
   }
   return found;
@@ -196,7 +264,7 @@ std::vector<TraceSummary> TraceStore::traces(const TraceFilter& filter, std::siz
 StoreCounters TraceStore::counters() const {
   std::lock_guard lock(mutex_);
   StoreCounters counters = counters_;
-  counters.traces = order_.size();
+  counters.traces = count_;
   return counters;
 }
 

@@ -11,7 +11,6 @@
 #include <mutex>
 #include <optional>
 #include <string>
-#include <unordered_map>
 #include <vector>
 
 #include "exporter/exporter.h"
@@ -27,7 +26,7 @@ struct SpanFilter {
   std::optional<SpanKind> kind;
   bool error = false;  // true: only spans with status error
   bool matches(const Span& span) const;
-  bool matches(const PackedSpan& span) const;
+  bool matches(PackedSpanView span, const Resource& resource) const;
 
  private:
   bool matches(const TraceId& trace, SpanKind of, StatusCode status, const Resource& resource) const;
@@ -94,27 +93,37 @@ class TraceStore final : public SpanSink {
   StoreCounters counters() const;
 
  private:
-  struct Stored {
-    std::uint64_t sequence;  // order of arrival over all traces
-    PackedSpan span;
-  };
+  // A place in the ring of traces. Its memory is used again by the next trace that gets the place.
   struct Trace {
-    std::vector<Stored> spans;
-    std::size_t bytes = 0;
-    bool refusing = false;  // its share is used up
+    TraceId id;
+    std::uint32_t next = kNone;  // … in the chain of those whose ids fall together
+    bool refusing = false;       // its share is used up
+    std::size_t spans = 0;
+    std::vector<std::byte> data;  // Entry and packed span, again and again
+    std::vector<std::shared_ptr<const Resource>> resources;
   };
-  struct IdHash {
-    std::size_t operator()(const TraceId& id) const noexcept;
+  struct Entry {
+    std::uint64_t sequence;  // order of arrival over all traces
+    std::uint32_t resource;  // which of the trace's
+    std::uint32_t reserved;
   };
+  static constexpr std::uint32_t kNone = ~0u;
 
-  void evict_oldest();
+  std::uint32_t* chain_of(const TraceId& id);
+  const Trace* find(const TraceId& id) const;
+  Trace& find_or_make(const TraceId& id);
+  void evict_oldest(bool keep_memory);
   void publish(const SpanPtr& span);
+  // visit(const Entry&, PackedSpanView, const std::shared_ptr<const Resource>&), in order of arrival.
+  static void for_each(const Trace& trace, auto visit);
+  static std::size_t append(Trace& trace, const Span& span, std::uint64_t sequence);  // returns the bytes
 
   const std::size_t max_traces_;
   const std::size_t max_bytes_;
   mutable std::mutex mutex_;
-  std::unordered_map<TraceId, Trace, IdHash> traces_;
-  std::deque<TraceId> order_;  // by first span, oldest first
+  std::vector<Trace> ring_;             // grows to max_traces_
+  std::size_t oldest_ = 0, count_ = 0;  // place of the first, and how many live from there on
+  std::vector<std::uint32_t> chains_;   // by id: first place
   std::vector<std::weak_ptr<SpanFollower>> followers_;
   std::uint64_t next_sequence_ = 0;
   StoreCounters counters_;
