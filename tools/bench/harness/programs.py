@@ -112,12 +112,8 @@ def wait_for_port(port, limit_s=10):
 
 
 def cpu_ns(pid):
-    """Time on a CPU of all threads that live now."""
-    total = 0
-    for task in pathlib.Path(f"/proc/{pid}/task").iterdir():
-        with contextlib.suppress(OSError):
-            total += int((task / "schedstat").read_text().split()[0])
-    return total
+    """Time on a CPU of all its threads, those included that have ended: its own clock (clock_getcpuclockid(3))."""
+    return time.clock_gettime_ns(((~pid) << 3) | 2)
 
 
 def status_kib(pid, key):
