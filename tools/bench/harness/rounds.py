@@ -5,7 +5,10 @@ import pathlib
 import sys
 import time
 
+from harness import programs
+
 SETTLE_S = 0.3   # after the agent came or went: its own start is not what is measured
+REST_LOOK_S, REST_LIMIT_S = 0.2, 20
 
 
 @dataclasses.dataclass
@@ -19,8 +22,18 @@ def say(text):
     print(text, file=sys.stderr, flush=True)
 
 
-def settle():
+def settle(started=None):
+    """A moment, and until the program that was just started has come to rest: weftd loads the last of its kernel programs
+    behind its start, for half a second and more."""
     time.sleep(SETTLE_S)
+    deadline = time.monotonic() + REST_LIMIT_S
+    while started is not None:
+        before = programs.cpu_ns(started.pid)
+        time.sleep(REST_LOOK_S)
+        if programs.cpu_ns(started.pid) - before < REST_LOOK_S * 1e9 / 50:
+            return
+        if time.monotonic() > deadline:
+            raise programs.CannotRun(f"{started.name} does not come to rest")
 
 
 def alternate(name, rounds, off, on):

@@ -25,13 +25,13 @@ def front_back(settings):
             return nginx.wrk(port, settings.seconds)
 
         def kernel():
-            with KernelSide(settings.build, front.pid, back.pid):
-                settle()
+            with KernelSide(settings.build, front.pid, back.pid) as kernel:
+                settle(kernel)
                 return load()
 
         def on():
             with Weftd(settings.build, pids=[front.pid, back.pid]) as agent:
-                settle()
+                settle(agent)
                 before = agent.metrics()
                 rate = load()
                 tally.add(injections(before, agent.metrics()))
@@ -105,7 +105,7 @@ def time_ratios(name, settings, sizes, warm, count, whole_agent=True):
             traced, plain = askers.clients[number % 2], askers.clients[1 - number % 2]
             agent = Weftd(settings.build, pids=[traced.pid]) if whole_agent else KernelSide(settings.build, traced.pid)
             with agent:
-                settle()
+                settle(agent)
                 before = agent.metrics() if whole_agent else {}
                 ratio, plain_us = askers.blocks(traced, plain, warm, count, settings.seconds)
                 tally.add(injections(before, agent.metrics()) if whole_agent else agent.finish()["injections"])

@@ -50,7 +50,7 @@ def program_times():
 def cost_us(settings, front, port):
     """Time in the kernel programs for one request that the front serves and passes on, in µs."""
     with program_times(), Weftd(settings.build, pids=[front.pid], cores=None) as agent:
-        settle()
+        settle(agent)
         nginx.wrk(port, 1)
         before = agent.metrics()
         _, requests = nginx.wrk_counted(port, settings.seconds)
@@ -70,7 +70,7 @@ def go(settings):
 
             def on():
                 with Weftd(settings.build, pids=[front.pid, back.pid], cores=None) as agent:
-                    settle()
+                    settle(agent)
                     nginx.wrk(port, WARM, connections)
                     before = agent.metrics()
                     rate = load()

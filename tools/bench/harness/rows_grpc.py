@@ -57,7 +57,7 @@ def grpc_go(settings):
 
             def on():
                 with Weftd(settings.build, pids=[front.pid, back.pid], cores=None) as agent:
-                    settle()
+                    settle(agent)
                     before = agent.metrics()
                     rate = load.run(count)
                     tally.add(injections(before, agent.metrics()))
@@ -100,7 +100,7 @@ def cpp_row(settings, row, what, at_least, aim, options, count_for):
 
         def on():
             with Weftd(settings.build, "--exe", client) as agent:
-                settle()
+                settle(agent)
                 before = agent.metrics()
                 rate = off()
                 tally.add(injections(before, agent.metrics()))

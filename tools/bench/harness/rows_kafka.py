@@ -38,7 +38,7 @@ class Client:
 
     def traced(self, *words):
         with Weftd(self.build, pids=[self.client.pid]) as agent:
-            settle()
+            settle(agent)
             before = agent.metrics()
             run = self.run(*words)
             after = agent.metrics()

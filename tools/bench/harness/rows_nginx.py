@@ -20,7 +20,7 @@ def nginx_kernel(settings):
 
         def on():
             with KernelSide(settings.build, server.pid) as kernel:
-                settle()
+                settle(kernel)
                 rate = load()
                 counts = kernel.finish()
             seen = counts["events"].get("request", 0)
@@ -43,7 +43,7 @@ def saturated(name, settings, more_config=""):
 
         def on():
             with Weftd(settings.build, pids=[server.pid], cores=programs.BOTH, more_config=more_config) as agent:
-                settle()
+                settle(agent)
                 before = agent.metrics()
                 rate = load()
                 after = agent.metrics()
@@ -106,7 +106,7 @@ def nginx_paced(settings):
 
         def on():
             with Weftd(settings.build, pids=[server.pid]) as agent:
-                settle()
+                settle(agent)
                 before = counted(agent.metrics(), "weft_bpf_events_lost_total")
                 measured = load(agent)
                 lost.append(counted(agent.metrics(), "weft_bpf_events_lost_total") - before)

@@ -13,8 +13,8 @@ def compare(settings, name, load):
     """Pairs (without, with the agent) of what `load` measures."""
     with nginx.running() as bystander:   # traced, idle: every hook is attached and every filter has an entry
         def on():
-            with Weftd(settings.build, pids=[bystander.pid]):
-                settle()
+            with Weftd(settings.build, pids=[bystander.pid]) as agent:
+                settle(agent)
                 return load()
         load()
         return alternate(f"untraced ({name})", max(settings.rounds, AT_LEAST_PAIRS), load, on)
