@@ -138,7 +138,7 @@ class Life(unittest.TestCase):
             loading.start()
             try:
                 wait_for("the process to rest", rests)
-                wait_for("two breakpoints to go", lambda: changed_code(front.pid, self.binary) == watched - 2)
+                wait_for("breakpoints to go", lambda: changed_code(front.pid, self.binary) <= watched - 2)
                 for number in range(300):   # each served by a goroutine of its own, whose end nobody sees
                     connection = http.client.HTTPConnection("127.0.0.1", front.port)
                     connection.request("GET", f"/work?id={10**9 + number}")

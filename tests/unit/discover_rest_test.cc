@@ -13,15 +13,16 @@ constexpr pid_t kPid = 42;
 // A process that serves 5,000 requests a second, each with a birth in vain.
 struct Busy {
   BirthRest rest;
-  BirthNumbers numbers{.may_rest = true};
-  std::uint64_t now_ns = 1'000'000'000;
+  BirthNumbers numbers{.certain = true, .http1_only = true};
+  std::uint64_t now_ns = 1'000'000'000, called = 5000;
 
   Turn second(std::uint64_t served = 5000) {
     now_ns += 1'000'000'000;
     numbers.served += served;
     if (rest.resting().empty()) numbers.in_vain += served;
+    numbers.calls += called;
     const Turn turn = rest.every_second(kPid, numbers, now_ns);
-    rest.done(kPid, turn, numbers.unknown, now_ns);
+    rest.done(kPid, turn, numbers, now_ns);
     return turn;
   }
   int seconds_until(Turn wanted, int most) {
@@ -51,9 +52,12 @@ TEST_CASE("rest: never while one birth passes something on, a call has no known 
     CHECK(busy.second() == Turn::stays);
   }
   for (int i = 0; i < 20; i++) CHECK(busy.second(999) == Turn::stays);
-  busy.numbers.may_rest = false;
+  busy.numbers.certain = false;
   for (int i = 0; i < 20; i++) CHECK(busy.second() == Turn::stays);
-  busy.numbers.may_rest = true;
+  busy.numbers.certain = true;
+  busy.numbers.http1_only = false;
+  for (int i = 0; i < 20; i++) CHECK(busy.second() == Turn::stays);
+  busy.numbers.http1_only = true;
   CHECK(busy.seconds_until(Turn::rest, 10) == 3);
 }
 
@@ -62,12 +66,11 @@ TEST_CASE("rest: a call of an unknown caller wakes at once, and the next rest co
   int pause = 30;
   REQUIRE(busy.seconds_until(Turn::rest, 10) > 0);
   for (int i = 0; i < 5; i++) {
-    CHECK(busy.rest.in_between(kPid, busy.numbers.unknown) == Turn::stays);
+    CHECK(busy.rest.in_between(kPid, busy.numbers) == Turn::stays);
     busy.numbers.unknown++;
-    REQUIRE(busy.rest.in_between(kPid, busy.numbers.unknown) == Turn::wake);
-    busy.rest.done(kPid, Turn::wake, busy.numbers.unknown, busy.now_ns);
+    REQUIRE(busy.rest.in_between(kPid, busy.numbers) == Turn::wake);
+    busy.rest.done(kPid, Turn::wake, busy.numbers, busy.now_ns);
     CHECK(busy.rest.resting().empty());
-    CHECK(busy.rest.in_between(kPid, busy.numbers.unknown + 1) == Turn::stays);
     const int seconds = busy.seconds_until(Turn::rest, 4000);
     CHECK(seconds >= pause);
     CHECK(seconds <= pause + 4);
@@ -75,7 +78,7 @@ TEST_CASE("rest: a call of an unknown caller wakes at once, and the next rest co
   }
   for (int i = 0; i < 20; i++) {
     busy.numbers.unknown++;
-    busy.rest.done(kPid, Turn::wake, busy.numbers.unknown, busy.now_ns);
+    busy.rest.done(kPid, Turn::wake, busy.numbers, busy.now_ns);
     REQUIRE(busy.seconds_until(Turn::rest, 4000) > 0);  // an hour at most
   }
 }
@@ -85,8 +88,38 @@ TEST_CASE("rest: a process that is not busy any more, or speaks another protocol
   REQUIRE(busy.seconds_until(Turn::rest, 10) > 0);
   CHECK(busy.second(100) == Turn::wake);
   CHECK(busy.seconds_until(Turn::rest, 10) > 0);  // that was no mistake: no pause
-  busy.numbers.may_rest = false;
+  busy.numbers.http1_only = false;
   CHECK(busy.second() == Turn::wake);
+}
+
+TEST_CASE("rest: a busy process that calls nobody rests, whatever it speaks, until its first call") {
+  Busy busy;
+  busy.called = 0;
+  busy.numbers.http1_only = false;
+  const auto second = [&] {
+    busy.numbers.noted += busy.rest.resting().empty() ? 5000 : 0;
+    return busy.second();
+  };
+  for (int i = 0; i < 6; i++) CHECK(second() == Turn::stays);
+  CHECK(second() == Turn::rest);
+  for (int i = 0; i < 20; i++) CHECK(second() == Turn::stays);
+  CHECK(busy.rest.in_between(kPid, busy.numbers) == Turn::stays);
+  busy.numbers.calls++;
+  CHECK(busy.rest.in_between(kPid, busy.numbers) == Turn::wake);
+  CHECK(second() == Turn::wake);
+  for (int i = 0; i < 29; i++) CHECK(second() == Turn::stays);
+}
+
+TEST_CASE("rest: calls of known callers do not wake where HTTP/1.1 is all that is spoken") {
+  Busy busy;
+  busy.called = 0;
+  for (int i = 0; i < 20 && busy.rest.resting().empty(); i++) {
+    busy.numbers.noted++;
+    busy.second();
+  }
+  REQUIRE(!busy.rest.resting().empty());
+  busy.called = 5000;
+  for (int i = 0; i < 20; i++) CHECK(busy.second() == Turn::stays);
 }
 
 TEST_CASE("rest: who is gone is forgotten") {

@@ -28,7 +28,7 @@ class GoroutineRest {
 
  private:
   void every_second(const CallsByProcess& calls, std::uint64_t now_ns);
-  void turn(pid_t pid, BirthRest::Turn turn, std::uint64_t unknown, std::uint64_t now_ns);
+  void turn(pid_t pid, BirthRest::Turn turn, const BirthNumbers& numbers, std::uint64_t now_ns);
 
   GoroutineTracer& tracer_;
   const Clock& clock_;

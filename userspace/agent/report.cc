@@ -22,7 +22,7 @@ TaskRuleText goroutine_rule(const KernelTarget::GoState& go, const GoroutineFind
   std::string why = go.text + ": the goroutine that read the request";
   if (found->sites_learned) why += fmt::format("; inherited by those of {} functions", found->sites_learned);
   if (found->sites_off) why += fmt::format("; never by those of {}, which outlived a request", found->sites_off);
-  if (go.rests) why += "; that busy that births, which all pass nothing on, are not watched until an unknown one calls";
+  if (go.rests) why += "; rests from births, which pass nothing on, until a call needs them";
   if (!go.streams.empty()) why += "; " + go.streams;
   return {"goroutine", why};
 }

@@ -7,11 +7,25 @@ namespace weft {
 namespace {
 
 constexpr std::uint64_t kSecond_ns = 1'000'000'000;
-constexpr std::uint64_t kQuiet_ns = 2 * kSecond_ns;
+constexpr std::uint64_t kInVain_ns = 2 * kSecond_ns;
+constexpr std::uint64_t kSilent_ns = 5 * kSecond_ns;
 constexpr std::uint64_t kBusyBirths = 1000;  // a second; of fewer nobody notices the cost
 constexpr std::uint64_t kIdleServed = 200;   // a second, of a process that rests
 constexpr std::uint64_t kFirstPause_ns = 30 * kSecond_ns;
 constexpr std::uint64_t kLongestPause_ns = 3600 * kSecond_ns;
+
+// For how long it has been so; `since_ns` = 0: it was not.
+std::uint64_t lasts_ns(bool holds, std::uint64_t& since_ns, std::uint64_t now_ns) {
+  if (!holds)
+    since_ns = 0;
+  else if (since_ns == 0)
+    since_ns = now_ns;
+  return holds ? now_ns - since_ns : 0;
+}
+
+bool called(const BirthNumbers& before, const BirthNumbers& now) {
+  return now.http1_only != before.http1_only || now.wanted() != before.wanted();
+}
 
 }  // namespace
 
@@ -21,42 +35,38 @@ BirthRest::Turn BirthRest::every_second(pid_t pid, const BirthNumbers& now, std:
   const BirthNumbers before = process.before;
   process.before = now;
   if (is_new) return Turn::stays;
-  if (resting_.contains(pid)) {
-    const bool wanted = !now.may_rest || now.unknown != before.unknown || now.served - before.served < kIdleServed;
-    return wanted ? Turn::wake : Turn::stays;
-  }
-  const bool in_vain = now.may_rest && now.noted == before.noted && now.unknown == before.unknown &&
-                       now.in_vain - before.in_vain >= kBusyBirths;
-  if (!in_vain) {
-    process.quiet_since_ns = 0;
-  } else if (process.quiet_since_ns == 0) {
-    process.quiet_since_ns = now_ns;
-  } else if (now_ns - process.quiet_since_ns >= kQuiet_ns && now_ns >= process.not_before_ns) {
-    return Turn::rest;
-  }
-  return Turn::stays;
+  if (resting_.contains(pid))
+    return !now.certain || called(before, now) || now.served - before.served < kIdleServed ? Turn::wake : Turn::stays;
+  const std::uint64_t in_vain = now.in_vain - before.in_vain, noted = now.noted - before.noted;
+  const bool all_in_vain =
+      now.certain && now.http1_only && noted == 0 && now.unknown == before.unknown && in_vain >= kBusyBirths;
+  const bool silent = now.certain && now.calls == before.calls && in_vain + noted >= kBusyBirths;
+  const std::uint64_t in_vain_ns = lasts_ns(all_in_vain, process.in_vain_since_ns, now_ns);
+  const std::uint64_t silent_ns = lasts_ns(silent, process.silent_since_ns, now_ns);
+  const bool long_enough = in_vain_ns >= kInVain_ns || silent_ns >= kSilent_ns;
+  return long_enough && now_ns >= process.not_before_ns ? Turn::rest : Turn::stays;
 }
 
-BirthRest::Turn BirthRest::in_between(pid_t pid, std::uint64_t unknown) const {
+BirthRest::Turn BirthRest::in_between(pid_t pid, const BirthNumbers& now) const {
   const auto found = processes_.find(pid);
-  const bool called = found != processes_.end() && unknown != found->second.before.unknown;
-  return called && resting_.contains(pid) ? Turn::wake : Turn::stays;
+  if (found == processes_.end() || !resting_.contains(pid)) return Turn::stays;
+  return called(found->second.before, now) ? Turn::wake : Turn::stays;
 }
 
-void BirthRest::done(pid_t pid, Turn turn, std::uint64_t unknown, std::uint64_t now_ns) {
+void BirthRest::done(pid_t pid, Turn turn, const BirthNumbers& now, std::uint64_t now_ns) {
   const auto found = processes_.find(pid);
   if (found == processes_.end() || turn == Turn::stays) return;
   Process& process = found->second;
-  if (turn == Turn::rest)
+  process.in_vain_since_ns = process.silent_since_ns = 0;
+  if (turn == Turn::rest) {
     resting_.insert(pid);
-  else
-    resting_.erase(pid);
-  process.quiet_since_ns = 0;
-  if (turn == Turn::wake && unknown != process.unknown_at_rest) {
-    process.not_before_ns = now_ns + std::min(kLongestPause_ns, kFirstPause_ns << std::min(process.woken, 8u));
-    process.woken++;
+    process.at_rest = now;
+    return;
   }
-  process.unknown_at_rest = unknown;
+  resting_.erase(pid);
+  if (!called(process.at_rest, now)) return;
+  process.not_before_ns = now_ns + std::min(kLongestPause_ns, kFirstPause_ns << std::min(process.woken, 8u));
+  process.woken++;
 }
 
 void BirthRest::forget_others(const std::function<bool(pid_t)>& known) {

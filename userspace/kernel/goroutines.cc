@@ -61,7 +61,11 @@ go_site site_of(Place place) {
 }
 
 bool is_tls(Place place) { return place >= Place::tls_client_handshake; }
-bool is_birth(Place place) { return place == Place::born || place == Place::ends; }
+// What need not be seen of a process that rests.
+bool may_rest(Place place) {
+  return place == Place::born || place == Place::ends || place == Place::http2_run_handler ||
+         place == Place::grpc_write_header || place == Place::grpc_operate_headers;
+}
 
 }  // namespace
 
@@ -100,12 +104,17 @@ Result<void> KernelImpl::trace_goroutines(pid_t tgid, const GoroutineSettings& s
               bpf_map__update_elem(skeleton_->maps.start_sites, &where, sizeof where, &site, sizeof site, BPF_ANY))
         return failed(errno_text(error));
     }
-  GoProcess process{
-      .program = program, .executed = executed, .file = settings.file, .birth_places = {}, .probes = {}, .births = {}};
+  GoProcess process{.program = program,
+                    .executed = executed,
+                    .file = settings.file,
+                    .birth_places = {},
+                    .probes = {},
+                    .births = {},
+                    .working = {}};
   std::vector<UprobePlace> places;
   WaitingTls tls{.tgid = tgid, .program = program, .file = settings.file, .places = {}};
   for (const auto& probe : settings.probes) {
-    auto& kind = is_tls(probe.place) ? tls.places : is_birth(probe.place) ? process.birth_places : places;
+    auto& kind = is_tls(probe.place) ? tls.places : may_rest(probe.place) ? process.birth_places : places;
     kind.push_back({probe.offset, go_cookie(program, site_of(probe.place))});
   }
   if (auto attached = attach_go(tgid, process.file, places, process.probes); !attached)
@@ -142,7 +151,7 @@ Result<void> KernelImpl::set_go(pid_t tgid, const GoProcess& process, bool rests
 }
 
 // Between the two, births are seen and the tasks forget themselves: whoever is asked later knows too little, never
-// something wrong.
+// something wrong. Tasks of before, whose ends nobody saw, go when it begins or ends to rest.
 Result<void> KernelImpl::rest_goroutines(pid_t tgid, bool rest) {
   const auto found = go_processes_.find(tgid);
   if (found == go_processes_.end()) return fail(fmt::format("goroutines of process {} are not traced", tgid));
@@ -150,20 +159,29 @@ Result<void> KernelImpl::rest_goroutines(pid_t tgid, bool rest) {
   if (!rest && process.births.empty())
     if (auto attached = attach_go(tgid, process.file, process.birth_places, process.births); !attached) return attached;
   if (auto set = set_go(tgid, process, rest); !set) return set;
+  forget_goroutines(std::exchange(process.working, {}));
   if (!rest) return {};
   probe_ends_.take(std::exchange(process.births, {}));
-  forget_idle_goroutines(tgid);
+  Working all;
+  for (const task_key& key : tasks_of(static_cast<__u32>(tgid))) all.emplace_back(key, 0);
+  process.working = forget_goroutines(all);
   return {};
 }
 
-// Those that wait for their next request: their ends will not be seen, and they are noted again when it comes.
-void KernelImpl::forget_idle_goroutines(pid_t tgid) {
+// Their ends were not seen, or will not be. Those that wait for a request are noted again when it comes; those that
+// work on another exchange than they did stay, and are returned.
+KernelImpl::Working KernelImpl::forget_goroutines(const Working& known) {
   const bpf_map* map = skeleton_->maps.tasks;
-  for (const task_key& key : tasks_of(static_cast<__u32>(tgid))) {
+  Working working;
+  for (const auto& [key, exchange] : known) {
     struct task task{};
     if (bpf_map__lookup_elem(map, &key, sizeof key, &task, sizeof task, 0)) continue;
-    if (key.goroutine && !task.current && !task.reads) bpf_map__delete_elem(map, &key, sizeof key, 0);
+    if (task.current && task.current != exchange && !(task.flags & TASK_HANDS_ON))
+      working.emplace_back(key, task.current);
+    else
+      bpf_map__delete_elem(map, &key, sizeof key, 0);
   }
+  return working;
 }
 
 bool KernelImpl::attach_late() {

@@ -84,7 +84,7 @@ static __always_inline int http2_block(struct connection *c, struct scratch *s, 
 	if (p->go || c->upgrade)
 		s->task_unknown |= TASK_OTHER;
 	http1_server_request(c, &s->head, s, p);
-	if (p->go)
+	if (p->go && !p->go_rests)
 		attribute_reader(c, s);
 	s->task_unknown = 0;
 	s->stream = 0;
