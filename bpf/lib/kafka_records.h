@@ -30,7 +30,7 @@ static __always_inline void kafka_consumer_gone(__u64 thread)
 		return;
 	kafka_record_ends(thread);
 	kafka_source_leave(consumer, thread);
-	bpf_map_delete_elem(&kafka_consumers, &thread);
+	late_delete(&kafka_consumers, &thread);
 }
 
 #endif

@@ -57,7 +57,7 @@ struct received_more {
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__uint(max_entries, EXCHANGE_SLOTS);
+	__uint(max_entries, 8192);
 	__type(key, __u64);
 	__type(value, struct received_more);
 } received_more SEC(".maps");

@@ -3,39 +3,28 @@
 #ifndef WEFT_MAPS_GO_H
 #define WEFT_MAPS_GO_H
 
+#include "maps/late.h"
 #include "wire/go.h"
 
-struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__uint(max_entries, 16384);
-	__type(key, __u32);
-	__type(value, struct go_process);
-} go_processes SEC(".maps");
+LATE_TABLE(go_processes, BPF_MAP_TYPE_HASH, BPF_F_NO_PREALLOC, __u32, struct go_process);
 
 static __always_inline struct go_process *go_process_get(__u32 tgid)
 {
-	return bpf_map_lookup_elem(&go_processes, &tgid);
+	return late_lookup(&go_processes, &tgid);
 }
 
 static __always_inline long go_process_remove(__u32 tgid)
 {
-	return bpf_map_delete_elem(&go_processes, &tgid);
+	return late_delete(&go_processes, &tgid);
 }
 
-struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__uint(max_entries, 32768);
-	__type(key, struct start_site_key);
-	__type(value, struct start_site);
-} start_sites SEC(".maps");
+LATE_TABLE(start_sites, BPF_MAP_TYPE_HASH, BPF_F_NO_PREALLOC, struct start_site_key, struct start_site);
 
 static __always_inline struct start_site *start_site_get(__u32 program, __u64 address)
 {
 	struct start_site_key key = {.program = program, .address = address};
 
-	return bpf_map_lookup_elem(&start_sites, &key);
+	return late_lookup(&start_sites, &key);
 }
 
 /* Not there before. When the map is full, what starts there never inherits. */
@@ -44,7 +33,7 @@ static __always_inline long start_site_add(__u32 program, __u64 address)
 	struct start_site_key key = {.program = program, .address = address};
 	struct start_site fresh = {};
 
-	return bpf_map_update_elem(&start_sites, &key, &fresh, BPF_NOEXIST);
+	return late_update(&start_sites, &key, &fresh, BPF_NOEXIST);
 }
 
 /*
@@ -57,27 +46,21 @@ struct go_send {
 	__u32 reserved;
 };
 
-struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__uint(max_entries, 65536);
-	__type(key, __u64);
-	__type(value, struct go_send);
-} go_sends SEC(".maps");
+LATE_TABLE(go_sends, BPF_MAP_TYPE_HASH, BPF_F_NO_PREALLOC, __u64, struct go_send);
 
 static __always_inline struct go_send *go_send_get(__u64 connection_id)
 {
-	return bpf_map_lookup_elem(&go_sends, &connection_id);
+	return late_lookup(&go_sends, &connection_id);
 }
 
 static __always_inline long go_send_set(__u64 connection_id, const struct go_send *send)
 {
-	return bpf_map_update_elem(&go_sends, &connection_id, send, BPF_ANY);
+	return late_update(&go_sends, &connection_id, send, BPF_ANY);
 }
 
 static __always_inline long go_send_remove(__u64 connection_id)
 {
-	return bpf_map_delete_elem(&go_sends, &connection_id);
+	return late_delete(&go_sends, &connection_id);
 }
 
 /*
@@ -90,32 +73,27 @@ struct go_stream_key {
 	__u32 reserved;
 };
 
-struct {
-	__uint(type, BPF_MAP_TYPE_LRU_HASH);
-	__uint(max_entries, 8192);
-	__type(key, struct go_stream_key);
-	__type(value, struct go_send);
-} go_stream_sends SEC(".maps");
+LATE_TABLE(go_stream_sends, BPF_MAP_TYPE_LRU_HASH, 0, struct go_stream_key, struct go_send);
 
 static __always_inline struct go_send *go_stream_get(struct task_key task, __u32 stream)
 {
 	struct go_stream_key key = {.task = task, .stream = stream};
 
-	return bpf_map_lookup_elem(&go_stream_sends, &key);
+	return late_lookup(&go_stream_sends, &key);
 }
 
 static __always_inline long go_stream_set(struct task_key task, __u32 stream, const struct go_send *send)
 {
 	struct go_stream_key key = {.task = task, .stream = stream};
 
-	return bpf_map_update_elem(&go_stream_sends, &key, send, BPF_ANY);
+	return late_update(&go_stream_sends, &key, send, BPF_ANY);
 }
 
 static __always_inline long go_stream_remove(struct task_key task, __u32 stream)
 {
 	struct go_stream_key key = {.task = task, .stream = stream};
 
-	return bpf_map_delete_elem(&go_stream_sends, &key);
+	return late_delete(&go_stream_sends, &key);
 }
 
 #endif

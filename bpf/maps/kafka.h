@@ -3,6 +3,7 @@
 #ifndef WEFT_MAPS_KAFKA_H
 #define WEFT_MAPS_KAFKA_H
 
+#include "maps/late.h"
 #include "wire/kafka_rebuild.h"
 #include "wire/kafka_summary.h"
 
@@ -23,7 +24,7 @@ struct kafka_request {
 /* The oldest give way: a response whose request is not known any more is stepped over. */
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
-	__uint(max_entries, 8192);
+	__uint(max_entries, 4096); /* at least: see LRU_FREE */
 	__type(key, struct kafka_request_key);
 	__type(value, struct kafka_request);
 } kafka_requests SEC(".maps");
@@ -63,26 +64,37 @@ struct kafka_slot {
 	struct kafka_work work;
 };
 
-/* Claimed and given back as those of maps/scratch.h are, and for the same reason. */
+/*
+ * Claimed and given back as those of maps/scratch.h are, and for the same reason. One is there from the start, so that
+ * the first request of a node is changed, too.
+ */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, KAFKA_SLOTS);
+	__uint(max_entries, 1);
 	__type(key, __u32);
 	__type(value, struct kafka_slot);
-} kafka_slots SEC(".maps");
+} kafka_slot SEC(".maps");
+LATE_TABLE(kafka_more_slots, BPF_MAP_TYPE_ARRAY, BPF_F_INNER_MAP, __u32, struct kafka_slot);
+
+static __always_inline struct kafka_slot *kafka_claim_of(void *slots, __u32 slot)
+{
+	struct kafka_slot *s = bpf_map_lookup_elem(slots, &slot);
+
+	return s && !s->claimed && !__sync_val_compare_and_swap(&s->claimed, 0, 1) ? s : NULL;
+}
 
 static __always_inline struct kafka_slot *kafka_claim(void)
 {
+	void *more = late_table(&kafka_more_slots);
 	__u32 slot = bpf_get_smp_processor_id();
 
-	for (__u32 i = 0; i < KAFKA_SLOTS; i++, slot++) {
-		__u32 key = slot % KAFKA_SLOTS;
-		struct kafka_slot *s = bpf_map_lookup_elem(&kafka_slots, &key);
+	for (__u32 i = 0; more && i < KAFKA_MORE_SLOTS; i++, slot++) {
+		struct kafka_slot *s = kafka_claim_of(more, slot % KAFKA_MORE_SLOTS);
 
-		if (s && !s->claimed && !__sync_val_compare_and_swap(&s->claimed, 0, 1))
+		if (s)
 			return s;
 	}
-	return NULL;
+	return kafka_claim_of(&kafka_slot, 0);
 }
 
 static __always_inline void kafka_release(struct kafka_slot *s)

@@ -3,6 +3,7 @@
 #ifndef WEFT_MAPS_KAFKA_CONSUMERS_H
 #define WEFT_MAPS_KAFKA_CONSUMERS_H
 
+#include "maps/late.h"
 #include "wire/kafka_consume.h"
 
 struct kafka_consumer {
@@ -15,17 +16,11 @@ struct kafka_consumer {
 };
 
 /* By thread: its process << 32 | its number. */
-struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__uint(max_entries, 16384);
-	__type(key, __u64);
-	__type(value, struct kafka_consumer);
-} kafka_consumers SEC(".maps");
+LATE_TABLE(kafka_consumers, BPF_MAP_TYPE_HASH, BPF_F_NO_PREALLOC, __u64, struct kafka_consumer);
 
 static __always_inline struct kafka_consumer *kafka_consumer_get(__u64 thread)
 {
-	return bpf_map_lookup_elem(&kafka_consumers, &thread);
+	return late_lookup(&kafka_consumers, &thread);
 }
 
 /* What is asked for records, and the thread that asks. */
@@ -44,18 +39,13 @@ struct kafka_asker {
 /* So many records in a row to one thread: then it is one that asks, works, and asks again. */
 #define KAFKA_SOURCE_PROVEN 16u
 
-struct {
-	__uint(type, BPF_MAP_TYPE_LRU_HASH);
-	__uint(max_entries, 8192);
-	__type(key, struct kafka_source);
-	__type(value, struct kafka_asker);
-} kafka_sources SEC(".maps");
+LATE_TABLE(kafka_sources, BPF_MAP_TYPE_LRU_HASH, 0, struct kafka_source, struct kafka_asker);
 
 static __always_inline struct kafka_asker *kafka_asker_get(const struct kafka_consumer *consumer, __u64 thread)
 {
 	struct kafka_source source = {.from = consumer->from, .tgid = thread >> 32, .partition = consumer->partition};
 
-	return bpf_map_lookup_elem(&kafka_sources, &source);
+	return late_lookup(&kafka_sources, &source);
 }
 
 /*
@@ -69,7 +59,7 @@ static __always_inline __u32 kafka_source_asked(const struct kafka_consumer *con
 	__u32 before;
 
 	if (!asker) {
-		bpf_map_update_elem(&kafka_sources, &source, &fresh, BPF_NOEXIST);
+		late_update(&kafka_sources, &source, &fresh, BPF_NOEXIST);
 		return 0;
 	}
 	if (*(volatile __u32 *)&asker->tid == (__u32)thread)
@@ -108,7 +98,7 @@ static __always_inline void kafka_source_ends(const struct kafka_consumer *consu
 {
 	struct kafka_source source = {.from = consumer->from, .tgid = thread >> 32, .partition = consumer->partition};
 
-	bpf_map_delete_elem(&kafka_sources, &source);
+	late_delete(&kafka_sources, &source);
 }
 
 /* The thread is over: another one may take its place. */
@@ -118,7 +108,7 @@ static __always_inline void kafka_source_leave(const struct kafka_consumer *cons
 	struct kafka_asker *asker = kafka_asker_get(consumer, thread);
 
 	if (asker && *(volatile __u32 *)&asker->tid == (__u32)thread)
-		bpf_map_delete_elem(&kafka_sources, &source);
+		late_delete(&kafka_sources, &source);
 }
 
 #endif

@@ -7,14 +7,10 @@
 #define WEFT_MAPS_KAFKA_NOTES_H
 
 #include "maps/exchanges.h"
+#include "maps/late.h"
 #include "wire/kafka_note.h"
 
-struct {
-	__uint(type, BPF_MAP_TYPE_LRU_HASH);
-	__uint(max_entries, 32768);
-	__type(key, struct kafka_note_key);
-	__type(value, struct kafka_note);
-} kafka_notes SEC(".maps");
+LATE_TABLE(kafka_notes, BPF_MAP_TYPE_LRU_HASH, 0, struct kafka_note_key, struct kafka_note);
 
 /* How far CLOCK_TAI is ahead of CLOCK_REALTIME, in whole seconds; written by the agent. */
 __u64 kafka_tai_ahead_ns;
@@ -30,9 +26,9 @@ static __always_inline bool kafka_note_add(const struct kafka_note_key *key, str
 	struct kafka_note *other;
 
 	note->mark = note->mark_again = kafka_note_mark(key);
-	if (!bpf_map_update_elem(&kafka_notes, key, note, BPF_NOEXIST))
+	if (!late_update(&kafka_notes, key, note, BPF_NOEXIST))
 		return true;
-	other = bpf_map_lookup_elem(&kafka_notes, key);
+	other = late_lookup(&kafka_notes, key);
 	if (!other)
 		return false;
 	/* A gap between two calls for the same is nobody's time. */
@@ -50,7 +46,7 @@ static __always_inline bool kafka_note_lasts(const struct kafka_note_key *key, _
 	struct kafka_note *note;
 
 	lasting.period = KAFKA_NOTE_LONG | (__u32)(timestamp_ms >> KAFKA_NOTE_LONG_BITS);
-	note = bpf_map_lookup_elem(&kafka_notes, &lasting);
+	note = late_lookup(&kafka_notes, &lasting);
 	return note && *(volatile __u64 *)&note->exchange_id == exchange_id && note->mark == kafka_note_mark(&lasting);
 }
 
@@ -58,7 +54,7 @@ static __always_inline bool kafka_note_lasts(const struct kafka_note_key *key, _
  * several. */
 static __always_inline bool kafka_note_get(const struct kafka_note_key *key, __u64 timestamp_ms, struct kafka_note *out)
 {
-	struct kafka_note *note = bpf_map_lookup_elem(&kafka_notes, key);
+	struct kafka_note *note = late_lookup(&kafka_notes, key);
 	__u64 mark = kafka_note_mark(key);
 
 	if (!note || note->mark != mark)
@@ -75,16 +71,11 @@ static __always_inline bool kafka_note_get(const struct kafka_note_key *key, __u
 }
 
 /* tracestate and baggage of requests that records were produced for, since most of them leave when it is over. */
-struct {
-	__uint(type, BPF_MAP_TYPE_LRU_HASH);
-	__uint(max_entries, 2048);
-	__type(key, __u64);
-	__type(value, struct exchange_text_small);
-} kafka_texts SEC(".maps");
+LATE_TABLE(kafka_texts, BPF_MAP_TYPE_LRU_HASH, 0, __u64, struct exchange_text_small);
 
 static __always_inline struct exchange_text_small *kafka_text_get(__u64 exchange_id)
 {
-	return bpf_map_lookup_elem(&kafka_texts, &exchange_id);
+	return late_lookup(&kafka_texts, &exchange_id);
 }
 
 /* Long ones are not kept. */
@@ -97,10 +88,10 @@ static __always_inline void kafka_text_keep(const struct exchange *e)
 	if (bytes == 0 || bytes > EXCHANGE_TEXT_SMALL || kafka_text_get(id))
 		return;
 	text = bpf_map_lookup_elem(&texts_small, &id);
-	if (!text || bpf_map_update_elem(&kafka_texts, &id, text, BPF_NOEXIST))
+	if (!text || late_update(&kafka_texts, &id, text, BPF_NOEXIST))
 		return;
 	if (!exchange_get(id)) /* over meanwhile: it may have been somebody else's */
-		bpf_map_delete_elem(&kafka_texts, &id);
+		late_delete(&kafka_texts, &id);
 }
 
 #endif

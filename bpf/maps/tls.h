@@ -7,14 +7,9 @@
 #define WEFT_MAPS_TLS_H
 
 #include "maps/connections.h"
+#include "maps/late.h"
 
-struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__uint(max_entries, 16384);
-	__type(key, __u64);
-	__type(value, struct connection);
-} tls_connections SEC(".maps");
+LATE_TABLE(tls_connections, BPF_MAP_TYPE_HASH, BPF_F_NO_PREALLOC, __u64, struct connection);
 
 /* All zero: what a fresh one is copied from. */
 struct {
@@ -26,12 +21,12 @@ struct {
 
 static __always_inline struct connection *tls_connection_get(__u64 socket)
 {
-	return bpf_map_lookup_elem(&tls_connections, &socket);
+	return late_lookup(&tls_connections, &socket);
 }
 
 static __always_inline long tls_connection_remove(__u64 socket)
 {
-	return bpf_map_delete_elem(&tls_connections, &socket);
+	return late_delete(&tls_connections, &socket);
 }
 
 /* A fresh one in any case; NULL: no room. */
@@ -40,7 +35,7 @@ static __always_inline struct connection *tls_connection_create(__u64 socket)
 	__u32 zero = 0;
 	struct connection *fresh = bpf_map_lookup_elem(&tls_fresh, &zero);
 
-	if (!fresh || bpf_map_update_elem(&tls_connections, &socket, fresh, BPF_ANY))
+	if (!fresh || late_update(&tls_connections, &socket, fresh, BPF_ANY))
 		return NULL;
 	return tls_connection_get(socket);
 }

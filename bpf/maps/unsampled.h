@@ -10,9 +10,6 @@
 #include "lib/ids.h"
 #include "maps/ring.h"
 
-#define UNSAMPLED_NEAR 32u /* for each lane of ids; both powers of two */
-#define UNSAMPLED_FAR 4096u
-
 struct unsampled {
 	__u64 claimed;		      /* by this exchange; 0: free */
 	struct unsampled_event event; /* directly before the text: both go out as one record */
@@ -22,21 +19,21 @@ WIRE_ASSERT(sizeof(struct unsampled) == 256, "unsampled layout");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, ID_LANES *UNSAMPLED_NEAR + UNSAMPLED_FAR);
+	__uint(max_entries, UNSAMPLED_SLOTS(ID_LANES)); /* set before load: for as many lanes as are used */
 	__type(key, __u32);
 	__type(value, struct unsampled);
 } unsampled_slots SEC(".maps");
 
 static __always_inline struct unsampled *unsampled_near(__u64 exchange_id)
 {
-	__u32 slot = exchange_id_lane(exchange_id) * UNSAMPLED_NEAR + (exchange_id & (UNSAMPLED_NEAR - 1));
+	__u32 slot = UNSAMPLED_SLOTS(exchange_id_lane(exchange_id)) + (exchange_id & (UNSAMPLED_NEAR - 1));
 
 	return bpf_map_lookup_elem(&unsampled_slots, &slot);
 }
 
 static __always_inline struct unsampled *unsampled_far(__u64 exchange_id)
 {
-	__u32 slot = ID_LANES * UNSAMPLED_NEAR + (exchange_id & (UNSAMPLED_FAR - 1));
+	__u32 slot = exchange_id & (UNSAMPLED_FAR - 1);
 
 	return bpf_map_lookup_elem(&unsampled_slots, &slot);
 }
@@ -57,7 +54,7 @@ static __always_inline struct unsampled *unsampled_of(__u64 exchange_id)
 {
 	struct unsampled *u = unsampled_near(exchange_id);
 
-	if (u && u->claimed != exchange_id)
+	if (!u || u->claimed != exchange_id)
 		u = unsampled_far(exchange_id);
 	return u && u->claimed == exchange_id ? u : NULL;
 }

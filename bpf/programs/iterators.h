@@ -186,9 +186,11 @@ static long sweep_tls_step(struct bpf_map *map, __u64 *socket, struct connection
 SEC("syscall")
 int sweep_tls(void *context)
 {
+	void *connections = late_table(&tls_connections);
 	__u64 nothing = 0;
 
-	bpf_for_each_map_elem(&tls_connections, sweep_tls_step, &nothing, 0);
+	if (connections)
+		bpf_for_each_map_elem(connections, sweep_tls_step, &nothing, 0);
 	return 0;
 }
 

@@ -55,7 +55,7 @@ int on_kafka_consume(struct pt_regs *regs)
 	consumer = kafka_consumer_get(thread);
 	if (consumer)
 		*consumer = fresh;
-	else if (bpf_map_update_elem(&kafka_consumers, &thread, &fresh, BPF_NOEXIST))
+	else if (late_update(&kafka_consumers, &thread, &fresh, BPF_NOEXIST))
 		count_fault(PROGRAM_PROCESS, FAULT_MAP_FULL);
 	return 0;
 }
@@ -179,8 +179,10 @@ SEC("syscall")
 int release_records(struct release_order *order)
 {
 	struct release_order of = *order;
+	void *consumers = late_table(&kafka_consumers);
 
-	bpf_for_each_map_elem(&kafka_consumers, kafka_release_step, &of, 0);
+	if (consumers)
+		bpf_for_each_map_elem(consumers, kafka_release_step, &of, 0);
 	return 0;
 }
 

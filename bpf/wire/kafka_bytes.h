@@ -13,9 +13,11 @@
 #define KAFKA_CAP (1u << 19) /* longest request, before and after */
 #define KAFKA_TARGET KAFKA_CAP
 
-/* [0, KAFKA_CAP) as it was, then as it is to be, then room that a copy of unproven length may seem to reach. */
+#define KAFKA_PIECE (1u << 16) /* so much is copied at once … */
+
+/* [0, KAFKA_CAP) as it was, then as it is to be, then room that a copy may seem to reach. */
 struct kafka_bytes {
-	__u8 bytes[3 * KAFKA_CAP + 64];
+	__u8 bytes[2 * KAFKA_CAP + KAFKA_PIECE + 64];
 };
 
 WIRE_INLINE __u32 kafka_index(__u32 offset)
@@ -70,14 +72,25 @@ WIRE_INLINE void kafka_put_u32_at(struct kafka_bytes *b, __u32 offset, __u32 val
 }
 
 /* Both lie within the request as it was or is to be; see struct kafka_bytes. */
-WIRE_INLINE void kafka_move(struct kafka_bytes *b, __u32 to, __u32 from, __u32 bytes)
+WIRE_GLOBAL int kafka_move(struct kafka_bytes *b, __u32 to, __u32 from, __u32 bytes)
 {
 	__u64 n = bytes;
 
-	WIRE_OPAQUE(n);
-	if (n == 0 || n > KAFKA_CAP)
-		return;
-	wire_copy(kafka_at(b, to), kafka_at(b, from), n);
+	if (!b)
+		return 0;
+	for (__u32 i = 0; i < KAFKA_CAP / KAFKA_PIECE; i++) {
+		n = bytes;
+		WIRE_OPAQUE(n);
+		if (n == 0)
+			break;
+		if (n > KAFKA_PIECE)
+			n = KAFKA_PIECE;
+		wire_copy(kafka_at(b, to), kafka_at(b, from), n);
+		to += KAFKA_PIECE;
+		from += KAFKA_PIECE;
+		bytes -= (__u32)n;
+	}
+	return 0;
 }
 
 struct kafka_crc_run {

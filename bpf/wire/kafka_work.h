@@ -5,8 +5,7 @@
 
 #include "wire/kafka_bytes.h"
 
-#define KAFKA_SLOTS 4u	/* requests that are rebuilt at once, at most; the agent makes one a processor, and one more */
-#define KAFKA_PARTS 64u /* partitions of one request */
+#define KAFKA_PARTS 64u		 /* partitions of one request */
 #define KAFKA_TOPIC_MOST 249u	 /* longest name of a topic */
 #define KAFKA_BATCH_HEAD 61u	 /* of a batch, before its records */
 #define KAFKA_BATCH_CRC 17u	 /* where the sum stands in it … */

@@ -170,6 +170,11 @@ struct id_lane {
 	__u8 reserved[32];
 };
 
+/* Places of maps/unsampled.h: those that all share, and behind them some for each lane of ids. Both powers of two. */
+#define UNSAMPLED_FAR 2048u
+#define UNSAMPLED_NEAR 32u
+#define UNSAMPLED_SLOTS(lanes) (UNSAMPLED_FAR + (lanes) * UNSAMPLED_NEAR)
+
 /* A connection on which baggage of an application's own went out as it was: see maps/unenforced.h. */
 #define UNENFORCED_CONNECTIONS 1024u
 struct unenforced_connection {

@@ -1,13 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 // Produce requests on live sockets: what arrives is what was sent, or that with one context in every record that had
 // none, to the last byte.
+#include <bpf/bpf.h>
 #include <doctest/doctest.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 
 #include <cstring>
 #include <thread>
 
+#include "kernel/kafka_callers.h"
+#include "kernel/unique_fd.h"
 #include "support/kafka/produce.h"
 #include "support/slowness.h"
 #include "support/traffic/agent.h"
@@ -206,6 +210,54 @@ std::unique_ptr<TestAgent> agent_now() {
   return std::move(*agent);
 }
 
+// The kernel's map of that type whose name begins so, which is the agent's.
+UniqueFd map_named(bpf_map_type type, std::string_view name) {
+  for (__u32 id = 0; bpf_map_get_next_id(id, &id) == 0;) {
+    UniqueFd map(bpf_map_get_fd_by_id(id));
+    bpf_map_info info{};
+    __u32 bytes = sizeof info;
+    if (map && !bpf_obj_get_info_by_fd(map.get(), &info, &bytes) && info.type == type &&
+        std::string_view(info.name) == name.substr(0, sizeof info.name - 1))
+      return map;
+  }
+  return UniqueFd();
+}
+
+bool is_made(std::string_view table) {
+  const UniqueFd place = map_named(BPF_MAP_TYPE_ARRAY_OF_MAPS, table);
+  const __u32 zero = 0;
+  __u32 id = 0;
+  REQUIRE(place);
+  return bpf_map_lookup_elem(place.get(), &zero, &id) == 0;
+}
+
+// As a program does that builds a request and never ends.
+void occupy_first_slot() {
+  const UniqueFd slots = map_named(BPF_MAP_TYPE_ARRAY, "kafka_slot");
+  bpf_map_info info{};
+  __u32 bytes = sizeof info;
+  REQUIRE(slots);
+  REQUIRE(bpf_obj_get_info_by_fd(slots.get(), &info, &bytes) == 0);
+  std::vector<char> slot(info.value_size);
+  const __u32 zero = 0, claimed = 1;
+  std::memcpy(slot.data(), &claimed, sizeof claimed);
+  REQUIRE(bpf_map_update_elem(slots.get(), &zero, slot.data(), BPF_ANY) == 0);
+}
+
+// No further descriptors meanwhile.
+class NoFiles {
+ public:
+  NoFiles() {
+    ::getrlimit(RLIMIT_NOFILE, &before_);
+    const rlimit none{.rlim_cur = 3, .rlim_max = before_.rlim_max};
+    ::setrlimit(RLIMIT_NOFILE, &none);
+  }
+  ~NoFiles() { ::setrlimit(RLIMIT_NOFILE, &before_); }
+
+ private:
+  rlimit before_{};
+};
+
 }  // namespace
 
 TEST_CASE("Kafka on sockets: what arrives is what was sent, or that with one context in each record") {
@@ -248,6 +300,37 @@ TEST_CASE("Kafka on sockets: after a refusal nothing more is changed on the conn
     CHECK(outcome.changed > 5);
     CHECK(agent->counters().injections.at("refused") > 0);
   }
+}
+
+TEST_CASE("Kafka on sockets: one request at a time with what is there from the start, more once Kafka is spoken") {
+  const auto agent = agent_now();
+  if (!agent->real()) return;
+  Kernel& kernel = agent->spend();
+  occupy_first_slot();
+  const Plan plan{.seed = 8, .way = Way::whole, .requests = 40};
+  CHECK_FALSE(is_made("kafka_more_slots"));
+  CHECK(run(*agent, plan).changed == 0);
+  CHECK(agent->counters().injections.at("no_scratch") > 0);
+  REQUIRE(kafka_caller_notes(kernel).expect_kafka());
+  CHECK(is_made("kafka_more_slots"));
+  CHECK(run(*agent, plan).changed > 5);
+}
+
+TEST_CASE("Kafka's tables are made when they are needed, or it is said that they are not") {
+  const auto agent = agent_now();
+  if (!agent->real()) return;
+  KafkaCallerNotes& kafka = kafka_caller_notes(agent->spend());
+  {
+    const NoFiles none;
+    CHECK_FALSE(kafka.expect_kafka());
+    CHECK_FALSE(kafka.note_kafka_callers(::getpid(), {}, {}));
+  }
+  for (const char* table : {"kafka_more_slots", "kafka_notes", "kafka_texts", "kafka_sources", "kafka_consumers"})
+    CHECK_FALSE(is_made(table));
+  CHECK(kafka.expect_kafka());
+  CHECK_FALSE(is_made("kafka_notes"));
+  CHECK(kafka.note_kafka_callers(::getpid(), {}, {}));
+  for (const char* table : {"kafka_more_slots", "kafka_notes", "kafka_texts"}) CHECK(is_made(table));
 }
 
 }  // namespace weft::test::kafka

@@ -3,6 +3,8 @@
 
 #include <spdlog/spdlog.h>
 
+#include <utility>
+
 namespace weft {
 namespace {
 
@@ -55,6 +57,8 @@ Result<void> KernelTarget::trace(pid_t pid, const ProcessSettings& settings) {
 // Not before there can be any use: a probe costs each record a microsecond. Who serves nothing, and works for no
 // record, calls for nobody; and who sends nothing calls nobody.
 void KernelTarget::speaks_kafka(pid_t pid) {
+  if (const auto room = kafka_notes_.expect_kafka(); !room && !std::exchange(kafka_cramped_, true))
+    spdlog::warn("one Kafka request at a time can be changed: {}", room.error().message);
   KafkaState state = kafka_state(pid).value_or(KafkaState{.executed = goroutines_.executions(pid)});
   const bool produces = !state.producers && kafka_notes_.serves(pid);
   const bool consumes = !state.consumers && kafka_notes_.calls(pid);

@@ -85,6 +85,7 @@ class KernelTarget final : public ProcessTarget {
   KafkaCallerNotes& kafka_notes_;
   const bool watch_fionread_;
   const std::string no_records_;
+  bool kafka_cramped_ = false;  // … and that was said
   GoroutineRest rest_;
   LibcIoctlFinder finder_;
   GoProgramFinder go_finder_;

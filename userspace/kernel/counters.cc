@@ -25,13 +25,14 @@ kernel_counters sum_over_cpus(const bpf_map* map) {
   return sum;
 }
 
-std::uint64_t count_keys(const bpf_map* map) {
-  const std::size_t key_bytes = bpf_map__key_size(map);
-  std::vector<char> key(key_bytes), next(key_bytes);
+std::uint64_t count_keys(int map, std::uint32_t capacity) {
+  bpf_map_info info{};
+  __u32 bytes = sizeof info;
+  if (bpf_obj_get_info_by_fd(map, &info, &bytes)) return 0;
+  std::vector<char> key(info.key_size), next(info.key_size);
   std::uint64_t n = 0;
-  for (int error = bpf_map__get_next_key(map, nullptr, next.data(), key_bytes);
-       !error && n <= bpf_map__max_entries(map);
-       error = bpf_map__get_next_key(map, key.data(), next.data(), key_bytes), ++n)
+  for (int error = bpf_map_get_next_key(map, nullptr, next.data()); !error && n <= capacity;
+       error = bpf_map_get_next_key(map, key.data(), next.data()), ++n)
     key = next;
   return n;
 }
@@ -82,12 +83,18 @@ void KernelImpl::add_program_runs(KernelCounters& counters) {
 
 void KernelImpl::add_map_fill(KernelCounters& counters) {
   auto& maps = skeleton_->maps;
-  std::vector<const bpf_map*> counted{maps.processes,       maps.tasks,         maps.texts_small, maps.texts_large,
-                                      maps.partial_small,   maps.partial_large, maps.members,     maps.streams,
-                                      maps.go_stream_sends, maps.kafka_notes};
+  std::vector<const bpf_map*> counted{maps.processes,     maps.tasks,         maps.texts_small, maps.texts_large,
+                                      maps.partial_small, maps.partial_large, maps.members,     maps.streams};
   if (answers()) counted.push_back(maps.answerers);
   if (options_.capture == CaptureHook::kprobe) counted.push_back(maps.connections_by_address);
-  for (const bpf_map* map : counted) counters.maps[bpf_map__name(map)] = {count_keys(map), bpf_map__max_entries(map)};
+  for (const bpf_map* map : counted)
+    counters.maps[bpf_map__name(map)] = {count_keys(bpf_map__fd(map), bpf_map__max_entries(map)),
+                                         bpf_map__max_entries(map)};
+  for (const bpf_map* place : {maps.go_stream_sends, maps.kafka_notes}) {
+    const int fd = late_tables_->fd_of(place);
+    const std::uint32_t capacity = fd < 0 ? 0 : late_tables_->entries_of(place);
+    counters.maps[bpf_map__name(place)] = {count_keys(fd, capacity), capacity};
+  }
   std::uint64_t exchanges = 0, carried = 0;
   for (const id_lane& lane : skeleton_->bss->id_lanes) {
     exchanges += lane.exchanges;

@@ -86,12 +86,13 @@ Result<void> KernelImpl::trace_goroutines(pid_t tgid, const GoroutineSettings& s
   const std::uint32_t program = ++go_programs_;
   const auto failed = [&](const std::string& why) {
     untrace_goroutines(tgid);
-    bpf_map__delete_elem(skeleton_->maps.go_processes, &key, sizeof key, 0);
+    bpf_map_delete_elem(late_tables_->fd_of(skeleton_->maps.go_processes), &key);
     forget_start_sites(program);
     return fail(fmt::format("goroutines of process {}: {}", tgid, why));
   };
+  if (const auto made = late_tables_->make(LateTables::Use::goroutines); !made) return failed(made.error().message);
   const go_process go = process_of(settings, program);
-  if (const int error = bpf_map__update_elem(skeleton_->maps.go_processes, &key, sizeof key, &go, sizeof go, BPF_ANY))
+  if (const int error = bpf_map_update_elem(late_tables_->fd_of(skeleton_->maps.go_processes), &key, &go, BPF_ANY))
     return failed(errno_text(error));
   const std::pair<const std::vector<std::uint64_t>&, start_site> known[] = {
       {settings.service_goroutines, {.good_births = 0, .off = 1, .kind = START_SITE_LEARNED}},
@@ -101,7 +102,7 @@ Result<void> KernelImpl::trace_goroutines(pid_t tgid, const GoroutineSettings& s
     for (const std::uint64_t address : addresses) {
       const start_site_key where{.program = program, .reserved = 0, .address = address};
       if (const int error =
-              bpf_map__update_elem(skeleton_->maps.start_sites, &where, sizeof where, &site, sizeof site, BPF_ANY))
+              bpf_map_update_elem(late_tables_->fd_of(skeleton_->maps.start_sites), &where, &site, BPF_ANY))
         return failed(errno_text(error));
     }
   GoProcess process{.program = program,
@@ -214,7 +215,7 @@ void KernelImpl::release_goroutines(pid_t tgid) {
     threads.executed = entry.execs;
     set_go(tgid, threads, false);
   }
-  bpf_map__delete_elem(skeleton_->maps.go_processes, &key, sizeof key, 0);
+  bpf_map_delete_elem(late_tables_->fd_of(skeleton_->maps.go_processes), &key);
   forget_start_sites(found->second.program);
   probe_ends_.take(std::move(found->second.probes));
   probe_ends_.take(std::move(found->second.births));
@@ -228,13 +229,12 @@ void KernelImpl::untrace_goroutines(pid_t tgid) {
 
 std::map<pid_t, GoroutineFindings> KernelImpl::goroutine_findings() {
   std::map<pid_t, GoroutineFindings> all;
-  const bpf_map* map = skeleton_->maps.go_processes;
+  const int map = late_tables_->fd_of(skeleton_->maps.go_processes);
   __u32 key = 0, next = 0;
-  for (int error = bpf_map__get_next_key(map, nullptr, &next, sizeof next); !error;
-       error = bpf_map__get_next_key(map, &key, &next, sizeof next)) {
+  for (int error = bpf_map_get_next_key(map, nullptr, &next); !error; error = bpf_map_get_next_key(map, &key, &next)) {
     key = next;
     go_process go{};
-    if (bpf_map__lookup_elem(map, &key, sizeof key, &go, sizeof go, 0)) continue;
+    if (bpf_map_lookup_elem(map, &key, &go)) continue;
     all[static_cast<pid_t>(key)] = {.refuted = go.refuted != 0,
                                     .unproven = go.unproven && go.proofs < GO_PROOFS,
                                     .sites_learned = go.sites_learned,
@@ -246,15 +246,14 @@ std::map<pid_t, GoroutineFindings> KernelImpl::goroutine_findings() {
 }
 
 void KernelImpl::forget_start_sites(__u32 program) {
-  const bpf_map* map = skeleton_->maps.start_sites;
+  const int map = late_tables_->fd_of(skeleton_->maps.start_sites);
   std::vector<start_site_key> gone;
   start_site_key key{}, next{};
-  for (int error = bpf_map__get_next_key(map, nullptr, &next, sizeof next); !error;
-       error = bpf_map__get_next_key(map, &key, &next, sizeof next)) {
+  for (int error = bpf_map_get_next_key(map, nullptr, &next); !error; error = bpf_map_get_next_key(map, &key, &next)) {
     key = next;
     if (key.program == program) gone.push_back(key);
   }
-  for (const auto& site : gone) bpf_map__delete_elem(map, &site, sizeof site, 0);
+  for (const auto& site : gone) bpf_map_delete_elem(map, &site);
 }
 
 }  // namespace weft

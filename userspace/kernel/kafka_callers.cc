@@ -35,7 +35,10 @@ bool KernelImpl::serves(pid_t tgid) { return found(tgid, FINDING_SERVES); }
 
 bool KernelImpl::calls(pid_t tgid) { return found(tgid, FINDING_CALLS); }
 
+Result<void> KernelImpl::expect_kafka() { return late_tables_->make(LateTables::Use::kafka_requests); }
+
 Result<void> KernelImpl::note_kafka_callers(pid_t tgid, const std::string& file, std::span<const KafkaCallSite> sites) {
+  if (auto made = late_tables_->make(LateTables::Use::kafka_producers); !made) return made;
   std::vector<UprobePlace> places, go_places;
   for (const auto& site : sites)
     (site.call >= KafkaCallSite::Call::franz ? go_places : places).push_back({site.offset, cookie_of(site.call)});
@@ -60,6 +63,7 @@ Result<void> KernelImpl::follow_kafka_consumers(pid_t tgid, const std::string& f
     calls.push_back(place);
     if (site.call < KafkaConsumeSite::Call::ends) returns.push_back(place);
   }
+  if (auto made = late_tables_->make(LateTables::Use::kafka_consumers); !made) return made;
   const auto at_return = late("on_kafka_consumed", skeleton_->progs.on_kafka_consumed);
   if (!at_return) return std::unexpected(at_return.error());
   auto called = Uprobes::attach(uprobe_program(skeleton_->progs.on_kafka_consume), file, calls, tgid);

@@ -45,6 +45,8 @@ struct KafkaConsumeSite {
 class KafkaCallerNotes {
  public:
   virtual ~KafkaCallerNotes() = default;
+  // Kafka is spoken: makes room to build several requests at once; one can be without it.
+  virtual Result<void> expect_kafka() = 0;
   // Has this traced process ever begun to serve a request that others can belong to?
   virtual bool serves(pid_t tgid) = 0;
   virtual Result<void> note_kafka_callers(pid_t tgid, const std::string& file,

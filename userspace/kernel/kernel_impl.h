@@ -14,6 +14,7 @@
 #include "kernel/goroutines.h"
 #include "kernel/kafka_callers.h"
 #include "kernel/kernel.h"
+#include "kernel/late_tables.h"
 #include "kernel/parts.h"
 #include "kernel/policy_maps_impl.h"
 #include "kernel/probe_ends.h"
@@ -56,11 +57,13 @@ class RingSource final : public EventSource {
 class KernelImpl final : public Kernel, public GoroutineTracer, public KafkaCallerNotes {
  public:
   // `late` is not loaded yet.
-  KernelImpl(Skeleton skeleton, Parts parts, Parts late, const KernelOptions& options)
+  KernelImpl(Skeleton skeleton, Parts parts, Parts late, std::unique_ptr<LateTables> tables,
+             const KernelOptions& options)
       : skeleton_(std::move(skeleton)),
         parts_(std::move(parts)),
         late_parts_(std::move(late)),
         options_(options),
+        late_tables_(std::move(tables)),
         policy_({bpf_map__fd(skeleton_->maps.policy_generations), bpf_map__fd(skeleton_->maps.policy_counts),
                  bpf_map__fd(skeleton_->maps.policy_services), bpf_map__fd(skeleton_->maps.unenforced_connections),
                  &skeleton_->bss->policy_always}) {}
@@ -94,6 +97,7 @@ class KernelImpl final : public Kernel, public GoroutineTracer, public KafkaCall
   bool serves(pid_t tgid) override;
   Result<void> note_kafka_callers(pid_t tgid, const std::string& file, std::span<const KafkaCallSite> sites) override;
   bool calls(pid_t tgid) override;
+  Result<void> expect_kafka() override;
   Result<void> follow_kafka_consumers(pid_t tgid, const std::string& file, std::span<const KafkaConsumeSite> sites,
                                       const kafka_consume_layout& layout) override;
   void forget_kafka_callers(pid_t tgid) override;
@@ -125,6 +129,7 @@ class KernelImpl final : public Kernel, public GoroutineTracer, public KafkaCall
   Parts parts_, late_parts_;
   std::shared_future<Result<void>> late_;  // the latter's loading
   KernelOptions options_;
+  std::unique_ptr<LateTables> late_tables_;
   PolicyMapsImpl policy_;
   std::unique_ptr<RingSource> ring_;
   std::vector<Link> links_;

@@ -17,7 +17,8 @@
 #include "kernel/capture_hook.h"
 #include "kernel/cgroup.h"
 #include "kernel/kernel_impl.h"
-#include "wire/kafka_work.h"
+#include "wire/late_tables.h"
+#include "wire/settings.h"
 
 namespace weft {
 namespace {
@@ -103,7 +104,9 @@ Result<std::unique_ptr<Kernel>> Kernel::load(const KernelOptions& options) {
   auto* settings = const_cast<kernel_settings*>(&skeleton->rodata->settings);
   *settings = settings_of(options, slots);
   bpf_map__set_max_entries(skeleton->maps.scratch_slots, slots);
-  bpf_map__set_max_entries(skeleton->maps.kafka_slots, std::min<std::uint32_t>(KAFKA_SLOTS, slots / 4 + 1));
+  bpf_map__set_max_entries(skeleton->maps.unsampled_slots, UNSAMPLED_SLOTS(std::min(ID_LANES, slots / 4)));
+  for (bpf_map* forgets : {skeleton->maps.kafka_requests, skeleton->maps.opaque_traces})
+    bpf_map__set_max_entries(forgets, std::max(bpf_map__max_entries(forgets), LRU_FREE * slots / 4));
   bpf_map__set_max_entries(skeleton->maps.ring, options.ring_bytes);
   bpf_map__set_max_entries(skeleton->maps.members, options.max_connections);
   const bool answers = options.enrol && options.answer_headers.any();
@@ -123,13 +126,15 @@ Result<std::unique_ptr<Kernel>> Kernel::load(const KernelOptions& options) {
                         skeleton->progs.on_kafka_produce, skeleton->progs.on_kafka_produce_go,
                         skeleton->progs.on_kafka_consume, skeleton->progs.on_kafka_consumed})
     prepare_uprobe(program);
+  auto tables = std::make_unique<LateTables>(*skeleton);
   late.take(skeleton->progs.on_go_tls);
   late.take(skeleton->progs.on_kafka_consumed);
   if (const int error = weft_bpf__load(skeleton.get())) return load_refused("the kernel refuses the programs", error);
   if (const auto loaded = parts.load(*skeleton); !loaded) return std::unexpected(loaded.error());
 
   chosen.cgroup = cgroup;
-  auto kernel = std::make_unique<KernelImpl>(std::move(skeleton), std::move(parts), std::move(late), chosen);
+  auto kernel =
+      std::make_unique<KernelImpl>(std::move(skeleton), std::move(parts), std::move(late), std::move(tables), chosen);
   if (auto open = kernel->policy_maps().publish_open(); !open) return std::unexpected(open.error());
   if (auto attached = kernel->attach(); !attached) return std::unexpected(attached.error());
   return kernel;

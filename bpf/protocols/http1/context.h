@@ -92,8 +92,8 @@ struct opaque_use {
 
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
-	__uint(max_entries, 8192);
-	__type(key, __u64); /* high half of the derived trace id */
+	__uint(max_entries, 2048); /* at least: see LRU_FREE */
+	__type(key, __u64);	   /* high half of the derived trace id */
 	__type(value, struct opaque_use);
 } opaque_traces SEC(".maps");
 

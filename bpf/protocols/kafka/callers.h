@@ -81,7 +81,7 @@ static __always_inline bool kafka_caller_note(struct kafka_work *w, const struct
 	    __builtin_bswap64(wire_load64(kafka_at(&w->text, batch + KAFKA_BATCH_TIME))) + (__s64)kafka_unzigzag(since);
 	key.tgid = s->pid_tgid >> 32;
 	key.period = timestamp_ms >> KAFKA_NOTE_PERIOD_BITS;
-	if (lost && bpf_map_lookup_elem(&kafka_notes, &key))
+	if (lost && late_lookup(&kafka_notes, &key))
 		return false;
 	key.sum = s->value_sum;
 	return kafka_note_get(&key, timestamp_ms, note);

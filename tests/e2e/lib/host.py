@@ -34,6 +34,12 @@ def connections(pid):
     return {tuple(int(end.rpartition(":")[2], 16) for end in row[1:3]) for row in rows if row[3] == "01" and row[9] in inodes}
 
 
+def bpf_maps():
+    """{(id, type, name)}"""
+    done = subprocess.run(["bpftool", "map", "show", "-j"], capture_output=True, text=True, check=True)
+    return {(entry["id"], entry["type"], entry.get("name", "")) for entry in json.loads(done.stdout)}
+
+
 def bpf_programs():
     """{(id, name)} of the on_* programs in the kernel, whoever loaded them."""
     done = subprocess.run(["bpftool", "prog", "show", "-j"], capture_output=True, text=True, check=True)

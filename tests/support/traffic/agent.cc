@@ -91,6 +91,11 @@ Result<void> TestAgent::sample(std::uint64_t threshold) {
   return (*kernel_)->set_sampling(*table);
 }
 
+Kernel& TestAgent::spend() {
+  kernel_->spend();
+  return **kernel_;
+}
+
 void TestAgent::untrace(pid_t pid) {
   if (!kernel_) return;
   std::lock_guard lock(mutex_);

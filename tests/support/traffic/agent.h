@@ -43,6 +43,8 @@ class TestAgent {
   // on.
   Result<void> sample(std::uint64_t threshold);
   bool real() const { return kernel_.has_value(); }
+  // The kernel side itself, which no other case is given after this one. REQUIRES: real().
+  Kernel& spend();
   KernelCounters counters();
   std::vector<PolicyCounts> policy_counts();
   std::vector<SeenRequest> requests();
