@@ -24,12 +24,12 @@
 		__array(values, struct table##_table);                                                                 \
 	} table SEC(".maps")
 
+static const __u32 late_entry = 0; /* here, and not on the stack, of which there is too little */
+
 /* NULL: it is not made. */
 static __always_inline void *late_table(void *place)
 {
-	__u32 zero = 0;
-
-	return bpf_map_lookup_elem(place, &zero);
+	return bpf_map_lookup_elem(place, &late_entry);
 }
 
 static __always_inline void *late_lookup(void *place, const void *key)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-only */
-/* Events to the agent. Never wakes it: the agent looks every few milliseconds (a wake-up costs more than the event). */
+/* Events to the agent, which looks every few milliseconds: it is seldom woken (a wake-up costs more than the event). */
 #ifndef WEFT_MAPS_RING_H
 #define WEFT_MAPS_RING_H
 

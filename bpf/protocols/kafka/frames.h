@@ -102,7 +102,9 @@ WIRE_GLOBAL int kafka_emit(struct connection *c, struct scratch *s, struct kafka
 	if (text > HEAD_SENT_MAX)
 		text = HEAD_SENT_MAX;
 	e->text_bytes = text;
-	ring_put(&e->header, sizeof(*e) + text);
+	/* The agent is to make room for requests before the first ones come. */
+	ring_put_with(&e->header, sizeof(*e) + text,
+		      late_table(&kafka_more_slots) ? BPF_RB_NO_WAKEUP : BPF_RB_FORCE_WAKEUP);
 	return 0;
 }
 
