@@ -139,7 +139,8 @@ WIRE_GLOBAL int attribute_begin(struct connection *c, struct scratch *s, struct 
 			return 0;
 		}
 	}
-	task->current = s->exchange.id;
+	if (task_is(task, s->task))
+		task->current = s->exchange.id;
 	return 0;
 }
 
@@ -152,7 +153,7 @@ static __always_inline void attribute_end(const struct exchange *ended, __u64 ne
 	if (!task || task->current != ended->id)
 		return;
 	task->current = task_mark(&reader) == next_mark ? next : 0;
-	if (!task->current && task->flags == TASK_BRIEF && !task->reads)
+	if (!task->current && (task->flags & (TASK_BRIEF | TASK_LOOP)) == TASK_BRIEF && !task->reads)
 		task_remove(reader);
 }
 
@@ -197,7 +198,7 @@ WIRE_GLOBAL int attribute_task(struct scratch *s, struct process_entry *p)
 	if (!task)
 		return ATTRIBUTION_NONE;
 	attribution = task_works_on(task, p, s->task.owner, &id);
-	if (attribution == ATTRIBUTION_NONE || !exchange_copy(id, &s->exchange))
+	if (attribution == ATTRIBUTION_NONE || !task_is(task, s->task) || !exchange_copy(id, &s->exchange))
 		return ATTRIBUTION_NONE;
 	parent_is(s, &s->exchange);
 	return attribution;
@@ -344,7 +345,7 @@ static __always_inline bool attribute_birth(struct process_entry *p, struct task
 	} else if (task_works_on(parent, p, parent_key.owner, &birth) == ATTRIBUTION_NONE) {
 		birth = 0; /* who was started inside a request passes it on once its kind is known to keep within it */
 	}
-	if (!birth && !fresh.reads)
+	if ((!birth && !fresh.reads) || !task_is(parent, parent_key))
 		return false;
 	if (kind == START_SITE_LEARNED)
 		fresh.birth = birth;

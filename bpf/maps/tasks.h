@@ -13,15 +13,32 @@ struct {
 	__type(value, struct task);
 } tasks SEC(".maps");
 
+/* Tells the tasks of one connection apart. */
+static __always_inline __u32 task_mark(const struct task_key *key)
+{
+	return key->goroutine ? (__u32)key->goroutine : (__u32)key->owner;
+}
+
 /* By value: before Linux 6.2 no key may lie in memory that a global function was given as an argument. */
 static __always_inline struct task *task_get(struct task_key key)
 {
 	return bpf_map_lookup_elem(&tasks, &key);
 }
 
-static __always_inline long task_add(struct task_key key, const struct task *task)
+static __always_inline long task_add(struct task_key key, struct task *task)
 {
+	task->mark = task_mark(&key);
 	return bpf_map_update_elem(&tasks, &key, task, BPF_ANY);
+}
+
+/*
+ * Is it still the one of this key? Another processor may have removed it since task_get, and its memory be another's.
+ * Asked after reading it, and right before writing.
+ */
+static __always_inline bool task_is(const struct task *task, struct task_key key)
+{
+	barrier();
+	return *(volatile __u32 *)&task->mark == task_mark(&key);
 }
 
 static __always_inline long task_remove(struct task_key key)
@@ -34,12 +51,6 @@ static __always_inline struct task_key thread_key(__u32 tgid, __u32 tid)
 	struct task_key key = {.owner = (__u64)tgid << 32 | tid};
 
 	return key;
-}
-
-/* Tells the tasks of one connection apart. */
-static __always_inline __u32 task_mark(const struct task_key *key)
-{
-	return key->goroutine ? (__u32)key->goroutine : (__u32)key->owner;
 }
 
 #endif

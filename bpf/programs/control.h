@@ -3,7 +3,9 @@
 #ifndef WEFT_PROGRAMS_CONTROL_H
 #define WEFT_PROGRAMS_CONTROL_H
 
+#include "maps/exchanges.h"
 #include "maps/processes.h"
+#include "maps/tasks.h"
 #include "wire/go.h"
 
 SEC("syscall")
@@ -40,6 +42,26 @@ int set_go(struct process_go_args *args)
 	p->go = args->program;
 	p->go_rests = args->rests;
 	args->result = 0;
+	return 0;
+}
+
+/* Of one that runs an event loop it stays known that it does. */
+static long forget_goroutine(void *map, const struct task_key *key, struct task *task,
+			     const struct forget_goroutines_args *args)
+{
+	if (key->owner >> 32 != args->tgid || !key->goroutine || (task->flags & TASK_LOOP))
+		return 0;
+	if (!(task->current && exchange_get(task->current)) && !(task->birth && exchange_get(task->birth)))
+		task_remove(*key);
+	return 0;
+}
+
+SEC("syscall")
+int forget_goroutines(struct forget_goroutines_args *args)
+{
+	struct forget_goroutines_args which = {.tgid = args->tgid};
+
+	bpf_for_each_map_elem(&tasks, forget_goroutine, &which, 0);
 	return 0;
 }
 

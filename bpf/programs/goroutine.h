@@ -2,8 +2,8 @@
 /*
  * Probes in Go programs (x86-64, register arguments): goroutines that are born and end, and net/http's client, where
  * another goroutine than the one that asks writes the request. One program for all places, told apart by the cookie, so
- * that a process needs one link. Each place is an instruction that the kernel emulates; no return probe anywhere,
- * because stacks move.
+ * that a process needs one link, and another for those that it may rest from. Each place is an instruction that the
+ * kernel emulates; no return probe anywhere, because stacks move.
  */
 #ifndef WEFT_PROGRAMS_GOROUTINE_H
 #define WEFT_PROGRAMS_GOROUTINE_H
@@ -153,6 +153,8 @@ static __always_inline struct go_send goroutine_calls(struct process_entry *p, c
 
 	if (task)
 		send.attribution = task_works_on(task, p, key.owner, &exchange);
+	if (task && !task_is(task, key))
+		send.attribution = ATTRIBUTION_NONE;
 	if (send.attribution != ATTRIBUTION_NONE)
 		send.exchange_id = exchange;
 	return send;

@@ -28,7 +28,7 @@ struct task {
 	__u64 site;    /* goroutine: address of the function it was started with */
 	__u64 reads;   /* goroutine: id of the HTTP/2 connection whose requests it reads */
 	__u32 flags;
-	__u32 reserved;
+	__u32 mark; /* task_mark of its key */
 };
 
 #define GO_NO_FIELD 0xffffu
@@ -56,6 +56,11 @@ struct go_process {
 	__u32 idle_births;   /* … and that were not: nothing passes to them */
 };
 WIRE_ASSERT(sizeof(struct go_process) == 80, "go_process layout");
+
+/* Argument of the program that forgets the goroutines of a process which work on no request that is still open. */
+struct forget_goroutines_args {
+	__u32 tgid;
+};
 
 #define GO_PROOFS 16u
 

@@ -129,10 +129,10 @@ class Life(unittest.TestCase):
 
             def keep_loading():
                 while not ends.is_set():
-                    results.append(load(front.port, REQUESTS, 1 + REQUESTS * len(results)))
+                    results.append(load(front.port, 10 * REQUESTS, 1 + 10 * REQUESTS * len(results)))
 
             def rests():
-                return "births" in agent.processes()[front.pid]["task"]["why"]
+                return "rests" in agent.processes()[front.pid]["task"]["why"]
 
             loading = threading.Thread(target=keep_loading)
             loading.start()
@@ -161,6 +161,34 @@ class Life(unittest.TestCase):
             self.assertEqual((waking.wrong, waking.malformed), (0, 0), waking)
             self.calls_are_right(front.port, leaf.port)
             self.assertEqual({result["failed"] for result in results}, {0})
+
+    def test_a_busy_service_that_calls_nobody_rests(self):
+        binary = golang.build(APPS / "go_http2", pathlib.Path(self.folder.name) / "front-http2")
+        with golang.Server(binary, "back") as back, Agent(PROGRAMS, pids=[back.pid]) as agent:
+            self.goroutines(agent, back.pid)
+            watched = changed_code(back.pid, binary)
+            answered, ends = [], threading.Event()
+
+            def keep_loading():
+                while not ends.is_set():   # each over a connection of its own
+                    done = subprocess.run([binary, "load", "grpc", str(back.port), "direct", "3000", "32", "1"],
+                                          stdout=subprocess.PIPE, text=True, check=True, timeout=300)
+                    answered.append(done.stdout.strip())
+
+            loading = threading.Thread(target=keep_loading)
+            loading.start()
+            try:
+                wait_for("the service to rest", lambda: "rests" in agent.processes()[back.pid]["task"]["why"])
+                wait_for("breakpoints to go", lambda: changed_code(back.pid, binary) < watched - 2)
+                so_far = len(answered)
+                wait_for("more connections", lambda: len(answered) > so_far + 5)
+                self.assertLess(len(task_owners(back.pid)), 50)
+                self.assertIn("rests", agent.processes()[back.pid]["task"]["why"])
+            finally:
+                ends.set()
+                loading.join()
+            self.assertEqual(set(answered), {"3000"})
+            wait_for("the service to be watched again", lambda: changed_code(back.pid, binary) == watched)
 
     def test_executes_itself(self):
         with golang.Server(BUILD / "e2e_leaf", 0) as leaf, golang.Server(self.binary, leaf.port, "child") as front:

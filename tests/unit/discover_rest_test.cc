@@ -13,7 +13,7 @@ constexpr pid_t kPid = 42;
 // A process that serves 5,000 requests a second, each with a birth in vain.
 struct Busy {
   BirthRest rest;
-  BirthNumbers numbers{.certain = true, .http1_only = true};
+  BirthNumbers numbers{.run = 1, .certain = true, .http1_only = true};
   std::uint64_t now_ns = 1'000'000'000, called = 5000;
 
   Turn second(std::uint64_t served = 5000) {
@@ -51,7 +51,7 @@ TEST_CASE("rest: never while one birth passes something on, a call has no known 
     busy.numbers.unknown++;
     CHECK(busy.second() == Turn::stays);
   }
-  for (int i = 0; i < 20; i++) CHECK(busy.second(999) == Turn::stays);
+  for (int i = 0; i < 20; i++) CHECK(busy.second(499) == Turn::stays);
   busy.numbers.certain = false;
   for (int i = 0; i < 20; i++) CHECK(busy.second() == Turn::stays);
   busy.numbers.certain = true;
@@ -86,7 +86,8 @@ TEST_CASE("rest: a call of an unknown caller wakes at once, and the next rest co
 TEST_CASE("rest: a process that is not busy any more, or speaks another protocol, is watched again") {
   Busy busy;
   REQUIRE(busy.seconds_until(Turn::rest, 10) > 0);
-  CHECK(busy.second(100) == Turn::wake);
+  CHECK(busy.second(50) == Turn::stays);
+  CHECK(busy.second(49) == Turn::wake);
   CHECK(busy.seconds_until(Turn::rest, 10) > 0);  // that was no mistake: no pause
   busy.numbers.http1_only = false;
   CHECK(busy.second() == Turn::wake);
@@ -120,6 +121,40 @@ TEST_CASE("rest: calls of known callers do not wake where HTTP/1.1 is all that i
   REQUIRE(!busy.rest.resting().empty());
   busy.called = 5000;
   for (int i = 0; i < 20; i++) CHECK(busy.second() == Turn::stays);
+}
+
+TEST_CASE("rest: many births and few requests are no reason, or it would be watched again at once, over and over") {
+  Busy busy;
+  busy.called = 0;
+  for (const std::uint64_t served : {0u, 99u})
+    for (int i = 0; i < 20; i++) {
+      busy.numbers.in_vain += 5000;
+      CHECK(busy.second(served) == Turn::stays);
+    }
+}
+
+TEST_CASE("rest: another program in the same process is watched, and rests by its own numbers") {
+  Busy busy;
+  REQUIRE(busy.seconds_until(Turn::rest, 10) > 0);
+  busy.numbers = {.run = 2, .certain = true, .http1_only = true};
+  CHECK(busy.second() == Turn::stays);
+  CHECK(busy.rest.resting().empty());
+  CHECK(busy.seconds_until(Turn::rest, 10) == 3);
+}
+
+TEST_CASE("rest: a wake that fails is tried every second until it is done") {
+  Busy busy;
+  REQUIRE(busy.seconds_until(Turn::rest, 10) > 0);
+  busy.numbers.unknown++;
+  CHECK(busy.rest.in_between(kPid, busy.numbers) == Turn::wake);
+  for (int i = 0; i < 5; i++) {
+    CHECK(busy.rest.in_between(kPid, busy.numbers) == Turn::stays);
+    busy.now_ns += 1'000'000'000;
+    busy.numbers.served += 5000;
+    CHECK(busy.rest.every_second(kPid, busy.numbers, busy.now_ns) == Turn::wake);
+  }
+  busy.rest.done(kPid, Turn::wake, busy.numbers, busy.now_ns);
+  CHECK(busy.rest.resting().empty());
 }
 
 TEST_CASE("rest: who is gone is forgotten") {

@@ -4,6 +4,8 @@
 #include <doctest/doctest.h>
 
 #include <atomic>
+#include <map>
+#include <random>
 #include <thread>
 
 #include "unit/store_spans.h"
@@ -66,14 +68,13 @@ TEST_CASE("store: one endless trace cannot push out the others") {
   CHECK(store.counters().evicted_traces == 0);
 }
 
-TEST_CASE("store: traces whose ids fall together, places used again, a large trace between small ones") {
+TEST_CASE("store: places used again, large traces between small ones") {
   TraceStore store(7, 1 << 20);
   for (int i = 1; i <= 300; ++i) {
-    const int trace = i * 8;  // the low bits are alike
-    store.offer(make_span({.trace = trace, .span = 1, .service = "a", .name = std::string(i % 10 ? 10 : 5000, 'x')}));
-    store.offer(make_span({.trace = trace, .span = 2, .start_ms = 2000, .service = "b", .name = std::to_string(i)}));
+    store.offer(make_span({.trace = i, .span = 1, .service = "a", .name = std::string(i % 10 ? 10 : 5000, 'x')}));
+    store.offer(make_span({.trace = i, .span = 2, .start_ms = 2000, .service = "b", .name = std::to_string(i)}));
     for (int old = 1; old <= i; ++old) {
-      const auto spans = store.trace(trace_id(old * 8));
+      const auto spans = store.trace(trace_id(old));
       REQUIRE(spans.size() == (i - old < 7 ? 2 : 0));
       if (spans.empty()) continue;
       CHECK(spans[1]->name == std::to_string(old));
@@ -85,6 +86,51 @@ TEST_CASE("store: traces whose ids fall together, places used again, a large tra
   CHECK(store.counters().spans == 14);
   CHECK(store.counters().evicted_traces == 293);
   CHECK(store.spans({.service = "b"}, 3).at(0)->name == "298");
+}
+
+// Against the plainest store there is: which traces are there is its own affair, what they hold is not.
+TEST_CASE("store: random spans of random ids, bounded by number and by bytes at once") {
+  std::mt19937_64 random(7);
+  for (int round = 0; round < 30; ++round) {
+    const std::size_t most = 1 + random() % 9, bytes = 2000 + random() % 40'000;
+    TraceStore store(most, bytes);
+    std::vector<TraceId> ids;
+    std::map<std::array<std::uint8_t, 16>, std::vector<std::string>> offered;
+    for (int i = 0; i < 2000; ++i) {
+      if (ids.empty() || random() % 3 == 0) {
+        TraceId id;
+        for (auto& byte : id.bytes) byte = static_cast<std::uint8_t>(random() % (round % 2 ? 2 : 256));
+        ids.push_back(id);
+      }
+      auto span = std::make_shared<Span>(*make_span({.start_ms = static_cast<std::uint64_t>(i)}));
+      span->trace_id = ids[ids.size() - 1 - random() % std::min<std::size_t>(ids.size(), 12)];
+      span->name = std::to_string(i) + std::string(random() % 20 ? random() % 50 : random() % 6000, 'x');
+      store.offer(span);
+      offered[span->trace_id.bytes].push_back(span->name);
+      const StoreCounters counters = store.counters();
+      REQUIRE(counters.traces <= most);
+      REQUIRE(counters.bytes <= bytes);
+      if (i % 20) continue;
+      std::size_t spans = 0, traces = 0;
+      for (const auto& [id, names] : offered) {
+        const auto kept = store.trace(TraceId{id});
+        spans += kept.size();
+        std::size_t at = 0;  // those that are there are some of those that were offered, in their order
+        for (const auto& one : kept) {
+          while (at < names.size() && names[at] != one->name) ++at;
+          REQUIRE(at < names.size());
+        }
+      }
+      for (const auto& summary : store.traces({}, 100)) {
+        ++traces;
+        CHECK(summary.spans == store.trace(summary.trace_id).size());
+      }
+      CHECK(spans == counters.spans);
+      CHECK(traces <= counters.traces);
+      CHECK(store.spans({}, 10'000).size() == spans);
+    }
+    CHECK(store.trace(ids.back()).size() <= offered[ids.back().bytes].size());
+  }
 }
 
 TEST_CASE("store: spans are the last N that match, oldest first") {

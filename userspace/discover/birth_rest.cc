@@ -2,6 +2,7 @@
 #include "discover/birth_rest.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace weft {
 namespace {
@@ -9,8 +10,9 @@ namespace {
 constexpr std::uint64_t kSecond_ns = 1'000'000'000;
 constexpr std::uint64_t kInVain_ns = 2 * kSecond_ns;
 constexpr std::uint64_t kSilent_ns = 5 * kSecond_ns;
-constexpr std::uint64_t kBusyBirths = 1000;  // a second; of fewer nobody notices the cost
-constexpr std::uint64_t kIdleServed = 200;   // a second, of a process that rests
+constexpr std::uint64_t kBusyBirths = 500;  // a second; of fewer nobody notices the cost
+constexpr std::uint64_t kBusyServed = 100;  // … and requests: of a process that rests births cannot be counted
+constexpr std::uint64_t kIdleServed = 50;   // … and then it is not busy any more
 constexpr std::uint64_t kFirstPause_ns = 30 * kSecond_ns;
 constexpr std::uint64_t kLongestPause_ns = 3600 * kSecond_ns;
 
@@ -30,27 +32,37 @@ bool called(const BirthNumbers& before, const BirthNumbers& now) {
 }  // namespace
 
 BirthRest::Turn BirthRest::every_second(pid_t pid, const BirthNumbers& now, std::uint64_t now_ns) {
-  const auto [found, is_new] = processes_.try_emplace(pid);
+  auto [found, is_new] = processes_.try_emplace(pid);
   Process& process = found->second;
-  const BirthNumbers before = process.before;
-  process.before = now;
+  if (process.before.run != now.run) {  // another program, or traced anew: with all its probes
+    process = {};
+    resting_.erase(pid);
+    is_new = true;
+  }
+  const BirthNumbers before = std::exchange(process.before, now);
   if (is_new) return Turn::stays;
-  if (resting_.contains(pid))
-    return !now.certain || called(before, now) || now.served - before.served < kIdleServed ? Turn::wake : Turn::stays;
+  const bool busy = now.served - before.served >= kBusyServed;
+  if (resting_.contains(pid)) {
+    process.wake |= !now.certain || called(before, now) || now.served - before.served < kIdleServed;
+    return process.wake ? Turn::wake : Turn::stays;
+  }
   const std::uint64_t in_vain = now.in_vain - before.in_vain, noted = now.noted - before.noted;
   const bool all_in_vain =
-      now.certain && now.http1_only && noted == 0 && now.unknown == before.unknown && in_vain >= kBusyBirths;
-  const bool silent = now.certain && now.calls == before.calls && in_vain + noted >= kBusyBirths;
+      busy && now.certain && now.http1_only && noted == 0 && now.unknown == before.unknown && in_vain >= kBusyBirths;
+  const bool silent = busy && now.certain && now.calls == before.calls && in_vain + noted >= kBusyBirths;
   const std::uint64_t in_vain_ns = lasts_ns(all_in_vain, process.in_vain_since_ns, now_ns);
   const std::uint64_t silent_ns = lasts_ns(silent, process.silent_since_ns, now_ns);
   const bool long_enough = in_vain_ns >= kInVain_ns || silent_ns >= kSilent_ns;
   return long_enough && now_ns >= process.not_before_ns ? Turn::rest : Turn::stays;
 }
 
-BirthRest::Turn BirthRest::in_between(pid_t pid, const BirthNumbers& now) const {
+BirthRest::Turn BirthRest::in_between(pid_t pid, const BirthNumbers& now) {
   const auto found = processes_.find(pid);
   if (found == processes_.end() || !resting_.contains(pid)) return Turn::stays;
-  return called(found->second.before, now) ? Turn::wake : Turn::stays;
+  Process& process = found->second;
+  if (process.wake || !called(process.before, now)) return Turn::stays;
+  process.wake = true;
+  return Turn::wake;
 }
 
 void BirthRest::done(pid_t pid, Turn turn, const BirthNumbers& now, std::uint64_t now_ns) {
@@ -64,6 +76,7 @@ void BirthRest::done(pid_t pid, Turn turn, const BirthNumbers& now, std::uint64_
     return;
   }
   resting_.erase(pid);
+  process.wake = false;
   if (!called(process.at_rest, now)) return;
   process.not_before_ns = now_ns + std::min(kLongestPause_ns, kFirstPause_ns << std::min(process.woken, 8u));
   process.woken++;

@@ -20,6 +20,7 @@ namespace weft {
 
 // Of one process, all growing.
 struct BirthNumbers {
+  std::uint32_t run = 0;      // of a program, traced once: with another one the others begin anew
   std::uint64_t noted = 0;    // births that pass something on, or may
   std::uint64_t in_vain = 0;  // … and that do not
   std::uint64_t served = 0;   // requests
@@ -39,7 +40,7 @@ class BirthRest {
   // Every second of each Go process, and of one that rests as often as you like: who is asked in between may only wake.
   // rest and wake are done when the caller has done them: done().
   Turn every_second(pid_t pid, const BirthNumbers& now, std::uint64_t now_ns);
-  Turn in_between(pid_t pid, const BirthNumbers& now) const;
+  Turn in_between(pid_t pid, const BirthNumbers& now);
   void done(pid_t pid, Turn turn, const BirthNumbers& now, std::uint64_t now_ns);
   std::vector<pid_t> resting() const { return {resting_.begin(), resting_.end()}; }
   void forget_others(const std::function<bool(pid_t)>& known);
@@ -51,6 +52,7 @@ class BirthRest {
     std::uint64_t silent_since_ns = 0;   // busy, and no calls
     std::uint64_t not_before_ns = 0;
     unsigned woken = 0;  // by calls
+    bool wake = false;   // it is to wake; tried every second until it does
   };
 
   std::map<pid_t, Process> processes_;

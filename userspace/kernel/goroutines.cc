@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "kernel/goroutines.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
@@ -8,6 +9,7 @@
 #include <utility>
 
 #include "kernel/kernel_impl.h"
+#include "wire/settings.h"
 
 namespace weft {
 namespace {
@@ -107,20 +109,20 @@ Result<void> KernelImpl::trace_goroutines(pid_t tgid, const GoroutineSettings& s
     }
   GoProcess process{.program = program,
                     .executed = executed,
-                    .file = settings.file,
+                    .file = UniqueFd(::open(settings.file.c_str(), O_RDONLY | O_CLOEXEC)),
                     .birth_places = {},
                     .probes = {},
-                    .births = {},
-                    .working = {}};
+                    .births = {}};
+  if (!process.file) return failed(errno_text(errno));
   std::vector<UprobePlace> places;
   WaitingTls tls{.tgid = tgid, .program = program, .file = settings.file, .places = {}};
   for (const auto& probe : settings.probes) {
     auto& kind = is_tls(probe.place) ? tls.places : may_rest(probe.place) ? process.birth_places : places;
     kind.push_back({probe.offset, go_cookie(program, site_of(probe.place))});
   }
-  if (auto attached = attach_go(tgid, process.file, places, process.probes); !attached)
+  if (auto attached = attach_go(tgid, process, places, process.probes); !attached)
     return failed(attached.error().message);
-  if (auto attached = attach_go(tgid, process.file, process.birth_places, process.births); !attached)
+  if (auto attached = attach_go(tgid, process, process.birth_places, process.births); !attached)
     return failed(attached.error().message);
   if (!tls.places.empty()) waiting_tls_.push_back(std::move(tls));
   const GoProcess& traced = go_processes_.insert_or_assign(tgid, std::move(process)).first->second;
@@ -129,9 +131,11 @@ Result<void> KernelImpl::trace_goroutines(pid_t tgid, const GoroutineSettings& s
   return {};
 }
 
-Result<void> KernelImpl::attach_go(pid_t tgid, const std::string& file, std::span<const UprobePlace> places,
+// Into the file that was looked at, whatever the process executes by now.
+Result<void> KernelImpl::attach_go(pid_t tgid, const GoProcess& process, std::span<const UprobePlace> places,
                                    std::vector<Uprobes>& probes) {
   if (places.empty()) return {};
+  const std::string file = fmt::format("/proc/self/fd/{}", process.file.get());
   auto attached = Uprobes::attach(uprobe_program(skeleton_->progs.on_goroutine), file, places, tgid);
   if (!attached) return std::unexpected(attached.error());
   probes.push_back(std::move(*attached));
@@ -151,38 +155,45 @@ Result<void> KernelImpl::set_go(pid_t tgid, const GoProcess& process, bool rests
   return {};
 }
 
-// Between the two, births are seen and the tasks forget themselves: whoever is asked later knows too little, never
-// something wrong. Tasks of before, whose ends nobody saw, go when it begins or ends to rest.
+// Before the probes are gone, and before they are there again, some births are seen and others are not: whoever is
+// asked later knows too little, never something wrong. Goroutines whose ends are not seen are forgotten before and
+// after.
 Result<void> KernelImpl::rest_goroutines(pid_t tgid, bool rest) {
   const auto found = go_processes_.find(tgid);
   if (found == go_processes_.end()) return fail(fmt::format("goroutines of process {} are not traced", tgid));
   GoProcess& process = found->second;
-  if (!rest && process.births.empty())
-    if (auto attached = attach_go(tgid, process.file, process.birth_places, process.births); !attached) return attached;
-  if (auto set = set_go(tgid, process, rest); !set) return set;
-  forget_goroutines(std::exchange(process.working, {}));
-  if (!rest) return {};
-  probe_ends_.take(std::exchange(process.births, {}));
-  Working all;
-  for (const task_key& key : tasks_of(static_cast<__u32>(tgid))) all.emplace_back(key, 0);
-  process.working = forget_goroutines(all);
-  return {};
+  if (executions(tgid) != process.executed) return fail(fmt::format("process {} executes another program", tgid));
+  if (rest) {
+    if (auto set = set_go(tgid, process, true); !set) return set;
+    probe_ends_.take(std::exchange(process.births, {}));
+    forget_goroutines(tgid);
+    return {};
+  }
+  if (process.births.empty()) {
+    forget_goroutines(tgid);
+    learn_anew(process.program);
+    if (auto attached = attach_go(tgid, process, process.birth_places, process.births); !attached) return attached;
+  }
+  auto set = set_go(tgid, process, false);
+  if (!set) probe_ends_.take(std::exchange(process.births, {}));
+  return set;
 }
 
-// Their ends were not seen, or will not be. Those that wait for a request are noted again when it comes; those that
-// work on another exchange than they did stay, and are returned.
-KernelImpl::Working KernelImpl::forget_goroutines(const Working& known) {
-  const bpf_map* map = skeleton_->maps.tasks;
-  Working working;
-  for (const auto& [key, exchange] : known) {
-    struct task task{};
-    if (bpf_map__lookup_elem(map, &key, sizeof key, &task, sizeof task, 0)) continue;
-    if (task.current && task.current != exchange && !(task.flags & TASK_HANDS_ON))
-      working.emplace_back(key, task.current);
-    else
-      bpf_map__delete_elem(map, &key, sizeof key, 0);
+void KernelImpl::forget_goroutines(pid_t tgid) {
+  forget_goroutines_args which{.tgid = static_cast<__u32>(tgid)};
+  LIBBPF_OPTS(bpf_test_run_opts, run, .ctx_in = &which, .ctx_size_in = sizeof which);
+  bpf_prog_test_run_opts(bpf_program__fd(skeleton_->progs.forget_goroutines), &run);
+}
+
+// Of start sites that are not known yet only the short-lived births have been seen to their end.
+void KernelImpl::learn_anew(__u32 program) {
+  const int map = late_tables_->fd_of(skeleton_->maps.start_sites);
+  for (const start_site_key& key : start_sites_of(program)) {
+    start_site site{};
+    if (bpf_map_lookup_elem(map, &key, &site) || site.off || site.good_births >= INHERIT_AFTER_BIRTHS) continue;
+    site.good_births = 0;
+    bpf_map_update_elem(map, &key, &site, BPF_EXIST);
   }
-  return working;
 }
 
 bool KernelImpl::attach_late() {
@@ -235,7 +246,8 @@ std::map<pid_t, GoroutineFindings> KernelImpl::goroutine_findings() {
     key = next;
     go_process go{};
     if (bpf_map_lookup_elem(map, &key, &go)) continue;
-    all[static_cast<pid_t>(key)] = {.refuted = go.refuted != 0,
+    all[static_cast<pid_t>(key)] = {.program = go.program,
+                                    .refuted = go.refuted != 0,
                                     .unproven = go.unproven && go.proofs < GO_PROOFS,
                                     .sites_learned = go.sites_learned,
                                     .sites_off = go.sites_off,
@@ -247,13 +259,18 @@ std::map<pid_t, GoroutineFindings> KernelImpl::goroutine_findings() {
 
 void KernelImpl::forget_start_sites(__u32 program) {
   const int map = late_tables_->fd_of(skeleton_->maps.start_sites);
-  std::vector<start_site_key> gone;
+  for (const start_site_key& site : start_sites_of(program)) bpf_map_delete_elem(map, &site);
+}
+
+std::vector<start_site_key> KernelImpl::start_sites_of(__u32 program) {
+  const int map = late_tables_->fd_of(skeleton_->maps.start_sites);
+  std::vector<start_site_key> all;
   start_site_key key{}, next{};
   for (int error = bpf_map_get_next_key(map, nullptr, &next); !error; error = bpf_map_get_next_key(map, &key, &next)) {
     key = next;
-    if (key.program == program) gone.push_back(key);
+    if (key.program == program) all.push_back(key);
   }
-  for (const auto& site : gone) bpf_map_delete_elem(map, &site);
+  return all;
 }
 
 }  // namespace weft

@@ -47,6 +47,7 @@ struct GoroutineSettings {
 
 // What the kernel learned of one Go process.
 struct GoroutineFindings {
+  std::uint32_t program = 0;        // the number of this run of it, while it is traced
   bool refuted = false;             // what was read in its memory is no goroutine: nothing is attributed
   bool unproven = false;            // a guess that the program has not borne out yet
   std::uint32_t sites_learned = 0;  // functions whose goroutines inherit, and those whose never will

@@ -136,19 +136,19 @@ class KernelImpl final : public Kernel, public GoroutineTracer, public KafkaCall
   Link sockops_, sweep_iterator_;
   ProbeEnds probe_ends_;
   std::map<pid_t, std::vector<Uprobes>> ioctl_probes_, kafka_probes_;
-  using Working = std::vector<std::pair<task_key, std::uint64_t>>;  // goroutines, and on which exchange
   struct GoProcess {
     std::uint32_t program = 0, executed = 0;
-    std::string file;
+    UniqueFd file;
     std::vector<UprobePlace> birth_places;  // and others that may rest
     std::vector<Uprobes> probes, births;
-    Working working;  // when it began to rest
   };
-  Result<void> attach_go(pid_t tgid, const std::string& file, std::span<const UprobePlace> places,
+  Result<void> attach_go(pid_t tgid, const GoProcess& process, std::span<const UprobePlace> places,
                          std::vector<Uprobes>& probes);
   Result<void> set_go(pid_t tgid, const GoProcess& process, bool rests);
   std::vector<task_key> tasks_of(__u32 tgid);
-  Working forget_goroutines(const Working& known);
+  void forget_goroutines(pid_t tgid);
+  void learn_anew(__u32 program);
+  std::vector<start_site_key> start_sites_of(__u32 program);
   std::map<pid_t, GoProcess> go_processes_;
   struct WaitingTls {
     pid_t tgid = 0;

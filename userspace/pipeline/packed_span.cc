@@ -140,6 +140,10 @@ std::size_t PackedSpanView::size() const { return head_of(data_).size; }
 TraceId PackedSpanView::trace_id() const { return head_of(data_).trace_id; }
 SpanKind PackedSpanView::kind() const { return head_of(data_).kind; }
 StatusCode PackedSpanView::status() const { return head_of(data_).status; }
+SpanId PackedSpanView::parent_span_id() const { return head_of(data_).parent_span_id; }
+std::uint64_t PackedSpanView::start_unix_ns() const { return head_of(data_).start_unix_ns; }
+std::uint64_t PackedSpanView::end_unix_ns() const { return head_of(data_).end_unix_ns; }
+std::string_view PackedSpanView::name() const { return Reader{data_ + sizeof(Head)}.text(); }
 
 Span PackedSpanView::unpacked(std::shared_ptr<const Resource> resource) const {
   Reader in{data_};

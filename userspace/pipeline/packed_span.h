@@ -7,7 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
-#include <span>
+#include <string_view>
 #include <vector>
 
 #include "span/span.h"
@@ -25,6 +25,10 @@ class PackedSpanView {
   TraceId trace_id() const;
   SpanKind kind() const;
   StatusCode status() const;
+  SpanId parent_span_id() const;
+  std::uint64_t start_unix_ns() const;
+  std::uint64_t end_unix_ns() const;
+  std::string_view name() const;
   Span unpacked(std::shared_ptr<const Resource> resource) const;
 
  private:

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <bit>
 #include <cstring>
+#include <random>
 #include <set>
 #include <utility>
 
@@ -17,7 +18,6 @@ bool by_start(const SpanPtr& a, const SpanPtr& b) { return a->start_unix_ns < b-
 
 // A trace with more than that is rare, and its place does not keep the memory for the next.
 constexpr std::size_t kKeptBytes = 4096;
-constexpr std::size_t kMostChains = 1 << 16;
 
 }  // namespace
 
@@ -71,13 +71,16 @@ bool SpanFollower::offer(const SpanPtr& span) {
 TraceStore::TraceStore(std::size_t max_traces, std::size_t max_bytes)
     : max_traces_(std::max<std::size_t>(max_traces, 1)),
       max_bytes_(max_bytes),
-      chains_(std::bit_ceil(std::min(max_traces_, kMostChains)), kNone) {}
+      kept_bytes_(std::min(kKeptBytes, max_bytes_ / max_traces_)),
+      salt_(std::random_device()()),
+      chains_(std::bit_ceil(max_traces_), kNone) {}
 
-// By the random half (W3C Level 2); the other may be zero in 64-bit ids.
+// By the random half (W3C Level 2); the other may be zero in 64-bit ids. Whoever chooses ids does not choose chains.
 std::uint32_t* TraceStore::chain_of(const TraceId& id) {
   std::uint64_t low;
   std::memcpy(&low, id.bytes.data() + 8, sizeof low);
-  return &chains_[low & (chains_.size() - 1)];
+  const std::uint64_t mixed = (low ^ salt_) * 0x9E3779B97F4A7C15ull;
+  return &chains_[(mixed >> 32) & (chains_.size() - 1)];
 }
 
 const TraceStore::Trace* TraceStore::find(const TraceId& id) const {
@@ -89,8 +92,9 @@ const TraceStore::Trace* TraceStore::find(const TraceId& id) const {
 TraceStore::Trace& TraceStore::find_or_make(const TraceId& id) {
   if (const Trace* known = find(id)) return const_cast<Trace&>(*known);
   if (count_ == max_traces_) evict_oldest(true);
-  const std::size_t place = (oldest_ + count_++) % max_traces_;
+  const std::size_t place = (oldest_ + count_) % max_traces_;
   if (place == ring_.size()) ring_.emplace_back();
+  ++count_;
   Trace& trace = ring_[place];
   std::uint32_t* chain = chain_of(id);
   trace.id = id;
@@ -98,16 +102,14 @@ TraceStore::Trace& TraceStore::find_or_make(const TraceId& id) {
   return trace;
 }
 
-std::size_t TraceStore::append(Trace& trace, const Span& span, std::uint64_t sequence) {
+void TraceStore::append(Trace& trace, const Span& span, std::uint64_t sequence) {
   const auto known = std::ranges::find(trace.resources, span.resource);
-  Entry entry{
+  const Entry entry{
       .sequence = sequence, .resource = static_cast<std::uint32_t>(known - trace.resources.begin()), .reserved = 0};
   if (known == trace.resources.end()) trace.resources.push_back(span.resource);
-  const std::size_t before = trace.data.size();
   const auto* bytes = reinterpret_cast<const std::byte*>(&entry);
   trace.data.insert(trace.data.end(), bytes, bytes + sizeof entry);
   append_packed(span, trace.data);
-  return trace.data.size() - before;
 }
 
 void TraceStore::for_each(const Trace& trace, auto visit) {
@@ -124,17 +126,17 @@ void TraceStore::offer(const SpanPtr& span) {
   const std::lock_guard lock(mutex_);
   publish(span);
   Trace& trace = find_or_make(span->trace_id);
-  const std::size_t before = trace.data.size();
-  const std::size_t bytes = trace.refusing ? 0 : append(trace, *span, next_sequence_++);
-  if (trace.refusing || before + bytes > max_bytes_ / kTraceShare) {
+  const std::size_t before = trace.data.size(), held = trace.data.capacity();
+  if (!trace.refusing) append(trace, *span, next_sequence_++);
+  if (trace.refusing || trace.data.size() > max_bytes_ / kTraceShare) {
     trace.data.resize(before);
-    trace.refusing = true;
+    if (!std::exchange(trace.refusing, true)) trace.data.shrink_to_fit();
     ++counters_.refused_spans;
   } else {
     ++trace.spans;
-    counters_.bytes += bytes;
     ++counters_.spans;
   }
+  counters_.bytes += trace.data.capacity() - held;
   while (counters_.bytes > max_bytes_) evict_oldest(false);
 }
 
@@ -144,16 +146,17 @@ void TraceStore::evict_oldest(bool keep_memory) {
   std::uint32_t* link = chain_of(trace.id);
   while (*link != oldest_) link = &ring_[*link].next;
   *link = trace.next;
-  counters_.bytes -= trace.data.size();
   counters_.spans -= trace.spans;
   ++counters_.evicted_traces;
   trace.spans = 0;
   trace.refusing = false;
   trace.resources.clear();
-  if (keep_memory && trace.data.capacity() <= kKeptBytes)
+  if (keep_memory && trace.data.capacity() <= kept_bytes_) {
     trace.data.clear();
-  else
+  } else {
+    counters_.bytes -= trace.data.capacity();
     trace.data = std::vector<std::byte>();
+  }
   oldest_ = (oldest_ + 1) % max_traces_;
   --count_;
 }
@@ -213,29 +216,33 @@ std::vector<SpanPtr> TraceStore::spans(const SpanFilter& filter, std::size_t lim
 
 namespace {
 
-// REQUIRES: spans not empty.
-TraceSummary summarize(const TraceId& id, const std::vector<Span>& spans) {
-  TraceSummary summary{.trace_id = id, .spans = spans.size()};
-  const Span* root = nullptr;
-  std::uint64_t end_ns = 0;
-  std::set<std::string> services;
-  summary.start_unix_ns = spans.front().start_unix_ns;
-  for (const Span& span : spans) {
-    summary.start_unix_ns = std::min(summary.start_unix_ns, span.start_unix_ns);
-    end_ns = std::max(end_ns, span.end_unix_ns);
-    if (span.status == StatusCode::error) ++summary.errors;
-    services.insert(span.resource->service_name);
-    const bool better = !root || (root->parent_span_id.valid() != span.parent_span_id.valid()
-                                      ? !span.parent_span_id.valid()
-                                      : span.start_unix_ns < root->start_unix_ns);
-    if (better) root = &span;
+// Of spans one after the other.
+struct Summary {
+  TraceSummary all;
+  std::uint64_t end_ns = 0, root_start_ns = 0;
+  bool has_root = false;  // what stands for the root has no parent
+  std::set<std::string_view> services;
+
+  void add(PackedSpanView span, const Resource& resource) {
+    const std::uint64_t start_ns = span.start_unix_ns();
+    const bool is_root = !span.parent_span_id().valid();
+    const bool first = all.spans++ == 0;
+    all.start_unix_ns = first ? start_ns : std::min(all.start_unix_ns, start_ns);
+    end_ns = std::max(end_ns, span.end_unix_ns());
+    all.errors += span.status() == StatusCode::error;
+    services.insert(resource.service_name);
+    if (!first && !(has_root != is_root ? is_root : start_ns < root_start_ns)) return;
+    has_root = is_root;
+    root_start_ns = start_ns;
+    all.root_name = span.name();
+    all.root_service = resource.service_name;
   }
-  summary.duration_ns = end_ns > summary.start_unix_ns ? end_ns - summary.start_unix_ns : 0;
-  summary.root_name = root->name;
-  summary.root_service = root->resource->service_name;
-  summary.services.assign(services.begin(), services.end());
-  return summary;
-}
+  TraceSummary done() {
+    all.duration_ns = end_ns > all.start_unix_ns ? end_ns - all.start_unix_ns : 0;
+    all.services.assign(services.begin(), services.end());
+    return std::move(all);
+  }
+};
 
 bool matches(const TraceFilter& filter, const TraceSummary& summary) {
   if (filter.error && summary.errors == 0) return false;
@@ -250,12 +257,10 @@ std::vector<TraceSummary> TraceStore::traces(const TraceFilter& filter, std::siz
   std::lock_guard lock(mutex_);
   for (std::size_t i = count_; i > 0 && found.size() < limit; --i) {
     const Trace& trace = ring_[(oldest_ + i - 1) % max_traces_];
-    std::vector<Span> spans;
-    for_each(trace, [&](const Entry&, PackedSpanView span, const auto& resource) {
-      spans.push_back(span.unpacked(resource));
-    });
-    if (spans.empty()) continue;
-    TraceSummary summary = summarize(trace.id, spans);
+    if (trace.spans == 0) continue;
+    Summary of{.all = {.trace_id = trace.id}};
+    for_each(trace, [&](const Entry&, PackedSpanView span, const auto& resource) { of.add(span, *resource); });
+    TraceSummary summary = of.done();
     if (matches(filter, summary)) found.push_back(std::move(summary));
   }
   return found;

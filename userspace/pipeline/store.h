@@ -116,10 +116,12 @@ class TraceStore final : public SpanSink {
   void publish(const SpanPtr& span);
   // visit(const Entry&, PackedSpanView, const std::shared_ptr<const Resource>&), in order of arrival.
   static void for_each(const Trace& trace, auto visit);
-  static std::size_t append(Trace& trace, const Span& span, std::uint64_t sequence);  // returns the bytes
+  static void append(Trace& trace, const Span& span, std::uint64_t sequence);
 
   const std::size_t max_traces_;
   const std::size_t max_bytes_;
+  const std::size_t kept_bytes_;  // by a place for the next trace
+  const std::uint64_t salt_;
   mutable std::mutex mutex_;
   std::vector<Trace> ring_;             // grows to max_traces_
   std::size_t oldest_ = 0, count_ = 0;  // place of the first, and how many live from there on

@@ -27,7 +27,9 @@ class AttributeKey {
   AttributeKey(const AttributeKey& other)
       : AttributeKey(other.owned_ ? copied(other) : AttributeKey(other.data_, other.size_, false)) {}
   AttributeKey(AttributeKey&& other) noexcept
-      : data_(other.data_), size_(other.size_), owned_(std::exchange(other.owned_, false)) {}
+      : data_(std::exchange(other.data_, "")),
+        size_(std::exchange(other.size_, 0u)),
+        owned_(std::exchange(other.owned_, false)) {}
   AttributeKey& operator=(AttributeKey other) noexcept {
     std::swap(data_, other.data_);
     std::swap(size_, other.size_);

@@ -6,6 +6,7 @@ import sys
 import urllib.request
 
 from harness import programs
+from harness.rounds import settle
 from harness.agent import Weftd
 from harness.rounds import say
 from harness.statistics import Result
@@ -23,7 +24,8 @@ def judged(build, front):
         leaf_port = leaf.line()
         with programs.Program(*front, leaf_port, "direct", output=True) as server:
             port = server.line()
-            with Weftd(build, pids=[server.pid], cores=None):
+            with Weftd(build, pids=[server.pid], cores=None) as agent:
+                settle(agent)
                 answer = json.loads(programs.run(build / "e2e_load", port, REQUESTS, CONNECTIONS, 1, 1))
                 with urllib.request.urlopen(f"http://127.0.0.1:{leaf_port}/records", timeout=60) as records:
                     counts = attribution.count(records.read().decode().splitlines())

@@ -51,7 +51,7 @@ def cost_us(settings, front, port):
     """Time in the kernel programs for one request that the front serves and passes on, in µs."""
     with program_times(), Weftd(settings.build, pids=[front.pid], cores=None) as agent:
         settle(agent)
-        nginx.wrk(port, 1)
+        nginx.wrk(port, WARM)
         before = agent.metrics()
         _, requests = nginx.wrk_counted(port, settings.seconds)
         name = "weft_bpf_program_seconds_total"
@@ -66,12 +66,12 @@ def go(settings):
             tally = InjectionTally()
 
             def load():
+                nginx.wrk(port, WARM, connections)
                 return nginx.wrk(port, settings.seconds, connections)
 
             def on():
                 with Weftd(settings.build, pids=[front.pid, back.pid], cores=None) as agent:
                     settle(agent)
-                    nginx.wrk(port, WARM, connections)
                     before = agent.metrics()
                     rate = load()
                     tally.add(injections(before, agent.metrics()))
@@ -99,6 +99,7 @@ def go_detach(settings):
         for _ in range(settings.rounds):
             before = host.probe_links()
             with Weftd(settings.build, pids=[front.pid for front in fronts], cores=None) as agent:
+                settle(agent)
                 begin = time.monotonic()
                 for front in fronts:
                     agent.post(f"/v1/processes/{front.pid}/detach")

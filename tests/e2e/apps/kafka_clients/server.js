@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// server.js LIBRARY SERVERS TOPIC: as server.py, one event loop with kafkajs, node-rdkafka or
-// @confluentinc/kafka-javascript.
+// server.js LIBRARY SERVERS TOPIC: as server.py, one event loop with kafkajs or node-rdkafka.
 "use strict";
 const http = require("http");
 
