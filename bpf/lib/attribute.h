@@ -242,6 +242,7 @@ WIRE_GLOBAL int attribute_stream(struct scratch *s, struct process_entry *p)
 WIRE_GLOBAL int attribute_sender(struct connection *c, struct scratch *s, struct process_entry *p)
 {
 	struct go_send *send;
+	int attribution;
 	__u64 id;
 
 	if (!c || !s || !p)
@@ -257,7 +258,14 @@ WIRE_GLOBAL int attribute_sender(struct connection *c, struct scratch *s, struct
 			return attribute_by_note(s, send);
 	}
 	task_now(s, p);
-	return p->go && c->protocol == PROTOCOL_HTTP2 ? attribute_stream(s, p) : attribute_task(s, p);
+	if (p->go && c->protocol == PROTOCOL_HTTP2)
+		return attribute_stream(s, p);
+	attribution = attribute_task(s, p);
+	/* A library starts the thread that writes for all at the first call, hence within whose request that one is. */
+	if (c->protocol != PROTOCOL_HTTP2 || attribution != ATTRIBUTION_INHERITED)
+		return attribution;
+	s->parent.exchange_id = 0;
+	return ATTRIBUTION_NONE;
 }
 
 WIRE_GLOBAL int attribute_stream_sent(struct scratch *s)
