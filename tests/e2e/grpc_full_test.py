@@ -22,13 +22,18 @@ class Pairs(grpc_cases.Pairs):
 
     @classmethod
     def setUpClass(cls):
+        cls.start_all()
+
+    @classmethod
+    def start_all(cls, **more):
+        """more: commands by name, of one peer each."""
         host.needs("go", "npm", "node")
         folder = pathlib.Path(cls.enterClassContext(tempfile.TemporaryDirectory()))
         go = golang.build(APPS / "grpc_go", folder / "grpc_go", how="stripped")
         js = shutil.copytree(APPS / "grpc_js", folder / "grpc_js")
         subprocess.run(["npm", "install", "--no-audit", "--no-fund", "--ignore-scripts", "--silent"], cwd=js, check=True,
                        timeout=300)
-        starts = {"sync": [grpc_cases.PEER], "go": [go], "js": ["node", js / "peer.js"]}
+        starts = {"sync": [grpc_cases.PEER], "go": [go], "js": ["node", js / "peer.js"], **more}
         cls.clients = {name: [*start, "call"] for name, start in starts.items()}
         cls.serves = {name: [*start, "serve"] for name, start in starts.items()}
         super().setUpClass()

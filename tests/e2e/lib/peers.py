@@ -12,6 +12,19 @@ PEER = pathlib.Path(__file__).parents[2] / "peers" / "peer"
 PEERS = pathlib.Path(os.environ.get("WEFT_PEERS_DIR") or pathlib.Path.home() / ".cache" / "weft-peers")
 
 
+def check_here(done):
+    """Of a command of `peer` that ended: skips where nobody has brought it, unless in continuous integration."""
+    if done.returncode and not host.in_ci() and "is not here" in done.stderr:
+        raise unittest.SkipTest(done.stderr.strip())
+    assert done.returncode == 0, done
+
+
+def jars(name):
+    """The class path of a Java library among them."""
+    check_here(subprocess.run([PEER, "run", name, "--version"], capture_output=True, text=True, timeout=150))
+    return f"{PEERS / name}/lib/*"
+
+
 class Peer:
     """An instance of its own on free ports; config: what peers/README.md says of WEFT_PEER_CONFIG, as text."""
 
@@ -26,10 +39,7 @@ class Peer:
         return subprocess.run([PEER, *map(str, arguments)], env=self.environment, capture_output=True, text=True, timeout=150)
 
     def start(self):
-        done = self.call("start", self.name, *self.ports)
-        if done.returncode and not host.in_ci() and "is not here" in done.stderr:
-            raise unittest.SkipTest(done.stderr.strip())
-        assert done.returncode == 0, done
+        check_here(self.call("start", self.name, *self.ports))
 
     def stop(self):
         """A start that follows has the data of before."""
