@@ -8,7 +8,7 @@
 #ifndef WEFT_PROGRAMS_GOROUTINE_H
 #define WEFT_PROGRAMS_GOROUTINE_H
 
-#include "lib/attribute.h"
+#include "lib/attribute_goroutine.h"
 #include "maps/streams.h"
 #include "maps/tls.h"
 #include "wire/http2_state.h"

@@ -6,6 +6,7 @@
 #ifndef WEFT_PROTOCOLS_HTTP2_OBSERVE_H
 #define WEFT_PROTOCOLS_HTTP2_OBSERVE_H
 
+#include "lib/attribute_goroutine.h"
 #include "lib/source.h"
 #include "protocols/http1/server.h"
 #include "protocols/http2/client.h"
