@@ -50,7 +50,7 @@ def task_owners(pid):
     def dump(*command):
         return json.loads(subprocess.run(["bpftool", *command, "-j"], capture_output=True, text=True, check=True).stdout)
     owners = [row["formatted"]["key"]["owner"] for found in dump("map", "show") if found.get("name") == "tasks"
-              for row in dump("map", "dump", "id", str(found["id"]))]
+              for row in dump("map", "dump", "id", str(found["id"])) if "formatted" in row]   # else removed meanwhile
     return [owner for owner in owners if owner >> 32 == pid]
 
 
@@ -171,7 +171,7 @@ class Life(unittest.TestCase):
 
             def keep_loading():
                 while not ends.is_set():   # each over a connection of its own
-                    done = subprocess.run([binary, "load", "grpc", str(back.port), "direct", "3000", "32", "1"],
+                    done = subprocess.run([binary, "load", "grpc", str(back.port), "direct", "3000", "32", "1", "back"],
                                           stdout=subprocess.PIPE, text=True, check=True, timeout=300)
                     answered.append(done.stdout.strip())
 

@@ -4,8 +4,8 @@
 //
 //	back                               answers both; prints its port for each, and one for GET /records (HTTP/1.1)
 //	front SERVED CALLED HOW BACK_PORT  prints its port; calls the back once or more for each request
-//	load SERVED PORT HOW COUNT AT_ONCE FIRST  sends COUNT requests, each with a context that spells its id; prints how many
-//	                                   were answered well
+//	load SERVED PORT HOW COUNT AT_ONCE FIRST [WHO]  sends COUNT requests, each with a context that spells its id; prints how
+//	                                   many were answered by WHO (front)
 //
 // SERVED and CALLED: grpc, http2 (net/http, since Go 1.24) or xnet (golang.org/x/net). HOW:
 //
@@ -262,12 +262,16 @@ func front(served, called, how, backPort string) {
 func load(served, port, how string, count, atOnce, first int) {
 	ask := callerFor(served, "127.0.0.1:"+port)
 	var next, good int64
+	wanted := "front"
+	if len(os.Args) > 8 {
+		wanted = os.Args[8]
+	}
 	wait(atOnce, func(_ int, done func()) {
 		go func() {
 			defer done()
 			for n := atomic.AddInt64(&next, 1); n <= int64(count); n = atomic.AddInt64(&next, 1) {
 				id := int64(first) + n - 1
-				if answer, err := ask(how, strconv.FormatInt(id, 10), fmt.Sprintf("00-7e57%028x-00f0%012x-01", id, id)); err == nil && answer == "front" {
+				if answer, err := ask(how, strconv.FormatInt(id, 10), fmt.Sprintf("00-7e57%028x-00f0%012x-01", id, id)); err == nil && answer == wanted {
 					atomic.AddInt64(&good, 1)
 				} else {
 					fmt.Fprintln(os.Stderr, answer, err)
