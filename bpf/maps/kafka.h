@@ -65,12 +65,12 @@ struct kafka_slot {
 };
 
 /*
- * Claimed and given back as those of maps/scratch.h are, and for the same reason. One is there from the start, so that
- * the first request of a node is changed, too.
+ * Claimed and given back as those of maps/scratch.h are, and for the same reason. Two are there from the start, so that
+ * the first requests of a node are changed, too.
  */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, 1);
+	__uint(max_entries, KAFKA_FIRST_SLOTS);
 	__type(key, __u32);
 	__type(value, struct kafka_slot);
 } kafka_slot SEC(".maps");
@@ -94,7 +94,13 @@ static __always_inline struct kafka_slot *kafka_claim(void)
 		if (s)
 			return s;
 	}
-	return kafka_claim_of(&kafka_slot, 0);
+	for (__u32 i = 0; i < KAFKA_FIRST_SLOTS; i++, slot++) {
+		struct kafka_slot *s = kafka_claim_of(&kafka_slot, slot % KAFKA_FIRST_SLOTS);
+
+		if (s)
+			return s;
+	}
+	return NULL;
 }
 
 static __always_inline void kafka_release(struct kafka_slot *s)

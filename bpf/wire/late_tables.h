@@ -6,7 +6,8 @@
 #define KAFKA_NOTES 32768u
 #define KAFKA_TEXTS 2048u
 #define KAFKA_SOURCES 8192u
-#define KAFKA_MORE_SLOTS 3u /* at most, one a processor */
+#define KAFKA_FIRST_SLOTS 2u /* from the start */
+#define KAFKA_MORE_SLOTS 2u  /* at most, one a processor */
 #define KAFKA_CONSUMERS 16384u
 #define GO_PROCESSES 16384u
 #define GO_TLS_CONNECTIONS 16384u

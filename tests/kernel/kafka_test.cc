@@ -232,16 +232,16 @@ bool is_made(std::string_view table) {
 }
 
 // As a program does that builds a request and never ends.
-void occupy_first_slot() {
+void occupy_first_slots() {
   const UniqueFd slots = map_named(BPF_MAP_TYPE_ARRAY, "kafka_slot");
   bpf_map_info info{};
   __u32 bytes = sizeof info;
   REQUIRE(slots);
   REQUIRE(bpf_obj_get_info_by_fd(slots.get(), &info, &bytes) == 0);
   std::vector<char> slot(info.value_size);
-  const __u32 zero = 0, claimed = 1;
+  const __u32 claimed = 1;
   std::memcpy(slot.data(), &claimed, sizeof claimed);
-  REQUIRE(bpf_map_update_elem(slots.get(), &zero, slot.data(), BPF_ANY) == 0);
+  for (__u32 i = 0; i < info.max_entries; i++) REQUIRE(bpf_map_update_elem(slots.get(), &i, slot.data(), BPF_ANY) == 0);
 }
 
 // No further descriptors meanwhile.
@@ -306,7 +306,7 @@ TEST_CASE("Kafka on sockets: one request at a time with what is there from the s
   const auto agent = agent_now();
   if (!agent->real()) return;
   Kernel& kernel = agent->spend();
-  occupy_first_slot();
+  occupy_first_slots();
   const Plan plan{.seed = 8, .way = Way::whole, .requests = 40};
   CHECK_FALSE(is_made("kafka_more_slots"));
   CHECK(run(*agent, plan).changed == 0);
