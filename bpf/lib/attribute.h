@@ -35,14 +35,20 @@ static __always_inline void parent_is(struct scratch *s, const struct exchange *
 
 /*
  * Inheritance is learned: for the threads of a process as a whole, for goroutines by the function they start with.
- * `owner` is that of the task's key.
+ * `owner` is that of the task's key. A thread that was started for one request may soon work for all, and nothing tells
+ * it from the others before the first has ended: so it is trusted with no more acts than were borne out. It has done
+ * `acts` of them.
  */
-static __always_inline bool inherits(const struct task *task, const struct process_entry *p, __u64 owner)
+static __always_inline bool inherits(const struct task *task, const struct process_entry *p, __u64 owner, __u32 acts)
 {
 	struct start_site *site;
 
-	if (!task->site)
-		return !(p->findings & FINDING_INHERIT_OFF) && p->good_births >= INHERIT_AFTER_BIRTHS;
+	if (!task->site) {
+		if (p->findings & FINDING_INHERIT_OFF)
+			return false;
+		WIRE_OPAQUE(acts);
+		return p->good_births[acts & (INHERIT_ACTS - 1)] >= INHERIT_AFTER_BIRTHS;
+	}
 	site = start_site_get((__u32)owner, task->site);
 	return site && !site->off && site->good_births >= INHERIT_AFTER_BIRTHS;
 }
@@ -74,8 +80,8 @@ static __always_inline void good_birth(const struct task *task, __u64 owner)
 
 	if (!task->site) {
 		p = process_get(owner >> 32);
-		if (p)
-			__sync_fetch_and_add(&p->good_births, 1);
+		for (__u32 acts = 0; p && acts < INHERIT_ACTS && acts < task->acts; acts++)
+			__sync_fetch_and_add(&p->good_births[acts], 1);
 		return;
 	}
 	site = start_site_get((__u32)owner, task->site);
@@ -163,6 +169,8 @@ static __always_inline void attribute_end(const struct exchange *ended, __u64 ne
  */
 static __always_inline __u32 task_works_on(struct task *task, struct process_entry *p, __u64 owner, __u64 *id)
 {
+	__u32 acts;
+
 	if (task->flags & TASK_HANDS_ON)
 		return ATTRIBUTION_NONE;
 	if (task->current) {
@@ -176,9 +184,12 @@ static __always_inline __u32 task_works_on(struct task *task, struct process_ent
 		task->birth = 0;
 		return ATTRIBUTION_NONE;
 	}
-	task->flags |= TASK_WORKED;
+	acts = task->acts;
+	if (acts < INHERIT_ACTS)
+		task->acts = acts + 1;
 	*id = task->birth;
-	return inherits(task, p, owner) ? ATTRIBUTION_INHERITED : ATTRIBUTION_NONE;
+	return inherits(task, p, owner, acts < INHERIT_ACTS ? acts : INHERIT_ACTS - 1) ? ATTRIBUTION_INHERITED
+										       : ATTRIBUTION_NONE;
 }
 
 /* The request that the task of s->task works on goes to s->parent. Returns an enum attribution: TASK, INHERITED, NONE.
@@ -332,7 +343,7 @@ static __always_inline void attribute_death(struct task_key key)
 
 	if (!task)
 		return;
-	if (task->birth && (task->flags & TASK_WORKED) && exchange_get(task->birth))
+	if (task->birth && task->acts && exchange_get(task->birth))
 		good_birth(task, key.owner);
 	task_remove(key);
 }
@@ -343,19 +354,20 @@ static __always_inline void attribute_death(struct task_key key)
 /*
  * A thread may write what another has asked for (C-core, Netty). So on a connection that is shared the
  * thread tells whose request this is only where all of them were written by one thread, and after it has been seen to
- * be so. `writer` and `written` belong to the connection's half.
+ * be so. The first says nothing: what waits for a connection is written by the thread that completes it. `writer` and
+ * `written` belong to the connection's half.
  */
 static __always_inline bool writer_is_known(__u32 *writer, __u32 *written, const struct scratch *s)
 {
 	__u32 tid = (__u32)s->pid_tgid;
 
-	if (!*writer)
+	if (*written && !*writer)
 		*writer = tid;
-	else if (*writer != tid)
+	else if (*written && *writer != tid)
 		*writer = ~0u;
-	if (*written < WRITER_LEARNED)
+	if (*written <= WRITER_LEARNED)
 		++*written;
-	return *writer == tid && *written >= WRITER_LEARNED;
+	return *writer == tid && *written > WRITER_LEARNED;
 }
 
 #endif

@@ -13,7 +13,7 @@ static __always_inline void attribute_goroutine(struct process_entry *p, struct 
 {
 	struct task *task = task_get(key), fresh = {.current = id, .flags = flags};
 
-	if (!task) {
+	if (!task || !task_is(task, key)) {
 		if (id && task_add(key, &fresh))
 			count_fault(PROGRAM_PROCESS, FAULT_MAP_FULL);
 		return;
@@ -36,7 +36,7 @@ WIRE_GLOBAL int attribute_reader(struct connection *c, struct scratch *s)
 	if (!c || !s || s->task.goroutine == GOROUTINE_UNKNOWN)
 		return 0;
 	task = task_get(s->task);
-	if (task) {
+	if (task && task_is(task, s->task)) {
 		task->reads = c->id;
 		return 0;
 	}

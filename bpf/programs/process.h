@@ -56,7 +56,7 @@ int BPF_PROG(on_exec, struct task_struct *task, int old_pid)
 
 	if (p) {
 		p->findings = 0;
-		p->good_births = 0;
+		__builtin_memset(p->good_births, 0, sizeof(p->good_births));
 		/* The thread that called exec is the leader now, and what it was is gone with the program. */
 		kafka_consumer_gone((__u64)task->tgid << 32 | old_pid);
 		kafka_consumer_gone((__u64)task->tgid << 32 | task->tgid);

@@ -15,9 +15,8 @@ struct task_key {
 };
 
 #define TASK_LOOP (1u << 0)	/* runs an event loop: never attributed by task */
-#define TASK_WORKED (1u << 1)	/* sent something, or started a task, inside its birth exchange */
-#define TASK_HANDS_ON (1u << 2) /* reads requests for others: current is what a START_SITE_HANDLER is born with */
-#define TASK_BRIEF (1u << 3)	/* goroutine: its end will not be seen, so it is forgotten with the request it serves */
+#define TASK_HANDS_ON (1u << 1) /* reads requests for others: current is what a START_SITE_HANDLER is born with */
+#define TASK_BRIEF (1u << 2)	/* goroutine: its end will not be seen, so it is forgotten with the request it serves */
 
 /* A goroutine whose number cannot be read: nothing is ever found under it. */
 #define GOROUTINE_UNKNOWN (~0ULL)
@@ -27,7 +26,9 @@ struct task {
 	__u64 birth;   /* exchange id that was current where this task was started; 0 once it serves by itself */
 	__u64 site;    /* goroutine: address of the function it was started with */
 	__u64 reads;   /* goroutine: id of the HTTP/2 connection whose requests it reads */
-	__u32 flags;
+	__u16 flags;
+	__u16 acts; /* how often it has sent something or started a task inside its birth exchange, INHERIT_ACTS at most
+		     */
 	__u32 mark; /* task_mark of its key */
 };
 

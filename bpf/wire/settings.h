@@ -79,12 +79,13 @@ struct listener {
 
 /* Births that did their work inside their exchange before threads of a process inherit. */
 #define INHERIT_AFTER_BIRTHS 20u
+#define INHERIT_ACTS 4u /* so many acts of a thread are told apart; a power of two */
 
 struct process_entry {
 	__u32 flags;
 	__u32 generation; /* of this tracing of the process; sockets seen under another one start afresh */
 	__u32 findings;
-	__u32 good_births;
+	__u32 go_rests;		/* births and ends of its goroutines are not seen now */
 	__s64 live;		/* server exchanges not yet over */
 	__s64 blind;		/* connections on which requests may be served that are not followed */
 	__u64 connections;	/* sockets first seen since tracing began */
@@ -92,10 +93,10 @@ struct process_entry {
 	__u32 sampling_service; /* its place in the sampling table: for its name alone */
 	__u32 go;		/* its tasks are goroutines: go_process.program; 0: threads */
 	__u32 execs;		/* how often it has executed another program */
-	__u32 go_rests;		/* births and ends of its goroutines are not seen now */
-	__u32 reserved;
+	/* Threads that acted more than [index] times inside the exchange they were started in, and ended there. */
+	__u32 good_births[INHERIT_ACTS];
 };
-WIRE_ASSERT(sizeof(struct process_entry) == 64, "process_entry layout");
+WIRE_ASSERT(sizeof(struct process_entry) == 72, "process_entry layout");
 
 /* Argument of the program that changes one process_entry in place, so that what the kernel counts is not lost. */
 struct process_change_args {

@@ -92,7 +92,7 @@ def judge_spans(spans, lines):
             without[span["trace_id"]] -= 1
             own = own and without[span["trace_id"]] >= 0
         for request_id in ([query[1]] if query else []) + ([brought] if brought is not None else []):
-            said = parent["attributes"].get("url.query")
-            own = own and (said == f"id={request_id}" if said else parent["trace_id"] == trace_of(request_id))
+            said = re.search(r"(?:^|&)id=(\w+)", parent["attributes"].get("url.query", ""))
+            own = own and (said[1] == request_id if said else parent["trace_id"] == trace_of(request_id))
         right, wrong = right + own, wrong + (not own)
     return right, wrong

@@ -11,6 +11,8 @@ import os
 import pathlib
 import subprocess
 import sys
+import threading
+import time
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
@@ -41,6 +43,24 @@ class Program:
         self.process.stdout.close()
 
 
+def ask(port, number, query):
+    """Request `number`, on a connection of its own."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+    context = f"00-{attribution.trace_of(number)}-{attribution.parent_of(number)}-01"
+    connection.request("GET", f"/work?id={number}&{query}", headers={"traceparent": context})
+    status = connection.getresponse().status
+    connection.close()
+    assert status == 200, status
+
+
+def generated(requests, connections, pipeline):
+    def load(port):
+        done = subprocess.run([BUILD / "e2e_load", str(port), str(requests), str(connections), str(pipeline), "1"],
+                              stdout=subprocess.PIPE, text=True, check=True, timeout=300)
+        assert json.loads(done.stdout) == {"ok": requests, "failed": 0}, done.stdout
+    return load
+
+
 def records(port):
     connection = http.client.HTTPConnection("127.0.0.1", port)
     connection.request("GET", "/records")
@@ -51,15 +71,13 @@ def records(port):
 
 class Attribution(unittest.TestCase):
     def run_case(self, name, front, requests, connections=32, pipeline=1, leaf_ms=0, keep=lambda record: True,
-                 orphans=False):
-        requests = max(int(requests * SCALE), 100)
+                 orphans=False, load=None):
+        load = load or generated(max(int(requests * SCALE), 100), connections, pipeline)
         with Program(BUILD / "e2e_leaf", leaf_ms) as leaf, Program(*front, leaf.port, *self.how) as server:
             with agents.agent_for(BUILD, [server.pid]) as agent:
-                load = subprocess.run([BUILD / "e2e_load", str(server.port), str(requests), str(connections), str(pipeline), "1"],
-                                      stdout=subprocess.PIPE, text=True, check=True, timeout=300)
+                load(server.port)
                 lines = records(leaf.port)
                 spans = agent.spans() if agent.name == "weftd" else []
-        self.assertEqual(json.loads(load.stdout), {"ok": requests, "failed": 0})
         counts = attribution.count(lines, keep)
         counts.spans_right, spans_wrong = attribution.judge_spans(spans, lines)
         self.assertEqual(spans_wrong, 0)
@@ -107,6 +125,31 @@ class Attribution(unittest.TestCase):
     def test_cpp_thread_for_each_call(self):
         counts = self.cpp("thread", 8_000)
         self.assert_right(counts, 0.95)   # a start site is trusted after its first twenty births
+
+    def test_cpp_started_threads_are_trusted_with_what_was_borne_out(self):
+        def load(port):
+            for number in range(1, 31):
+                ask(port, number, "calls=2")
+            for number in range(31, 61):
+                ask(port, number, "calls=3")
+        counts = self.cpp("asked", 0, load=load)
+        if not WITHOUT:   # all but those of the first twenty, and the third calls of the next twenty
+            self.assertEqual((counts.right, counts.none), (10 * 2 + 20 * 2 + 10 * 3, 20 * 2 + 20))
+
+    def test_cpp_worker_of_all_starts_in_a_long_request(self):
+        """Where other started threads keep within theirs: only the first thing that it does can be for that request."""
+        def load(port):
+            for number in range(1, 31):
+                ask(port, number, "via=thread")
+            long = threading.Thread(target=ask, args=(port, 31, "via=worker&stays_ms=1500"))
+            long.start()
+            for number in range(32, 132):
+                time.sleep(0.005)
+                ask(port, number, "via=worker")
+            self.assertTrue(long.is_alive())
+            long.join()
+        counts = self.cpp("asked", 0, load=load, keep=lambda record: int(record["id"]) > 30)
+        self.assertEqual(counts.calls, 101)
 
     def test_cpp_job_outlives_its_request(self):
         self.cpp("job", 4_000, orphans=True)

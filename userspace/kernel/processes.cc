@@ -162,7 +162,7 @@ std::map<pid_t, ProcessFindings> KernelImpl::findings() {
     found.kafka_blocks = entry.findings & FINDING_KAFKA_BLOCKS;
     found.kafka_shared = entry.findings & FINDING_KAFKA_SHARED;
     found.kafka_unread = entry.findings & FINDING_KAFKA_UNREAD;
-    found.inherits = !found.inherit_off && entry.good_births >= INHERIT_AFTER_BIRTHS;
+    found.inherits = !found.inherit_off && entry.good_births[0] >= INHERIT_AFTER_BIRTHS;
     found.live_exchanges = entry.live > 0 ? static_cast<std::uint64_t>(entry.live) : 0;
     found.connections = entry.connections;
   }

@@ -6,8 +6,13 @@
 //   job        direct, and a detached thread calls once more after the answer
 //   retry      direct, twice, with the incoming traceparent copied both times
 //   proxy      three calls at once on threads, each with the incoming traceparent copied
+//   asked      as the request says: via=thread (calls=N one after the other on a thread started for it) or via=worker
+//   (on
+//              the one thread that works for all, started at the first such request); stays_ms=N: answered so much
+//              later
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <chrono>
 #include <condition_variable>
 #include <cstdio>
@@ -80,6 +85,60 @@ bool on_threads(int calls, const std::string& id, const std::string& context) {
   return true;
 }
 
+// One thread that calls for all, in the order in which they come.
+class Worker {
+ public:
+  std::future<bool> submit(std::function<bool()> work) {
+    std::packaged_task<bool()> task(std::move(work));
+    std::future<bool> result = task.get_future();
+    std::lock_guard lock(mutex_);
+    tasks_.push(std::move(task));
+    if (!started_) std::thread([this] { run(); }).detach();
+    started_ = true;
+    ready_.notify_one();
+    return result;
+  }
+
+ private:
+  void run() {
+    for (;;) {
+      std::unique_lock lock(mutex_);
+      ready_.wait(lock, [this] { return !tasks_.empty(); });
+      std::packaged_task<bool()> task = std::move(tasks_.front());
+      tasks_.pop();
+      lock.unlock();
+      task();
+    }
+  }
+
+  std::mutex mutex_;
+  std::condition_variable ready_;
+  std::queue<std::packaged_task<bool()>> tasks_;
+  bool started_ = false;
+};
+
+Worker& worker() {
+  static Worker* const instance = new Worker;  // its thread never ends
+  return *instance;
+}
+
+bool asked(const weft::app::Head& request) {
+  const std::string id = request.query("id"), stays = request.query("stays_ms");
+  const int calls = std::max(1, std::atoi(request.query("calls").c_str()));
+  const auto call = [&] {
+    bool done = true;
+    for (int i = 0; done && i < calls; i++) done = call_back(id, std::to_string(i));
+    return done;
+  };
+  bool done = false;
+  if (request.query("via") == "worker")
+    done = worker().submit(call).get();
+  else
+    std::thread([&] { done = call(); }).join();
+  std::this_thread::sleep_for(std::chrono::milliseconds(std::atoi(stays.c_str())));
+  return done;
+}
+
 void later(std::string id) {
   std::thread([id = std::move(id)] {
     std::this_thread::sleep_for(std::chrono::milliseconds(5));
@@ -93,6 +152,7 @@ bool handle(const std::string& how, const weft::app::Head& request) {
   if (how == "thread") return on_threads(1, id, {});
   if (how == "retry") return call_back(id, "0", context) && call_back(id, "1", context);
   if (how == "proxy") return on_threads(3, id, context);
+  if (how == "asked") return asked(request);
   if (how == "job") later(id);
   return call_back(id, "0");
 }
