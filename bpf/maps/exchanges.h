@@ -12,7 +12,7 @@
 #include "wire/events.h"
 #include "wire/head_text.h"
 
-#define EXCHANGE_SLOTS 32768u /* a power of two */
+#define EXCHANGE_SLOTS 16384u /* a power of two */
 #define EXCHANGE_TRIES 16u
 
 /* exchange.indexed */

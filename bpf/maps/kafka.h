@@ -65,8 +65,8 @@ struct kafka_slot {
 };
 
 /*
- * Claimed and given back as those of maps/scratch.h are, and for the same reason. Two are there from the start, so that
- * the first requests of a node are changed, too.
+ * Claimed and given back as those of maps/scratch.h are, and for the same reason. Some are there from the start, so
+ * that the first requests of a node are changed, too.
  */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);

@@ -82,8 +82,8 @@ struct http2 {
 	__u32 sequence;	   /* header blocks reported */
 	__u32
 	    last_stream;  /* highest stream that a request has opened; answers: the last one not known that has ended */
-	__u32 writer;	  /* requests: the one thread that has written them; all ones: several have */
-	__u32 written;	  /* … and how many it has */
+	__u32 writer;	  /* requests: the one thread that has written all but the first; all ones: several have */
+	__u32 written;	  /* … and how many there were, the first included */
 	__u32 list_limit; /* SETTINGS_MAX_HEADER_LIST_SIZE of whoever sends in this direction; 0 = none */
 	__u8 seen;	  /* HTTP2_SEEN_*: what requests have come with */
 	__u8 push;	  /* the header block at hand is that of a PUSH_PROMISE */

@@ -6,7 +6,7 @@
 #define KAFKA_NOTES 32768u
 #define KAFKA_TEXTS 2048u
 #define KAFKA_SOURCES 8192u
-#define KAFKA_FIRST_SLOTS 2u /* from the start */
+#define KAFKA_FIRST_SLOTS 3u /* from the start: a client may send to three brokers at once */
 #define KAFKA_MORE_SLOTS 2u  /* at most, one a processor */
 #define KAFKA_CONSUMERS 16384u
 #define GO_PROCESSES 16384u
