@@ -175,7 +175,8 @@ const std::vector<Scene::Step>& Scene::steps() {
 }
 
 void Scene::drain() {
-  kernel().events().drain([this](EventBytes bytes) { on_event(bytes); });
+  while (kernel().events().drain([this](EventBytes bytes) { on_event(bytes); })) {
+  }
 }
 
 void Scene::on_event(EventBytes bytes) {

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <sys/socket.h>
 
+#include <cstring>
 #include <string>
 #include <vector>
 
@@ -288,6 +289,28 @@ TEST_CASE("a request has its place although many of another processor's lie wher
   caused_by(scene, "/out", head, scene.request("/in"));
   CHECK(scene.counters().errors.empty());
   answer(scene, "b", taken);
+}
+
+TEST_CASE("a quarter of the ring is handed over at a time, in the end all of it") {
+  Scene scene;
+  scene.trace();
+  const std::string line = "x: " + std::string(3000, 'x') + "\r\n";
+  constexpr int kCalls = 1000;
+  for (int i = 0; i < kCalls; i++) scene.called("main", get(fmt::format("/{}", i), line));
+  EventSource& events = scene.kernel().events();
+  std::size_t requests = 0, turns = 0;
+  const auto count = [&](EventBytes bytes) {
+    event_header header;
+    std::memcpy(&header, bytes.data(), sizeof header);
+    requests += header.type == EVENT_REQUEST;
+  };
+  do {
+    events.drain(count);
+    turns++;
+    CHECK(events.filled() < EventSource::kMostAtOnce + 0.01);
+  } while (events.filled() >= EventSource::kMostAtOnce);
+  CHECK(turns > 1);
+  CHECK(requests == kCalls);
 }
 
 }  // namespace

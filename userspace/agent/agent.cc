@@ -179,6 +179,8 @@ int Agent::turn() {
   policy_->poll();
   const std::uint64_t now = clock_.monotonic_ns();
   if (records) last_event_ns_ = now;
+  const bool behind = kernel_->events().filled() >= EventSource::kMostAtOnce;
+  priority_.turned(behind, now);
   if (now >= next_second_ns_) {
     next_second_ns_ = now + kSecond_ns;
     every_second();
@@ -187,7 +189,7 @@ int Agent::turn() {
     next_sweep_ns_ = now + kSweep_ns;
     kernel_->sweep();
   }
-  return now - last_event_ns_ > kSecond_ns ? kIdleWait_ms : kBusyWait_ms;
+  return behind ? 0 : now - last_event_ns_ > kSecond_ns ? kIdleWait_ms : kBusyWait_ms;
 }
 
 void Agent::every_second() {

@@ -12,6 +12,7 @@
 #include "agent/kernel_target.h"
 #include "agent/recorders.h"
 #include "agent/sinks.h"
+#include "agent/turn_priority.h"
 #include "assemble/pipeline_core.h"
 #include "control/agent_control.h"
 #include "control/api_server.h"
@@ -114,6 +115,7 @@ class Agent final : public AgentControl {
   std::unique_ptr<ScrapeServer> scrape_;
   std::unique_ptr<ApiServer> api_;
 
+  TurnPriority priority_ = TurnPriority::of_this_thread();  // … that calls turn()
   std::uint64_t next_second_ns_ = 0, next_sweep_ns_ = 0, next_raise_ns_ = 0, last_event_ns_ = 0;
   std::atomic<std::uint64_t> spans_{0};
   std::uint64_t spans_before_ = 0;

@@ -16,8 +16,13 @@ using EventHandler = std::function<void(EventBytes)>;
 class EventSource {
  public:
   virtual ~EventSource() = default;
-  // Hands over everything that is there now, in order, and returns how many records that was. Never waits.
+  static constexpr double kMostAtOnce =
+      0.25;  // of the ring: where more and more comes, other things are to be done, too
+
+  // Hands over what is there now, in order, and returns how many records that was. Never waits.
   virtual std::size_t drain(const EventHandler& handler) = 0;
+  // The share of the ring that the last drain emptied. kMostAtOnce or more: there may be more.
+  virtual double filled() const { return 0; }
   virtual int wake_fd() const { return -1; }       // readable when a record came that is not to wait; -1: there is none
   virtual bool finished() const { return false; }  // a recording that has been read to its end
 };

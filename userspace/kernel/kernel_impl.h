@@ -43,8 +43,9 @@ using Link = std::unique_ptr<bpf_link, LinkDeleter>;
 
 class RingSource final : public EventSource {
  public:
-  static Result<std::unique_ptr<RingSource>> open(int map_fd);
+  static Result<std::unique_ptr<RingSource>> open(int map_fd, std::size_t ring_bytes);
   std::size_t drain(const EventHandler& handler) override;
+  double filled() const override { return static_cast<double>(bytes_) / static_cast<double>(ring_bytes_); }
   int wake_fd() const override { return wake_.get(); }
 
  private:
@@ -52,6 +53,8 @@ class RingSource final : public EventSource {
   std::unique_ptr<ring_buffer, RingDeleter> ring_;
   UniqueFd wake_;  // epoll, edge-triggered: level-triggered it would say "readable" of every record
   const EventHandler* handler_ = nullptr;
+  std::size_t ring_bytes_ = 1;
+  std::size_t records_ = 0, bytes_ = 0;  // of the last drain
 };
 
 class KernelImpl final : public Kernel, public GoroutineTracer, public KafkaCallerNotes {

@@ -141,7 +141,7 @@ Result<std::unique_ptr<Kernel>> Kernel::load(const KernelOptions& options) {
 }
 
 Result<void> KernelImpl::attach() {
-  auto ring = RingSource::open(bpf_map__fd(skeleton_->maps.ring));
+  auto ring = RingSource::open(bpf_map__fd(skeleton_->maps.ring), bpf_map__max_entries(skeleton_->maps.ring));
   if (!ring) return std::unexpected(ring.error());
   ring_ = std::move(*ring);
   tell_time();
@@ -240,8 +240,9 @@ KernelImpl::~KernelImpl() {
     bpf_prog_detach2(parts_.fd_of("on_answer"), bpf_map__fd(skeleton_->maps.answerers), BPF_SK_MSG_VERDICT);
 }
 
-Result<std::unique_ptr<RingSource>> RingSource::open(int map_fd) {
+Result<std::unique_ptr<RingSource>> RingSource::open(int map_fd, std::size_t ring_bytes) {
   auto source = std::make_unique<RingSource>();
+  source->ring_bytes_ = ring_bytes;
   source->ring_.reset(ring_buffer__new(map_fd, on_record, source.get(), nullptr));
   if (!source->ring_) return fail(fmt::format("ring buffer: {}", errno_text(errno)));
   source->wake_ = UniqueFd(::epoll_create1(EPOLL_CLOEXEC));
@@ -252,18 +253,21 @@ Result<std::unique_ptr<RingSource>> RingSource::open(int map_fd) {
 }
 
 int RingSource::on_record(void* self, void* data, std::size_t bytes) {
-  const auto* source = static_cast<RingSource*>(self);
+  auto* source = static_cast<RingSource*>(self);
   (*source->handler_)(EventBytes(static_cast<const std::byte*>(data), bytes));
-  return 0;
+  source->records_++;
+  source->bytes_ += bytes + BPF_RINGBUF_HDR_SZ;
+  return source->filled() < kMostAtOnce ? 0 : -ECANCELED;  // this one is taken, and no more
 }
 
 std::size_t RingSource::drain(const EventHandler& handler) {
   epoll_event taken;
   ::epoll_wait(wake_.get(), &taken, 1, 0);
   handler_ = &handler;
-  const int records = ring_buffer__consume(ring_.get());
+  records_ = bytes_ = 0;
+  ring_buffer__consume(ring_.get());
   handler_ = nullptr;
-  return records > 0 ? static_cast<std::size_t>(records) : 0;
+  return records_;
 }
 
 }  // namespace weft

@@ -114,7 +114,8 @@ KernelCounters TestAgent::counters() {
 
 std::vector<SeenRequest> TestAgent::requests() {
   std::lock_guard lock(mutex_);
-  if (kernel_) (*kernel_)->events().drain([this](EventBytes event) { on_event(event); });
+  while (kernel_ && (*kernel_)->events().drain([this](EventBytes event) { on_event(event); })) {
+  }
   return requests_;
 }
 
@@ -131,7 +132,8 @@ void TestAgent::drain() {
   while (!stop_) {
     {
       std::lock_guard lock(mutex_);
-      (*kernel_)->events().drain([this](EventBytes event) { on_event(event); });
+      while ((*kernel_)->events().drain([this](EventBytes event) { on_event(event); })) {
+      }
     }
     std::this_thread::sleep_for(kPollInterval);
   }

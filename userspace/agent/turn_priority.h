@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+// The priority of the thread that handles events: higher while it comes too late to empty the ring, as one among a
+// hundred threads that all want to run. Never lower: such a crowd would then keep it from running at all.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+
+namespace weft {
+
+class TurnPriority {
+ public:
+  static constexpr int kHigher = -10;  // added to the nice value: ten times the weight
+
+  static TurnPriority of_this_thread();
+
+  // `nice`: what the thread has now. `renice` sets it; false: that is not allowed, and nothing changes.
+  TurnPriority(int nice, std::function<bool(int)> renice) : nice_(nice), renice_(std::move(renice)) {}
+
+  // A turn is over. `behind`: it found so much that one a little later might have found the ring full.
+  void turned(bool behind, std::uint64_t now_ns);
+
+ private:
+  const int nice_;
+  const std::function<bool(int)> renice_;
+  bool higher_ = false;
+  std::uint64_t behind_until_ns_ = 0;
+};
+
+}  // namespace weft
