@@ -80,7 +80,7 @@ static __always_inline void good_birth(const struct task *task, __u64 owner)
 
 	if (!task->site) {
 		p = process_get(owner >> 32);
-		for (__u32 acts = 0; p && acts < INHERIT_ACTS && acts < task->acts; acts++)
+		for (__u32 acts = 0; p && acts < INHERIT_ACTS && (!acts || acts < task->acts); acts++)
 			__sync_fetch_and_add(&p->good_births[acts], 1);
 		return;
 	}
@@ -184,12 +184,20 @@ static __always_inline __u32 task_works_on(struct task *task, struct process_ent
 		task->birth = 0;
 		return ATTRIBUTION_NONE;
 	}
+	task->flags |= TASK_WORKED;
 	acts = task->acts;
-	if (acts < INHERIT_ACTS)
-		task->acts = acts + 1;
 	*id = task->birth;
 	return inherits(task, p, owner, acts < INHERIT_ACTS ? acts : INHERIT_ACTS - 1) ? ATTRIBUTION_INHERITED
 										       : ATTRIBUTION_NONE;
+}
+
+/* The task did what task_works_on was asked for: sent something, or started another one. */
+static __always_inline void task_acted(struct task *task, struct task_key key)
+{
+	__u16 acts = task->acts;
+
+	if (task->birth && acts < INHERIT_ACTS && task_is(task, key))
+		task->acts = acts + 1;
 }
 
 /* The request that the task of s->task works on goes to s->parent. Returns an enum attribution: TASK, INHERITED, NONE.
@@ -209,6 +217,7 @@ WIRE_GLOBAL int attribute_task(struct scratch *s, struct process_entry *p)
 	if (!task)
 		return ATTRIBUTION_NONE;
 	attribution = task_works_on(task, p, s->task.owner, &id);
+	s->in_birth = task->birth && !task->current;
 	if (attribution == ATTRIBUTION_NONE || !task_is(task, s->task) || !exchange_copy(id, &s->exchange))
 		return ATTRIBUTION_NONE;
 	parent_is(s, &s->exchange);
@@ -291,7 +300,14 @@ static __always_inline void attribute_sent(const struct connection *c, struct sc
 {
 	__u64 id = c->id;
 	struct go_send *send;
+	struct task *task;
 
+	if (s->in_birth) {
+		s->in_birth = 0;
+		task = task_get(s->task);
+		if (task)
+			task_acted(task, s->task);
+	}
 	if (s->stream) {
 		if (s->decision.attribution == ATTRIBUTION_TASK || s->decision.attribution == ATTRIBUTION_INHERITED)
 			attribute_stream_sent(s);
@@ -323,6 +339,8 @@ static __always_inline bool attribute_birth(struct process_entry *p, struct task
 	} else if (task_works_on(parent, p, parent_key.owner, &birth) == ATTRIBUTION_NONE) {
 		birth = 0; /* who was started inside a request passes it on once its kind is known to keep within it */
 	}
+	if (!(parent->flags & TASK_HANDS_ON) && !parent->current)
+		task_acted(parent, parent_key);
 	if ((!birth && !fresh.reads) || !task_is(parent, parent_key))
 		return false;
 	if (kind == START_SITE_LEARNED)
@@ -343,31 +361,9 @@ static __always_inline void attribute_death(struct task_key key)
 
 	if (!task)
 		return;
-	if (task->birth && task->acts && exchange_get(task->birth))
+	if (task->birth && (task->flags & TASK_WORKED) && exchange_get(task->birth))
 		good_birth(task, key.owner);
 	task_remove(key);
-}
-
-/* Requests that one thread has to have written, and nobody else any, before it is taken for the one that made them. */
-#define WRITER_LEARNED 20u
-
-/*
- * A thread may write what another has asked for (C-core, Netty). So on a connection that is shared the
- * thread tells whose request this is only where all of them were written by one thread, and after it has been seen to
- * be so. The first says nothing: what waits for a connection is written by the thread that completes it. `writer` and
- * `written` belong to the connection's half.
- */
-static __always_inline bool writer_is_known(__u32 *writer, __u32 *written, const struct scratch *s)
-{
-	__u32 tid = (__u32)s->pid_tgid;
-
-	if (*written && !*writer)
-		*writer = tid;
-	else if (*written && *writer != tid)
-		*writer = ~0u;
-	if (*written <= WRITER_LEARNED)
-		++*written;
-	return *writer == tid && *written > WRITER_LEARNED;
 }
 
 #endif

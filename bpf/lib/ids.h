@@ -13,6 +13,8 @@ static __always_inline __u32 id_lane_index(void)
 	return bpf_get_smp_processor_id() & (ID_LANES - 1);
 }
 
+#define ID_LANE_DISTANCE 256u /* they share EXCHANGE_SLOTS places */
+
 /*
  * Never 0 and below 2^48 (maps/carried.h counts on that): the lane above, its count below. The low bits are a place in
  * the table of live exchanges, which all lanes share; each begins at another one.
@@ -20,7 +22,7 @@ static __always_inline __u32 id_lane_index(void)
 static __always_inline __u64 new_exchange_id(void)
 {
 	__u64 lane = id_lane_index();
-	__u64 number = __sync_fetch_and_add(&id_lanes[lane].next, 1) + 1 + lane * 512;
+	__u64 number = __sync_fetch_and_add(&id_lanes[lane].next, 1) + 1 + lane * ID_LANE_DISTANCE;
 
 	return lane << 42 | (number & ((1ULL << 42) - 1));
 }

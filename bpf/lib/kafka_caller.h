@@ -158,7 +158,10 @@ WIRE_GLOBAL int kafka_caller(struct process_entry *p, __u64 pid_tgid, struct kaf
 	if (!task)
 		return 0;
 	attribution = task_works_on(task, p, key.owner, &id);
-	if (attribution == ATTRIBUTION_NONE || !exchange_copy(id, &e))
+	if (!task->current)
+		task_acted(task, key);
+	if (attribution == ATTRIBUTION_NONE || !task_is(task, key) || !exchange_copy(id, &e) ||
+	    e.tgid != pid_tgid >> 32)
 		return 0;
 	kafka_text_keep(&e);
 	caller->exchange_id = e.id;

@@ -14,6 +14,7 @@
 
 #define EXCHANGE_SLOTS 16384u /* a power of two */
 #define EXCHANGE_TRIES 16u
+WIRE_ASSERT(ID_LANES *ID_LANE_DISTANCE == EXCHANGE_SLOTS, "each lane begins at a place of its own");
 
 /* exchange.indexed */
 #define INDEXED_VALUE (1u << 0)

@@ -260,7 +260,7 @@ static __always_inline __u32 stream_of_frame(__u64 frame)
 static __always_inline int go_grpc_operate_headers(struct pt_regs *regs, struct process_entry *p, struct go_process *go,
 						   __u32 tgid)
 {
-	__u64 g = regs->r14, exchange = 0;
+	__u64 g = regs->r14, exchange = 0, reads;
 	struct task *task;
 	struct task_key key;
 	__u32 stream;
@@ -274,8 +274,11 @@ static __always_inline int go_grpc_operate_headers(struct pt_regs *regs, struct 
 	stream = stream_of_frame(regs->bx);
 	if (!stream)
 		stream = stream_of_frame(regs->di);
-	if (stream && task->reads)
-		exchange = exchange_of_stream(task->reads, stream, tgid);
+	reads = task->reads;
+	if (!task_is(task, key))
+		return 0;
+	if (stream && reads)
+		exchange = exchange_of_stream(reads, stream, tgid);
 	attribute_goroutine(p, key, exchange, TASK_HANDS_ON);
 	return 0;
 }

@@ -83,11 +83,12 @@ struct http2 {
 	__u32
 	    last_stream;  /* highest stream that a request has opened; answers: the last one not known that has ended */
 	__u32 writer;	  /* requests: the one thread that has written all but the first; all ones: several have */
-	__u32 written;	  /* … and how many there were, the first included */
+	__u32 written;	  /* … and for how many exchanges of its own, one after the other, and 1 */
 	__u32 list_limit; /* SETTINGS_MAX_HEADER_LIST_SIZE of whoever sends in this direction; 0 = none */
 	__u8 seen;	  /* HTTP2_SEEN_*: what requests have come with */
 	__u8 push;	  /* the header block at hand is that of a PUSH_PROMISE */
-	__u8 reserved[6];
+	__u16 reserved;
+	__u32 written_for; /* the last of these exchanges: the low half of its id */
 	__u8 small[HTTP2_PREFACE_BYTES];
 	struct http2_names names;
 };

@@ -12,16 +12,17 @@ import pathlib
 import subprocess
 import sys
 import threading
-import time
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 import agents        # noqa: E402
 import attribution   # noqa: E402
+from lib.agent import wait_for   # noqa: E402
 
 BUILD = pathlib.Path(sys.argv.pop(1) if len(sys.argv) > 1 else "build").resolve()
 APPS = pathlib.Path(__file__).parent / "apps"
 SCALE = float(os.environ.get("WEFT_E2E_SCALE", "1"))
+SLOW = float(os.environ.get("WEFT_TEST_SLOW", "1"))
 WITHOUT = os.environ.get("WEFT_TEST_AGENT") == "none"
 TABLE = []
 
@@ -54,7 +55,7 @@ def ask(port, number, query):
 
 
 def generated(requests, connections, pipeline):
-    def load(port):
+    def load(port, _):
         done = subprocess.run([BUILD / "e2e_load", str(port), str(requests), str(connections), str(pipeline), "1"],
                               stdout=subprocess.PIPE, text=True, check=True, timeout=300)
         assert json.loads(done.stdout) == {"ok": requests, "failed": 0}, done.stdout
@@ -75,8 +76,8 @@ class Attribution(unittest.TestCase):
         load = load or generated(max(int(requests * SCALE), 100), connections, pipeline)
         with Program(BUILD / "e2e_leaf", leaf_ms) as leaf, Program(*front, leaf.port, *self.how) as server:
             with agents.agent_for(BUILD, [server.pid]) as agent:
-                load(server.port)
-                lines = records(leaf.port)
+                lines = load(server.port, leaf.port) or []
+                lines += records(leaf.port)
                 spans = agent.spans() if agent.name == "weftd" else []
         counts = attribution.count(lines, keep)
         counts.spans_right, spans_wrong = attribution.judge_spans(spans, lines)
@@ -127,27 +128,29 @@ class Attribution(unittest.TestCase):
         self.assert_right(counts, 0.95)   # a start site is trusted after its first twenty births
 
     def test_cpp_started_threads_are_trusted_with_what_was_borne_out(self):
-        def load(port):
+        def load(port, _):   # answered later: not before the kernel has told of the thread's end
             for number in range(1, 31):
-                ask(port, number, "calls=2")
+                ask(port, number, "calls=2&stays_ms=5")
             for number in range(31, 61):
-                ask(port, number, "calls=3")
+                ask(port, number, "calls=3&stays_ms=5")
         counts = self.cpp("asked", 0, load=load)
         if not WITHOUT:   # all but those of the first twenty, and the third calls of the next twenty
             self.assertEqual((counts.right, counts.none), (10 * 2 + 20 * 2 + 10 * 3, 20 * 2 + 20))
 
     def test_cpp_worker_of_all_starts_in_a_long_request(self):
         """Where other started threads keep within theirs: only the first thing that it does can be for that request."""
-        def load(port):
+        def load(port, leaf):
             for number in range(1, 31):
-                ask(port, number, "via=thread")
-            long = threading.Thread(target=ask, args=(port, 31, "via=worker&stays_ms=1500"))
+                ask(port, number, "via=thread&stays_ms=5")
+            long = threading.Thread(target=ask, args=(port, 31, f"via=worker&stays_ms={int(2000 * SLOW)}"))
             long.start()
+            lines = []   # those that are asked for are gone
+            wait_for("its call", lambda: lines.extend(records(leaf)) or any(json.loads(line)["id"] == "31" for line in lines))
             for number in range(32, 132):
-                time.sleep(0.005)
                 ask(port, number, "via=worker")
             self.assertTrue(long.is_alive())
             long.join()
+            return lines
         counts = self.cpp("asked", 0, load=load, keep=lambda record: int(record["id"]) > 30)
         self.assertEqual(counts.calls, 101)
 

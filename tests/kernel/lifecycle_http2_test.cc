@@ -69,5 +69,40 @@ TEST_CASE("HTTP/2: a server that has greeted before it is traced, and a client t
   CHECK(errors(scene) == "");
 }
 
+// What waits for a connection, or for a stream, is written by the thread that sees it come, whoever has asked for it.
+TEST_CASE("HTTP/2: many calls that a thread writes while it works on one request do not make it the one that calls") {
+  Scene scene;
+  scene.trace();
+  const int fd = scene.number("a", fmt::format("connect {}", scene.sink()));
+  const Fd server = scene.accept_at_sink();
+  REQUIRE(scene.tell("a", fmt::format("send {}", fd), kPreface) == "sent");
+  REQUIRE(send_all(server.get(), kSettings));
+  REQUIRE(scene.number("a", fmt::format("recv {}", fd)) > 0);
+  int stream = -1;
+  const auto request = [&] {
+    std::string block = kRequest;
+    stream += 2;
+    block[8] = static_cast<char>(stream);
+    return block;
+  };
+  const auto serve = [&](int number, int calls) {
+    const Scene::Taken taken = scene.take("a", get(fmt::format("/{}", number)));
+    std::string blocks;
+    for (int i = 0; i < calls; i++) blocks += request();
+    REQUIRE(scene.tell("a", fmt::format("send {}", fd), blocks) == "sent");
+    REQUIRE(scene.tell("a", fmt::format("send {}", taken.fd), "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n") ==
+            "sent");
+  };
+  serve(0, 60);
+  for (int number = 1; number <= 25; number++) serve(number, 1);
+  scene.tell("a", fmt::format("close {}", fd));
+  const std::string came = read_to_end(server.get());
+  CHECK(came.find("traceparent") > kPreface.size() + (60 + 18) * kRequest.size());
+  std::size_t with_context = 0;
+  for (std::size_t at = 0; (at = came.find("traceparent", at)) != std::string::npos; at++) with_context++;
+  CHECK(with_context == 7);  // from the twentieth request that the thread has served on
+  CHECK(errors(scene) == "");
+}
+
 }  // namespace
 }  // namespace weft::test

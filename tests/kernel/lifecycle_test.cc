@@ -270,8 +270,8 @@ TEST_CASE("traced again while a child holds the old request: its end is not take
 }
 
 // Each processor numbers its exchanges by itself, and the table's places go by the number: the first ones of the second
-// processor are where the first processor's five hundred and thirteenth and following are. Of a fresh kernel side, that
-// is.
+// processor are where the first processor's two hundred and fifty-seventh and following are. Of a fresh kernel side,
+// that is.
 TEST_CASE("a request has its place although many of another processor's lie where it would") {
   unload_shared_kernel();
   Scene scene;

@@ -30,11 +30,15 @@ struct Thread {
 TEST_CASE("priority: higher for a minute after a turn that came nearly too late") {
   Thread thread;
   thread.turns(100, false);
+  for (int i = 0; i < 10; i++) {
+    thread.turns(1, true);
+    thread.turns(1, false);
+  }
   CHECK(thread.nice == 0);
-  thread.turns(1, true);
+  thread.turns(2, true);
   CHECK(thread.nice == -10);
   thread.turns(10'000, false);
-  thread.turns(1, true);
+  thread.turns(2, true);
   thread.turns(14'900, false);
   CHECK(thread.nice == -10);
   thread.turns(200, false);
@@ -43,7 +47,7 @@ TEST_CASE("priority: higher for a minute after a turn that came nearly too late"
 
 TEST_CASE("priority: from what it was at first") {
   Thread thread(5), first(-15);
-  for (auto* each : {&thread, &first}) each->turns(1, true);
+  for (auto* each : {&thread, &first}) each->turns(2, true);
   CHECK(thread.nice == -5);
   CHECK(first.nice == -20);
   for (auto* each : {&thread, &first}) each->turns(20'000, false);

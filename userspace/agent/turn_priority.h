@@ -14,7 +14,7 @@ class TurnPriority {
 
   static TurnPriority of_this_thread();
 
-  // `nice`: what the thread has now. `renice` sets it; false: that is not allowed, and nothing changes.
+  // `nice`: what the thread has now. `renice` sets it; false: that is not allowed.
   TurnPriority(int nice, std::function<bool(int)> renice) : nice_(nice), renice_(std::move(renice)) {}
 
   // A turn is over. `behind`: it found so much that one a little later might have found the ring full.
@@ -24,7 +24,8 @@ class TurnPriority {
   const int nice_;
   const std::function<bool(int)> renice_;
   bool higher_ = false;
-  std::uint64_t behind_until_ns_ = 0;
+  int behind_ = 0;  // turns in a row
+  std::uint64_t until_ns_ = 0;
 };
 
 }  // namespace weft

@@ -6,6 +6,7 @@
 #include "protocols/http1/client.h"
 #include "protocols/http1/police.h"
 #include "protocols/http2/block.h"
+#include "protocols/http2/writer.h"
 
 static __always_inline void http2_leaves(struct scratch *s, __u32 result)
 {
@@ -34,7 +35,7 @@ WIRE_GLOBAL int http2_decide(struct connection *c, struct http2 *h, struct scrat
 {
 	if (!c || !h || !s || !p)
 		return 0;
-	s->task_unknown = p->go || writer_is_known(&h->writer, &h->written, s) ? 0 : TASK_OTHER;
+	s->task_unknown = p->go || writer_is_known(h, s) ? 0 : TASK_OTHER;
 	s->stream = h->stream;
 	http1_decide(c, &s->head, s, p);
 	s->stream = 0;

@@ -29,7 +29,8 @@ Idle& idle() {
 std::string leftover(Kernel& kernel) {
   const auto until = std::chrono::steady_clock::now() + kPollLimit * slowness();
   for (;;) {
-    kernel.events().drain([](EventBytes) {});
+    while (kernel.events().drain([](EventBytes) {})) {
+    }
     std::string left;
     for (const auto& [map, fill] : kernel.counters().maps)
       if (map != "connections" && fill.entries > 0) left = map;  // those were counted at the last sweep
