@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 #include <malloc.h>
+#include <sched.h>
 #include <spdlog/spdlog.h>
 #include <unistd.h>
 
@@ -23,8 +24,11 @@ namespace weft {
 namespace {
 
 constexpr std::uint64_t kSecond_ns = 1'000'000'000;
-constexpr int kBusyWait_ms = 4;   // the ring holds far more than comes in that time
-constexpr int kIdleWait_ms = 20;  // nothing came for a second
+constexpr int kBusyWait_ms = 4;       // the ring holds far more than comes in that time
+constexpr int kIdleWait_ms = 20;      // nothing came for a second
+constexpr std::size_t kRun = 64;      // records that are handled in one go: 50 to 100 µs
+constexpr std::size_t kMostRuns = 8;  // … before the rest of a turn is handled in one
+constexpr std::uint64_t kSoon_ns = 1'000'000;
 constexpr std::uint64_t kSweep_ns = 5 * kSecond_ns;
 
 PropagationOptions propagation_options(const PropagationConfig& config) {
@@ -173,8 +177,21 @@ Result<void> Agent::serve() {
   return {};
 }
 
+// Whoever waits for this processor is let in between, so that a request does not wait for all that is to be done here.
+std::size_t Agent::take_events() {
+  std::size_t seen = 0, pause_at = priority_.higher() ? 0 : kRun;
+  return kernel_->events().drain([&](EventBytes record) {
+    on_event(record);
+    if (++seen != pause_at) return;
+    const std::uint64_t before = clock_.monotonic_ns();
+    ::sched_yield();
+    const bool soon_back = clock_.monotonic_ns() - before < kSoon_ns;
+    pause_at = soon_back && seen < kMostRuns * kRun ? seen + kRun : 0;
+  });
+}
+
 int Agent::turn() {
-  const std::size_t records = kernel_->events().drain([this](EventBytes record) { on_event(record); });
+  const std::size_t records = take_events();
   discoverer_->attach_late();
   policy_->poll();
   const std::uint64_t now = clock_.monotonic_ns();

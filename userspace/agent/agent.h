@@ -61,6 +61,7 @@ class Agent final : public AgentControl {
   Result<void> build();
   Result<void> start_policy();
   Result<void> serve();
+  std::size_t take_events();
   void on_event(EventBytes record);
   void see_kafka(EventBytes record);
   void on_whole_event(EventBytes record);  // … behind the doors where HTTP/2's header blocks and Kafka's frames end

@@ -20,6 +20,8 @@ class TurnPriority {
   // A turn is over. `behind`: it found so much that one a little later might have found the ring full.
   void turned(bool behind, std::uint64_t now_ns);
 
+  bool higher() const { return higher_; }
+
  private:
   const int nice_;
   const std::function<bool(int)> renice_;
