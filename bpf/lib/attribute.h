@@ -80,7 +80,7 @@ static __always_inline void good_birth(const struct task *task, __u64 owner)
 
 	if (!task->site) {
 		p = process_get(owner >> 32);
-		for (__u32 acts = 0; p && acts < INHERIT_ACTS && (!acts || acts < task->acts); acts++)
+		for (__u32 acts = 0; p && acts < INHERIT_ACTS && acts < task->acts; acts++)
 			__sync_fetch_and_add(&p->good_births[acts], 1);
 		return;
 	}
@@ -184,7 +184,6 @@ static __always_inline __u32 task_works_on(struct task *task, struct process_ent
 		task->birth = 0;
 		return ATTRIBUTION_NONE;
 	}
-	task->flags |= TASK_WORKED;
 	acts = task->acts;
 	*id = task->birth;
 	return inherits(task, p, owner, acts < INHERIT_ACTS ? acts : INHERIT_ACTS - 1) ? ATTRIBUTION_INHERITED
@@ -267,6 +266,7 @@ WIRE_GLOBAL int attribute_sender(struct connection *c, struct scratch *s, struct
 
 	if (!c || !s || !p)
 		return ATTRIBUTION_NONE;
+	s->in_birth = 0;
 	if (s->task_unknown) {
 		s->parent.exchange_id = 0;
 		return ATTRIBUTION_NONE;
@@ -295,19 +295,26 @@ WIRE_GLOBAL int attribute_stream_sent(struct scratch *s)
 	return 0;
 }
 
+/* The task of s->task has sent what it was asked about. */
+static __always_inline void attribute_acted(struct scratch *s)
+{
+	struct task *task;
+
+	if (!s->in_birth)
+		return;
+	s->in_birth = 0;
+	task = task_get(s->task);
+	if (task)
+		task_acted(task, s->task);
+}
+
 /* The message is on its way: the next one is sent for somebody else. */
 static __always_inline void attribute_sent(const struct connection *c, struct scratch *s)
 {
 	__u64 id = c->id;
 	struct go_send *send;
-	struct task *task;
 
-	if (s->in_birth) {
-		s->in_birth = 0;
-		task = task_get(s->task);
-		if (task)
-			task_acted(task, s->task);
-	}
+	attribute_acted(s);
 	if (s->stream) {
 		if (s->decision.attribution == ATTRIBUTION_TASK || s->decision.attribution == ATTRIBUTION_INHERITED)
 			attribute_stream_sent(s);
@@ -361,7 +368,7 @@ static __always_inline void attribute_death(struct task_key key)
 
 	if (!task)
 		return;
-	if (task->birth && (task->flags & TASK_WORKED) && exchange_get(task->birth))
+	if (task->birth && task->acts && exchange_get(task->birth))
 		good_birth(task, key.owner);
 	task_remove(key);
 }

@@ -153,6 +153,8 @@ static __always_inline struct go_send goroutine_calls(struct process_entry *p, c
 
 	if (task)
 		send.attribution = task_works_on(task, p, key.owner, &exchange);
+	if (task && !task->current)
+		task_acted(task, key);
 	if (task && !task_is(task, key))
 		send.attribution = ATTRIBUTION_NONE;
 	if (send.attribution != ATTRIBUTION_NONE)

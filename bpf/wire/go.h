@@ -15,9 +15,8 @@ struct task_key {
 };
 
 #define TASK_LOOP (1u << 0)	/* runs an event loop: never attributed by task */
-#define TASK_WORKED (1u << 1)	/* was about to send something, or to start a task, inside its birth exchange */
-#define TASK_HANDS_ON (1u << 2) /* reads requests for others: current is what a START_SITE_HANDLER is born with */
-#define TASK_BRIEF (1u << 3)	/* goroutine: its end will not be seen, so it is forgotten with the request it serves */
+#define TASK_HANDS_ON (1u << 1) /* reads requests for others: current is what a START_SITE_HANDLER is born with */
+#define TASK_BRIEF (1u << 2)	/* goroutine: its end will not be seen, so it is forgotten with the request it serves */
 
 /* A goroutine whose number cannot be read: nothing is ever found under it. */
 #define GOROUTINE_UNKNOWN (~0ULL)

@@ -29,7 +29,8 @@ WIRE_INLINE void http2_begin(struct http2 *h, bool preface)
 	h->state = preface ? HTTP2_PREFACE : HTTP2_BETWEEN;
 	h->have = 0;
 	h->in_block = h->push = h->seen = 0;
-	h->last_stream = h->sequence = h->writer = h->written = h->list_limit = 0;
+	h->last_stream = h->sequence = h->writer = h->written = h->written_for = 0;
+	h->list_limit = 0;
 	h->names.codes[0] = h->names.codes[1] = h->names.codes[2] = h->names.codes[3] = 0;
 	h->names.known = 0;
 	h->names.complete = 1;

@@ -177,9 +177,10 @@ Result<void> Agent::serve() {
   return {};
 }
 
-// Whoever waits for this processor is let in between, so that a request does not wait for all that is to be done here.
+// Whoever waits for this processor is let in between, so that a request does not wait for all that a turn usually has
+// to do.
 std::size_t Agent::take_events() {
-  std::size_t seen = 0, pause_at = priority_.higher() ? 0 : kRun;
+  std::size_t seen = 0, pause_at = priority_.behind() ? 0 : kRun;
   return kernel_->events().drain([&](EventBytes record) {
     on_event(record);
     if (++seen != pause_at) return;
@@ -197,7 +198,7 @@ int Agent::turn() {
   const std::uint64_t now = clock_.monotonic_ns();
   if (records) last_event_ns_ = now;
   const bool behind = kernel_->events().filled() >= EventSource::kMostAtOnce;
-  priority_.turned(behind, now);
+  if (api_) priority_.turned(behind, now);  // its threads and those of the sinks are there
   if (now >= next_second_ns_) {
     next_second_ns_ = now + kSecond_ns;
     every_second();

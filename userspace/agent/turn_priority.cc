@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "agent/turn_priority.h"
 
-#include <sched.h>
 #include <spdlog/spdlog.h>
 #include <sys/resource.h>
 
@@ -17,11 +16,8 @@ constexpr int kLeast = -20;
 
 }  // namespace
 
-// On Linux the value is a thread's, although POSIX has it of a process. Threads that it starts do not get a higher one.
+// On Linux the value is a thread's, although POSIX has it of a process.
 TurnPriority TurnPriority::of_this_thread() {
-  const int policy = ::sched_getscheduler(0);
-  sched_param same{};
-  if (policy >= 0 && ::sched_getparam(0, &same) == 0) ::sched_setscheduler(0, policy | SCHED_RESET_ON_FORK, &same);
   return {::getpriority(PRIO_PROCESS, 0), [](int nice) { return ::setpriority(PRIO_PROCESS, 0, nice) == 0; }};
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The priority of the thread that handles events: higher while it comes too late to empty the ring, as one among a
-// hundred threads that all want to run. Never lower: such a crowd would then keep it from running at all.
+// hundred threads that all want to run. Never lower: such a crowd would then keep it from running at all. Threads that
+// it starts meanwhile have it, too; the agent starts those that last before.
 #pragma once
 
 #include <cstdint>
@@ -20,7 +21,8 @@ class TurnPriority {
   // A turn is over. `behind`: it found so much that one a little later might have found the ring full.
   void turned(bool behind, std::uint64_t now_ns);
 
-  bool higher() const { return higher_; }
+  // The last turn was, or another within the last minute.
+  bool behind() const { return behind_ > 0 || higher_; }
 
  private:
   const int nice_;

@@ -55,6 +55,7 @@ WIRE_GLOBAL int http1_client_request(struct connection *c, struct http1 *h, stru
 		return 0;
 	ends = h->method == HTTP1_METHOD_CONNECT || (h->flags & HTTP1_HAS_UPGRADE);
 	if (is_telemetry(s, h)) {
+		attribute_acted(s);
 		pending_push(c, s, 0, h->method, ends, false, false);
 		emit_telemetry_seen(c, s);
 		return 0;

@@ -3,6 +3,7 @@
 #ifndef WEFT_PROTOCOLS_HTTP2_WRITER_H
 #define WEFT_PROTOCOLS_HTTP2_WRITER_H
 
+#include "maps/exchanges.h"
 #include "maps/scratch.h"
 #include "maps/tasks.h"
 
@@ -17,7 +18,8 @@
  */
 static __always_inline bool writer_is_known(struct http2 *h, const struct scratch *s)
 {
-	__u32 tid = (__u32)s->pid_tgid, current;
+	__u32 tid = (__u32)s->pid_tgid;
+	__u64 current;
 	struct task *task;
 
 	if (!h->written) {
@@ -31,10 +33,10 @@ static __always_inline bool writer_is_known(struct http2 *h, const struct scratc
 	if (h->writer != tid || h->written > WRITER_LEARNED)
 		return h->writer == tid;
 	task = task_get(thread_key(s->pid_tgid >> 32, tid));
-	current = task ? (__u32)task->current : 0;
-	if (!current || current == h->written_for)
+	current = task ? task->current : 0;
+	if (!current || (__u32)current == h->written_for || !exchange_get(current))
 		return false;
-	h->written_for = current;
+	h->written_for = (__u32)current;
 	return ++h->written > WRITER_LEARNED;
 }
 
