@@ -24,10 +24,10 @@ namespace weft {
 namespace {
 
 constexpr std::uint64_t kSecond_ns = 1'000'000'000;
-constexpr int kBusyWait_ms = 4;       // the ring holds far more than comes in that time
-constexpr int kIdleWait_ms = 20;      // nothing came for a second
-constexpr std::size_t kRun = 64;      // records that are handled in one go: 50 to 100 µs
-constexpr std::size_t kMostRuns = 8;  // … before the rest of a turn is handled in one
+constexpr int kBusyWait_ms = 4;        // the ring holds far more than comes in that time
+constexpr int kIdleWait_ms = 20;       // nothing came for a second
+constexpr std::size_t kRun = 32;       // records that are handled in one go: 25 to 50 µs
+constexpr std::size_t kMostRuns = 16;  // … before the rest of a turn is handled in one
 constexpr std::uint64_t kSoon_ns = 1'000'000;
 constexpr std::uint64_t kSweep_ns = 5 * kSecond_ns;
 
