@@ -9,8 +9,7 @@
 namespace weft {
 namespace {
 
-constexpr int kBehind =
-    2;  // turns, one right after the other: a single one may follow on long work of the thread's own
+constexpr int kBehind = 2;  // turns in a row: a single one may follow on long work of the thread's own
 constexpr std::uint64_t kBehind_ns = 60'000'000'000;
 constexpr int kLeast = -20;
 

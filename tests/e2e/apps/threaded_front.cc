@@ -15,6 +15,7 @@
 #include <algorithm>
 #include <chrono>
 #include <condition_variable>
+#include <cstdint>
 #include <cstdio>
 #include <functional>
 #include <future>
@@ -43,12 +44,17 @@ bool call_back(const std::string& id, std::string_view call, const std::string& 
 
 class GrowingPool {
  public:
+  explicit GrowingPool(std::size_t most = SIZE_MAX) : most_(most) {}
+
   std::future<bool> submit(std::function<bool()> work) {
     std::packaged_task<bool()> task(std::move(work));
     std::future<bool> result = task.get_future();
     std::lock_guard lock(mutex_);
     tasks_.push(std::move(task));
-    if (idle_ < tasks_.size()) std::thread([this] { run(); }).detach();
+    if (idle_ < tasks_.size() && threads_ < most_) {
+      threads_++;
+      std::thread([this] { run(); }).detach();
+    }
     ready_.notify_one();
     return result;
   }
@@ -70,7 +76,8 @@ class GrowingPool {
   std::mutex mutex_;
   std::condition_variable ready_;
   std::queue<std::packaged_task<bool()>> tasks_;
-  std::size_t idle_ = 0;
+  const std::size_t most_;
+  std::size_t threads_ = 0, idle_ = 0;
 };
 
 GrowingPool& pool() {
@@ -86,39 +93,8 @@ bool on_threads(int calls, const std::string& id, const std::string& context) {
 }
 
 // One thread that calls for all, in the order in which they come.
-class Worker {
- public:
-  std::future<bool> submit(std::function<bool()> work) {
-    std::packaged_task<bool()> task(std::move(work));
-    std::future<bool> result = task.get_future();
-    std::lock_guard lock(mutex_);
-    tasks_.push(std::move(task));
-    if (!started_) std::thread([this] { run(); }).detach();
-    started_ = true;
-    ready_.notify_one();
-    return result;
-  }
-
- private:
-  void run() {
-    for (;;) {
-      std::unique_lock lock(mutex_);
-      ready_.wait(lock, [this] { return !tasks_.empty(); });
-      std::packaged_task<bool()> task = std::move(tasks_.front());
-      tasks_.pop();
-      lock.unlock();
-      task();
-    }
-  }
-
-  std::mutex mutex_;
-  std::condition_variable ready_;
-  std::queue<std::packaged_task<bool()>> tasks_;
-  bool started_ = false;
-};
-
-Worker& worker() {
-  static Worker* const instance = new Worker;  // its thread never ends
+GrowingPool& worker() {
+  static GrowingPool* const instance = new GrowingPool(1);
   return *instance;
 }
 
