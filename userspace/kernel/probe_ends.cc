@@ -7,14 +7,17 @@
 
 namespace weft {
 
+// The lock is not held while threads are waited for: they need it to end.
 void ProbeEnds::finish() {
-  {
-    const std::scoped_lock lock(mutex_);
-    last_ = true;
+  for (;;) {
+    std::list<Worker> workers;
+    {
+      const std::scoped_lock lock(mutex_);
+      workers.swap(workers_);
+    }
+    if (workers.empty()) return;
+    for (Worker& worker : workers) worker.thread.join();
   }
-  wake_.notify_all();
-  for (auto& thread : threads_) thread.join();
-  threads_.clear();
 }
 
 class ProbeEnds::Last {
@@ -33,29 +36,34 @@ class ProbeEnds::Last {
 void ProbeEnds::take(std::vector<Uprobes> probes, std::function<void()> then) {
   const auto last = std::make_shared<Last>(std::move(then));
   const std::scoped_lock lock(mutex_);
+  workers_.remove_if([](Worker& worker) {
+    if (worker.ended) worker.thread.join();
+    return worker.ended;
+  });
   for (auto& probe : probes) waiting_.push_back({.last = last, .probe = std::move(probe)});
   try {
-    for (auto wanted = std::min(waiting_.size(), kAtOnce); threads_.size() < wanted && waiting_.size() > idle_;)
-      threads_.emplace_back([this] { end_them(); });
+    while (workers_.size() < kAtOnce && starting_ < waiting_.size()) {
+      Worker& worker = workers_.emplace_back();
+      worker.thread = std::thread([this, &worker] { end_them(worker); });
+      starting_++;
+    }
   } catch (const std::system_error&) {
-    if (threads_.empty()) waiting_.clear();  // no thread is to be had: they end here, one after the other
+    workers_.pop_back();
+    if (workers_.empty()) waiting_.clear();  // no thread is to be had: they end here, one after the other
   }
-  wake_.notify_all();
 }
 
-void ProbeEnds::end_them() {
+void ProbeEnds::end_them(Worker& worker) {
   std::unique_lock lock(mutex_);
-  for (;;) {
-    idle_++;
-    wake_.wait(lock, [this] { return last_ || !waiting_.empty(); });
-    idle_--;
-    if (waiting_.empty()) return;
+  starting_--;
+  while (!waiting_.empty()) {
     std::optional<Ending> ending(std::move(waiting_.front()));
     waiting_.pop_front();
     lock.unlock();
     ending.reset();
     lock.lock();
   }
+  worker.ended = true;
 }
 
 }  // namespace weft

@@ -3,9 +3,9 @@
 // it, and those of many processes end at once. Private to kernel/.
 #pragma once
 
-#include <condition_variable>
 #include <deque>
 #include <functional>
+#include <list>
 #include <memory>
 #include <mutex>
 #include <thread>
@@ -17,7 +17,8 @@ namespace weft {
 
 class ProbeEnds {
  public:
-  static constexpr std::size_t kAtOnce = 16;
+  // Of some fifty milliseconds each, which those that wait together share. The threads end with them.
+  static constexpr std::size_t kAtOnce = 128;
 
   ProbeEnds() = default;
   ProbeEnds(const ProbeEnds&) = delete;
@@ -36,14 +37,16 @@ class ProbeEnds {
     std::shared_ptr<Last> last;
     Uprobes probe;  // goes first
   };
-  void end_them();
+  struct Worker {
+    std::thread thread;
+    bool ended = false;  // but for its return
+  };
+  void end_them(Worker& worker);
 
   std::mutex mutex_;
-  std::condition_variable wake_;
   std::deque<Ending> waiting_;
-  std::size_t idle_ = 0;
-  bool last_ = false;
-  std::vector<std::thread> threads_;
+  std::list<Worker> workers_;
+  std::size_t starting_ = 0;  // of them, and have not begun with any
 };
 
 }  // namespace weft

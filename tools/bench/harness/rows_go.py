@@ -7,7 +7,7 @@ import sys
 import tempfile
 import time
 
-from harness import nginx, programs
+from harness import large_go, nginx, programs
 from harness.agent import InjectionTally, Weftd, counted, injections
 from harness.rounds import alternate, ratios, settle
 from harness.statistics import Result, median
@@ -18,14 +18,15 @@ MANY = 100     # processes that are let go at once
 
 
 @contextlib.contextmanager
-def built(app="go_front"):
+def built(app="go_front", source_of=lambda source, folder: source):
     """A program of the tests, by the Go that is installed."""
     if not shutil.which("go"):
         raise programs.CannotRun("needs go")
     sys.path.insert(0, str(TESTS))
     from lib import golang
     with tempfile.TemporaryDirectory() as folder:
-        yield golang.build(TESTS / "apps" / app, pathlib.Path(folder) / "program", how="stripped")
+        source = source_of(TESTS / "apps" / app, pathlib.Path(folder) / "source")
+        yield golang.build(source, pathlib.Path(folder) / "program", how="stripped")
 
 
 @contextlib.contextmanager
@@ -88,6 +89,34 @@ def go(settings):
     return results
 
 
+def goroutines_are_followed(agent, pid):
+    rows = agent.get("/v1/processes")["processes"]
+    return any(row["pid"] == pid and "goroutines" in row["probes"] for row in rows)
+
+
+def go_attach(settings):
+    """attaching to a running Go program of 50 MB without symbols, the first one that the agent sees"""
+    taken, peaks = [], []
+    with built(source_of=large_go.enlarged) as binary, contextlib.ExitStack() as stack:
+        other = stack.enter_context(programs.Program("sleep", "infinity"))
+        front = stack.enter_context(programs.Program(binary, 0, "leaf", output=True))
+        front.line()
+        note = f"{binary.stat().st_size / 1e6:.0f} MB"
+        for _ in range(settings.rounds):
+            with Weftd(settings.build, pids=[other.pid], cores=None) as agent:
+                settle(agent)
+                begin = time.monotonic()
+                agent.post(f"/v1/processes/{front.pid}/attach")
+                agent.wait_until(lambda: goroutines_are_followed(agent, front.pid), 30, pause_s=0.002)
+                taken.append(time.monotonic() - begin)
+                settle(agent)
+                peaks.append(programs.status_kib(agent.pid, "VmHWM") / 1024)
+    return [Result("go-attach", "attaching to a running Go program without symbols", [1000 * t for t in taken], unit="ms",
+                   at_least=300, aim=100, better="low", note=note),
+            Result("go-attach", "… agent's peak since its start", peaks, unit="MiB", at_least=60, aim=40, better="low",
+                   judge="worst")]
+
+
 def go_detach(settings):
     """letting go of 100 Go processes that run one program"""
     with built() as binary, contextlib.ExitStack() as stack:
@@ -110,4 +139,4 @@ def go_detach(settings):
                    aim=200, better="low")]
 
 
-ROWS = {"go": go, "go-detach": go_detach}
+ROWS = {"go": go, "go-attach": go_attach, "go-detach": go_detach}
