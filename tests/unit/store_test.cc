@@ -3,6 +3,7 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <atomic>
 #include <map>
 #include <random>
@@ -219,6 +220,22 @@ TEST_CASE("follow: close wakes a waiting follower, and a follower that is gone c
   follower.reset();
   store.offer(make_span({.trace = 2}));
   CHECK(store.counters().follower_lost_spans == 0);
+}
+
+TEST_CASE("store: ids that count in any two of their bytes do not fall together") {
+  constexpr std::size_t places = 2048;
+  for (std::size_t byte = 0; byte + 1 < 16; byte++) {
+    std::vector<std::size_t> taken(places);
+    for (unsigned number = 0; number < places; number++) {
+      TraceId id;
+      id.bytes.fill(0x11);
+      id.bytes[byte] = static_cast<std::uint8_t>(number >> 8);
+      id.bytes[byte + 1] = static_cast<std::uint8_t>(number);
+      taken[trace_hash(id, 0x5a17) % places]++;
+    }
+    CAPTURE(byte);
+    CHECK(*std::ranges::max_element(taken) <= 12);  // of random ones 6 or 7
+  }
 }
 
 TEST_CASE("store: offers and queries from several threads") {

@@ -6,6 +6,7 @@
 
 #include "decode/http_head.h"
 #include "decode/text.h"
+#include "wire/mix.h"
 
 namespace weft {
 namespace {
@@ -31,9 +32,9 @@ ExchangeTable::ExchangeTable(ExchangeLimits limits, Output output)
   limits_.entries = std::max<std::size_t>(limits_.entries, 1);
 }
 
-// Ids are counters with a CPU number in some bits: Fibonacci hashing spreads both.
+// Ids are counters with a CPU number in some bits.
 std::size_t ExchangeTable::home(std::uint64_t id) const {
-  return static_cast<std::size_t>((id * 0x9E3779B97F4A7C15ull) >> 20) & (index_.size() - 1);
+  return static_cast<std::size_t>(mix64(id)) & (index_.size() - 1);
 }
 
 std::size_t ExchangeTable::find(std::uint64_t id) const {

@@ -8,6 +8,8 @@
 #include <set>
 #include <utility>
 
+#include "wire/mix.h"
+
 namespace weft {
 namespace {
 
@@ -75,12 +77,14 @@ TraceStore::TraceStore(std::size_t max_traces, std::size_t max_bytes)
       salt_(std::random_device()()),
       chains_(std::bit_ceil(max_traces_), kNone) {}
 
-// By the random half (W3C Level 2); the other may be zero in 64-bit ids. Whoever chooses ids does not choose chains.
+std::uint64_t trace_hash(const TraceId& id, std::uint64_t salt) {
+  std::uint64_t halves[2];
+  std::memcpy(halves, id.bytes.data(), sizeof halves);
+  return mix64(mix64(halves[1] ^ salt) + halves[0]);
+}
+
 std::uint32_t* TraceStore::chain_of(const TraceId& id) {
-  std::uint64_t low;
-  std::memcpy(&low, id.bytes.data() + 8, sizeof low);
-  const std::uint64_t mixed = (low ^ salt_) * 0x9E3779B97F4A7C15ull;
-  return &chains_[(mixed >> 32) & (chains_.size() - 1)];
+  return &chains_[trace_hash(id, salt_) & (chains_.size() - 1)];
 }
 
 const TraceStore::Trace* TraceStore::find(const TraceId& id) const {

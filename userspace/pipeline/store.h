@@ -80,6 +80,10 @@ struct StoreCounters {
   std::uint64_t follower_lost_spans = 0;
 };
 
+// Its low bits are spread evenly, also of ids that are no random numbers but count in any of their bytes; whoever
+// chooses ids does not know the salt.
+std::uint64_t trace_hash(const TraceId& id, std::uint64_t salt);
+
 class TraceStore final : public SpanSink {
  public:
   TraceStore(std::size_t max_traces, std::size_t max_bytes);

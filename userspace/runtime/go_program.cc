@@ -32,6 +32,9 @@ constexpr std::string_view kNewproc = "runtime.newproc.func1", kRunqput = "runti
 constexpr std::string_view kGrpcNewStream = "google.golang.org/grpc/internal/transport.(*http2Client).NewStream",
                            kGrpcPut = "google.golang.org/grpc/internal/transport.(*controlBuffer).executeAndPut",
                            kGrpcWrite = "google.golang.org/grpc/internal/transport.(*loopyWriter).writeHeader",
+                           kGrpcOriginate = "google.golang.org/grpc/internal/transport.(*loopyWriter).originateStream",
+                           kGrpcClientHeaders =
+                               "google.golang.org/grpc/internal/transport.(*loopyWriter).clientHeaderHandler",
                            kGrpcRead = "google.golang.org/grpc/internal/transport.(*http2Server).operateHeaders",
                            kGrpcHandle = "google.golang.org/grpc.(*Server).handleStream",
                            kH2cWrite = "golang.org/x/net/http2/h2c.(*bufConn).Write";
@@ -63,6 +66,8 @@ constexpr std::array kNames{kNewproc,
                             kGrpcNewStream,
                             kGrpcPut,
                             kGrpcWrite,
+                            kGrpcOriginate,
+                            kGrpcClientHeaders,
                             kGrpcRead,
                             kGrpcHandle,
                             kRunHandlers[0],
@@ -153,6 +158,15 @@ std::vector<std::uint64_t> callers(const ElfFile& file, const Functions& functio
   return found;
 }
 
+// Where a client writes the headers of a request: a server's answers pass through the same function, two for each, and
+// need no trap. Where that place is not found, all of them do.
+std::optional<std::uint64_t> grpc_write_site(const ElfFile& file, const Functions& functions, const GoFunction& write) {
+  for (const auto name : {kGrpcOriginate, kGrpcClientHeaders})
+    if (const auto client = function_of(functions, name))
+      if (const auto site = call_site(file, *client, write.address)) return site;
+  return entry_site(file, write);
+}
+
 void find_http2(const ElfFile& file, const Functions& functions, GoProgram& program) {
   for (const auto name : kRunHandlers)
     if (const auto handler = function_of(functions, name))
@@ -161,7 +175,7 @@ void find_http2(const ElfFile& file, const Functions& functions, GoProgram& prog
   const auto new_stream = function_of(functions, kGrpcNewStream), put = function_of(functions, kGrpcPut),
              write = function_of(functions, kGrpcWrite), read = function_of(functions, kGrpcRead);
   if (new_stream && put && write) {
-    const auto at_put = call_site(file, *new_stream, put->address), at_write = entry_site(file, *write);
+    const auto at_put = call_site(file, *new_stream, put->address), at_write = grpc_write_site(file, functions, *write);
     if (at_put && at_write) program.grpc_client = {.new_stream = *at_put, .write_header = *at_write};
   }
   program.handler_goroutines = callers(file, functions, kHandlerPrefixes, std::span(&kGrpcHandle, 1));
