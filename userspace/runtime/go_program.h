@@ -43,8 +43,9 @@ struct GoProgram {
   // HTTP/2, of each of its libraries that the program has and that can be followed.
   std::vector<std::uint64_t> http2_run_handler;  // (*http2serverConn).runHandler: AX is the connection, BX the writer
   struct GrpcClient {
-    std::uint64_t new_stream = 0;    // the call of executeAndPut in (*http2Client).NewStream: DI is the headers
-    std::uint64_t write_header = 0;  // a client's call of (*loopyWriter).writeHeader: BX is the stream, DI the header fields
+    std::uint64_t new_stream = 0;  // the call of executeAndPut in (*http2Client).NewStream: DI is the headers
+    std::uint64_t write_header =
+        0;  // a client's call of (*loopyWriter).writeHeader: BX is the stream, DI the header fields
   };
   std::optional<GrpcClient> grpc_client;
   std::optional<std::uint64_t> grpc_operate_headers;  // (*http2Server).operateHeaders: BX or DI is the frame
