@@ -35,9 +35,7 @@ bool has_line_break(std::string_view text) { return text.find_first_of(std::stri
 
 void append(HeaderList& list, const std::string& line) {
   curl_slist* longer = curl_slist_append(list.get(), line.c_str());
-  if (longer == nullptr) return;
-  static_cast<void>(list.release());
-  list.reset(longer);
+  if (!list) list.reset(longer);  // else it is the same one
 }
 
 Result<void> check_url(const std::string& text) {
@@ -254,6 +252,7 @@ HttpResponse HttpClient::post(std::string_view content_type, std::string_view bo
   const HeaderList headers = impl.headers(content_type, compressed.has_value());
   curl_easy_setopt(impl.easy.get(), CURLOPT_HTTPHEADER, headers.get());
   curl_easy_setopt(impl.easy.get(), CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(body.size()));
+  // Its length is set: NOLINTNEXTLINE(bugprone-suspicious-stringview-data-usage)
   curl_easy_setopt(impl.easy.get(), CURLOPT_POSTFIELDS, body.data());
   return impl.finish(impl.perform());
 }

@@ -37,7 +37,7 @@ ConsoleExporter::ConsoleExporter(ConsoleOptions options, const Clock& clock, Con
 }
 
 ExportResult ConsoleExporter::send(const SpanBatch& batch) {
-  const ExportResult lost{.outcome = ExportResult::Outcome::refused, .reason = "write"};
+  ExportResult lost{.outcome = ExportResult::Outcome::refused, .reason = "write"};
   if (options_.format == ConsoleOptions::Format::json) {
     std::string text;
     for (const SpanPtr& span : batch) text += span_json(*span) + "\n";

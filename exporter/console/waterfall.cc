@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <map>
 
 #include "exporter/console/cells.h"
@@ -74,7 +75,7 @@ std::string bar_of(const Span& span, Window window, unsigned cells) {
   const double total = static_cast<double>(std::max<std::uint64_t>(window.end_ns - window.start_ns, 1));
   const auto place = [&](std::uint64_t time) {
     const std::uint64_t inside = std::clamp(time, window.start_ns, window.end_ns) - window.start_ns;
-    return static_cast<unsigned>(static_cast<double>(inside) / total * cells + 0.5);
+    return static_cast<unsigned>(std::lround(static_cast<double>(inside) / total * cells));
   };
   const unsigned from = std::min(place(span.start_unix_ns), cells - 1);
   const unsigned to = std::clamp(place(span.end_unix_ns), from + 1, cells);

@@ -95,7 +95,7 @@ void ScrapeServer::Impl::set_up() {
   server.set_keep_alive_timeout(2);
   server.set_keep_alive_max_count(100);
   server.set_payload_max_length(16 * 1024);
-  server.set_exception_handler([](const auto&, httplib::Response& response, std::exception_ptr) {
+  server.set_exception_handler([](const auto&, httplib::Response& response, const std::exception_ptr&) {
     response.status = 500;
     response.set_content("internal error\n", text_type);
   });

@@ -379,8 +379,9 @@ void Agent::stop() {
   }
   kernel_->stop_changing();
   // What was there when it was asked to stop; traffic goes on.
-  for (double taken = 0; taken < 1; taken += kernel_->events().filled())
-    if (!kernel_->events().drain([this](EventBytes record) { on_event(record); })) break;
+  double taken = 0;
+  while (taken < 1 && kernel_->events().drain([this](EventBytes record) { on_event(record); }))
+    taken += kernel_->events().filled();
   if (pipeline_) pipeline_->flush();
   if (keeper_) keeper_->flush();
   api_.reset();

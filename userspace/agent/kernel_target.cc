@@ -74,6 +74,7 @@ std::vector<KafkaCallSite> KernelTarget::go_producers(const GoProgramFinder::Fou
   const auto* program = std::get_if<GoProgram>(&found.analysis);
   if (!program) return {};
   std::vector<KafkaCallSite> sites;
+  sites.reserve(program->kafka_produce.size());
   for (const auto& [call, offset] : program->kafka_produce)
     sites.push_back(
         {static_cast<KafkaCallSite::Call>(static_cast<int>(call) + static_cast<int>(KafkaCallSite::Call::franz)),
@@ -96,6 +97,7 @@ void KernelTarget::note_producers(pid_t pid, KafkaState& state) {
   }
   for (const auto& library : librdkafka_finder_.find(pid)) {
     std::vector<KafkaCallSite> sites;
+    sites.reserve(library.sites.produce.size());
     for (const auto& site : library.sites.produce)
       sites.push_back({static_cast<KafkaCallSite::Call>(site.call), site.offset});
     if (sites.empty()) continue;
@@ -123,6 +125,7 @@ void KernelTarget::follow_consumers(pid_t pid, KafkaState& state) {
     }
     const auto& layout = *library.sites.layout;
     std::vector<KafkaConsumeSite> sites;
+    sites.reserve(library.sites.consume.size());
     for (const auto& site : library.sites.consume) sites.push_back({consume_call(site.call), site.offset});
     const kafka_consume_layout found{layout.headers, layout.topic, layout.name};
     if (auto followed = kafka_notes_.follow_kafka_consumers(pid, library.path, sites, found); !followed) {
@@ -219,6 +222,7 @@ std::optional<KernelTarget::GoState> KernelTarget::start_goroutines(pid_t pid, s
     settings.probes.push_back({Place::grpc_operate_headers, *program.grpc_operate_headers});
   const auto moved = [&](const std::vector<std::uint64_t>& linked) {
     std::vector<std::uint64_t> addresses;
+    addresses.reserve(linked.size());
     for (const std::uint64_t address : linked) addresses.push_back(address + found.shift);
     return addresses;
   };

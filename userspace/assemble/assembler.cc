@@ -255,7 +255,7 @@ Assembled Assembler::assemble(const Exchange& exchange) {
 
 Assembled Assembler::assemble(const MessageEvent& event) {
   auto span = std::make_shared<Span>();
-  const message_event& fields = event.fields;
+  const MessageFields& fields = event.fields;
   set_resource(fields.tgid, *span);
   span->kind = SpanKind::consumer;
   span->end_unix_ns = clock_.to_unix_ns(fields.header.time_ns);

@@ -147,7 +147,7 @@ void set_produced(const Exchange& exchange, Span& span) {
 
 void set_received(const MessageEvent& event, const MaskRules& rules, Span& span) {
   Attributes& attributes = span.attributes;
-  const message_event& fields = event.fields;
+  const MessageFields& fields = event.fields;
   set_operation("process", event.topic, span);
   add(attributes, "messaging.destination.partition.id", std::to_string(fields.partition));
   add(attributes, "messaging.kafka.offset", std::int64_t{fields.offset});

@@ -45,6 +45,6 @@ void ProcessCallCounts::unsampled(const unsampled_event& exchange) {
     (exchange.facts & UNSAMPLED_ROOT ? calls->roots : calls->with_parent)++;
 }
 
-void ProcessCallCounts::message(const message_event& message) { spoke(message.tgid, PROTOCOL_KAFKA); }
+void ProcessCallCounts::message(const MessageFields& message) { spoke(message.tgid, PROTOCOL_KAFKA); }
 
 }  // namespace weft

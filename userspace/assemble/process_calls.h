@@ -35,7 +35,7 @@ class ProcessCallCounts {
  public:
   void request(const request_event& request);
   void unsampled(const unsampled_event& exchange);
-  void message(const message_event& message);
+  void message(const MessageFields& message);
   void forget(pid_t pid) { counts_.erase(pid); }  // it has ended, or another program has begun in it
   const CallsByProcess& counts() const { return counts_; }
 

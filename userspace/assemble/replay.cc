@@ -46,7 +46,7 @@ Result<ReplayResult> replay(RecordingReader& reader, PipelineOptions options, Sp
     pipeline.sweep();
   }
   pipeline.flush();
-  if (reader.error()) return std::unexpected(*reader.error());
+  if (const auto& error = reader.error()) return std::unexpected(*error);
   result.counters = pipeline.counters();
   return result;
 }

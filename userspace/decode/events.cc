@@ -78,7 +78,7 @@ std::expected<Event, Refusal> decode_unsampled_event(Bytes record) {
 }
 
 std::expected<Event, Refusal> decode_message_event(Bytes record) {
-  if (record.size() < sizeof(message_event)) return std::unexpected(Refusal::too_short);
+  if (record.size() < sizeof(MessageFields)) return std::unexpected(Refusal::too_short);
   auto event = read_message_event(record);
   if (!event) return std::unexpected(Refusal::bad_field);
   return std::move(*event);

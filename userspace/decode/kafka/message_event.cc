@@ -13,7 +13,7 @@ constexpr std::size_t link_bytes = sizeof(SpanLink::trace_id.bytes) + sizeof(Spa
 
 std::optional<MessageEvent> read_message_event(std::span<const std::byte> record) {
   MessageEvent event;
-  message_event& fields = event.fields;
+  MessageFields& fields = event.fields;
   if (record.size() < sizeof fields) return std::nullopt;
   std::memcpy(&fields, record.data(), sizeof fields);
   std::string_view text(reinterpret_cast<const char*>(record.data()) + sizeof fields, record.size() - sizeof fields);
@@ -43,7 +43,7 @@ std::optional<MessageEvent> read_message_event(std::span<const std::byte> record
 
 void write_message_event(const MessageEvent& event, std::vector<std::byte>& record) {
   constexpr std::size_t most = UINT16_MAX;
-  message_event fields = event.fields;
+  MessageFields fields = event.fields;
   const auto topic = event.topic.substr(0, most), group = event.group.substr(0, most);
   const auto client = event.client_id.substr(0, most);
   const std::size_t links = std::min(event.links.size(), most);

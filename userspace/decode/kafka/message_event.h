@@ -19,7 +19,7 @@ namespace weft {
 inline constexpr __u16 kEventMessage = 64;
 inline constexpr __u16 kMessageLayout = 1;  // header.flags: others are refused
 
-// message_event.facts
+// MessageFields.facts
 inline constexpr __u32 kMessageBatch = 1u << 0;      // a batch: the context is its own, those of its records links
 inline constexpr __u32 kMessageTombstone = 1u << 1;  // no value
 inline constexpr __u32 kMessageTransactional = 1u << 2;
@@ -27,7 +27,7 @@ inline constexpr __u32 kMessageSampled = 1u << 3;
 inline constexpr __u32 kMessageContinued = 1u << 4;       // the trace of the producer goes on
 inline constexpr __u32 kMessageInvalidContext = 1u << 5;  // it had a context that was malformed or doubled
 
-struct message_event {
+struct MessageFields {
   event_header header;  // time_ns: the response has come as far as it is read
   __u64 connection_id;
   __u64 begin_ns;      // its first byte has come
@@ -53,11 +53,11 @@ struct message_event {
   __u8 trace_flags;
   __u8 reserved[3];
 };
-static_assert(sizeof(message_event) == 160);
+static_assert(sizeof(MessageFields) == 160);
 
 // Texts point into the record.
 struct MessageEvent {
-  message_event fields;
+  MessageFields fields;
   std::string_view topic, group, client_id;
   std::string_view context;  // "name: value\r\n"…
   std::vector<SpanLink> links;

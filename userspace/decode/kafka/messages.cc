@@ -64,7 +64,7 @@ void KafkaExchanges::new_trace(MessageEvent& event) {
 
 // One message: its trace goes on, or a new one begins.
 void KafkaExchanges::message(MessageEvent& event, const kafka::RecordContext& context) {
-  message_event& fields = event.fields;
+  MessageFields& fields = event.fields;
   event.context = context.lines;
   std::optional<bool> producer;
   if (context.decided && options_.trust_incoming) producer = context.flags & 1;
@@ -113,7 +113,7 @@ void KafkaExchanges::fetched_partition(Connection& connection, const kafka_event
   if (position != connection.positions.end()) delivery.from_offset = position->second;
 
   MessageEvent common{};
-  message_event& fields = common.fields;
+  MessageFields& fields = common.fields;
   fields.header.time_ns = frame.header.time_ns;
   fields.begin_ns = connection.directions[1].first_ns();
   fields.connection_id = frame.connection_id;

@@ -12,7 +12,7 @@ constexpr std::size_t most_kept = 32768;  // twice
 }  // namespace
 
 std::optional<kafka_record_ids> RecordIds::of(const MessageEvent& event) {
-  const message_event& fields = event.fields;
+  const MessageFields& fields = event.fields;
   kafka_record_name name{};
   if (event.topic.empty() || event.topic.size() >= sizeof name.topic) return std::nullopt;
   if (fields.facts & kMessageContinued) {
