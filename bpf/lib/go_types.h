@@ -13,6 +13,8 @@
 #define GO_KIND_SLICE 23u
 #define GO_KIND_STRING 24u
 
+#define GO_POINTER_ELEMENT 48u /* internal/abi.PtrType; the element's Size_ comes first in it */
+
 /* 0: it cannot be read, and is none that is looked for. */
 static __always_inline __u32 go_kind(__u64 type)
 {

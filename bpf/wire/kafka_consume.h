@@ -27,6 +27,8 @@ enum kafka_consume_go_site {
 	KAFKA_GO_POLLED,      /* … what the library did with records within is over */
 	KAFKA_GO_NEXT,	      /* (*FetchesRecordIter).Next, of what was polled before … */
 	KAFKA_GO_NEXT_RECORD, /* … AX a Record's address */
+	KAFKA_GO_EVENTS,      /* confluent-kafka-go's (*handle).eventPoll: AX the handle, BX a channel, 0: none … */
+	KAFKA_GO_EVENT,	      /* … AX the event's table, BX what it is: a Message's address, or something else */
 	KAFKA_GO_CLOSE,	      /* AX the reader or client */
 };
 

@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""kafka_go_consumers_test.py BUILD: Go programs that consume records with kafka-go, franz-go and sarama, and do something for
-each. What they do goes on with the trace of the record, or with another trace or none; never with that of another
+"""kafka_go_consumers_test.py BUILD: Go programs that consume records with kafka-go, franz-go, confluent-kafka-go and sarama, and do
+something for each. What they do goes on with the trace of the record, or with another trace or none; never with that of another
 record."""
 import functools
 import pathlib
@@ -27,8 +27,8 @@ def program(how="stripped"):
 
 
 class Scene(kafka_consumers.Scene):
-    def __init__(self, test, library, way="one", config=None, partitions=PARTITIONS, build="stripped"):
-        super().__init__(test, BUILD, lambda servers, sink: [program(build), library, way, servers, "t", sink], config=config,
+    def __init__(self, test, library, way="one", config=None, partitions=PARTITIONS, build=None):
+        super().__init__(test, BUILD, lambda servers, sink: [program(build or test.builds[0]), library, way, servers, "t", sink], config=config,
                          partitions=partitions, probes=PROBES)
 
     def known(self):
@@ -38,6 +38,7 @@ class Scene(kafka_consumers.Scene):
 
 class Case(unittest.TestCase):
     maxDiff = None
+    builds = ("stripped", "normal", "cgo-pie-stripped")
 
     def check_right(self, scene, count=200):
         records = [scene.record() for _ in range(count)]
@@ -68,7 +69,7 @@ class Followed:
             self.assertEqual(scene.judged([scene.record()]).right, 1)
 
     def test_builds(self):
-        for build in ("normal", "cgo-pie-stripped"):
+        for build in self.builds[1:]:
             with self.subTest(build):
                 self.check_right(Scene(self, self.ways[0], build=build).known(), 50)
                 self.doCleanups()
@@ -167,6 +168,20 @@ class Franz(Followed, Case):
     def test_several_at_once_are_nobodys(self):
         scene = Scene(self, "franz-partitions")
         scene.known()
+        self.assertEqual(self.check_never_wrong(scene).right, 0)
+
+
+class Confluent(Followed, Case):
+    ways, builds = ("confluent-read", "confluent-poll"), ("cgo", "cgo-pie-stripped")
+
+    def test_other_events_end_it(self):
+        scene = Scene(self, "confluent-poll", partitions=1).known()
+        self.check_never_wrong(scene, 20)
+        idle = wait_for("idle calls", lambda: [one for one in scene.sink.asked if one.path == "idle"])
+        self.assertFalse({trace_of(one) for one in idle} & set(scene.traces.values()))
+
+    def test_through_its_channel_they_are_nobodys(self):
+        scene = Scene(self, "confluent-channel").probed()
         self.assertEqual(self.check_never_wrong(scene).right, 0)
 
 

@@ -22,9 +22,12 @@ const std::string kFetch = "github.com/segmentio/kafka-go.(*Reader).FetchMessage
                   kReaderClose = "github.com/segmentio/kafka-go.(*Reader).Close",
                   kPoll = "github.com/twmb/franz-go/pkg/kgo.(*Client).PollRecords",
                   kNext = "github.com/twmb/franz-go/pkg/kgo.(*FetchesRecordIter).Next",
+                  kEvents = "github.com/confluentinc/confluent-kafka-go/v2/kafka.(*handle).eventPoll",
+                  kNewConsumer = "github.com/confluentinc/confluent-kafka-go/v2/kafka.NewConsumer",
                   kSarama = "github.com/IBM/sarama.(*consumerGroup).Consume";
 const std::string kSegmentioModule = "\ndep\tgithub.com/segmentio/kafka-go\tv0.4.51\th1:x=\n",
-                  kFranzModule = "\ndep\tgithub.com/twmb/franz-go\tv1.22.2\th1:x=\n";
+                  kFranzModule = "\ndep\tgithub.com/twmb/franz-go\tv1.22.2\th1:x=\n",
+                  kConfluentModule = "\ndep\tgithub.com/confluentinc/confluent-kafka-go/v2\tv2.11.1\th1:x=\n";
 // cmp; jbe; push %rbp (at 6); pop %rbp; ret (at 8); nop; pop %rbp; ret (at 11); then as much int3 as there is room.
 const std::string kCode = "\x49\x3b\x66\x10\x76\x10\x55\x5d\xc3\x90\x5d\xc3";
 constexpr std::uint64_t kEntry = 6, kFirst = 8, kSecond = 11;
@@ -67,6 +70,10 @@ TEST_CASE("Kafka consumers of Go: the beginnings of their calls, and each of the
                                {Consume::next_record, place(1, kFirst)},
                                {Consume::next_record, place(1, kSecond)}});
   CHECK(franz.not_followed.empty());
+  const GoKafka confluent = kafka_of(kConfluentModule, {{kEvents, kCode}, {kNewConsumer, kCode}});
+  CHECK(confluent.consume == Sites{{Consume::events, place(0, kEntry)},
+                                   {Consume::event, place(0, kFirst)},
+                                   {Consume::event, place(0, kSecond)}});
 }
 
 TEST_CASE("Kafka consumers of Go: what is not followed, and why") {
@@ -80,6 +87,12 @@ TEST_CASE("Kafka consumers of Go: what is not followed, and why") {
   CHECK(reason_of(kFranzModule, {{kNext, kCode}}).empty());
   CHECK(reason_of(kSegmentioModule + "build\t-pgo=/src/default.pgo\nbuild\tCGO_ENABLED=0\n", {{kFetch, kCode}}) ==
         "kafka-go was built with a profile (-pgo)");
+  CHECK(reason_of("\ndep\tgithub.com/confluentinc/confluent-kafka-go/v2\tv2.2.0\th1:x=\n",
+                  {{kEvents, kCode}, {kNewConsumer, kCode}}) ==
+        "this release of confluent-kafka-go is not known (v2.2.0)");
+  CHECK(reason_of("", {{"github.com/confluentinc/confluent-kafka-go/kafka.NewConsumer", kCode}}) ==
+        "this release of confluent-kafka-go is not known");
+  CHECK(reason_of(kConfluentModule, {{kEvents, kCode}}).empty());  // produces only
   CHECK(reason_of("", {{kSarama, kCode}}) == "sarama gives records through channels");
   CHECK(reason_of("", {{kFetch, kCode}, {kSarama, kCode}}) ==
         "this release of kafka-go is not known, sarama gives records through channels");

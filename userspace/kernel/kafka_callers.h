@@ -49,6 +49,8 @@ struct GoConsumeSite {
     polled,
     next,
     next_record,  // of franz-go
+    events,
+    event,  // of confluent-kafka-go
     close
   } place;                   // wire/kafka_consume.h
   std::uint64_t offset = 0;  // in the file

@@ -15,7 +15,8 @@ namespace {
 using Functions = std::map<std::string, GoFunction>;
 using ConsumeSites = std::vector<std::pair<GoKafka::Consume, std::uint64_t>>;
 
-constexpr std::string_view kSegmentio = "github.com/segmentio/kafka-go", kFranz = "github.com/twmb/franz-go";
+constexpr std::string_view kSegmentio = "github.com/segmentio/kafka-go", kFranz = "github.com/twmb/franz-go",
+                           kConfluent = "github.com/confluentinc/confluent-kafka-go/v2";
 // By the names that their modules have and had.
 constexpr std::array<std::pair<std::string_view, GoKafka::Produce>, 7> kProduce{
     {{"github.com/twmb/franz-go/pkg/kgo.(*Client).produce", GoKafka::Produce::franz},
@@ -29,16 +30,20 @@ constexpr std::string_view kFetch = "github.com/segmentio/kafka-go.(*Reader).Fet
                            kReaderClose = "github.com/segmentio/kafka-go.(*Reader).Close",
                            kPoll = "github.com/twmb/franz-go/pkg/kgo.(*Client).PollRecords",
                            kNext = "github.com/twmb/franz-go/pkg/kgo.(*FetchesRecordIter).Next",
-                           kClientClose = "github.com/twmb/franz-go/pkg/kgo.(*Client).Close";
+                           kClientClose = "github.com/twmb/franz-go/pkg/kgo.(*Client).Close",
+                           kEvents = "github.com/confluentinc/confluent-kafka-go/v2/kafka.(*handle).eventPoll",
+                           kNewConsumer = "github.com/confluentinc/confluent-kafka-go/v2/kafka.NewConsumer",
+                           kOldConsumer = "github.com/confluentinc/confluent-kafka-go/kafka.NewConsumer";
 constexpr std::array<std::string_view, 4> kChannels{
     "github.com/IBM/sarama.(*consumerGroup).Consume", "github.com/IBM/sarama.(*consumer).ConsumePartition",
     "github.com/Shopify/sarama.(*consumerGroup).Consume", "github.com/Shopify/sarama.(*consumer).ConsumePartition"};
 
 constexpr auto kNames = [] {
-  std::array<std::string_view, kProduce.size() + 5 + kChannels.size()> all;
+  std::array<std::string_view, kProduce.size() + 8 + kChannels.size()> all;
   auto* to = all.begin();
   for (const auto& [name, call] : kProduce) *to++ = name;
-  for (const auto name : {kFetch, kReaderClose, kPoll, kNext, kClientClose}) *to++ = name;
+  for (const auto name : {kFetch, kReaderClose, kPoll, kNext, kClientClose, kEvents, kNewConsumer, kOldConsumer})
+    *to++ = name;
   std::ranges::copy(kChannels, to);
   return all;
 }();
@@ -48,19 +53,22 @@ const GoFunction* function_of(const Functions& functions, std::string_view name)
   return found == functions.end() ? nullptr : &found->second;
 }
 
-// kafka-go's messages stand beside each other, and have had more than one length. "v0.4.51"; before 42 it is not
-// certain.
-bool is_known_segmentio(std::string_view version) {
-  constexpr std::string_view kLine = "v0.4.";
-  constexpr int kOldest = 42;
-  int patch = 0;
-  return version.starts_with(kLine) &&
-         std::from_chars(version.data() + kLine.size(), version.data() + version.size(), patch).ec == std::errc() &&
-         patch >= kOldest;
+// "v0.4.51": is it of the line "v0.4.", and its next number 42 at least?
+bool is_since(std::string_view version, std::string_view line, int oldest) {
+  int number = 0;
+  return version.starts_with(line) &&
+         std::from_chars(version.data() + line.size(), version.data() + version.size(), number).ec == std::errc() &&
+         number >= oldest;
 }
 
+// kafka-go's messages stand beside each other, and have had more than one length; before 42 it is not certain.
+bool is_known_segmentio(std::string_view version) { return is_since(version, "v0.4.", 42); }
+
 // kgo.Record has had the same fields at its beginning in all of them.
-bool is_known_franz(std::string_view version) { return version.starts_with("v1."); }
+bool is_known_franz(std::string_view version) { return is_since(version, "v1.", 0); }
+
+// kafka.Message has got fields in between until then.
+bool is_known_confluent(std::string_view version) { return is_since(version, "v2.", 3); }
 
 // All that the program has of them, or none: what one library is given by ways that are not seen says nothing of the
 // rest.
@@ -104,10 +112,11 @@ class Consumers {
     profiled_ = read_go_setting(file, buildinfo, "-pgo").has_value();
   }
 
-  void find(const std::optional<std::string>& segmentio, const std::optional<std::string>& franz) {
+  void find(const std::optional<std::string>& segmentio, const std::optional<std::string>& franz,
+            const std::optional<std::string>& confluent) {
     using Consume = GoKafka::Consume;
     const GoFunction *fetch = function_of(functions_, kFetch), *poll = function_of(functions_, kPoll),
-                     *next = function_of(functions_, kNext);
+                     *next = function_of(functions_, kNext), *events = function_of(functions_, kEvents);
     if (fetch) {
       const Call calls[] = {{fetch, Consume::fetch, Consume::fetched}};
       add("kafka-go", segmentio, is_known_segmentio(segmentio.value_or("")), calls, kReaderClose);
@@ -117,6 +126,11 @@ class Consumers {
     } else if (poll) {
       const Call calls[] = {{poll, Consume::poll, Consume::polled}, {next, Consume::next, Consume::next_record}};
       add("franz-go", franz, is_known_franz(franz.value_or("")), calls, kClientClose);
+    }
+    if (function_of(functions_, kOldConsumer)) say("this release of confluent-kafka-go is not known");
+    if (events && function_of(functions_, kNewConsumer)) {
+      const Call calls[] = {{events, Consume::events, Consume::event}};
+      add("confluent-kafka-go", confluent, is_known_confluent(confluent.value_or("")), calls, {});
     }
     if (std::ranges::any_of(kChannels, [&](auto name) { return function_of(functions_, name) != nullptr; }))
       say("sarama gives records through channels");
@@ -153,7 +167,8 @@ GoKafka find_go_kafka(const ElfFile& file, const ElfSection& buildinfo, const Fu
   GoKafka found;
   const auto segmentio = read_go_module(file, buildinfo, kSegmentio);
   found.produce = produce_sites(file, functions, is_known_segmentio(segmentio.value_or("")));
-  Consumers(file, buildinfo, functions, found).find(segmentio, read_go_module(file, buildinfo, kFranz));
+  Consumers(file, buildinfo, functions, found)
+      .find(segmentio, read_go_module(file, buildinfo, kFranz), read_go_module(file, buildinfo, kConfluent));
   return found;
 }
 

@@ -6,9 +6,11 @@
 #ifndef WEFT_PROTOCOLS_KAFKA_CONSUME_GO_H
 #define WEFT_PROTOCOLS_KAFKA_CONSUME_GO_H
 
+#include "lib/go_types.h"
 #include "protocols/kafka/consume.h"
 
-/* kafka-go's Message: Topic, Partition (an int), Offset, HighWaterMark, Key, Value, Headers, … */
+/* Where their fields are. kafka-go's Message: Topic, Partition (an int), Offset, HighWaterMark, Key, Value, Headers, …
+ */
 #define SEGMENTIO_PARTITION 16u
 #define SEGMENTIO_OFFSET 24u
 #define SEGMENTIO_HEADERS 88u
@@ -19,7 +21,14 @@
 #define FRANZ_PARTITION 112u
 #define FRANZ_OFFSET 136u
 
-/* A header of either: Key, a string, and Value, a slice of bytes. */
+/* confluent-kafka-go's Message: Topic (an address), Partition (an int32), Offset, Metadata, Error, …, Headers, … */
+#define CONFLUENT_PARTITION 8u
+#define CONFLUENT_OFFSET 16u
+#define CONFLUENT_ERROR 32u
+#define CONFLUENT_HEADERS 152u
+#define CONFLUENT_BYTES 184u
+
+/* A header of each: Key, a string, and Value, a slice of bytes. */
 #define GO_HEADER_WORDS 5u
 
 #define GO_VARINT 3u /* so many bytes for each length: longer than need be, as is allowed */
@@ -37,20 +46,52 @@ struct kafka_go_record {
 	__u64 headers, header_count;
 };
 
+struct kafka_go_layout {
+	__u64 topic, partition, offset, headers;
+};
+
+static __always_inline struct kafka_go_layout kafka_go_layout_at(__u64 at, __u32 site)
+{
+	struct kafka_go_layout layout = {at, at + SEGMENTIO_PARTITION, at + SEGMENTIO_OFFSET, at + SEGMENTIO_HEADERS};
+
+	if (site == KAFKA_GO_NEXT_RECORD) {
+		layout.topic = at + FRANZ_TOPIC;
+		layout.partition = at + FRANZ_PARTITION;
+		layout.offset = at + FRANZ_OFFSET;
+		layout.headers = at + FRANZ_HEADERS;
+	}
+	if (site == KAFKA_GO_EVENT) {
+		layout.topic = user_word(at);
+		layout.partition = at + CONFLUENT_PARTITION;
+		layout.offset = at + CONFLUENT_OFFSET;
+		layout.headers = at + CONFLUENT_HEADERS;
+	}
+	return layout;
+}
+
 /* False: it cannot be read. */
 static __always_inline bool kafka_go_read(__u64 at, __u32 site, struct kafka_go_record *record)
 {
-	bool franz = site == KAFKA_GO_NEXT_RECORD;
-	__u64 topic = at + (franz ? FRANZ_TOPIC : 0), headers = at + (franz ? FRANZ_HEADERS : SEGMENTIO_HEADERS);
+	struct kafka_go_layout layout = kafka_go_layout_at(at, site);
 
-	if (!user_word_read(topic, &record->topic) || !user_word_read(topic + 8, &record->topic_bytes) ||
-	    !user_word_read(at + (franz ? FRANZ_PARTITION : SEGMENTIO_PARTITION), &record->partition) ||
-	    !user_word_read(at + (franz ? FRANZ_OFFSET : SEGMENTIO_OFFSET), &record->offset) ||
-	    !user_word_read(headers, &record->headers) || !user_word_read(headers + 8, &record->header_count))
+	if (!user_word_read(layout.topic, &record->topic) || !user_word_read(layout.topic + 8, &record->topic_bytes) ||
+	    !user_word_read(layout.partition, &record->partition) || !user_word_read(layout.offset, &record->offset) ||
+	    !user_word_read(layout.headers, &record->headers) ||
+	    !user_word_read(layout.headers + 8, &record->header_count))
 		return false;
-	if (franz)
+	if (site != KAFKA_GO_FETCHED)
 		record->partition = (__u32)record->partition;
 	return true;
+}
+
+/* Is it a Message without an error, of all events that confluent-kafka-go gives? */
+static __always_inline bool kafka_go_is_message(__u64 table, __u64 data)
+{
+	__u64 type = 0, element = 0, bytes = 0, error = 1;
+
+	return table && user_word_read(table + GO_ITAB_TYPE, &type) && go_kind(type) == GO_KIND_POINTER &&
+	       user_word_read(type + GO_POINTER_ELEMENT, &element) && user_word_read(element, &bytes) &&
+	       bytes == CONFLUENT_BYTES && user_word_read(data + CONFLUENT_ERROR, &error) && !error;
 }
 
 /* s->record_name becomes that of the record. False: it cannot be read, or there is none. */
