@@ -60,7 +60,9 @@ class Followed:
             with self.subTest(way):
                 scene = Scene(self, way).known()
                 self.check_right(scene)
-                self.assertRegex(scene.row()["task"]["why"], "Kafka record that a goroutine was given")
+                why = scene.row()["task"]["why"]
+                self.assertRegex(why, "Kafka record that a goroutine was given")
+                self.assertNotRegex(why, "could not be read")
                 self.doCleanups()
 
     def test_one_at_a_time(self):
@@ -151,7 +153,13 @@ class Followed:
         self.check_right(scene.known(), 50)
 
 
-class Segmentio(Followed, Case):
+class Ends:
+    def test_goroutines_that_take_turns(self):
+        verdict = self.check_never_wrong(Scene(self, self.ways[0], "relay").known())
+        self.assertGreater(verdict.right, 80)   # but for the first sixteen of each
+
+
+class Segmentio(Followed, Ends, Case):
     ways = ("segmentio-read", "segmentio-fetch", "segmentio-closes")
 
     def test_asking_in_vain_and_closing_end_it(self):
@@ -166,12 +174,13 @@ class Franz(Followed, Case):
     ways = ("franz-each", "franz-iter", "franz-all")
 
     def test_several_at_once_are_nobodys(self):
-        scene = Scene(self, "franz-partitions")
-        scene.known()
-        self.assertEqual(self.check_never_wrong(scene).right, 0)
+        self.assertEqual(self.check_never_wrong(Scene(self, "franz-partitions").known()).right, 0)
+
+    def test_what_another_goroutine_has_asked_for_is_nobodys(self):
+        self.assertEqual(self.check_never_wrong(Scene(self, "franz-hands-on").known()).right, 0)
 
 
-class Confluent(Followed, Case):
+class Confluent(Followed, Ends, Case):
     ways, builds = ("confluent-read", "confluent-poll"), ("cgo", "cgo-pie-stripped")
 
     def test_other_events_end_it(self):

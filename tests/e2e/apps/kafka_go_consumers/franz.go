@@ -53,3 +53,15 @@ func franzPartitions(servers, topic string) consumer {
 		})
 	})
 }
+
+// One goroutine asks, and another one processes what it was given.
+func franzHandsOn(servers, topic string) consumer {
+	all := make(chan kgo.Fetches)
+	each := franz(servers, topic, func(fetches kgo.Fetches, _ func(*kgo.Record)) { all <- fetches })
+	return func(give func(string)) {
+		go each(nil)
+		for fetches := range all {
+			fetches.EachRecord(func(record *kgo.Record) { give(string(record.Value)) })
+		}
+	}
+}

@@ -2,7 +2,7 @@
 // worker LIBRARY HOW SERVERS TOPIC PORT: consumes records of TOPIC and asks http://127.0.0.1:PORT/work?id=VALUE for each.
 // LIBRARY: see libraries. HOW: one (in the goroutine that was given the record), waits (in one of its own, which is
 // waited for), goes (in one of its own), pool (in one of three, through a channel), shared (three are given records, and
-// each works for its own). Begins when there is input.
+// each works for its own), relay (as one, and after forty another one takes its place). Begins when there is input.
 package main
 
 import (
@@ -11,6 +11,7 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"runtime"
 	"sync"
 	"time"
 )
@@ -26,6 +27,7 @@ var libraries = map[string]func(servers, topic string) consumer{
 	"franz-iter":       franzIterates,
 	"franz-all":        franzAll,
 	"franz-partitions": franzPartitions,
+	"franz-hands-on":   franzHandsOn,
 	"sarama":           saramaChannel,
 }
 
@@ -57,6 +59,21 @@ func pool() func(string) {
 	return func(value string) { values <- value }
 }
 
+func relay(consume consumer) {
+	given, over := 0, make(chan bool)
+	go func() {
+		defer close(over)
+		consume(func(value string) {
+			work(value)
+			if given++; given == 40 {
+				runtime.Goexit()
+			}
+		})
+	}()
+	<-over
+	time.Sleep(20 * time.Millisecond)
+}
+
 func main() {
 	fmt.Println(0) // serves nothing
 	bufio.NewReader(os.Stdin).ReadString('\n')
@@ -79,6 +96,10 @@ func main() {
 		})
 	case "pool":
 		consume(pool())
+	case "relay":
+		for {
+			relay(consume)
+		}
 	case "shared":
 		for range 2 {
 			go consume(work)
