@@ -2,7 +2,8 @@
 // worker LIBRARY HOW SERVERS TOPIC PORT: consumes records of TOPIC and asks http://127.0.0.1:PORT/work?id=VALUE for each.
 // LIBRARY: see libraries. HOW: one (in the goroutine that was given the record), waits (in one of its own, which is
 // waited for), goes (in one of its own), pool (in one of three, through a channel), shared (three are given records, and
-// each works for its own), relay (as one, and after forty another one takes its place). Begins when there is input.
+// each works for its own), relay (as one, and after forty another one takes its place), produces (as one, and an equal
+// record for "out"). Begins when there is input.
 package main
 
 import (
@@ -96,6 +97,12 @@ func main() {
 		})
 	case "pool":
 		consume(pool())
+	case "produces":
+		produce := segmentioProduces(os.Args[3], "out")
+		consume(func(value string) {
+			produce(value)
+			work(value)
+		})
 	case "relay":
 		for {
 			relay(consume)

@@ -63,3 +63,10 @@ func segmentioCloses(servers, topic string) consumer {
 		}
 	}
 }
+
+func segmentioProduces(servers, topic string) func(value string) {
+	writer := &kafka.Writer{Addr: kafka.TCP(servers), Topic: topic, BatchSize: 1, RequiredAcks: kafka.RequireOne}
+	return func(value string) {
+		check(writer.WriteMessages(context.Background(), kafka.Message{Value: []byte(value)}))
+	}
+}
