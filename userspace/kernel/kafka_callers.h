@@ -71,7 +71,7 @@ class KafkaCallerNotes {
   virtual Result<void> follow_kafka_consumers(pid_t tgid, const std::string& file,
                                               std::span<const KafkaConsumeSite> sites,
                                               const kafka_consume_layout& layout) = 0;
-  // REQUIRES: its goroutines are traced.
+  // REQUIRES: its goroutines are traced; KernelOptions::go_consumers.
   virtual Result<void> follow_go_consumers(pid_t tgid, const std::string& file,
                                            std::span<const GoConsumeSite> sites) = 0;
   // Of both; also done by Kernel::untrace.

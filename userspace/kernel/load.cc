@@ -130,7 +130,8 @@ Result<std::unique_ptr<Kernel>> Kernel::load(const KernelOptions& options) {
   auto tables = std::make_unique<LateTables>(*skeleton);
   late.take(skeleton->progs.on_go_tls);
   late.take(skeleton->progs.on_kafka_consumed);
-  late.take(skeleton->progs.on_kafka_consume_go);
+  bpf_program__set_autoload(skeleton->progs.on_kafka_consume_go, false);
+  if (options.go_consumers) late.take(skeleton->progs.on_kafka_consume_go);
   if (const int error = weft_bpf__load(skeleton.get())) return load_refused("the kernel refuses the programs", error);
   if (const auto loaded = parts.load(*skeleton); !loaded) return std::unexpected(loaded.error());
 
