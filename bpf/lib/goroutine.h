@@ -20,6 +20,12 @@ static __always_inline __u64 user_word(__u64 address)
 	return value;
 }
 
+/* False: it cannot be read. */
+static __always_inline bool user_word_read(__u64 address, __u64 *word)
+{
+	return !bpf_probe_read_user(word, sizeof(*word), (void *)address);
+}
+
 static __always_inline __u64 current_g(const struct go_process *go)
 {
 	return user_word(bpf_get_current_task_btf()->thread.fsbase + go->running_g);
@@ -30,12 +36,19 @@ static __always_inline bool go_is_certain(const struct go_process *go)
 	return !go->refuted && (!go->unproven || go->proofs >= GO_PROOFS);
 }
 
+/* The number of the goroutine that runs; 0: it is not known. */
+static __always_inline __u64 goroutine_now(const struct process_entry *p, __u32 tgid)
+{
+	struct go_process *go = go_process_get(tgid);
+
+	return go && go->program == p->go && go_is_certain(go) ? user_word(current_g(go) + go->g_goid) : 0;
+}
+
 /* s->task becomes who runs: the thread, or in a Go program its goroutine. To be called before anything in attribute.h.
  */
 WIRE_GLOBAL int task_now(struct scratch *s, struct process_entry *p)
 {
-	struct go_process *go;
-	__u64 goroutine = 0;
+	__u64 goroutine;
 	__u32 tgid;
 
 	if (!s || !p)
@@ -45,9 +58,7 @@ WIRE_GLOBAL int task_now(struct scratch *s, struct process_entry *p)
 	if (!p->go)
 		return 0;
 	tgid = s->pid_tgid >> 32;
-	go = go_process_get(tgid);
-	if (go && go->program == p->go && go_is_certain(go))
-		goroutine = user_word(current_g(go) + go->g_goid);
+	goroutine = goroutine_now(p, tgid);
 	s->task.owner = (__u64)tgid << 32 | p->go;
 	s->task.goroutine = goroutine ? goroutine : GOROUTINE_UNKNOWN;
 	return 0;

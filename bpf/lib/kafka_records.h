@@ -1,19 +1,20 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-only */
-/* The end of a record's processing, whoever ends it. */
+/* A task asks for records, and a record's processing ends, whoever ends it. */
 #ifndef WEFT_LIB_KAFKA_RECORDS_H
 #define WEFT_LIB_KAFKA_RECORDS_H
 
 #include "lib/exchange.h"
 #include "maps/kafka_consumers.h"
 
-/* A function of its own, for its stack. By value: see maps/tasks.h. */
-WIRE_GLOBAL int kafka_record_ends(__u64 thread)
+/* Of the task of this key. A function of its own, for its stack. By value: see maps/tasks.h. */
+WIRE_GLOBAL int kafka_record_ends(__u64 owner, __u64 goroutine)
 {
-	struct kafka_consumer *consumer = kafka_consumer_get(thread);
+	struct task_key task = {.owner = owner, .goroutine = goroutine};
+	struct kafka_consumer *consumer = kafka_consumer_get(task);
 	struct exchange e;
 	__u64 id;
 
-	/* Two may do so: the thread that works for it, and one that asks the same source. */
+	/* Two may do so: the task that works for it, and one that asks the same source. */
 	id = consumer ? __sync_lock_test_and_set(&consumer->exchange_id, 0) : 0;
 	if (!id)
 		return 0;
@@ -21,16 +22,48 @@ WIRE_GLOBAL int kafka_record_ends(__u64 thread)
 	return 0;
 }
 
-/* A thread is over, or its program is another one, or its process is no longer traced. */
-static __always_inline void kafka_consumer_gone(__u64 thread)
+/* What another task was given by this source is over: `task` has a say there, too. */
+static __always_inline void kafka_others_end(const struct kafka_consumer *consumer, struct task_key task)
 {
-	struct kafka_consumer *consumer = kafka_consumer_get(thread);
+	struct task_key other;
+	__u64 number = kafka_source_asked(consumer, task);
+
+	if (!number)
+		return;
+	other = kafka_asker_task(task, number);
+	kafka_record_ends(other.owner, other.goroutine);
+}
+
+/* The task asks for records as `fresh` says. REQUIRES: what it was given before is over. */
+static __always_inline void kafka_consumer_asks(const struct kafka_consumer *fresh, struct task_key task)
+{
+	struct kafka_consumer *consumer;
+
+	kafka_others_end(fresh, task);
+	consumer = kafka_consumer_get(task);
+	if (consumer)
+		*consumer = *fresh;
+	else if (late_update(&kafka_consumers, &task, fresh, BPF_NOEXIST))
+		count_fault(PROGRAM_PROCESS, FAULT_MAP_FULL);
+}
+
+/* What `consumer` names is closed, also for whoever else asked it. */
+static __always_inline void kafka_consumer_closes(const struct kafka_consumer *consumer, struct task_key task)
+{
+	kafka_others_end(consumer, task);
+	kafka_source_ends(consumer, task);
+}
+
+/* A task is over, or its program is another one, or its process is no longer traced. */
+static __always_inline void kafka_consumer_gone(struct task_key task)
+{
+	struct kafka_consumer *consumer = kafka_consumer_get(task);
 
 	if (!consumer)
 		return;
-	kafka_record_ends(thread);
-	kafka_source_leave(consumer, thread);
-	late_delete(&kafka_consumers, &thread);
+	kafka_record_ends(task.owner, task.goroutine);
+	kafka_source_leave(consumer, task);
+	late_delete(&kafka_consumers, &task);
 }
 
 #endif

@@ -9,6 +9,7 @@
 #define WEFT_PROGRAMS_GOROUTINE_H
 
 #include "lib/attribute_goroutine.h"
+#include "lib/kafka_records.h"
 #include "maps/streams.h"
 #include "maps/tls.h"
 #include "wire/http2_state.h"
@@ -86,9 +87,13 @@ static __always_inline int go_born(struct pt_regs *regs, struct process_entry *p
 static __always_inline int go_ends(struct pt_regs *regs, struct go_process *go, __u32 tgid)
 {
 	__u64 g = regs->r14;
+	struct task_key key;
 
-	if (go_registers_agree(go, g))
-		attribute_death(goroutine_key(tgid, go, user_word(g + go->g_goid)));
+	if (!go_registers_agree(go, g))
+		return 0;
+	key = goroutine_key(tgid, go, user_word(g + go->g_goid));
+	attribute_death(key);
+	kafka_consumer_gone(key);
 	return 0;
 }
 

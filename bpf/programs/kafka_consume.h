@@ -9,37 +9,33 @@
 
 #include "protocols/kafka/consume.h"
 
-/* Whose records are followed. A goroutine's are not: its client asks for events. */
-static __always_inline bool kafka_consumes(const struct process_entry *p)
+/* Whose records are followed. Of a goroutine not by these: its client asks for events. */
+static __always_inline bool kafka_thread_consumes(const struct process_entry *p)
 {
-	return p && !p->go && !(p->flags & (PROCESS_INSTRUMENTED | PROCESS_TASK_NONE));
+	return kafka_consumes(p) && !p->go;
 }
 
 /* The call's arguments. What the thread was given before is processed. */
 SEC("uprobe")
 int on_kafka_consume(struct pt_regs *regs)
 {
-	__u64 thread = bpf_get_current_pid_tgid();
-	struct process_entry *p = process_get(thread >> 32);
-	struct kafka_consumer fresh = {.partition = -1}, *consumer;
+	struct task_key thread = {.owner = bpf_get_current_pid_tgid()};
+	struct process_entry *p = process_get(thread.owner >> 32);
+	struct kafka_consumer fresh = {.partition = -1};
 	__u32 site = (__u16)bpf_get_attach_cookie(regs);
 	__u64 second = regs->si, third = regs->dx, fourth = regs->cx;
-	__u32 other;
 
 	WIRE_OPAQUE(second); /* the verifier allows no computed offset into the registers */
 	WIRE_OPAQUE(third);
 	WIRE_OPAQUE(fourth);
-	kafka_record_ends(thread);
-	if (!kafka_consumes(p))
+	kafka_record_ends(thread.owner, 0);
+	if (!kafka_thread_consumes(p))
 		return 0;
 	fresh.from = regs->di;
 	if (site == KAFKA_CONSUME_ENDS_PARTITION)
 		fresh.partition = second;
-	if (site == KAFKA_CONSUME_ENDS || site == KAFKA_CONSUME_ENDS_PARTITION) { /* also for whoever else asked it */
-		other = kafka_source_asked(&fresh, thread);
-		if (other)
-			kafka_record_ends(thread >> 32 << 32 | other);
-		kafka_source_ends(&fresh, thread);
+	if (site == KAFKA_CONSUME_ENDS || site == KAFKA_CONSUME_ENDS_PARTITION) {
+		kafka_consumer_closes(&fresh, thread);
 		return 0;
 	}
 	fresh.asking = 1;
@@ -49,14 +45,7 @@ int on_kafka_consume(struct pt_regs *regs)
 		fresh.messages = fourth;
 	if (site == KAFKA_CONSUME_BATCH_QUEUE)
 		fresh.messages = third;
-	other = kafka_source_asked(&fresh, thread);
-	if (other)
-		kafka_record_ends(thread >> 32 << 32 | other);
-	consumer = kafka_consumer_get(thread);
-	if (consumer)
-		*consumer = fresh;
-	else if (late_update(&kafka_consumers, &thread, &fresh, BPF_NOEXIST))
-		count_fault(PROGRAM_PROCESS, FAULT_MAP_FULL);
+	kafka_consumer_asks(&fresh, thread);
 	return 0;
 }
 
@@ -128,49 +117,34 @@ WIRE_GLOBAL __u64 kafka_record_given(struct scratch *s, struct process_entry *p,
 SEC("uprobe")
 int on_kafka_consumed(struct pt_regs *regs)
 {
-	__u64 thread = bpf_get_current_pid_tgid(), message;
-	struct process_entry *p = process_get(thread >> 32);
+	struct task_key thread = {.owner = bpf_get_current_pid_tgid()};
+	struct process_entry *p = process_get(thread.owner >> 32);
 	struct kafka_consumer *consumer = kafka_consumer_get(thread);
-	enum kafka_source_state source;
 	struct scratch *s;
+	__u64 message;
 
 	if (!consumer || !consumer->asking)
 		return 0;
 	consumer->asking = 0;
 	message = kafka_consumed(consumer, regs->ax);
-	if (!kafka_consumes(p) || !message || (__s32)user_word(message)) /* the error comes first in it */
+	if (!kafka_thread_consumes(p) || !message || (__s32)user_word(message)) /* the error comes first in it */
 		return 0;
-	source = kafka_source_gives(consumer, thread);
-	if (source == KAFKA_SOURCE_ANYBODYS)
-		finding(p, FINDING_KAFKA_SHARED);
-	if (source != KAFKA_SOURCE_OURS)
-		return 0;
-	s = scratch_claim(PROGRAM_PROCESS, settings.scratch_slots);
-	if (!s) {
-		finding(p, FINDING_KAFKA_UNREAD);
-		return 0;
-	}
-	s->now_ns = bpf_ktime_get_ns();
-	s->pid_tgid = thread;
-	s->task = thread_key(thread >> 32, thread);
-	consumer->given_ns = s->now_ns;
-	__sync_lock_test_and_set(&consumer->exchange_id,
-				 kafka_record_given(s, p, message, bpf_get_attach_cookie(regs)));
-	scratch_release(s);
-	if (!kafka_source_is(consumer, thread)) /* another thread has asked meanwhile, and found nothing to end */
-		kafka_record_ends(thread);
+	s = kafka_consumer_given(p, consumer, thread);
+	if (s)
+		kafka_consumer_works(s, consumer, thread,
+				     kafka_record_given(s, p, message, bpf_get_attach_cookie(regs)));
 	return 0;
 }
 
-static long kafka_release_step(struct bpf_map *map, __u64 *thread, struct kafka_consumer *consumer,
+static long kafka_release_step(struct bpf_map *map, struct task_key *task, struct kafka_consumer *consumer,
 			       struct release_order *order)
 {
-	__u64 key = *thread;
+	struct task_key key = *task;
 
-	if (order->tgid && key >> 32 == order->tgid)
+	if (order->tgid && key.owner >> 32 == order->tgid)
 		kafka_consumer_gone(key);
 	else if (!order->tgid && consumer->exchange_id && consumer->given_ns < order->before_ns)
-		kafka_record_ends(key);
+		kafka_record_ends(key.owner, key.goroutine);
 	return 0;
 }
 

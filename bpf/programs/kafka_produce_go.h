@@ -7,6 +7,7 @@
 #ifndef WEFT_PROGRAMS_KAFKA_PRODUCE_GO_H
 #define WEFT_PROGRAMS_KAFKA_PRODUCE_GO_H
 
+#include "lib/go_types.h"
 #include "lib/kafka_caller.h"
 
 #define GO_MESSAGES_MOST 256u
@@ -22,22 +23,10 @@
 #define SEGMENTIO_TIME 128u
 #define SEGMENTIO_BYTES 152u
 
-/* runtime.itab, and internal/abi.Type */
-#define GO_ITAB_TYPE 8u
-#define GO_TYPE_KIND_WORD 16u /* its last byte */
-#define GO_KIND_MASK 31u
-#define GO_KIND_SLICE 23u
-#define GO_KIND_STRING 24u
-#define GO_KIND_UINT8 8u
 #define GO_SLICE_ELEMENT 48u /* internal/abi.SliceType */
 
 #define GO_SECONDS_TO_1885 59453308800ULL /* time.Time counts from the year 1 … */
 #define GO_SECONDS_TO_1970 62135596800ULL
-
-static __always_inline bool go_word(__u64 at, __u64 *word)
-{
-	return !bpf_probe_read_user(word, sizeof(*word), (void *)at);
-}
 
 /* A time.Time in ms since 1970; 0: the zero time. With bit 63 of the first word it counts from 1885. False: unreadable.
  */
@@ -53,15 +42,6 @@ static __always_inline bool go_time_ms(__u64 at, __u64 *ms)
 	return true;
 }
 
-/* 0: it cannot be read, and is none that is looked for. */
-static __always_inline __u32 go_kind(__u64 type)
-{
-	__u64 word = 0;
-
-	go_word(type + GO_TYPE_KIND_WORD, &word);
-	return word >> 56 & GO_KIND_MASK;
-}
-
 /*
  * What a sarama.Encoder gives, where that can be told: a string or bytes by themselves, as StringEncoder and
  * ByteEncoder are. False: something else, which makes its bytes when it is asked, or it cannot be read.
@@ -73,11 +53,11 @@ static __always_inline bool sarama_encoded(__u64 table, __u64 data, __u64 *bytes
 
 	if (!table)
 		return true;
-	if (!go_word(table + GO_ITAB_TYPE, &type))
+	if (!user_word_read(table + GO_ITAB_TYPE, &type))
 		return false;
 	kind = go_kind(type);
 	if (kind == GO_KIND_SLICE) {
-		if (!go_word(type + GO_SLICE_ELEMENT, &element) || go_kind(element) != GO_KIND_UINT8)
+		if (!user_word_read(type + GO_SLICE_ELEMENT, &element) || go_kind(element) != GO_KIND_UINT8)
 			return false;
 	} else if (kind != GO_KIND_STRING) {
 		return false;
@@ -157,7 +137,7 @@ static long kafka_go_step(__u32 i, void *arg)
 		at = 0;
 	else if (m->site == KAFKA_CALL_SEGMENTIO)
 		at = m->array + i * SEGMENTIO_BYTES;
-	else if (!go_word(m->array + i * 8, &at))
+	else if (!user_word_read(m->array + i * 8, &at))
 		at = 0;
 	m->findings |= kafka_go_record(at, m->site, m->caller);
 	return 0;

@@ -11,6 +11,7 @@
 #include "programs/ioctl.h"
 #include "programs/iterators.h"
 #include "programs/kafka_consume.h"
+#include "programs/kafka_consume_go.h"
 #include "programs/kafka_produce.h"
 #include "programs/kafka_produce_go.h"
 #include "programs/message.h"

@@ -9,6 +9,7 @@
 enum kafka_api {
 	KAFKA_PRODUCE = 0,
 	KAFKA_FETCH = 1,
+	KAFKA_LIST_OFFSETS = 2,
 	KAFKA_METADATA = 3,
 	KAFKA_OFFSET_COMMIT = 8,
 	KAFKA_FIND_COORDINATOR = 10,
@@ -26,6 +27,7 @@ enum kafka_api {
 #define KAFKA_PRODUCE_COMPACT 9u /* from here on lengths are compact and fields may be tagged */
 #define KAFKA_PRODUCE_IDS 13u	 /* from here on topics are ids */
 #define KAFKA_FETCH_FIRST 4u	 /* the version of Fetch that came with them */
+#define KAFKA_LIST_OFFSETS_FIRST 1u
 #define KAFKA_CLIENT_ID_MOST 1024u
 #define KAFKA_FRAME_MOST (100u << 20) /* what a broker takes by default: socket.request.max.bytes */
 
@@ -112,8 +114,9 @@ WIRE_INLINE bool kafka_response_head(const __u8 *bytes, struct kafka_head *head)
 }
 
 /*
- * Clients begin a connection with one of these. Lower versions of the first two are nobody's any more, and other
- * protocols begin like them: ZooKeeper's clients with zeros, which even their answers repeat.
+ * Clients begin a connection with one of these, kafka-go's readers with the question for offsets. Lower versions of
+ * some are nobody's any more, and other protocols begin like them: ZooKeeper's clients with zeros, which even their
+ * answers repeat.
  */
 WIRE_INLINE bool kafka_may_begin(const struct kafka_head *head)
 {
@@ -127,6 +130,8 @@ WIRE_INLINE bool kafka_may_begin(const struct kafka_head *head)
 		return head->api_version >= KAFKA_PRODUCE_FIRST;
 	case KAFKA_FETCH:
 		return head->api_version >= KAFKA_FETCH_FIRST;
+	case KAFKA_LIST_OFFSETS:
+		return head->api_version >= KAFKA_LIST_OFFSETS_FIRST;
 	}
 	return false;
 }

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-only */
-/* Calls of librdkafka by which an application is given records, and what of its memory weft has to know. */
+/* Calls of client libraries by which an application is given records, and what of their memory weft has to know. */
 #ifndef WEFT_WIRE_KAFKA_CONSUME_H
 #define WEFT_WIRE_KAFKA_CONSUME_H
 
 #include "wire/port.h"
 
+/* Of librdkafka. */
 enum kafka_consume_site {
 	KAFKA_CONSUME_POLL = 1,	      /* client, time-out -> message */
 	KAFKA_CONSUME_TOPIC,	      /* topic, partition, time-out -> message */
@@ -13,6 +14,22 @@ enum kafka_consume_site {
 	KAFKA_CONSUME_BATCH_QUEUE,    /* queue, time-out, messages, most -> number */
 	KAFKA_CONSUME_ENDS,	      /* client or queue; gives nothing back: what was being processed is over */
 	KAFKA_CONSUME_ENDS_PARTITION, /* topic, partition: the same */
+};
+
+/*
+ * Of Go's libraries: beginnings of functions, and their return instructions. There the results are in registers, AX
+ * first, but for those that are too long: they stand behind the return address.
+ */
+enum kafka_consume_go_site {
+	KAFKA_GO_FETCH = 1,   /* kafka-go's (*Reader).FetchMessage: AX the reader … */
+	KAFKA_GO_FETCHED,     /* … AX the type of the error, 0: none, and on the stack a Message */
+	KAFKA_GO_POLL,	      /* franz-go's (*Client).PollRecords: AX the client … */
+	KAFKA_GO_POLLED,      /* … what the library did with records within is over */
+	KAFKA_GO_NEXT,	      /* (*FetchesRecordIter).Next, of what was polled before … */
+	KAFKA_GO_NEXT_RECORD, /* … AX a Record's address */
+	KAFKA_GO_EVENTS,      /* confluent-kafka-go's (*handle).eventPoll: AX the handle, BX a channel, 0: none … */
+	KAFKA_GO_EVENT,	      /* … AX the event's table, BX what it is: a Message's address, or something else */
+	KAFKA_GO_CLOSE,	      /* AX the reader or client */
 };
 
 /* rd_kafka_message_t: its layout is part of the library's interface. */

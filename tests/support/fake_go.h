@@ -21,13 +21,16 @@ struct FakeGo {
   bool line_table = true;
   bool named_line_table = true;  // else somewhere in .data.rel.ro
   std::string buildinfo_magic = "\xff Go buildinf:";
-  std::string modules;  // of the build information
+  std::string modules;                                    // of the build information
+  std::vector<std::pair<std::string, std::string>> more;  // functions: name and code, kFunction bytes at most
   bool with_runqput_call = true;
   std::string systemstack = "\x64\x48\x8b\x04\x25\xf8\xff\xff\xff\xc3";  // mov %fs:-8,%rax; ret
 
+  static constexpr std::size_t kFunction = 0x40;
   static constexpr std::uint64_t kBase = 0x400000, kText = 0x401000;
   // Offsets in the file that the analysis has to find.
   static constexpr std::uint64_t kBorn = 0x1000 + 9, kEnds = 0x1000 + 0x40 + 6;
+  static constexpr std::uint64_t kMore = 0x1000 + 0x100;  // the first of `more`, behind it the others
 
   std::string build() const {
     struct Section {
@@ -98,9 +101,9 @@ struct FakeGo {
     std::memcpy(bytes.data() + at, &value, sizeof value);
   }
 
-  // newproc.func1 at 0, goexit1 at 0x40, runqput at 0x80, systemstack at 0xc0; 0x40 bytes each.
+  // newproc.func1 at 0, goexit1 at 0x40, runqput at 0x80, systemstack at 0xc0; kFunction bytes each.
   std::string text() const {
-    std::string code(0x100, '\xcc');
+    std::string code((4 + more.size()) * kFunction, '\xcc');
     const std::string newproc = "\x49\x3b\x66\x10\x76\x10\x55\x90\x90";  // cmp; jbe; push %rbp; nop; nop
     const std::string goexit(std::string("\x49\x3b\x66\x10\x76\x10\x55\x48\x89\xe5\xc3", 11));
     code.replace(0, newproc.size(), newproc);
@@ -110,6 +113,8 @@ struct FakeGo {
     code.replace(0x40, goexit.size(), goexit);
     code[0x80] = '\xc3';
     code.replace(0xc0, systemstack.size(), systemstack);
+    for (std::size_t i = 0; i < more.size(); ++i)
+      code.replace((4 + i) * kFunction, more[i].second.size(), more[i].second);
     return code;
   }
 
@@ -123,10 +128,11 @@ struct FakeGo {
   }
 
   std::string table() const {
-    const std::vector<std::pair<std::string, std::uint32_t>> functions{{"runtime.newproc.func1", 0},
-                                                                       {"runtime.goexit1", 0x40},
-                                                                       {"runtime.runqput", 0x80},
-                                                                       {"runtime.systemstack", 0xc0}};
+    std::vector<std::pair<std::string, std::uint32_t>> functions{{"runtime.newproc.func1", 0},
+                                                                 {"runtime.goexit1", 0x40},
+                                                                 {"runtime.runqput", 0x80},
+                                                                 {"runtime.systemstack", 0xc0}};
+    for (const auto& [name, code] : more) functions.emplace_back(name, functions.size() * kFunction);
     std::string names;
     std::vector<std::uint32_t> name_at;
     for (const auto& [name, entry] : functions) {
@@ -144,7 +150,7 @@ struct FakeGo {
       put<std::uint32_t>(fields, 4, name_at[i]);
       entries += fields;
     }
-    put<std::uint32_t>(entries, functions.size() * 8, 0x100);
+    put<std::uint32_t>(entries, functions.size() * 8, static_cast<std::uint32_t>(functions.size() * kFunction));
     std::string header(72, '\0');
     put<std::uint32_t>(header, 0, magic);
     header[6] = 1;

@@ -297,6 +297,7 @@ TEST_CASE("Kafka: a connection begins with a request of a version in use, not wi
     CAPTURE(static_cast<int>(version));
     CHECK(opens(request(KAFKA_PRODUCE, version)) == (version >= 3));
     CHECK(opens(request(KAFKA_FETCH, version)) == (version >= 4));
+    CHECK(opens(request(KAFKA_LIST_OFFSETS, version)) == (version >= 1));
     CHECK(opens(request(KAFKA_METADATA, version)));
     CHECK_FALSE(opens(request(KAFKA_OFFSET_COMMIT, version)));
   }

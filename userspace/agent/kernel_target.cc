@@ -74,8 +74,8 @@ std::vector<KafkaCallSite> KernelTarget::go_producers(const GoProgramFinder::Fou
   const auto* program = std::get_if<GoProgram>(&found.analysis);
   if (!program) return {};
   std::vector<KafkaCallSite> sites;
-  sites.reserve(program->kafka_produce.size());
-  for (const auto& [call, offset] : program->kafka_produce)
+  sites.reserve(program->kafka.produce.size());
+  for (const auto& [call, offset] : program->kafka.produce)
     sites.push_back(
         {static_cast<KafkaCallSite::Call>(static_cast<int>(call) + static_cast<int>(KafkaCallSite::Call::franz)),
          offset});
@@ -104,8 +104,7 @@ void KernelTarget::note_producers(pid_t pid, KafkaState& state) {
     if (auto noted = kafka_notes_.note_kafka_callers(pid, library.path, sites); !noted) {
       spdlog::info("for whom process {} produces Kafka records is not known: {}", pid, noted.error().message);
       kafka_notes_.forget_kafka_callers(pid);  // all of its libraries, or none
-      state.produce_probes = state.go_probes = 0;
-      state.consume_probes = 0;
+      state.forget_probes();
       return;
     }
     state.produce_probes += sites.size();
@@ -116,6 +115,7 @@ void KernelTarget::follow_consumers(pid_t pid, KafkaState& state) {
   state.consumers = true;
   state.unread = no_records_;
   if (!no_records_.empty()) return;
+  if (const auto go = go_state(pid); go && go->traced) return follow_go_consumers(pid, state);
   for (const auto& library : librdkafka_finder_.find(pid)) {
     if (library.sites.consume.empty()) continue;
     if (!library.sites.layout) {
@@ -131,13 +131,31 @@ void KernelTarget::follow_consumers(pid_t pid, KafkaState& state) {
     if (auto followed = kafka_notes_.follow_kafka_consumers(pid, library.path, sites, found); !followed) {
       spdlog::info("what process {} does for Kafka records is not followed: {}", pid, followed.error().message);
       kafka_notes_.forget_kafka_callers(pid);  // all of its libraries, or none
-      state.produce_probes = state.go_probes = 0;
-      state.consume_probes = 0;
+      state.forget_probes();
       state.unread = followed.error().message;
       return;
     }
     state.consume_probes += sites.size();
   }
+}
+
+// Of threads it would not be known for which goroutine one is given a record.
+void KernelTarget::follow_go_consumers(pid_t pid, KafkaState& state) {
+  const auto found = go_finder_.find(pid);
+  const auto* program = std::get_if<GoProgram>(&found.analysis);
+  if (!program) return;
+  state.unread = program->kafka.not_followed;
+  std::vector<GoConsumeSite> sites;
+  sites.reserve(program->kafka.consume.size());
+  for (const auto& [place, offset] : program->kafka.consume)
+    sites.push_back({static_cast<GoConsumeSite::Place>(place), offset});
+  if (sites.empty()) return;
+  if (auto followed = kafka_notes_.follow_go_consumers(pid, found.path, sites); !followed) {
+    state.unread = followed.error().message;
+    spdlog::info("what process {} does for Kafka records is not followed: {}", pid, state.unread);
+    return;
+  }
+  state.go_consume_probes = sites.size();
 }
 
 // What was learned of the program before.
@@ -161,7 +179,7 @@ std::optional<KernelTarget::KafkaState> KernelTarget::kafka_state(pid_t pid) con
 bool KernelTarget::follows_records(pid_t pid) const {
   const std::lock_guard lock(mutex_);
   const auto found = kafka_.find(pid);
-  return found != kafka_.end() && found->second.consume_probes != 0;
+  return found != kafka_.end() && found->second.follows();
 }
 
 // Called again when settings change, which is no reason to forget what was learned, and after an exec, which is.

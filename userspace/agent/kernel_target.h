@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Carries discovery's decisions to the kernel programs, tells Go's goroutines apart, has noted for whom Kafka records
-// are produced and which one a thread works for, and watches for FIONREAD where membership breaks it.
+// are produced and which one a task works for, and watches for FIONREAD where membership breaks it.
 #pragma once
 
 #include <functional>
@@ -58,9 +58,11 @@ class KernelTarget final : public ProcessTarget {
     std::uint32_t executed = 0;                          // for which of its programs
     bool producers = false, consumers = false;           // were looked at
     std::size_t produce_probes = 0, consume_probes = 0;  // in librdkafka
-    std::size_t go_probes = 0;
+    std::size_t go_probes = 0, go_consume_probes = 0;
     std::string unread;  // why records that it consumes cannot be read; empty: they can, or it has no such library
-    std::size_t probes() const { return produce_probes + consume_probes + go_probes; }
+    std::size_t probes() const { return produce_probes + consume_probes + go_probes + go_consume_probes; }
+    bool follows() const { return consume_probes || go_consume_probes; }
+    void forget_probes() { produce_probes = consume_probes = go_probes = go_consume_probes = 0; }
   };
   // From any thread.
   std::optional<KafkaState> kafka_state(pid_t pid) const;
@@ -75,6 +77,7 @@ class KernelTarget final : public ProcessTarget {
   void note_producers(pid_t pid, KafkaState& state);
   static std::vector<KafkaCallSite> go_producers(const GoProgramFinder::Found& found);
   void follow_consumers(pid_t pid, KafkaState& state);
+  void follow_go_consumers(pid_t pid, KafkaState& state);
   void forget_librdkafka(pid_t pid);
   void remember(pid_t pid);
   void forget(pid_t pid);

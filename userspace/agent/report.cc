@@ -45,12 +45,13 @@ std::string kafka_rule(const KernelTarget::KafkaState& kafka, const ProcessFindi
     text += found.kafka_blocks
                 ? "; never for Kafka records, which it produces with calls that wait (RD_KAFKA_MSG_F_BLOCK)"
                 : "; for Kafka records who produced them";
-  if (kafka.consume_probes) {
-    text += "; the Kafka record that a thread was given last";
-    if (found.kafka_shared) text += ", but not where several threads are given those of one consumer";
+  if (kafka.follows()) {
+    const char* task = kafka.go_consume_probes ? "goroutine" : "thread";
+    text += fmt::format("; the Kafka record that a {} was given last", task);
+    if (found.kafka_shared) text += fmt::format(", but not where several {}s are given those of one consumer", task);
     if (found.kafka_unread) text += ", but some could not be read";
   }
-  if (!kafka.unread.empty()) text += "; never a Kafka record: " + kafka.unread;
+  if (!kafka.unread.empty()) text += (kafka.follows() ? "; no other: " : "; never a Kafka record: ") + kafka.unread;
   return text;
 }
 
@@ -114,6 +115,7 @@ std::vector<ProcessRow> Agent::processes() {
         if (kafka->produce_probes) row.probes.push_back("librdkafka");
         if (kafka->go_probes) row.probes.push_back("Kafka of Go");
         if (kafka->consume_probes) row.probes.push_back("librdkafka consumer");
+        if (kafka->go_consume_probes) row.probes.push_back("Kafka consumer of Go");
         row.task_why += kafka_rule(*kafka, found->second);
       }
     }

@@ -20,6 +20,11 @@ kafka_consume_site site_of(KafkaConsumeSite::Call call) {
 static_assert(static_cast<int>(KafkaConsumeSite::Call::ends_partition) + KAFKA_CONSUME_POLL ==
               KAFKA_CONSUME_ENDS_PARTITION);
 
+kafka_consume_go_site site_of(GoConsumeSite::Place place) {
+  return static_cast<kafka_consume_go_site>(static_cast<int>(place) + KAFKA_GO_FETCH);
+}
+static_assert(static_cast<int>(GoConsumeSite::Place::close) + KAFKA_GO_FETCH == KAFKA_GO_CLOSE);
+
 }  // namespace
 
 KafkaCallerNotes& kafka_caller_notes(Kernel& kernel) { return static_cast<KernelImpl&>(kernel); }
@@ -72,6 +77,20 @@ Result<void> KernelImpl::follow_kafka_consumers(pid_t tgid, const std::string& f
   auto returned = Uprobes::attach(*at_return, file, returns, tgid, Uprobes::When::returns);
   if (!returned) return std::unexpected(returned.error());
   kafka_probes_[tgid].push_back(std::move(*returned));
+  return {};
+}
+
+// A return whose call was not seen says nothing: the order does not matter.
+Result<void> KernelImpl::follow_go_consumers(pid_t tgid, const std::string& file,
+                                             std::span<const GoConsumeSite> sites) {
+  std::vector<UprobePlace> places;
+  for (const auto& site : sites) places.push_back({site.offset, site_of(site.place)});
+  if (auto made = late_tables_->make(LateTables::Use::kafka_consumers); !made) return made;
+  const auto program = late("on_kafka_consume_go", skeleton_->progs.on_kafka_consume_go);
+  if (!program) return std::unexpected(program.error());
+  auto probes = Uprobes::attach(*program, file, places, tgid);
+  if (!probes) return std::unexpected(probes.error());
+  kafka_probes_[tgid].push_back(std::move(*probes));
   return {};
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// For whom records are produced, and which one a thread works for, by probes in a process's Kafka library.
+// For whom records are produced, and which one a task works for, by probes in a process's Kafka library.
 #pragma once
 
 #include <sys/types.h>
@@ -41,6 +41,21 @@ struct KafkaConsumeSite {
   std::uint64_t offset = 0;  // in the file
 };
 
+struct GoConsumeSite {
+  enum class Place : std::uint8_t {
+    fetch,
+    fetched,  // of kafka-go
+    poll,
+    polled,
+    next,
+    next_record,  // of franz-go
+    events,
+    event,  // of confluent-kafka-go
+    close
+  } place;                   // wire/kafka_consume.h
+  std::uint64_t offset = 0;  // in the file
+};
+
 // Part of a Kernel. From the thread that traces processes only.
 class KafkaCallerNotes {
  public:
@@ -56,6 +71,9 @@ class KafkaCallerNotes {
   virtual Result<void> follow_kafka_consumers(pid_t tgid, const std::string& file,
                                               std::span<const KafkaConsumeSite> sites,
                                               const kafka_consume_layout& layout) = 0;
+  // REQUIRES: its goroutines are traced; KernelOptions::go_consumers.
+  virtual Result<void> follow_go_consumers(pid_t tgid, const std::string& file,
+                                           std::span<const GoConsumeSite> sites) = 0;
   // Of both; also done by Kernel::untrace.
   virtual void forget_kafka_callers(pid_t tgid) = 0;
 };

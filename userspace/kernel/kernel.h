@@ -69,6 +69,7 @@ struct KernelOptions {
   // Of the ids of a record that is consumed, which the agent makes as well: wire/kafka_record_id.h.
   std::array<std::uint64_t, 2> record_key{};
   std::string trace_id_header;  // of a record, with a bare trace id; empty: none
+  bool go_consumers = false;    // KafkaCallerNotes::follow_go_consumers is to be used
   bool enrol = true;            // false: observe only, no sk_msg at all
   std::uint64_t idle_timeout_ns = 60'000'000'000;
   std::uint64_t bulk_bytes = 8u << 20;  // body bytes after which a bulk sender is let go

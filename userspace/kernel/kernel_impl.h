@@ -103,6 +103,7 @@ class KernelImpl final : public Kernel, public GoroutineTracer, public KafkaCall
   Result<void> expect_kafka() override;
   Result<void> follow_kafka_consumers(pid_t tgid, const std::string& file, std::span<const KafkaConsumeSite> sites,
                                       const kafka_consume_layout& layout) override;
+  Result<void> follow_go_consumers(pid_t tgid, const std::string& file, std::span<const GoConsumeSite> sites) override;
   void forget_kafka_callers(pid_t tgid) override;
 
  private:

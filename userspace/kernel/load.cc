@@ -122,13 +122,16 @@ Result<std::unique_ptr<Kernel>> Kernel::load(const KernelOptions& options) {
   bpf_program__set_autoload(skeleton->progs.on_answer, false);
   if (answers) parts.take(skeleton->progs.on_answer);
   select_hook(*skeleton, chosen.capture, options.max_connections, parts);
-  for (auto* program : {skeleton->progs.on_ioctl, skeleton->progs.on_goroutine, skeleton->progs.on_go_tls,
-                        skeleton->progs.on_kafka_produce, skeleton->progs.on_kafka_produce_go,
-                        skeleton->progs.on_kafka_consume, skeleton->progs.on_kafka_consumed})
+  for (auto* program :
+       {skeleton->progs.on_ioctl, skeleton->progs.on_goroutine, skeleton->progs.on_go_tls,
+        skeleton->progs.on_kafka_produce, skeleton->progs.on_kafka_produce_go, skeleton->progs.on_kafka_consume,
+        skeleton->progs.on_kafka_consumed, skeleton->progs.on_kafka_consume_go})
     prepare_uprobe(program);
   auto tables = std::make_unique<LateTables>(*skeleton);
   late.take(skeleton->progs.on_go_tls);
   late.take(skeleton->progs.on_kafka_consumed);
+  bpf_program__set_autoload(skeleton->progs.on_kafka_consume_go, false);
+  if (options.go_consumers) late.take(skeleton->progs.on_kafka_consume_go);
   if (const int error = weft_bpf__load(skeleton.get())) return load_refused("the kernel refuses the programs", error);
   if (const auto loaded = parts.load(*skeleton); !loaded) return std::unexpected(loaded.error());
 

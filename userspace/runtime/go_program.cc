@@ -38,50 +38,15 @@ constexpr std::string_view kGrpcNewStream = "google.golang.org/grpc/internal/tra
                            kGrpcRead = "google.golang.org/grpc/internal/transport.(*http2Server).operateHeaders",
                            kGrpcHandle = "google.golang.org/grpc.(*Server).handleStream",
                            kH2cWrite = "golang.org/x/net/http2/h2c.(*bufConn).Write";
-// By the names that their modules have and had.
-constexpr std::array<std::pair<std::string_view, GoProgram::KafkaCall>, 7> kKafkaCalls{
-    {{"github.com/twmb/franz-go/pkg/kgo.(*Client).produce", GoProgram::KafkaCall::franz},
-     {"github.com/IBM/sarama.(*syncProducer).SendMessage", GoProgram::KafkaCall::sarama},
-     {"github.com/IBM/sarama.(*syncProducer).SendMessages", GoProgram::KafkaCall::sarama_batch},
-     {"github.com/Shopify/sarama.(*syncProducer).SendMessage", GoProgram::KafkaCall::sarama},
-     {"github.com/Shopify/sarama.(*syncProducer).SendMessages", GoProgram::KafkaCall::sarama_batch},
-     {"github.com/segmentio/kafka-go.(*Writer).WriteMessages", GoProgram::KafkaCall::segmentio},
-     {"github.com/segmentio/kafka-go.(*Conn).WriteCompressedMessagesAt", GoProgram::KafkaCall::segmentio}}};
-constexpr std::string_view kSegmentio = "github.com/segmentio/kafka-go";
 // HTTP/2 as it comes with net/http, and by itself.
 constexpr std::array<std::string_view, 2> kRunHandlers{"net/http.(*http2serverConn).runHandler",
                                                        "golang.org/x/net/http2.(*serverConn).runHandler"},
     kDoRequests{"net/http.(*http2clientStream).doRequest", "golang.org/x/net/http2.(*clientStream).doRequest"};
-constexpr std::array kNames{kNewproc,
-                            kRunqput,
-                            kGoexit,
-                            kRoundTrip,
-                            kTcpWrite,
-                            kTlsClient,
-                            kTlsServer,
-                            kTlsWrite,
-                            kTlsRead,
-                            kMemmove,
-                            kSystemstack,
-                            kGrpcNewStream,
-                            kGrpcPut,
-                            kGrpcWrite,
-                            kGrpcOriginate,
-                            kGrpcClientHeaders,
-                            kGrpcRead,
-                            kGrpcHandle,
-                            kRunHandlers[0],
-                            kRunHandlers[1],
-                            kDoRequests[0],
-                            kDoRequests[1],
-                            kH2cWrite,
-                            kKafkaCalls[0].first,
-                            kKafkaCalls[1].first,
-                            kKafkaCalls[2].first,
-                            kKafkaCalls[3].first,
-                            kKafkaCalls[4].first,
-                            kKafkaCalls[5].first,
-                            kKafkaCalls[6].first};
+constexpr std::array kNames{kNewproc,           kRunqput,       kGoexit,     kRoundTrip,      kTcpWrite,
+                            kTlsClient,         kTlsServer,     kTlsWrite,   kTlsRead,        kMemmove,
+                            kSystemstack,       kGrpcNewStream, kGrpcPut,    kGrpcWrite,      kGrpcOriginate,
+                            kGrpcClientHeaders, kGrpcRead,      kGrpcHandle, kRunHandlers[0], kRunHandlers[1],
+                            kDoRequests[0],     kDoRequests[1], kH2cWrite};
 
 // Goroutines of a connection serve whoever comes: readers and writers of net/http and of HTTP/2.
 constexpr std::array<std::string_view, 7> kServicePrefixes{"net/http.(*connReader).startBackgroundRead.",
@@ -182,34 +147,6 @@ void find_http2(const ElfFile& file, const Functions& functions, GoProgram& prog
   if (read && !program.handler_goroutines.empty()) program.grpc_operate_headers = entry_site(file, *read);
 }
 
-// kafka-go's messages stand beside each other, and have had more than one length. "v0.4.51"; before 42 it is not
-// certain.
-bool is_known_segmentio(std::string_view version) {
-  constexpr std::string_view kLine = "v0.4.";
-  constexpr int kOldest = 42;
-  int patch = 0;
-  return version.starts_with(kLine) &&
-         std::from_chars(version.data() + kLine.size(), version.data() + version.size(), patch).ec == std::errc() &&
-         patch >= kOldest;
-}
-
-// All that the program has of them, or none: what one library is given by ways that are not seen says nothing of the
-// rest.
-std::vector<std::pair<GoProgram::KafkaCall, std::uint64_t>> kafka_calls(const ElfFile& file,
-                                                                        const ElfSection& buildinfo,
-                                                                        const Functions& functions) {
-  const bool segmentio = is_known_segmentio(read_go_module(file, buildinfo, kSegmentio).value_or(""));
-  std::vector<std::pair<GoProgram::KafkaCall, std::uint64_t>> calls;
-  for (const auto& [name, call] : kKafkaCalls) {
-    const auto produce = function_of(functions, name);
-    if (!produce || (call == GoProgram::KafkaCall::segmentio && !segmentio)) continue;
-    const auto site = entry_site(file, *produce);
-    if (!site) return {};
-    calls.emplace_back(call, *site);
-  }
-  return calls;
-}
-
 std::optional<GoProgram::Tls> tls_of(const ElfFile& file, const Functions& functions) {
   const auto function = [&](std::string_view name) { return function_of(functions, name); };
   const auto read = function(kTlsRead), write = function(kTlsWrite), move = function(kMemmove);
@@ -233,7 +170,10 @@ Result<GoProgram> analyse(const ElfFile& file, const ElfSection& buildinfo) {
   if (!version) return std::unexpected(version.error());
   const auto layout = layout_of(file, *version);
   if (!layout) return std::unexpected(layout.error());
-  const auto functions = find_go_functions(file, kNames, kPrefixes);
+  std::vector<std::string_view> names(kNames.begin(), kNames.end());
+  const auto kafka_names = go_kafka_names();
+  names.insert(names.end(), kafka_names.begin(), kafka_names.end());
+  const auto functions = find_go_functions(file, names, kPrefixes);
   if (!functions) return std::unexpected(functions.error());
   GoProgram program;
   program.version = *version;
@@ -260,7 +200,7 @@ Result<GoProgram> analyse(const ElfFile& file, const ElfSection& buildinfo) {
     program.http_round_trip = entry_site(file, *round_trip);
   program.tls = tls_of(file, *functions);
   find_http2(file, *functions, program);
-  program.kafka_produce = kafka_calls(file, buildinfo, *functions);
+  program.kafka = find_go_kafka(file, buildinfo, *functions);
   if (const GoFunction* write = function(kTcpWrite)) program.tcp_write = write->address;
   if (const GoFunction* write = function(kH2cWrite)) program.h2c_write = write->address;
   for (const auto& [name, found] : *functions) {

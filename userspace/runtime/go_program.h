@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "runtime/go_kafka.h"
 #include "runtime/go_layout.h"
 
 namespace weft {
@@ -50,9 +51,7 @@ struct GoProgram {
   std::optional<GrpcClient> grpc_client;
   std::optional<std::uint64_t> grpc_operate_headers;  // (*http2Server).operateHeaders: BX or DI is the frame
 
-  // Where Kafka's client libraries are given records: the first instructions that keep the arguments.
-  enum class KafkaCall : std::uint8_t { franz, sarama, sarama_batch, segmentio };
-  std::vector<std::pair<KafkaCall, std::uint64_t>> kafka_produce;
+  GoKafka kafka;
 
   // Addresses as linked.
   std::uint64_t first_address = 0;  // of the first loaded segment: mapped minus this is the shift

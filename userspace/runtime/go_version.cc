@@ -23,6 +23,12 @@ bool number(std::string_view& text, int& value) {
   return true;
 }
 
+std::string modules_of(const ElfFile& file, const ElfSection& buildinfo) {
+  std::string text(std::min<std::uint64_t>(buildinfo.bytes, kModulesMax), '\0');
+  text.resize(file.read(buildinfo.offset, std::as_writable_bytes(std::span(text))));
+  return text;
+}
+
 }  // namespace
 
 std::optional<GoVersion> parse_go_version(std::string_view text) {
@@ -61,8 +67,7 @@ Result<std::string> read_go_version(const ElfFile& file, const ElfSection& build
 
 // "dep\tPATH\tv1.2.3\th1:…\n", and "=>\t…\n" behind it where another one is there instead.
 std::optional<std::string> read_go_module(const ElfFile& file, const ElfSection& buildinfo, std::string_view path) {
-  std::string text(std::min<std::uint64_t>(buildinfo.bytes, kModulesMax), '\0');
-  text.resize(file.read(buildinfo.offset, std::as_writable_bytes(std::span(text))));
+  const std::string text = modules_of(file, buildinfo);
   const std::string before = "\ndep\t" + std::string(path) + '\t';
   const std::size_t found = text.find(before);
   if (found == text.npos) return std::nullopt;
@@ -71,6 +76,15 @@ std::optional<std::string> read_go_module(const ElfFile& file, const ElfSection&
   const std::string version = text.substr(at, text.find_first_of("\t\n", at) - at);
   if (!version.starts_with('v') || version.find_first_not_of("0123456789.", 1) != version.npos) return std::nullopt;
   return version;
+}
+
+// "build\tNAME=VALUE\n"
+std::optional<std::string> read_go_setting(const ElfFile& file, const ElfSection& buildinfo, std::string_view name) {
+  const std::string text = modules_of(file, buildinfo), before = "\nbuild\t" + std::string(name) + '=';
+  const std::size_t found = text.find(before);
+  if (found == text.npos) return std::nullopt;
+  const std::size_t at = found + before.size();
+  return text.substr(at, text.find('\n', at) - at);
 }
 
 }  // namespace weft

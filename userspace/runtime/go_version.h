@@ -28,4 +28,7 @@ Result<std::string> read_go_version(const ElfFile& file, const ElfSection& build
 // another one replaces it, or where it is none that was released.
 std::optional<std::string> read_go_module(const ElfFile& file, const ElfSection& buildinfo, std::string_view path);
 
+// "/path": how the build was set, by the name of the setting ("-pgo"), as the section says. Nothing: it was not.
+std::optional<std::string> read_go_setting(const ElfFile& file, const ElfSection& buildinfo, std::string_view name);
+
 }  // namespace weft

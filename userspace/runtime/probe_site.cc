@@ -79,6 +79,19 @@ std::optional<std::uint64_t> call_site(const ElfFile& file, const GoFunction& fu
   });
 }
 
+std::vector<std::uint64_t> return_sites(const ElfFile& file, const GoFunction& function) {
+  const auto code = code_of(file, function, kLongestFunction);
+  if (!code || code->bytes.size() != function.bytes) return {};
+  std::vector<std::uint64_t> sites;
+  std::size_t read = 0;
+  find(*code, [&](const ZydisDecodedInstruction& in, const ZydisDecodedOperand*, std::size_t at) {
+    if (in.mnemonic == ZYDIS_MNEMONIC_RET) sites.push_back(code->offset + at);
+    read = at + in.length;
+    return false;
+  });
+  return read == function.bytes ? sites : std::vector<std::uint64_t>();
+}
+
 std::optional<std::uint32_t> first_argument_slot(const ElfFile& file, const GoFunction& function) {
   const auto code = code_of(file, function, 4 * kPrologue);
   if (!code) return std::nullopt;

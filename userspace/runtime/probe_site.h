@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <vector>
 
 #include "runtime/elf_file.h"
 #include "runtime/go_functions.h"
@@ -17,6 +18,9 @@ std::optional<std::uint64_t> entry_site(const ElfFile& file, const GoFunction& f
 
 // Offset in the file of the first direct call of `callee` within `function`.
 std::optional<std::uint64_t> call_site(const ElfFile& file, const GoFunction& function, std::uint64_t callee);
+
+// Offsets in the file of the return instructions of `function`; empty: its code cannot be read to its end.
+std::vector<std::uint64_t> return_sites(const ElfFile& file, const GoFunction& function);
 
 // Distance from the stack pointer of the place where a function's prologue puts its first argument (RAX) aside.
 std::optional<std::uint32_t> first_argument_slot(const ElfFile& file, const GoFunction& function);

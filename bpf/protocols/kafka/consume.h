@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-only */
 /*
- * A record that an application was given becomes what its thread works on. Its headers are brought into the form of a
+ * A record that an application was given becomes what its task works on. Its headers are brought into the form of a
  * head of HTTP/1.1, so that what context, tracestate and baggage mean, and what of them may go on, is decided in one
  * place. There is no event: the agent makes the record's span of the broker's response, with the same ids.
  */
@@ -106,6 +106,48 @@ static __always_inline __u64 kafka_record_begin(struct scratch *s, struct proces
 	kafka_record_texts(s, p);
 	exchange_begin_record(s, p, received);
 	return s->exchange.id;
+}
+
+/* Whose records are followed. */
+static __always_inline bool kafka_consumes(const struct process_entry *p)
+{
+	return p && !(p->flags & (PROCESS_INSTRUMENTED | PROCESS_TASK_NONE));
+}
+
+/*
+ * The task was given a record by what it asks. Returns memory in which to begin it, to be given to
+ * kafka_consumer_works; NULL: it is not known that the task works for it.
+ */
+static __always_inline struct scratch *kafka_consumer_given(struct process_entry *p, struct kafka_consumer *consumer,
+							    struct task_key task)
+{
+	enum kafka_source_state source = kafka_source_gives(consumer, task);
+	struct scratch *s;
+
+	if (source == KAFKA_SOURCE_ANYBODYS)
+		finding(p, FINDING_KAFKA_SHARED);
+	if (source != KAFKA_SOURCE_OURS)
+		return NULL;
+	s = scratch_claim(PROGRAM_PROCESS, settings.scratch_slots);
+	if (!s) {
+		finding(p, FINDING_KAFKA_UNREAD);
+		return NULL;
+	}
+	s->now_ns = bpf_ktime_get_ns();
+	s->pid_tgid = bpf_get_current_pid_tgid();
+	s->task = task;
+	consumer->given_ns = s->now_ns;
+	return s;
+}
+
+/* It works for the record of exchange `id`; 0: it could not be read. */
+static __always_inline void kafka_consumer_works(struct scratch *s, struct kafka_consumer *consumer,
+						 struct task_key task, __u64 id)
+{
+	__sync_lock_test_and_set(&consumer->exchange_id, id);
+	scratch_release(s);
+	if (!kafka_source_is(consumer, task)) /* another task has asked meanwhile, and found nothing to end */
+		kafka_record_ends(task.owner, task.goroutine);
 }
 
 #endif

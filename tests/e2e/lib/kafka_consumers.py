@@ -53,8 +53,8 @@ class Sink:
 class Scene:
     """`command` of the brokers' address and the sink's port: a worker, which prints a port and begins when there is input."""
 
-    def __init__(self, test, build, command, topics=("t",), config=None, partitions=PARTITIONS):
-        self.test, self.build, self.topics, self.partitions = test, build, topics, partitions
+    def __init__(self, test, build, command, topics=("t",), config=None, partitions=PARTITIONS, probes="librdkafka consumer"):
+        self.probes, self.test, self.build, self.topics, self.partitions = probes, test, build, topics, partitions
         self.broker = test.enterContext(kafka.Broker(build, {**dict.fromkeys(topics, partitions), "out": 1}))
         self.sink = test.enterContext(Sink())
         self.worker = subprocess.Popen(list(map(str, command(self.broker.servers, self.sink.port))), stdin=subprocess.PIPE,
@@ -90,8 +90,8 @@ class Scene:
         """Gives work until weft looks at what the worker is given."""
         def followed():
             self.settled(self.produce([self.record(headers=[("warm", b"up")]) for _ in range(self.partitions)]))
-            return "librdkafka consumer" in self.row()["probes"]
-        wait_for("probes in librdkafka's consumer", followed)
+            return self.probes in self.row()["probes"]
+        wait_for(f"probes: {self.probes}", followed)
         return self
 
     def known(self):
@@ -125,11 +125,15 @@ class Scene:
     def check_parents(self, records):
         """Each call is a child of its record's span, which is a child of the record's producer."""
         traces = {self.traces[record.value.decode()] for record in records}
-        wait_for("all spans", lambda: len(spans_of(self.agent, "CLIENT", traces)) >= len(records))
+        self.wait_spans(traces)
         parents = {span["trace_id"]: span for span in spans_of(self.agent, "CONSUMER", traces)}
         self.test.assertEqual(set(parents), traces)
         for span in spans_of(self.agent, "CLIENT", traces):
             self.test.assertEqual(span["parent_span_id"], parents[span["trace_id"]]["span_id"])
+
+    def wait_spans(self, traces):
+        """Of each record and of each call."""
+        wait_for("all spans", lambda: all(len(spans_of(self.agent, kind, traces)) >= len(traces) for kind in ("CLIENT", "CONSUMER")))
 
     def verdict(self, asked):
         count = collections.Counter(map(self.judge, asked))
