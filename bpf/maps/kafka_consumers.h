@@ -7,13 +7,22 @@
 #include "maps/tasks.h"
 #include "wire/kafka_consume.h"
 
+/* franz-go is asked for several records and gives them one by one: how far that is. */
+enum kafka_batch {
+	KAFKA_BATCH_NONE = 0, /* another library */
+	KAFKA_BATCH_ASKED,    /* what the library itself does with records meanwhile is nobody's work */
+	KAFKA_BATCH_HERE,
+	KAFKA_BATCH_COUNTED, /* one of it was given; the others prove nothing, for nobody had to ask for them */
+};
+
 struct kafka_consumer {
 	__u64 exchange_id; /* of the record that is being processed; 0: none */
 	__u64 given_ns;	   /* since then */
 	__u64 from;	   /* client, queue or topic that the call at hand asks; in Go what was asked last */
 	__u64 messages;	   /* where the call puts them; 0: it gives one back */
 	__s32 partition;
-	__u32 asking;
+	__u16 asking;
+	__u16 batch; /* enum kafka_batch */
 };
 
 LATE_TABLE(kafka_consumers, BPF_MAP_TYPE_HASH, BPF_F_NO_PREALLOC, struct task_key, struct kafka_consumer);
@@ -32,7 +41,7 @@ struct kafka_source {
 
 struct kafka_asker {
 	__u64 number; /* of the thread or the goroutine; KAFKA_SOURCE_SHARED: several */
-	__u32 given;  /* records, up to KAFKA_SOURCE_PROVEN */
+	__u32 given;  /* records, of a batch one, up to KAFKA_SOURCE_PROVEN */
 	__u32 reserved;
 };
 
@@ -100,10 +109,13 @@ static __always_inline __u64 kafka_source_asked(const struct kafka_consumer *con
 enum kafka_source_state { KAFKA_SOURCE_UNSURE = 0, KAFKA_SOURCE_OURS, KAFKA_SOURCE_ANYBODYS };
 
 /* It was given one. */
-static __always_inline enum kafka_source_state kafka_source_gives(const struct kafka_consumer *consumer,
-								  struct task_key task)
+static __always_inline enum kafka_source_state kafka_source_gives(struct kafka_consumer *consumer, struct task_key task)
 {
 	struct kafka_asker *asker = kafka_asker_get(consumer, task);
+	bool counted = consumer->batch == KAFKA_BATCH_COUNTED;
+
+	if (consumer->batch)
+		consumer->batch = KAFKA_BATCH_COUNTED;
 
 	if (!asker)
 		return KAFKA_SOURCE_UNSURE;
@@ -111,7 +123,8 @@ static __always_inline enum kafka_source_state kafka_source_gives(const struct k
 		return KAFKA_SOURCE_ANYBODYS;
 	if (asker->given >= KAFKA_SOURCE_PROVEN)
 		return KAFKA_SOURCE_OURS;
-	asker->given++;
+	if (!counted)
+		asker->given++;
 	return KAFKA_SOURCE_UNSURE;
 }
 

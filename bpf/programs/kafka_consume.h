@@ -148,15 +148,27 @@ static long kafka_release_step(struct bpf_map *map, struct task_key *task, struc
 	return 0;
 }
 
+static long kafka_forget_source_step(struct bpf_map *map, struct kafka_source *source, struct kafka_asker *asker,
+				     struct release_order *order)
+{
+	struct kafka_source key = *source;
+
+	if (key.tgid == order->tgid)
+		late_delete(&kafka_sources, &key);
+	return 0;
+}
+
 /* The process is no longer traced, or time has passed: nobody works for a record for ever. */
 SEC("syscall")
 int release_records(struct release_order *order)
 {
 	struct release_order of = *order;
-	void *consumers = late_table(&kafka_consumers);
+	void *consumers = late_table(&kafka_consumers), *sources = late_table(&kafka_sources);
 
 	if (consumers)
 		bpf_for_each_map_elem(consumers, kafka_release_step, &of, 0);
+	if (sources && of.tgid)
+		bpf_for_each_map_elem(sources, kafka_forget_source_step, &of, 0);
 	return 0;
 }
 

@@ -10,37 +10,53 @@
 
 #include "protocols/kafka/consume_go.h"
 
-/* A call begins. What the goroutine was given before is processed. */
-static __always_inline int kafka_go_called(const struct process_entry *p, struct task_key task, __u32 site, __u64 from,
+/* A reader or client is closed: what was given of it is over. */
+static __always_inline void kafka_go_closed(const struct kafka_consumer *closed, struct task_key task)
+{
+	struct kafka_consumer *consumer = kafka_consumer_get(task);
+
+	if (consumer && consumer->from == closed->from)
+		kafka_record_ends(task.owner, task.goroutine);
+	kafka_consumer_closes(closed, task);
+}
+
+/* franz-go has records for this goroutine, or is asked for the next one of them. */
+static __always_inline void kafka_go_batch(struct task_key task, __u32 site)
+{
+	struct kafka_consumer *consumer = kafka_consumer_get(task);
+
+	if (!consumer || !consumer->batch) /* it was another one that polled: it is not known from where */
+		return;
+	if (site == KAFKA_GO_POLLED)
+		consumer->batch = KAFKA_BATCH_HERE;
+	else
+		consumer->asking = consumer->batch != KAFKA_BATCH_ASKED;
+}
+
+/* A call begins, or ends without a record. What the goroutine was given before is processed. */
+static __always_inline int kafka_go_called(const struct process_entry *p, struct task_key task, __u32 site, __u64 first,
 					   __u64 second)
 {
-	struct kafka_consumer fresh = {.from = from, .partition = -1}, *consumer;
+	struct kafka_consumer fresh = {.from = first, .partition = -1};
 
-	kafka_record_ends(task.owner, task.goroutine);
-	if (!kafka_consumes(p))
-		return 0;
-	switch (site) {
-	case KAFKA_GO_CLOSE:
-		kafka_consumer_closes(&fresh, task);
-		return 0;
-	case KAFKA_GO_NEXT: /* of what this goroutine has polled: else it is not known from where */
-		consumer = kafka_consumer_get(task);
-		if (consumer)
-			consumer->asking = 1;
-		return 0;
-	case KAFKA_GO_EVENTS:
-		if (second) /* the goroutine asks for others */
-			return 0;
-		fresh.asking = 1;
-		break;
-	case KAFKA_GO_FETCH:
-		fresh.asking = 1;
-		break;
-	case KAFKA_GO_POLL:
-		break;
-	default:
+	if (site == KAFKA_GO_CLOSE) {
+		kafka_go_closed(&fresh, task);
 		return 0;
 	}
+	if ((site == KAFKA_GO_EVENTS && second) || /* the goroutine passes events on, as a producer's Flush does */
+	    (site == KAFKA_GO_READ && !first))
+		return 0;
+	kafka_record_ends(task.owner, task.goroutine);
+	if (site == KAFKA_GO_READ || !kafka_consumes(p))
+		return 0;
+	if (site == KAFKA_GO_POLLED || site == KAFKA_GO_NEXT) {
+		kafka_go_batch(task, site);
+		return 0;
+	}
+	if (site == KAFKA_GO_POLL)
+		fresh.batch = KAFKA_BATCH_ASKED;
+	else
+		fresh.asking = 1;
 	kafka_consumer_asks(&fresh, task);
 	return 0;
 }

@@ -30,6 +30,7 @@ enum kafka_consume_go_site {
 	KAFKA_GO_EVENTS,      /* confluent-kafka-go's (*handle).eventPoll: AX the handle, BX a channel, 0: none … */
 	KAFKA_GO_EVENT,	      /* … AX the event's table, BX what it is: a Message's address, or something else */
 	KAFKA_GO_CLOSE,	      /* AX the reader or client */
+	KAFKA_GO_READ,	      /* kafka-go's (*Reader).ReadMessage returns: AX the type of the error, 0: none */
 };
 
 /* rd_kafka_message_t: its layout is part of the library's interface. */

@@ -28,11 +28,15 @@ def program(how="stripped"):
 
 class Scene(kafka_consumers.Scene):
     def __init__(self, test, library, way="one", config=None, partitions=PARTITIONS, build=None):
+        self.library = library
         super().__init__(test, BUILD, lambda servers, sink: [program(build or test.builds[0]), library, way, servers, "t", sink], config=config,
                          partitions=partitions, probes=PROBES)
 
     def known(self):
         self.probed()   # what is given by a poll that began before the probes proves nothing
+        if self.library.startswith("franz"):   # nor does more than one record of a poll
+            for _ in range(PROVEN + 1):
+                self.settled(self.produce([self.record()]))
         return super().known()
 
 
@@ -177,14 +181,36 @@ class Segmentio(Followed, Ends, Case):
 
     def test_asking_in_vain_and_closing_end_it(self):
         scene = Scene(self, "segmentio-closes", partitions=1).known()
+        self.assertEqual(scene.judged([scene.record()]).right, 1)
+        scene.sink.asked.clear()   # the next ones are asked after that record
+        idle = wait_for("idle calls", lambda: [one for one in list(scene.sink.asked) if one.path == "idle"])
+        self.assertFalse({trace_of(one) for one in idle} & set(scene.traces.values()))
         scene.last()
         self.assertIn(scene.judge(scene.settled({"last"}, "closed")[0]), ("none", "other"))
-        idle = [one for one in scene.sink.asked if one.path == "idle"]
-        self.assertFalse({trace_of(one) for one in idle} & set(scene.traces.values()))
+
+    def test_closing_another_reader_ends_nothing(self):
+        self.check_right(Scene(self, "segmentio-others").known(), 50)
+
+    def test_what_cannot_be_committed_was_not_given(self):
+        scene = Scene(self, "segmentio-fails", partitions=1).known()
+        scene.last()
+        lost = scene.record()
+        scene.produce([lost])
+        self.assertNotIn(trace_of(scene.settled({"last"}, "failed")[0]), scene.traces.values())
 
 
 class Franz(Followed, Case):
     ways = ("franz-each", "franz-iter", "franz-all")
+
+    def test_one_poll_proves_nothing(self):
+        scene = Scene(self, "franz-each", partitions=1).probed()
+        records = [scene.record() for _ in range(200)]
+        with kafka.Producer([BUILD / "e2e_kafka_producer", "t", f"bootstrap.servers={scene.broker.servers}",
+                             "linger.ms=1000"]) as producer:   # one batch: one fetch
+            producer.produce(records)
+            producer.finish()
+        asked = scene.settled({record.value.decode() for record in records})
+        self.assertEqual((scene.verdict(asked).right, scene.verdict(asked).wrong), (0, 0))
 
     def test_several_at_once_are_nobodys(self):
         self.assertEqual(self.check_never_wrong(Scene(self, "franz-partitions").known()).right, 0)
@@ -199,8 +225,12 @@ class Confluent(Followed, Ends, Case):
     def test_other_events_end_it(self):
         scene = Scene(self, "confluent-poll", partitions=1).known()
         self.check_never_wrong(scene, 20)
-        idle = wait_for("idle calls", lambda: [one for one in scene.sink.asked if one.path == "idle"])
+        scene.sink.asked.clear()
+        idle = wait_for("idle calls", lambda: [one for one in list(scene.sink.asked) if one.path == "idle"])
         self.assertFalse({trace_of(one) for one in idle} & set(scene.traces.values()))
+
+    def test_waiting_for_what_is_produced_ends_nothing(self):
+        self.check_right(Scene(self, "confluent-flushes").known(), 50)
 
     def test_through_its_channel_they_are_nobodys(self):
         scene = Scene(self, "confluent-channel").probed()

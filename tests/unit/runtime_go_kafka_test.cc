@@ -19,6 +19,7 @@ using Consume = GoKafka::Consume;
 using Functions = std::vector<std::pair<std::string, std::string>>;
 
 const std::string kFetch = "github.com/segmentio/kafka-go.(*Reader).FetchMessage",
+                  kRead = "github.com/segmentio/kafka-go.(*Reader).ReadMessage",
                   kReaderClose = "github.com/segmentio/kafka-go.(*Reader).Close",
                   kPoll = "github.com/twmb/franz-go/pkg/kgo.(*Client).PollRecords",
                   kNext = "github.com/twmb/franz-go/pkg/kgo.(*FetchesRecordIter).Next",
@@ -56,10 +57,12 @@ constexpr std::uint64_t place(std::size_t function, std::uint64_t at) {
 
 TEST_CASE("Kafka consumers of Go: the beginnings of their calls, and each of their returns") {
   using Sites = std::vector<std::pair<Consume, std::uint64_t>>;
-  const GoKafka segmentio = kafka_of(kSegmentioModule, {{kFetch, kCode}, {kReaderClose, kCode}});
+  const GoKafka segmentio = kafka_of(kSegmentioModule, {{kFetch, kCode}, {kReaderClose, kCode}, {kRead, kCode}});
   CHECK(segmentio.consume == Sites{{Consume::fetch, place(0, kEntry)},
                                    {Consume::fetched, place(0, kFirst)},
                                    {Consume::fetched, place(0, kSecond)},
+                                   {Consume::read, place(2, kFirst)},
+                                   {Consume::read, place(2, kSecond)},
                                    {Consume::close, place(1, kEntry)}});
   CHECK(segmentio.not_followed.empty());
   const GoKafka franz = kafka_of(kFranzModule, {{kPoll, kCode}, {kNext, kCode}});

@@ -54,8 +54,8 @@ Result<void> KernelTarget::trace(pid_t pid, const ProcessSettings& settings) {
   return {};
 }
 
-// Not before there can be any use: a probe costs each record a microsecond. Who serves nothing, and works for no
-// record, calls for nobody; and who sends nothing calls nobody.
+// Not before there can be any use: probes cost each record a microsecond, and of Go's consumers ten. Who serves
+// nothing, and works for no record, calls for nobody; and who sends nothing calls nobody.
 void KernelTarget::speaks_kafka(pid_t pid) {
   if (const auto room = kafka_notes_.expect_kafka(); !room && !std::exchange(kafka_cramped_, true))
     spdlog::warn("one Kafka request at a time can be changed: {}", room.error().message);

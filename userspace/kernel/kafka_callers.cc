@@ -23,7 +23,7 @@ static_assert(static_cast<int>(KafkaConsumeSite::Call::ends_partition) + KAFKA_C
 kafka_consume_go_site site_of(GoConsumeSite::Place place) {
   return static_cast<kafka_consume_go_site>(static_cast<int>(place) + KAFKA_GO_FETCH);
 }
-static_assert(static_cast<int>(GoConsumeSite::Place::close) + KAFKA_GO_FETCH == KAFKA_GO_CLOSE);
+static_assert(static_cast<int>(GoConsumeSite::Place::read) + KAFKA_GO_FETCH == KAFKA_GO_READ);
 
 }  // namespace
 
@@ -89,7 +89,11 @@ Result<void> KernelImpl::follow_go_consumers(pid_t tgid, const std::string& file
   const auto program = late("on_kafka_consume_go", skeleton_->progs.on_kafka_consume_go);
   if (!program) return std::unexpected(program.error());
   auto probes = Uprobes::attach(*program, file, places, tgid);
-  if (!probes) return std::unexpected(probes.error());
+  if (!probes) {
+    // Some may have been there for a while, and what they told would never end.
+    release_records({.tgid = static_cast<__u32>(tgid)});
+    return std::unexpected(probes.error());
+  }
   kafka_probes_[tgid].push_back(std::move(*probes));
   return {};
 }

@@ -51,7 +51,8 @@ struct GoConsumeSite {
     next_record,  // of franz-go
     events,
     event,  // of confluent-kafka-go
-    close
+    close,
+    read                     // kafka-go's, which may fail behind what it fetched
   } place;                   // wire/kafka_consume.h
   std::uint64_t offset = 0;  // in the file
 };

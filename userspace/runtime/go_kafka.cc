@@ -27,6 +27,7 @@ constexpr std::array<std::pair<std::string_view, GoKafka::Produce>, 7> kProduce{
      {"github.com/segmentio/kafka-go.(*Writer).WriteMessages", GoKafka::Produce::segmentio},
      {"github.com/segmentio/kafka-go.(*Conn).WriteCompressedMessagesAt", GoKafka::Produce::segmentio}}};
 constexpr std::string_view kFetch = "github.com/segmentio/kafka-go.(*Reader).FetchMessage",
+                           kRead = "github.com/segmentio/kafka-go.(*Reader).ReadMessage",
                            kReaderClose = "github.com/segmentio/kafka-go.(*Reader).Close",
                            kPoll = "github.com/twmb/franz-go/pkg/kgo.(*Client).PollRecords",
                            kNext = "github.com/twmb/franz-go/pkg/kgo.(*FetchesRecordIter).Next",
@@ -39,10 +40,10 @@ constexpr std::array<std::string_view, 4> kChannels{
     "github.com/Shopify/sarama.(*consumerGroup).Consume", "github.com/Shopify/sarama.(*consumer).ConsumePartition"};
 
 constexpr auto kNames = [] {
-  std::array<std::string_view, kProduce.size() + 8 + kChannels.size()> all;
+  std::array<std::string_view, kProduce.size() + 9 + kChannels.size()> all;
   auto* to = all.begin();
   for (const auto& [name, call] : kProduce) *to++ = name;
-  for (const auto name : {kFetch, kReaderClose, kPoll, kNext, kClientClose, kEvents, kNewConsumer, kOldConsumer})
+  for (const auto name : {kFetch, kRead, kReaderClose, kPoll, kNext, kClientClose, kEvents, kNewConsumer, kOldConsumer})
     *to++ = name;
   std::ranges::copy(kChannels, to);
   return all;
@@ -67,7 +68,7 @@ bool is_known_segmentio(std::string_view version) { return is_since(version, "v0
 // kgo.Record has had the same fields at its beginning in all of them.
 bool is_known_franz(std::string_view version) { return is_since(version, "v1.", 0); }
 
-// kafka.Message has got fields in between until then.
+// Of older ones it was not looked at.
 bool is_known_confluent(std::string_view version) { return is_since(version, "v2.", 3); }
 
 // All that the program has of them, or none: what one library is given by ways that are not seen says nothing of the
@@ -87,17 +88,21 @@ std::vector<std::pair<GoKafka::Produce, std::uint64_t>> produce_sites(const ElfF
 
 struct Call {
   const GoFunction* function;
-  GoKafka::Consume begins, returns;
+  std::optional<GoKafka::Consume> begins;
+  GoKafka::Consume returns;
 };
 
 // Places of all these calls; nothing: one of them has none.
 std::optional<ConsumeSites> consume_sites(const ElfFile& file, std::span<const Call> calls, const GoFunction* close) {
   ConsumeSites sites;
   for (const auto& [function, begins, returns] : calls) {
-    const auto entry = entry_site(file, *function);
+    if (begins) {
+      const auto entry = entry_site(file, *function);
+      if (!entry) return std::nullopt;
+      sites.emplace_back(*begins, *entry);
+    }
     const auto all = return_sites(file, *function);
-    if (!entry || all.empty()) return std::nullopt;
-    sites.emplace_back(begins, *entry);
+    if (all.empty()) return std::nullopt;
     for (const std::uint64_t site : all) sites.emplace_back(returns, site);
   }
   const auto at_close = close ? entry_site(file, *close) : std::nullopt;
@@ -118,7 +123,8 @@ class Consumers {
     const GoFunction *fetch = function_of(functions_, kFetch), *poll = function_of(functions_, kPoll),
                      *next = function_of(functions_, kNext), *events = function_of(functions_, kEvents);
     if (fetch) {
-      const Call calls[] = {{fetch, Consume::fetch, Consume::fetched}};
+      std::vector<Call> calls{{fetch, Consume::fetch, Consume::fetched}};
+      if (const GoFunction* read = function_of(functions_, kRead)) calls.push_back({read, {}, Consume::read});
       add("kafka-go", segmentio, is_known_segmentio(segmentio.value_or("")), calls, kReaderClose);
     }
     if (poll && !next) {

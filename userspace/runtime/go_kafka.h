@@ -21,9 +21,9 @@ struct GoKafka {
   enum class Produce : std::uint8_t { franz, sarama, sarama_batch, segmentio };
   std::vector<std::pair<Produce, std::uint64_t>> produce;
   // Likewise, and return instructions: of kafka-go's (*Reader).FetchMessage, of franz-go's (*Client).PollRecords and
-  // (*FetchesRecordIter).Next, of confluent-kafka-go's (*handle).eventPoll; Close of the first two. All of a library or
-  // none.
-  enum class Consume : std::uint8_t { fetch, fetched, poll, polled, next, next_record, events, event, close };
+  // (*FetchesRecordIter).Next, of confluent-kafka-go's (*handle).eventPoll, of kafka-go's (*Reader).ReadMessage the
+  // returns alone. All of a library or none, but for Close of the first two.
+  enum class Consume : std::uint8_t { fetch, fetched, poll, polled, next, next_record, events, event, close, read };
   std::vector<std::pair<Consume, std::uint64_t>> consume;
   // Why records that a library gives are nobody's, for a person to read; empty: there is no such library.
   std::string not_followed;

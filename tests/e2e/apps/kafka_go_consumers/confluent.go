@@ -13,6 +13,7 @@ func init() {
 	libraries["confluent-read"] = confluentReads
 	libraries["confluent-poll"] = confluentPolls
 	libraries["confluent-channel"] = confluentChannel
+	libraries["confluent-flushes"] = confluentFlushes
 }
 
 func confluent(servers, topic string, channel bool) *kafka.Consumer {
@@ -31,6 +32,20 @@ func confluentReads(servers, topic string) consumer {
 			check(err)
 			give(string(message.Value))
 		}
+	}
+}
+
+// A record is produced for each, and waited for.
+func confluentFlushes(servers, topic string) consumer {
+	producer, err := kafka.NewProducer(&kafka.ConfigMap{"bootstrap.servers": servers, "linger.ms": 0})
+	check(err)
+	each, out := confluentReads(servers, topic), "out"
+	return func(give func(string)) {
+		each(func(value string) {
+			check(producer.Produce(&kafka.Message{TopicPartition: kafka.TopicPartition{Topic: &out, Partition: 0}, Value: []byte(value)}, nil))
+			producer.Flush(10)
+			give(value)
+		})
 	}
 }
 

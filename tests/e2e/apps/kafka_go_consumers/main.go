@@ -24,6 +24,8 @@ var libraries = map[string]func(servers, topic string) consumer{
 	"segmentio-read":   segmentioReads,
 	"segmentio-fetch":  segmentioFetches,
 	"segmentio-closes": segmentioCloses,
+	"segmentio-fails":  segmentioFails,
+	"segmentio-others": segmentioOthers,
 	"franz-each":       franzEach,
 	"franz-iter":       franzIterates,
 	"franz-all":        franzAll,
