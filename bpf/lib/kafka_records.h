@@ -6,39 +6,45 @@
 #include "lib/exchange.h"
 #include "maps/kafka_consumers.h"
 
-/* Of the task of this key. A function of its own, for its stack. By value: see maps/tasks.h. */
+/* Nobody works for the record of this exchange any more. A function of its own, for its stack. */
+WIRE_GLOBAL int kafka_record_over(__u64 id)
+{
+	struct exchange e;
+
+	if (id)
+		exchange_ends(&e, id, 0, 0);
+	return 0;
+}
+
+/* Of the task of this key. By value: see maps/tasks.h. */
 WIRE_GLOBAL int kafka_record_ends(__u64 owner, __u64 goroutine)
 {
 	struct task_key task = {.owner = owner, .goroutine = goroutine};
 	struct kafka_consumer *consumer = kafka_consumer_get(task);
-	struct exchange e;
-	__u64 id;
 
 	/* Two may do so: the task that works for it, and one that asks the same source. */
-	id = consumer ? __sync_lock_test_and_set(&consumer->exchange_id, 0) : 0;
-	if (!id)
-		return 0;
-	exchange_ends(&e, id, 0, 0);
+	if (consumer && consumer->exchange_id)
+		kafka_record_over(__sync_lock_test_and_set(&consumer->exchange_id, 0));
 	return 0;
 }
 
 /* What another task was given by this source is over: `task` has a say there, too. */
 static __always_inline void kafka_others_end(const struct kafka_consumer *consumer, struct task_key task)
 {
-	struct task_key other;
 	__u64 number = kafka_source_asked(consumer, task);
+	struct task_key other = kafka_asker_task(task, number);
+	struct kafka_consumer *of = number ? kafka_consumer_get(other) : NULL;
 
-	if (!number)
-		return;
-	other = kafka_asker_task(task, number);
-	kafka_record_ends(other.owner, other.goroutine);
+	if (of && of->from == consumer->from && of->partition == consumer->partition)
+		kafka_record_ends(other.owner, other.goroutine);
 }
 
 /* The task asks for records as `fresh` says. REQUIRES: what it was given before is over. */
-static __always_inline void kafka_consumer_asks(const struct kafka_consumer *fresh, struct task_key task)
+static __always_inline void kafka_consumer_asks(struct kafka_consumer *fresh, struct task_key task)
 {
 	struct kafka_consumer *consumer;
 
+	fresh->given_ns = bpf_ktime_get_ns();
 	kafka_others_end(fresh, task);
 	consumer = kafka_consumer_get(task);
 	if (consumer)

@@ -17,7 +17,7 @@ enum kafka_batch {
 
 struct kafka_consumer {
 	__u64 exchange_id; /* of the record that is being processed; 0: none */
-	__u64 given_ns;	   /* since then */
+	__u64 given_ns;	   /* since then; or when it last asked */
 	__u64 from;	   /* client, queue or topic that the call at hand asks; in Go what was asked last */
 	__u64 messages;	   /* where the call puts them; 0: it gives one back */
 	__s32 partition;

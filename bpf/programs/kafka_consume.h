@@ -140,10 +140,19 @@ static long kafka_release_step(struct bpf_map *map, struct task_key *task, struc
 			       struct release_order *order)
 {
 	struct task_key key = *task;
+	struct process_entry *p;
 
-	if (order->tgid && key.owner >> 32 == order->tgid)
+	if (order->tgid && key.owner >> 32 == order->tgid) {
 		kafka_consumer_gone(key);
-	else if (!order->tgid && consumer->exchange_id && consumer->given_ns < order->before_ns)
+		return 0;
+	}
+	if (!order->tgid && key.goroutine && !consumer->exchange_id && consumer->given_ns < order->before_ns) {
+		p = process_get(key.owner >> 32);
+		if (p && p->go_rests) /* the ends of its goroutines are not seen */
+			kafka_consumer_gone(key);
+		return 0;
+	}
+	if (!order->tgid && consumer->exchange_id && consumer->given_ns < order->before_ns)
 		kafka_record_ends(key.owner, key.goroutine);
 	return 0;
 }

@@ -37,14 +37,19 @@ static __always_inline void kafka_go_batch(struct task_key task, __u32 site)
 static __always_inline int kafka_go_called(const struct process_entry *p, struct task_key task, __u32 site, __u64 first,
 					   __u64 second)
 {
-	struct kafka_consumer fresh = {.from = first, .partition = -1};
+	struct kafka_consumer fresh = {.from = first, .partition = -1}, *consumer;
 
 	if (site == KAFKA_GO_CLOSE) {
 		kafka_go_closed(&fresh, task);
 		return 0;
 	}
-	if ((site == KAFKA_GO_EVENTS && second) || /* the goroutine passes events on, as a producer's Flush does */
-	    (site == KAFKA_GO_READ && !first))
+	if (site == KAFKA_GO_EVENTS && second) { /* the goroutine passes events on, as a producer's Flush does … */
+		consumer = kafka_consumer_get(task);
+		if (consumer) /* … maybe within a call that asks: what returns now is nothing that was consumed */
+			consumer->asking = 0;
+		return 0;
+	}
+	if (site == KAFKA_GO_READ && !first)
 		return 0;
 	kafka_record_ends(task.owner, task.goroutine);
 	if (site == KAFKA_GO_READ || !kafka_consumes(p))

@@ -82,7 +82,9 @@ if(TARGET weftd)
   weft_e2e(zipkin peers_test LABELS zipkin ARGUMENTS Zipkin)
   weft_e2e(otelcol peers_test LABELS otelcol ARGUMENTS OpenTelemetryCollector)
   weft_e2e(kafka_go_callers kafka_go_callers_test LABELS full kafka TIMEOUT 1800)
-  weft_e2e(kafka_go_consumers kafka_go_consumers_test LABELS full kafka TIMEOUT 1800)
+  weft_e2e(kafka_go_consumers kafka_go_consumers_test LABELS full go TIMEOUT 1800)
+  weft_e2e(kafka_go_one kafka_go_consumers_test LABELS go TIMEOUT 300 ARGUMENTS Segmentio.test_one_at_a_time
+    Franz.test_one_at_a_time)
   weft_e2e(kafka_broker kafka_broker_test LABELS kafka TIMEOUT 900 ARGUMENTS RealBroker)
   weft_e2e(kafka_restart kafka_broker_test LABELS full kafka TIMEOUT 900 ARGUMENTS Restart)
   # Compiles node-rdkafka, which takes minutes.

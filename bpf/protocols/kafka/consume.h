@@ -148,6 +148,8 @@ static __always_inline void kafka_consumer_works(struct scratch *s, struct kafka
 	scratch_release(s);
 	if (!kafka_source_is(consumer, task)) /* another task has asked meanwhile, and found nothing to end */
 		kafka_record_ends(task.owner, task.goroutine);
+	if (kafka_consumer_get(task) != consumer) /* likewise, who let the process go */
+		kafka_record_over(id);
 }
 
 #endif

@@ -124,6 +124,11 @@ def status_kib(pid, key):
     raise CannotRun(f"/proc/{pid}/status has no {key}")
 
 
+def forget_peak(pid):
+    """Its VmHWM is its VmRSS again."""
+    pathlib.Path(f"/proc/{pid}/clear_refs").write_text("5")
+
+
 @contextlib.contextmanager
 def folder():
     with tempfile.TemporaryDirectory(prefix="weft-bench-") as name:
