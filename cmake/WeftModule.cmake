@@ -3,12 +3,17 @@
 # weft_test(NAME LABELS kind size [SOURCES…] [DEPENDS…]): one doctest program, known to CTest by its labels.
 include(CMakeParseArguments)
 
+option(WEFT_UNITY "compile each module's files as one: half the time for a first build, more for every later one" OFF)
+
 function(weft_module name)
   cmake_parse_arguments(ARG "" "" "SOURCES;DEPENDS" ${ARGN})
   add_library(weft_${name} STATIC ${ARG_SOURCES})
   target_include_directories(weft_${name} PUBLIC
     ${CMAKE_SOURCE_DIR}/userspace ${CMAKE_SOURCE_DIR} ${CMAKE_SOURCE_DIR}/bpf)
   target_link_libraries(weft_${name} PUBLIC ${ARG_DEPENDS})
+  if(WEFT_UNITY)
+    set_target_properties(weft_${name} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 0)
+  endif()
 endfunction()
 
 function(weft_test name)

@@ -7,11 +7,7 @@
 #include "exporter/prometheus/metric_builder.h"
 
 namespace weft {
-namespace {
-
-constexpr std::string_view other = "~other";
-
-}  // namespace
+namespace {}  // namespace
 
 HistogramTable::HistogramTable(std::string name, std::string help, std::vector<std::string> labels, std::size_t kept,
                                std::size_t max_series)

@@ -18,6 +18,9 @@ namespace weft {
 inline constexpr std::array<double, 14> duration_buckets{0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25,
                                                          0.5,   0.75, 1,     2.5,  5,     7.5, 10};
 
+// The value of a label that stands for all those for which there was no series left.
+inline constexpr std::string_view other = "~other";
+
 class HistogramTable {
  public:
   struct Numbers {

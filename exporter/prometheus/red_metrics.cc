@@ -11,7 +11,6 @@
 namespace weft {
 namespace {
 
-constexpr std::string_view other = "~other";
 constexpr std::size_t kMostValueBytes = 128;  // of a baggage value as a label
 constexpr std::size_t resource_labels = 2;    // service_name, service_namespace
 

@@ -16,6 +16,7 @@
 #include <utility>
 
 #include "agent/version.h"
+#include "base/clock.h"
 #include "control/pipeline_options.h"
 #include "decode/http_head.h"
 #include "decode/text.h"
@@ -23,7 +24,6 @@
 namespace weft {
 namespace {
 
-constexpr std::uint64_t kSecond_ns = 1'000'000'000;
 constexpr int kBusyWait_ms = 4;        // the ring holds far more than comes in that time
 constexpr int kIdleWait_ms = 20;       // nothing came for a second
 constexpr std::size_t kRun = 32;       // records that are handled in one go: 25 to 50 µs

@@ -3,10 +3,10 @@
 
 #include <spdlog/spdlog.h>
 
+#include "base/clock.h"
+
 namespace weft {
 namespace {
-
-constexpr std::uint64_t kSecond_ns = 1'000'000'000;
 
 void set_calls(BirthNumbers& numbers, const ProcessCalls& calls) {
   numbers.served = calls.served;

@@ -6,6 +6,8 @@
 
 namespace weft {
 
+inline constexpr std::uint64_t kSecond_ns = 1'000'000'000;
+
 class Clock {
  public:
   virtual ~Clock() = default;

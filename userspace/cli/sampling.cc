@@ -81,7 +81,7 @@ CLI::Validator ratio_or_default() {
       "");
 }
 
-void add_show(CLI::App& parent, Context& context) {
+void add_sampling_show(CLI::App& parent, Context& context) {
   auto& command =
       add_query(parent, context, "show", "what ratio holds for which service and route, and why", "weft sampling show");
   command.callback([&context] {
@@ -89,7 +89,7 @@ void add_show(CLI::App& parent, Context& context) {
   });
 }
 
-void add_set(CLI::App& parent, Context& context) {
+void add_sampling_set(CLI::App& parent, Context& context) {
   auto& command = add_query(parent, context, "set", "set a ratio now; it holds until the configured ratios change",
                             "weft sampling set 0.1 --service orders");
   auto ratio = std::make_shared<std::string>(), service = std::make_shared<std::string>();
@@ -115,8 +115,8 @@ void add_set(CLI::App& parent, Context& context) {
 void add_sampling(CLI::App& app, Context& context) {
   auto& command = add_command(app, "sampling", "which share of new traces is recorded", "weft sampling show");
   command.require_subcommand(1);
-  add_show(command, context);
-  add_set(command, context);
+  add_sampling_show(command, context);
+  add_sampling_set(command, context);
 }
 
 }  // namespace weft::cli

@@ -13,14 +13,14 @@
 namespace weft::cli {
 namespace {
 
-struct Options {
+struct SpansOptions {
   bool follow = false;
   std::string service, trace, kind;
   bool error = false;
   unsigned count = 20;
 };
 
-void run(Context& context, const Options& options) {
+void run(Context& context, const SpansOptions& options) {
   const std::string path = with_query("/v1/spans", {{"follow", options.follow ? "1" : ""},
                                                     {"service", options.service},
                                                     {"trace_id", options.trace},
@@ -40,7 +40,7 @@ void run(Context& context, const Options& options) {
 void add_spans(CLI::App& app, Context& context) {
   auto& command = add_query(app, context, "spans", "recent spans, or live ones with -f; JSON is one object a line",
                             "weft spans -f --service orders --error");
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<SpansOptions>();
   command.add_flag("-f,--follow", options->follow, "go on with spans as they come, until Ctrl-C");
   command.add_option("--service", options->service, "only of this service.name")->type_name("NAME");
   command.add_option("--trace", options->trace, "only of this trace (32 hex digits)")->type_name("ID");

@@ -18,7 +18,7 @@ namespace {
 
 constexpr std::string_view kHomeAndClear = "\x1b[H\x1b[2J";
 
-struct Options {
+struct TopOptions {
   unsigned rows = 20;
   std::int64_t interval_ns = 2'000'000'000;
   bool once = false;
@@ -49,7 +49,7 @@ std::string top_text(const Json& answer, const Screen& screen, unsigned rows) {
   return table.text(screen);
 }
 
-void run(Context& context, const Options& options) {
+void run(Context& context, const TopOptions& options) {
   const bool live = context.format == Format::table && screen().terminal && !options.once;
   while (true) {
     const auto answer = fetch_json(context, "/v1/routes");
@@ -71,7 +71,7 @@ void run(Context& context, const Options& options) {
 void add_top(CLI::App& app, Context& context) {
   auto& command = add_query(app, context, "top", "routes by rate, with errors and latency; live on a terminal",
                             "weft top --interval 1s -n 10");
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<TopOptions>();
   command.add_option("-n", options->rows, "how many rows [20]")->check(CLI::Range(1, 1000))->type_name("N");
   command.add_option("--interval", options->interval_ns, "pause between two looks [2s]")
       ->transform(duration_to_ns())

@@ -58,7 +58,7 @@ std::string waterfall_text(const Json& answer, const Screen& screen) {
   return render_waterfall(std::move(spans), options);
 }
 
-struct Options {
+struct TracesOptions {
   std::string service;
   std::string min_duration_ns;
   bool error = false;
@@ -70,7 +70,7 @@ struct Options {
 void add_traces(CLI::App& app, Context& context) {
   auto& command =
       add_query(app, context, "traces", "recent traces, newest first", "weft traces --min-duration 100ms --error");
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<TracesOptions>();
   command.add_option("--service", options->service, "only those that this service took part in")->type_name("NAME");
   command.add_option("--min-duration", options->min_duration_ns, "only those that took this long: 100ms, 2s")
       ->transform(duration_to_ns())

@@ -6,7 +6,7 @@
 
 #include <charconv>
 
-#include "control/api_json.h"
+#include "control/api_answers.h"
 #include "control/config_values.h"
 #include "control/policy_control.h"
 #include "control/policy_json.h"
@@ -14,15 +14,6 @@
 
 namespace weft {
 namespace {
-
-void answer(httplib::Response& response, std::string json) {
-  response.set_content(std::move(json), "application/json");
-}
-
-void refuse(httplib::Response& response, std::string_view message) {
-  response.status = 400;
-  answer(response, error_json(message));
-}
 
 void settle(httplib::Response& response, const std::expected<PolicyReport, PolicyRefusal>& done) {
   if (done) return answer(response, policy_applied_json(*done));
@@ -42,7 +33,7 @@ void shadow(PolicyControl& policy, const httplib::Request& request, httplib::Res
     try {
       duration = config::parse_duration(text, std::chrono::seconds(1), std::chrono::hours(24 * 365));
     } catch (const config::BadValue& bad) {
-      return refuse(response, "for: " + bad.reason);
+      return refuse(response, 400, "for: " + bad.reason);
     }
   }
   settle(response, policy.try_policy(request.body, name_of(request), duration));
@@ -60,11 +51,11 @@ void explain(PolicyControl& policy, const httplib::Request& request, httplib::Re
     double percent = 0;
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), percent);
     if (error != std::errc() || end != text.data() + text.size() || !(percent >= 0 && percent <= 100))
-      return refuse(response, fmt::format("percent: '{}' is not valid", text));
+      return refuse(response, 400, fmt::format("percent: '{}' is not valid", text));
     question.percent = percent;
   }
   const auto explained = policy.explain_policy(question);
-  if (!explained) return refuse(response, explained.error().message);
+  if (!explained) return refuse(response, 400, explained.error().message);
   answer(response, policy_explanation_json(*explained));
 }
 

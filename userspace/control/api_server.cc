@@ -14,6 +14,7 @@
 #include <optional>
 #include <thread>
 
+#include "control/api_answers.h"
 #include "control/api_json.h"
 #include "control/api_policy.h"
 #include "control/api_sampling.h"
@@ -26,15 +27,7 @@
 namespace weft {
 namespace {
 
-constexpr const char* kJson = "application/json";
 constexpr std::size_t kMostItems = 10'000;  // of one answer
-
-void answer(httplib::Response& response, std::string json) { response.set_content(std::move(json), kJson); }
-
-void refuse(httplib::Response& response, int status, std::string_view message) {
-  response.status = status;
-  response.set_content(error_json(message), kJson);
-}
 
 // Query parameters. The first bad one is kept as `problem`.
 class Query {

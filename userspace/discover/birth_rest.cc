@@ -4,10 +4,11 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/clock.h"
+
 namespace weft {
 namespace {
 
-constexpr std::uint64_t kSecond_ns = 1'000'000'000;
 constexpr std::uint64_t kInVain_ns = 2 * kSecond_ns;
 constexpr std::uint64_t kSilent_ns = 5 * kSecond_ns;
 constexpr std::uint64_t kBusyBirths = 500;  // a second; of fewer nobody notices the cost

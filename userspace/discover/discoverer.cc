@@ -20,7 +20,6 @@ constexpr unsigned kTurns = 8;
 constexpr unsigned kPortTurns = 32;
 // What the target does about a client of Kafka may depend on what the process has done by then.
 constexpr std::uint64_t kKafkaAgain_ns = 200'000'000;
-constexpr std::string_view kDeleted = " (deleted)";
 
 }  // namespace
 
@@ -119,7 +118,7 @@ void Discoverer::recheck_known(std::vector<pid_t>& again, std::optional<unsigned
 bool Discoverer::executes_another(const Process& process) const {
   auto executable = files_.link(process.info.pid, "exe");
   if (!executable) return false;
-  if (executable->ends_with(kDeleted)) executable->resize(executable->size() - kDeleted.size());
+  drop_deleted_mark(*executable);
   return *executable != process.info.executable;
 }
 

@@ -17,7 +17,6 @@ namespace {
 constexpr std::size_t kMaxArgs_bytes = 64 * 1024;
 constexpr std::size_t kMaxEnvironment_bytes = 1024 * 1024;
 constexpr std::size_t kMaxCgroup_bytes = 16 * 1024;
-constexpr std::string_view kDeleted = " (deleted)";
 
 template <class Number>
 Number number_of(std::string_view text) {
@@ -86,7 +85,7 @@ std::string descriptor_file(const ProcFiles& files, pid_t pid, const std::vector
     return {};
   }
   std::string file = files.link(pid, descriptor).value_or("");
-  if (file.ends_with(kDeleted)) file.resize(file.size() - kDeleted.size());
+  drop_deleted_mark(file);
   return file;
 }
 
@@ -95,6 +94,13 @@ std::string descriptor_file(const ProcFiles& files, pid_t pid, const std::vector
 std::string_view base_name(std::string_view path) {
   const std::size_t slash = path.rfind('/');
   return slash == std::string_view::npos ? path : path.substr(slash + 1);
+}
+
+bool drop_deleted_mark(std::string& path) {
+  constexpr std::string_view kMark = " (deleted)";
+  if (!path.ends_with(kMark)) return false;
+  path.resize(path.size() - kMark.size());
+  return true;
 }
 
 std::string_view descriptor_number(std::string_view path) {
@@ -122,10 +128,7 @@ std::optional<ProcessInfo> ProcessReader::read(pid_t pid) const {
   // First, because it also dismisses kernel threads and zombies, and most processes that are already gone.
   auto executable = files_.link(pid, "exe");
   if (!executable || executable->empty()) return std::nullopt;
-  if (executable->ends_with(kDeleted)) {
-    executable->resize(executable->size() - kDeleted.size());
-    info.executable_deleted = true;
-  }
+  info.executable_deleted = drop_deleted_mark(*executable);
   info.executable = std::move(*executable);
 
   const auto stat = files_.read(pid, "stat", 4096);

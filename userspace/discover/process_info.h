@@ -43,6 +43,10 @@ struct ProcessInfo {
 
 std::string_view base_name(std::string_view path);
 
+// Takes the " (deleted)" off that the kernel puts behind the path of a file which is no longer there. False: there is
+// none.
+bool drop_deleted_mark(std::string& path);
+
 // "3" of /dev/fd/3 and /proc/self/fd/3, empty for anything else: fexecve of a script hands it over under such a name.
 std::string_view descriptor_number(std::string_view path);
 

@@ -6,7 +6,7 @@
 namespace weft {
 namespace {
 
-constexpr std::size_t most_states = 100'000;
+constexpr std::size_t most_nfa_states = 100'000;
 
 bool is_letter(unsigned char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
 
@@ -22,7 +22,7 @@ ByteSet folded(const ByteSet& bytes) {
 }
 
 std::uint32_t Nfa::state() {
-  if (states_.size() >= most_states) throw TooManyStates{};
+  if (states_.size() >= most_nfa_states) throw TooManyStates{};
   states_.emplace_back();
   return static_cast<std::uint32_t>(states_.size() - 1);
 }

@@ -11,7 +11,7 @@ namespace {
 
 using Accepts = DfaPlan::Accepts;
 
-constexpr std::size_t most_states = 4'096;  // of the search, minimised; also how large a filter may be at worst
+constexpr std::size_t most_minimal_states = 4'096;  // of the search, minimised; also how large a filter may be at worst
 constexpr std::size_t most_search_states = 16'384;
 constexpr std::size_t good_filter_states = 1'024;
 constexpr unsigned repetitions[] = {1, 2, 4, 8, 16, 64, Expression::exact};
@@ -61,7 +61,7 @@ std::optional<Dfa> search(const Built& built) {
                                  return static_cast<std::uint16_t>(lowest(here) | lowest(end) << POLICY_LABEL_AT_END);
                                },
                            .most_states = most_search_states});
-  if (dfa && dfa->states() > most_states) dfa.reset();
+  if (dfa && dfa->states() > most_minimal_states) dfa.reset();
   return dfa;
 }
 
@@ -71,7 +71,7 @@ std::optional<Dfa> relaxed(const std::vector<Expression>& expressions, std::size
   std::optional<Dfa> best;
   for (const unsigned most : repetitions) {
     try {
-      auto dfa = make(build(expressions, count, most), best ? good_filter_states : most_states);
+      auto dfa = make(build(expressions, count, most), best ? good_filter_states : most_minimal_states);
       if (!dfa) break;
       best = std::move(dfa);
       if (best->states() > good_filter_states) break;

@@ -13,7 +13,7 @@ namespace weft {
 namespace {
 
 constexpr std::uint32_t kMagic118 = 0xfffffff0, kMagic120 = 0xfffffff1;
-constexpr std::size_t kWindow = 256 * 1024;
+constexpr std::size_t kTableWindow = 256 * 1024;
 constexpr std::uint64_t kMostFunctions = 4'000'000;
 constexpr std::size_t kMostFound = 512;
 constexpr std::size_t kLongestName = 4096;
@@ -28,11 +28,11 @@ class Window {
   // `count` bytes at `at` (relative to the beginning), or nothing when they are not all there. Valid until the next
   // call.
   const std::byte* at(std::uint64_t at, std::size_t count) {
-    if (at > size() || count > size() - at || count > kWindow) return nullptr;
+    if (at > size() || count > size() - at || count > kTableWindow) return nullptr;
     if (at < start_ || at + count > start_ + held_) {
-      buffer_.resize(kWindow);
+      buffer_.resize(kTableWindow);
       start_ = at;
-      held_ = file_.read(begin_ + at, std::span(buffer_).first(std::min<std::uint64_t>(kWindow, size() - at)));
+      held_ = file_.read(begin_ + at, std::span(buffer_).first(std::min<std::uint64_t>(kTableWindow, size() - at)));
       if (count > held_) return nullptr;
     }
     return buffer_.data() + (at - start_);
@@ -163,9 +163,13 @@ std::unordered_map<std::uint32_t, std::string> find_names(Window& window, const 
 
 }  // namespace
 
-Result<std::map<std::string, GoFunction>> find_go_functions(const ElfFile& file,
-                                                            std::span<const std::string_view> names,
-                                                            std::span<const std::string_view> prefixes) {
+const GoFunction* function_of(const GoFunctions& functions, std::string_view name) {
+  const auto found = functions.find(std::string(name));
+  return found == functions.end() ? nullptr : &found->second;
+}
+
+Result<GoFunctions> find_go_functions(const ElfFile& file, std::span<const std::string_view> names,
+                                      std::span<const std::string_view> prefixes) {
   const auto sections = file.sections();
   const auto place = find_table(file, sections);
   if (!place) return fail("it has no Go line table");
@@ -173,7 +177,7 @@ Result<std::map<std::string, GoFunction>> find_go_functions(const ElfFile& file,
   const auto table = read_header(file, sections, window, place->address);
   if (!table) return std::unexpected(table.error());
   const auto wanted = find_names(window, *table, names, prefixes);
-  std::map<std::string, GoFunction> found;
+  GoFunctions found;
   Window records(file, place->begin + table->entries, place->end);
   for (std::uint64_t i = 0; i < table->functions && found.size() < wanted.size(); ++i) {
     // entry offset, offset of the record; then the next function's entry, which is this one's end

@@ -12,7 +12,6 @@
 namespace weft {
 namespace {
 
-using Functions = std::map<std::string, GoFunction>;
 using ConsumeSites = std::vector<std::pair<GoKafka::Consume, std::uint64_t>>;
 
 constexpr std::string_view kSegmentio = "github.com/segmentio/kafka-go", kFranz = "github.com/twmb/franz-go",
@@ -49,11 +48,6 @@ constexpr auto kNames = [] {
   return all;
 }();
 
-const GoFunction* function_of(const Functions& functions, std::string_view name) {
-  const auto found = functions.find(std::string(name));
-  return found == functions.end() ? nullptr : &found->second;
-}
-
 // "v0.4.51": is it of the line "v0.4.", and its next number 42 at least?
 bool is_since(std::string_view version, std::string_view line, int oldest) {
   int number = 0;
@@ -73,7 +67,7 @@ bool is_known_confluent(std::string_view version) { return is_since(version, "v2
 
 // All that the program has of them, or none: what one library is given by ways that are not seen says nothing of the
 // rest.
-std::vector<std::pair<GoKafka::Produce, std::uint64_t>> produce_sites(const ElfFile& file, const Functions& functions,
+std::vector<std::pair<GoKafka::Produce, std::uint64_t>> produce_sites(const ElfFile& file, const GoFunctions& functions,
                                                                       bool segmentio) {
   std::vector<std::pair<GoKafka::Produce, std::uint64_t>> sites;
   for (const auto& [name, call] : kProduce) {
@@ -112,7 +106,7 @@ std::optional<ConsumeSites> consume_sites(const ElfFile& file, std::span<const C
 
 class Consumers {
  public:
-  Consumers(const ElfFile& file, const ElfSection& buildinfo, const Functions& functions, GoKafka& found)
+  Consumers(const ElfFile& file, const ElfSection& buildinfo, const GoFunctions& functions, GoKafka& found)
       : file_(file), functions_(functions), found_(found) {
     profiled_ = read_go_setting(file, buildinfo, "-pgo").has_value();
   }
@@ -158,7 +152,7 @@ class Consumers {
   }
 
   const ElfFile& file_;
-  const Functions& functions_;
+  const GoFunctions& functions_;
   GoKafka& found_;
   bool profiled_ = false;
 };
@@ -167,7 +161,7 @@ class Consumers {
 
 std::span<const std::string_view> go_kafka_names() { return kNames; }
 
-GoKafka find_go_kafka(const ElfFile& file, const ElfSection& buildinfo, const Functions& functions) {
+GoKafka find_go_kafka(const ElfFile& file, const ElfSection& buildinfo, const GoFunctions& functions) {
   GoKafka found;
   const auto segmentio = read_go_module(file, buildinfo, kSegmentio);
   found.produce = produce_sites(file, functions, is_known_segmentio(segmentio.value_or("")));

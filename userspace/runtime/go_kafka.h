@@ -32,7 +32,6 @@ struct GoKafka {
 // The functions that find_go_kafka has to be given, as far as the program has them.
 std::span<const std::string_view> go_kafka_names();
 
-GoKafka find_go_kafka(const ElfFile& file, const ElfSection& buildinfo,
-                      const std::map<std::string, GoFunction>& functions);
+GoKafka find_go_kafka(const ElfFile& file, const ElfSection& buildinfo, const GoFunctions& functions);
 
 }  // namespace weft

@@ -20,7 +20,7 @@
 namespace weft {
 namespace {
 
-constexpr std::size_t kMaxKnown = 256;
+constexpr std::size_t kMostPrograms = 256;
 constexpr std::size_t kMostServiceGoroutines = 64;
 
 constexpr std::string_view kNewproc = "runtime.newproc.func1", kRunqput = "runtime.runqput",
@@ -42,11 +42,11 @@ constexpr std::string_view kGrpcNewStream = "google.golang.org/grpc/internal/tra
 constexpr std::array<std::string_view, 2> kRunHandlers{"net/http.(*http2serverConn).runHandler",
                                                        "golang.org/x/net/http2.(*serverConn).runHandler"},
     kDoRequests{"net/http.(*http2clientStream).doRequest", "golang.org/x/net/http2.(*clientStream).doRequest"};
-constexpr std::array kNames{kNewproc,           kRunqput,       kGoexit,     kRoundTrip,      kTcpWrite,
-                            kTlsClient,         kTlsServer,     kTlsWrite,   kTlsRead,        kMemmove,
-                            kSystemstack,       kGrpcNewStream, kGrpcPut,    kGrpcWrite,      kGrpcOriginate,
-                            kGrpcClientHeaders, kGrpcRead,      kGrpcHandle, kRunHandlers[0], kRunHandlers[1],
-                            kDoRequests[0],     kDoRequests[1], kH2cWrite};
+constexpr std::array kFunctionNames{kNewproc,           kRunqput,       kGoexit,     kRoundTrip,      kTcpWrite,
+                                    kTlsClient,         kTlsServer,     kTlsWrite,   kTlsRead,        kMemmove,
+                                    kSystemstack,       kGrpcNewStream, kGrpcPut,    kGrpcWrite,      kGrpcOriginate,
+                                    kGrpcClientHeaders, kGrpcRead,      kGrpcHandle, kRunHandlers[0], kRunHandlers[1],
+                                    kDoRequests[0],     kDoRequests[1], kH2cWrite};
 
 // Goroutines of a connection serve whoever comes: readers and writers of net/http and of HTTP/2.
 constexpr std::array<std::string_view, 7> kServicePrefixes{"net/http.(*connReader).startBackgroundRead.",
@@ -100,15 +100,8 @@ Result<std::pair<GoLayout, bool>> layout_of(const ElfFile& file, const std::stri
   return std::pair(newest.layout, false);
 }
 
-using Functions = std::map<std::string, GoFunction>;
-
-std::optional<GoFunction> function_of(const Functions& functions, std::string_view name) {
-  const auto found = functions.find(std::string(name));
-  return found == functions.end() ? std::nullopt : std::optional(found->second);
-}
-
 // Those that call one of `callees`, of the functions whose name begins with one of `prefixes`.
-std::vector<std::uint64_t> callers(const ElfFile& file, const Functions& functions,
+std::vector<std::uint64_t> callers(const ElfFile& file, const GoFunctions& functions,
                                    std::span<const std::string_view> prefixes,
                                    std::span<const std::string_view> callees) {
   std::vector<std::uint64_t> found;
@@ -125,14 +118,15 @@ std::vector<std::uint64_t> callers(const ElfFile& file, const Functions& functio
 
 // Where a client writes the headers of a request: a server's answers pass through the same function, two for each, and
 // need no trap. Where that place is not found, all of them do.
-std::optional<std::uint64_t> grpc_write_site(const ElfFile& file, const Functions& functions, const GoFunction& write) {
+std::optional<std::uint64_t> grpc_write_site(const ElfFile& file, const GoFunctions& functions,
+                                             const GoFunction& write) {
   for (const auto name : {kGrpcOriginate, kGrpcClientHeaders})
     if (const auto client = function_of(functions, name))
       if (const auto site = call_site(file, *client, write.address)) return site;
   return entry_site(file, write);
 }
 
-void find_http2(const ElfFile& file, const Functions& functions, GoProgram& program) {
+void find_http2(const ElfFile& file, const GoFunctions& functions, GoProgram& program) {
   for (const auto name : kRunHandlers)
     if (const auto handler = function_of(functions, name))
       if (const auto site = entry_site(file, *handler)) program.http2_run_handler.push_back(*site);
@@ -147,7 +141,7 @@ void find_http2(const ElfFile& file, const Functions& functions, GoProgram& prog
   if (read && !program.handler_goroutines.empty()) program.grpc_operate_headers = entry_site(file, *read);
 }
 
-std::optional<GoProgram::Tls> tls_of(const ElfFile& file, const Functions& functions) {
+std::optional<GoProgram::Tls> tls_of(const ElfFile& file, const GoFunctions& functions) {
   const auto function = [&](std::string_view name) { return function_of(functions, name); };
   const auto read = function(kTlsRead), write = function(kTlsWrite), move = function(kMemmove);
   if (!read || !write || !move) return std::nullopt;
@@ -170,7 +164,7 @@ Result<GoProgram> analyse(const ElfFile& file, const ElfSection& buildinfo) {
   if (!version) return std::unexpected(version.error());
   const auto layout = layout_of(file, *version);
   if (!layout) return std::unexpected(layout.error());
-  std::vector<std::string_view> names(kNames.begin(), kNames.end());
+  std::vector<std::string_view> names(kFunctionNames.begin(), kFunctionNames.end());
   const auto kafka_names = go_kafka_names();
   names.insert(names.end(), kafka_names.begin(), kafka_names.end());
   const auto functions = find_go_functions(file, names, kPrefixes);
@@ -180,10 +174,7 @@ Result<GoProgram> analyse(const ElfFile& file, const ElfSection& buildinfo) {
   std::tie(program.layout, program.proven) = *layout;
   program.position_independent = file.position_independent();
   if (const auto first = first_segment(file, PT_LOAD)) program.first_address = first->p_vaddr & ~std::uint64_t{0xfff};
-  const auto function = [&](std::string_view name) -> const GoFunction* {
-    const auto found = functions->find(std::string(name));
-    return found == functions->end() ? nullptr : &found->second;
-  };
+  const auto function = [&](std::string_view name) { return function_of(*functions, name); };
   const GoFunction* switches = function(kSystemstack);
   if (const auto place = switches ? thread_word(file, *switches) : std::nullopt)
     program.running_g = *place;
@@ -230,7 +221,7 @@ GoAnalysis GoProgramFinder::analysis_of(const std::string& path) {
   const std::scoped_lock lock(mutex_);
   if (const auto known = known_.find(id); known != known_.end()) return known->second;
   GoAnalysis analysis = analyse_go_program(path);
-  if (known_.size() >= kMaxKnown) known_.clear();
+  if (known_.size() >= kMostPrograms) known_.clear();
   known_[id] = analysis;
   ::malloc_trim(0);  // debugging information takes much more than what is kept of it
   return analysis;

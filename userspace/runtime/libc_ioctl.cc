@@ -8,7 +8,7 @@
 namespace weft {
 namespace {
 
-constexpr std::size_t kMaxKnown = 256;
+constexpr std::size_t kMostLibcs = 256;
 
 }  // namespace
 
@@ -23,7 +23,7 @@ std::optional<std::uint64_t> LibcIoctlFinder::offset_of(const std::string& path,
   if (const auto known = known_.find(id); known != known_.end()) return known->second;
   std::optional<std::uint64_t> offset;
   if (auto file = ElfFile::open(path)) offset = file->dynamic_function_offset("ioctl");
-  if (known_.size() >= kMaxKnown) known_.clear();
+  if (known_.size() >= kMostLibcs) known_.clear();
   known_[id] = offset;
   return offset;
 }

@@ -9,25 +9,25 @@
 namespace weft {
 namespace {
 
-constexpr std::size_t kMaxKnown = 4096;
+constexpr std::size_t kMostFiles = 4096;
 constexpr std::string_view kMessageHeaders = "rd_kafka_message_headers", kTopicName = "rd_kafka_topic_name";
 // In the order of RdkafkaCall, then those that tell of the layout.
-constexpr std::array<std::string_view, 15> kNames = {"rd_kafka_produce",
-                                                     "rd_kafka_producev",
-                                                     "rd_kafka_produceva",
-                                                     "rd_kafka_produce_batch",
-                                                     "rd_kafka_consumer_poll",
-                                                     "rd_kafka_consume",
-                                                     "rd_kafka_consume_queue",
-                                                     "rd_kafka_consume_batch",
-                                                     "rd_kafka_consume_batch_queue",
-                                                     "rd_kafka_consume_callback",
-                                                     "rd_kafka_consume_callback_queue",
-                                                     "rd_kafka_consume_stop",
-                                                     "rd_kafka_consumer_close",
-                                                     kMessageHeaders,
-                                                     kTopicName};
-constexpr std::size_t kCalls = kNames.size() - 2;
+constexpr std::array<std::string_view, 15> kCallNames = {"rd_kafka_produce",
+                                                         "rd_kafka_producev",
+                                                         "rd_kafka_produceva",
+                                                         "rd_kafka_produce_batch",
+                                                         "rd_kafka_consumer_poll",
+                                                         "rd_kafka_consume",
+                                                         "rd_kafka_consume_queue",
+                                                         "rd_kafka_consume_batch",
+                                                         "rd_kafka_consume_batch_queue",
+                                                         "rd_kafka_consume_callback",
+                                                         "rd_kafka_consume_callback_queue",
+                                                         "rd_kafka_consume_stop",
+                                                         "rd_kafka_consumer_close",
+                                                         kMessageHeaders,
+                                                         kTopicName};
+constexpr std::size_t kCalls = kCallNames.size() - 2;
 constexpr std::size_t kCodeRead = 512;  // of a function
 constexpr std::array kEndbr64 = {std::byte{0xf3}, std::byte{0x0f}, std::byte{0x1e}, std::byte{0xfa}};
 
@@ -51,9 +51,9 @@ std::optional<RdkafkaLayout> layout_of(const ElfFile& file, const std::map<std::
 
 RdkafkaSites read_sites(const ElfFile& file) {
   RdkafkaSites sites;
-  const auto functions = find_functions(file, kNames);
+  const auto functions = find_functions(file, kCallNames);
   for (std::size_t i = 0; i < kCalls; ++i) {
-    const auto function = functions.find(std::string(kNames[i]));
+    const auto function = functions.find(std::string(kCallNames[i]));
     if (function == functions.end()) continue;
     const auto call = static_cast<RdkafkaCall>(i);
     if (const auto offset = file.file_offset(function->second))
@@ -71,7 +71,7 @@ RdkafkaSites LibrdkafkaFinder::sites_of(const MappedFile& mapped, const FileId& 
   RdkafkaSites sites;
   if (const auto file = ElfFile::open(mapped.path)) sites = read_sites(*file);
   if (mapped.id() != id) return {};  // another file came to stand there meanwhile: of which one is this?
-  if (known_.size() >= kMaxKnown) known_.clear();
+  if (known_.size() >= kMostFiles) known_.clear();
   known_[id] = sites;
   return sites;
 }

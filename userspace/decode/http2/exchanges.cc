@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "decode/http_head.h"
+#include "decode/record.h"
 #include "decode/text.h"
 #include "span/span.h"
 
@@ -15,14 +16,6 @@ namespace weft {
 namespace {
 
 using Record = std::span<const std::byte>;
-
-template <class T>
-std::optional<T> read(Record record) {
-  T fields;
-  if (record.size() < sizeof(T)) return std::nullopt;
-  std::memcpy(&fields, record.data(), sizeof(T));
-  return fields;
-}
 
 // What an HTTP/1.1 head could not say without meaning something else (RFC 9113 section 8.2.1).
 bool is_clean(std::string_view text) {
@@ -177,7 +170,7 @@ void Http2Exchanges::take_response(Stream& stream) {
 }
 
 void Http2Exchanges::block(Record record) {
-  const auto event = read<block_event>(record);
+  const auto event = read_front<block_event>(record);
   if (!event || event->text_bytes > record.size() - sizeof(block_event)) return;
   if (event->facts & BLOCK_CLOSED) return forget(event->connection_id);
   Connection& connection = this->connection(event->connection_id);
@@ -211,7 +204,7 @@ void Http2Exchanges::block(Record record) {
 }
 
 void Http2Exchanges::request(Record record) {
-  auto event = read<request_event>(record);
+  auto event = read_front<request_event>(record);
   const auto found = connections_.find(event->connection_id);
   if (found == connections_.end()) return output_(record);
   const auto stream = found->second.streams.find(event->stream);
@@ -225,7 +218,7 @@ void Http2Exchanges::request(Record record) {
 }
 
 void Http2Exchanges::response(Record record) {
-  auto event = read<response_event>(record);
+  auto event = read_front<response_event>(record);
   const auto found = connections_.find(event->connection_id);
   if (found == connections_.end()) return output_(record);
   const auto stream = found->second.streams.find(event->stream);
@@ -240,12 +233,14 @@ void Http2Exchanges::response(Record record) {
 }
 
 void Http2Exchanges::feed(Record record) {
-  const auto header = read<event_header>(record);
+  const auto header = read_front<event_header>(record);
   if (!header || header->size > record.size()) return output_(record);
   if (header->type == EVENT_BLOCK) return block(record.first(header->size));
-  if (header->type == EVENT_REQUEST && header->size >= sizeof(request_event) && read<request_event>(record)->stream)
+  if (header->type == EVENT_REQUEST && header->size >= sizeof(request_event) &&
+      read_front<request_event>(record)->stream)
     return request(record.first(header->size));
-  if (header->type == EVENT_RESPONSE && header->size >= sizeof(response_event) && read<response_event>(record)->stream)
+  if (header->type == EVENT_RESPONSE && header->size >= sizeof(response_event) &&
+      read_front<response_event>(record)->stream)
     return response(record.first(header->size));
   output_(record);
 }

@@ -8,17 +8,10 @@
 #include "decode/kafka/group.h"
 #include "decode/kafka/produce.h"
 #include "decode/kafka/produce_text.h"
+#include "decode/record.h"
 
 namespace weft {
 namespace {
-
-template <class T>
-std::optional<T> read(std::span<const std::byte> record) {
-  T fields;
-  if (record.size() < sizeof(T)) return std::nullopt;
-  std::memcpy(&fields, record.data(), sizeof(T));
-  return fields;
-}
 
 // The newest of two entries too many goes: what came first is what the rest refers to.
 template <class Map, class Key, class Value>
@@ -90,7 +83,7 @@ KafkaExchanges::Connection& KafkaExchanges::connection(std::uint64_t id) {
 }
 
 void KafkaExchanges::piece(Record record) {
-  const auto event = read<kafka_event>(record);
+  const auto event = read_front<kafka_event>(record);
   if (!event || event->text_bytes > record.size() - sizeof(kafka_event)) return;
   if (event->facts & KAFKA_CLOSED) return forget(event->connection_id);
   if (event->facts & KAFKA_UNMATCHED) return;
@@ -205,7 +198,7 @@ void KafkaExchanges::remember(const request_event& event) {
 
 // The kernel names topics as the client did: by id from version 13 on.
 void KafkaExchanges::produce_request(Record record) {
-  const auto event = read<request_event>(record);
+  const auto event = read_front<request_event>(record);
   const std::string_view text = kafka::text_of(record.subspan(sizeof(request_event)));
   if (event->text_bytes > text.size()) return output_(record);
   auto produce = read_produce_text(text.substr(0, event->text_bytes));
@@ -235,12 +228,12 @@ void KafkaExchanges::produce_request(Record record) {
 }
 
 void KafkaExchanges::feed(Record record) {
-  const auto header = read<event_header>(record);
+  const auto header = read_front<event_header>(record);
   if (!header || header->size > record.size()) return output_(record);
   record = record.first(header->size);
   if (header->type == EVENT_KAFKA) return piece(record);
   if (header->type == EVENT_REQUEST) {
-    const auto event = read<request_event>(record);
+    const auto event = read_front<request_event>(record);
     if (event && event->protocol == PROTOCOL_KAFKA) return produce_request(record);
   }
   output_(record);
