@@ -241,11 +241,11 @@ static __always_inline bool exchange_is_anonymous(struct scratch *s, const struc
 	       !(p->flags & (PROCESS_TASK_THREAD | PROCESS_BLOCKING_KNOWN)) && !answer_headers;
 }
 
-/* A server exchange is over: nothing can be attributed to it any more. `e`: memory to work in. */
-static __always_inline void exchange_ends(struct exchange *e, __u64 id, __u64 next, __u32 next_mark)
+/* A server exchange is over: nothing can be attributed to it any more. `e` becomes what it was; false: it was over. */
+static __always_inline bool exchange_ends(struct exchange *e, __u64 id, __u64 next, __u32 next_mark)
 {
 	if (!exchange_take(id, e))
-		return;
+		return false;
 	if (e->indexed) {
 		__sync_fetch_and_add(&id_lanes[id_lane_index()].carried, -1);
 		carried_remove(e->received, id);
@@ -257,6 +257,7 @@ static __always_inline void exchange_ends(struct exchange *e, __u64 id, __u64 ne
 	exchange_remove(e);
 	process_live_ends(e->tgid, e->generation);
 	attribute_end(e, next, next_mark);
+	return true;
 }
 
 static __always_inline void exchange_end(struct scratch *s, __u64 id, __u64 next, __u32 next_mark)

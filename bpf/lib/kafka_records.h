@@ -6,13 +6,27 @@
 #include "lib/exchange.h"
 #include "maps/kafka_consumers.h"
 
-/* Nobody works for the record of this exchange any more. A function of its own, for its stack. */
-WIRE_GLOBAL int kafka_record_over(__u64 id)
+/*
+ * Nobody works for the record of this exchange any more, which was given at `given_ns`; 0: that is not when its
+ * processing ended. A function of its own, for its stack.
+ */
+WIRE_GLOBAL int kafka_record_over(__u64 id, __u64 given_ns)
 {
+	struct record_event *event;
 	struct exchange e;
+	__u64 now_ns;
 
-	if (id)
-		exchange_ends(&e, id, 0, 0);
+	if (!id || !exchange_ends(&e, id, 0, 0) || !given_ns)
+		return 0;
+	now_ns = bpf_ktime_get_ns();
+	event = ring_reserve(EVENT_RECORD, sizeof(*event));
+	if (!event)
+		return 0;
+	event->header.time_ns = now_ns;
+	event->given_ns = given_ns;
+	__builtin_memcpy(event->span_id, e.ids.span_id, 8);
+	event->tgid = e.tgid;
+	ring_submit(event, EVENT_RECORD);
 	return 0;
 }
 
@@ -24,7 +38,7 @@ WIRE_GLOBAL int kafka_record_ends(__u64 owner, __u64 goroutine)
 
 	/* Two may do so: the task that works for it, and one that asks the same source. */
 	if (consumer && consumer->exchange_id)
-		kafka_record_over(__sync_lock_test_and_set(&consumer->exchange_id, 0));
+		kafka_record_over(__sync_lock_test_and_set(&consumer->exchange_id, 0), consumer->given_ns);
 	return 0;
 }
 

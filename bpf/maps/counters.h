@@ -28,7 +28,7 @@ static __always_inline void count_event(__u32 type, bool lost)
 	if (lost)
 		__sync_fetch_and_add(&c->events_lost, 1);
 	else
-		__sync_fetch_and_add(&c->events[type & 7], 1);
+		__sync_fetch_and_add(&c->events[type & 15], 1);
 }
 
 static __always_inline void count_injection(__u32 result)

@@ -152,8 +152,10 @@ static long kafka_release_step(struct bpf_map *map, struct task_key *task, struc
 			kafka_consumer_gone(key);
 		return 0;
 	}
-	if (!order->tgid && consumer->exchange_id && consumer->given_ns < order->before_ns)
+	if (!order->tgid && consumer->exchange_id && consumer->given_ns < order->before_ns) {
+		consumer->given_ns = 0;
 		kafka_record_ends(key.owner, key.goroutine);
+	}
 	return 0;
 }
 

@@ -20,6 +20,7 @@ enum event_type {
 	EVENT_UNSAMPLED = 5, /* struct unsampled_event + text: a whole exchange, for metrics alone */
 	EVENT_KAFKA = 6,     /* struct kafka_event + bytes of a Kafka frame; ends at the agent's door (decode/kafka) */
 	EVENT_BLOCK = 7,     /* struct block_event + an HTTP/2 header block; ends at the agent's door (decode/http2) */
+	EVENT_RECORD = 8,    /* struct record_event; ends at the agent's door (decode/kafka) */
 };
 
 /* Who sent the request on this connection. */
@@ -243,6 +244,17 @@ struct kafka_event {
 	__u8 reserved[2];
 };
 WIRE_ASSERT(sizeof(struct kafka_event) == 96, "kafka_event layout");
+
+/* A record of Kafka that a task was given has been processed: header.time_ns, when it asked for the next one or ended.
+ */
+struct record_event {
+	struct event_header header;
+	__u64 given_ns;
+	__u8 span_id[8]; /* of the record's span: see wire/kafka_record_id.h */
+	__u32 tgid;
+	__u32 reserved;
+};
+WIRE_ASSERT(sizeof(struct record_event) == 40, "record_event layout");
 
 /*
  * What a Produce request says, without keys, values and headers: the text of a request_event with PROTOCOL_KAFKA, whose

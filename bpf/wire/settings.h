@@ -192,7 +192,7 @@ struct unenforced_connection {
 };
 
 struct kernel_counters {
-	__u64 events[8]; /* by enum event_type */
+	__u64 events[16]; /* by enum event_type */
 	__u64 events_lost;
 	__u64 injections[INJECTION_COUNT];
 	__u64 answers[INJECTION_COUNT];	   /* what became of responses that were to get a header */

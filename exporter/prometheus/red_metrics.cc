@@ -34,6 +34,12 @@ constexpr std::span<const std::string_view> rpc_server_labels = rpc_client_label
 constexpr std::array<std::string_view, 6> sent_labels{
     "messaging.system", "messaging.operation.name", "messaging.destination.name",
     "error.type",       "server.address",           "server.port"};
+constexpr std::array<std::string_view, 6> processed_labels{"messaging.system",
+                                                           "messaging.operation.name",
+                                                           "messaging.destination.name",
+                                                           "messaging.consumer.group.name",
+                                                           "server.address",
+                                                           "server.port"};
 constexpr std::array<std::string_view, 3> received_labels{"messaging.system", "messaging.destination.name",
                                                           "messaging.consumer.group.name"};
 constexpr std::size_t most_labels = label_attributes.size();
@@ -125,6 +131,8 @@ RedMetrics::RedMetrics(RedOptions options)
                   label_names(rpc_client_labels), resource_labels, options.max_series),
       messaging_client_("messaging_client_operation_duration_seconds", "Duration of sending messages.",
                         label_names(sent_labels), resource_labels, options.max_series),
+      messaging_process_("messaging_process_duration_seconds", "Duration of processing messages.",
+                         label_names(processed_labels), resource_labels, options.max_series),
       messaging_lag_("weft_messaging_lag_seconds", "Age of messages, by their timestamp, when they are received.",
                      label_names(received_labels), resource_labels, options.max_series) {}
 
@@ -138,6 +146,8 @@ void RedMetrics::observe_message(const Span& span) {
     if (make_key(span, sent_labels, key_)) messaging_client_.observe(key_, seconds_of(span));
     return;
   }
+  if (span.attributes.find("weft.messaging.queued_ms") && make_key(span, processed_labels, key_))
+    messaging_process_.observe(key_, seconds_of(span));
   const AttributeValue* lag = span.attributes.find("weft.messaging.lag_ms");
   const auto* lag_ms = lag ? std::get_if<std::int64_t>(lag) : nullptr;
   if (lag_ms && make_key(span, received_labels, key_)) messaging_lag_.observe(key_, static_cast<double>(*lag_ms) / 1e3);
@@ -240,6 +250,7 @@ std::vector<prometheus::MetricFamily> RedMetrics::Collect() const {
   const auto rpc_server = rpc_server_.snapshot();
   const auto rpc_client = rpc_client_.snapshot();
   const auto sent = messaging_client_.snapshot();
+  const auto processed = messaging_process_.snapshot();
   const auto lag = messaging_lag_.snapshot();
   const auto health = health_;
   const auto keys = baggage_keys_;
@@ -274,12 +285,14 @@ std::vector<prometheus::MetricFamily> RedMetrics::Collect() const {
   add_counter(overflow, {{"metric", rpc_server_.name()}}, static_cast<double>(rpc_server.overflowed));
   add_counter(overflow, {{"metric", rpc_client_.name()}}, static_cast<double>(rpc_client.overflowed));
   add_counter(overflow, {{"metric", messaging_client_.name()}}, static_cast<double>(sent.overflowed));
+  add_counter(overflow, {{"metric", messaging_process_.name()}}, static_cast<double>(processed.overflowed));
   add_counter(overflow, {{"metric", messaging_lag_.name()}}, static_cast<double>(lag.overflowed));
   return {server_.family(server),
           client_.family(client),
           rpc_server_.family(rpc_server),
           rpc_client_.family(rpc_client),
           messaging_client_.family(sent),
+          messaging_process_.family(processed),
           messaging_lag_.family(lag),
           received,
           dropped,

@@ -83,6 +83,7 @@ class RedMetrics final : public SpanSink, public prometheus::Collectable {
   HistogramTable rpc_server_;
   HistogramTable rpc_client_;
   HistogramTable messaging_client_;
+  HistogramTable messaging_process_;
   HistogramTable messaging_lag_;
   std::map<std::string, Health, std::less<>> health_;
   std::function<bool(std::string_view)> by_value_;

@@ -157,7 +157,7 @@ class Consumers(unittest.TestCase):
 
     def check(self, version, way):
         scene = kafka_consumers.Scene(self, BUILD, lambda servers, sink: python(
-            "worker.py", f"confluent-kafka=={version}", way, servers, "t", sink)).known()
+            "worker.py", f"confluent-kafka=={version}", way, servers, "t", sink)).known().timed()
         records = [scene.record() for _ in range(300)]
         self.assertEqual(scene.judged(records), kafka_consumers.Verdict(right=300, other=0, none=0, wrong=0))
         scene.check_parents(records)

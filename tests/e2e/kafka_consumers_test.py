@@ -30,7 +30,7 @@ class Consumers(unittest.TestCase):
     maxDiff = None
 
     def check_followed(self, way):
-        scene = Scene(self, way).known()
+        scene = Scene(self, way).known().timed()
         records = [scene.record() for _ in range(300)]
         self.assertEqual(scene.judged(records), Verdict(right=300, other=0, none=0, wrong=0))
         scene.check_parents(records)

@@ -45,6 +45,7 @@ class Case(unittest.TestCase):
     builds = ("stripped", "normal", "cgo-pie-stripped")
 
     def check_right(self, scene, count=200):
+        scene.timed()
         records = [scene.record() for _ in range(count)]
         self.assertEqual(scene.judged(records), Verdict(right=count, other=0, none=0, wrong=0))
         scene.check_parents(records)

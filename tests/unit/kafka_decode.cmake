@@ -2,6 +2,7 @@
 # Kafka as user space reads it.
 weft_test(unit_kafka_decode LABELS unit core
   SOURCES ${CMAKE_CURRENT_LIST_DIR}/kafka_exchanges_test.cc
+          ${CMAKE_CURRENT_LIST_DIR}/kafka_held_test.cc
           ${CMAKE_CURRENT_LIST_DIR}/kafka_messages_test.cc
           ${CMAKE_CURRENT_LIST_DIR}/kafka_produced_test.cc
           ${CMAKE_CURRENT_LIST_DIR}/kafka_records_test.cc

@@ -31,5 +31,5 @@ TEST_CASE("names: every number of the wire contract has a word of its own") {
   check_words(fault_name, FAULT_MAP_FULL, FAULT_COUNT - 1);
   check_words(program_name, PROGRAM_RECEIVE, PROGRAM_COUNT - 1);
   check_words(protocol_name, PROTOCOL_HTTP1, PROTOCOL_COUNT - 1);
-  check_words(event_name, EVENT_REQUEST, EVENT_BLOCK);
+  check_words(event_name, EVENT_REQUEST, EVENT_RECORD);
 }

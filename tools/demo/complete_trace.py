@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Prints the id of the newest complete trace: complete_trace.py WEFT [PATH]
 
-Complete: spans of all six services, of every span but the root the parent is there too, and what the worker behind the topic
-calls is among them. With PATH, only a trace whose root asked for it. Exit code 1: none yet; 3: no agent.
+Complete: spans of all six services, of every span but the root the parent is there too, what the worker behind the topic
+calls is among them, and how long it worked is known. With PATH, only a trace whose root asked for it. Exit code 1: none yet; 3: no agent.
 """
 import json
 import subprocess
@@ -24,7 +24,9 @@ def complete(spans):
     ids = {span["span_id"] for span in spans}
     roots = [span for span in spans if not span["parent_span_id"]]
     calls = {span["resource"]["service.name"] for span in spans if span["kind"] == "CLIENT"}
-    return len(roots) == 1 and "shipping" in calls and all(span["parent_span_id"] in ids for span in spans if span not in roots)
+    worked = all("weft.messaging.queued_ms" in span["attributes"] for span in spans if span["kind"] == "CONSUMER")
+    return (len(roots) == 1 and "shipping" in calls and worked and
+            all(span["parent_span_id"] in ids for span in spans if span not in roots))
 
 
 def main():

@@ -213,6 +213,7 @@ int Agent::turn() {
 
 void Agent::every_second() {
   discoverer_->poll();
+  kafka_.sweep(clock_.monotonic_ns());
   pipeline_->sweep();
   follow_routes(clock_.monotonic_ns());
   keeper_->sweep();
@@ -383,6 +384,7 @@ void Agent::stop() {
   double taken = 0;
   while (taken < 1 && kernel_->events().drain([this](EventBytes record) { on_event(record); }))
     taken += kernel_->events().filled();
+  kafka_.flush();
   if (pipeline_) pipeline_->flush();
   if (keeper_) keeper_->flush();
   api_.reset();

@@ -24,6 +24,7 @@ KafkaOptions Agent::kafka_options() {
   options.context.baggage_headers = config_.kafka.baggage_headers;
   options.trust_incoming = config_.propagation.trust_incoming;
   options.record_key = record_key_;
+  options.limits.held.wait_ns = static_cast<std::uint64_t>(config_.capture.idle_timeout.count());
   options.followed = [this](std::uint32_t tgid) { return target_->follows_records(static_cast<pid_t>(tgid)); };
   std::random_device device;
   std::seed_seq seed{device(), device(), device(), device()};

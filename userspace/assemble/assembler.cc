@@ -258,10 +258,16 @@ Assembled Assembler::assemble(const MessageEvent& event) {
   const MessageFields& fields = event.fields;
   set_resource(fields.tgid, *span);
   span->kind = SpanKind::consumer;
-  span->end_unix_ns = clock_.to_unix_ns(fields.header.time_ns);
-  span->start_unix_ns = clock_.to_unix_ns(std::min(fields.begin_ns, fields.header.time_ns));
+  const std::uint64_t received_unix_ns = clock_.to_unix_ns(fields.header.time_ns);
+  if (fields.processed_ns) {
+    span->start_unix_ns = clock_.to_unix_ns(fields.given_ns);
+    span->end_unix_ns = clock_.to_unix_ns(fields.processed_ns);
+  } else {
+    span->start_unix_ns = clock_.to_unix_ns(std::min(fields.begin_ns, fields.header.time_ns));
+    span->end_unix_ns = received_unix_ns;
+  }
   span->attributes.items.reserve(usual_attributes);
-  set_received(event, rules_, *span);
+  set_received(event, received_unix_ns, rules_, *span);
   Assembled assembled;
   assembled.record = false;
   if (resources_.instrumented(static_cast<pid_t>(fields.tgid))) {

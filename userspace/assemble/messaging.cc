@@ -145,7 +145,7 @@ void set_produced(const Exchange& exchange, Span& span) {
   add(attributes, "error.type", kafka_error_name(code));
 }
 
-void set_received(const MessageEvent& event, const MaskRules& rules, Span& span) {
+void set_received(const MessageEvent& event, std::uint64_t received_unix_ns, const MaskRules& rules, Span& span) {
   Attributes& attributes = span.attributes;
   const MessageFields& fields = event.fields;
   set_operation("process", event.topic, span);
@@ -160,8 +160,12 @@ void set_received(const MessageEvent& event, const MaskRules& rules, Span& span)
   if (fields.facts & kMessageTombstone) attributes.set("messaging.kafka.message.tombstone", true);
   if (fields.timestamp_ms >= 0) {
     // A clock that is behind the producer's is no lag.
-    const auto end_ms = static_cast<std::int64_t>(span.end_unix_ns / 1'000'000);
-    add(attributes, "weft.messaging.lag_ms", std::max<std::int64_t>(0, end_ms - fields.timestamp_ms));
+    const auto received_ms = static_cast<std::int64_t>(received_unix_ns / 1'000'000);
+    add(attributes, "weft.messaging.lag_ms", std::max<std::int64_t>(0, received_ms - fields.timestamp_ms));
+  }
+  if (fields.processed_ns) {
+    const std::uint64_t waited_ns = fields.given_ns - std::min<std::uint64_t>(fields.given_ns, fields.header.time_ns);
+    add(attributes, "weft.messaging.queued_ms", static_cast<std::int64_t>(waited_ns / 1'000'000));
   }
   add_broker(fields.peer_address, fields.peer_port, attributes);
   set_context(event, rules, span);

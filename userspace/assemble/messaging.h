@@ -19,7 +19,7 @@ std::string kafka_error_name(int code);
 // Name, messaging.* and status of a Produce request's span.
 void set_produced(const Exchange& exchange, Span& span);
 
-// Everything but the resource and the times of a received message's span. REQUIRES: span.end_unix_ns is set.
-void set_received(const MessageEvent& event, const MaskRules& rules, Span& span);
+// Everything but the resource and the times of a received message's span.
+void set_received(const MessageEvent& event, std::uint64_t received_unix_ns, const MaskRules& rules, Span& span);
 
 }  // namespace weft

@@ -42,8 +42,8 @@ std::uint64_t count_keys(int map, std::uint32_t capacity) {
 KernelCounters KernelImpl::counters() {
   KernelCounters out;
   const kernel_counters sum = sum_over_cpus(skeleton_->maps.counters);
-  for (const unsigned type :
-       {EVENT_REQUEST, EVENT_RESPONSE, EVENT_PROCESS, EVENT_SOCKET, EVENT_UNSAMPLED, EVENT_KAFKA, EVENT_BLOCK})
+  for (const unsigned type : {EVENT_REQUEST, EVENT_RESPONSE, EVENT_PROCESS, EVENT_SOCKET, EVENT_UNSAMPLED, EVENT_KAFKA,
+                              EVENT_BLOCK, EVENT_RECORD})
     out.events[std::string(event_name(type))] = sum.events[type];
   out.events_lost = sum.events_lost;
   for (unsigned result = INJECTION_DONE; result < INJECTION_COUNT; ++result)

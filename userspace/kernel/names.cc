@@ -209,6 +209,8 @@ std::string_view event_name(unsigned type) {
       return "kafka";
     case EVENT_BLOCK:
       return "block";
+    case EVENT_RECORD:
+      return "record";
     default:
       return "unknown";
   }

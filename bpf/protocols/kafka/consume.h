@@ -2,7 +2,8 @@
 /*
  * A record that an application was given becomes what its task works on. Its headers are brought into the form of a
  * head of HTTP/1.1, so that what context, tracestate and baggage mean, and what of them may go on, is decided in one
- * place. There is no event: the agent makes the record's span of the broker's response, with the same ids.
+ * place. The agent makes the record's span of the broker's response, with the same ids, and of an event when the record
+ * has been processed.
  */
 #ifndef WEFT_PROTOCOLS_KAFKA_CONSUME_H
 #define WEFT_PROTOCOLS_KAFKA_CONSUME_H
@@ -149,7 +150,7 @@ static __always_inline void kafka_consumer_works(struct scratch *s, struct kafka
 	if (!kafka_source_is(consumer, task)) /* another task has asked meanwhile, and found nothing to end */
 		kafka_record_ends(task.owner, task.goroutine);
 	if (kafka_consumer_get(task) != consumer) /* likewise, who let the process go */
-		kafka_record_over(id);
+		kafka_record_over(id, 0);
 }
 
 #endif

@@ -102,6 +102,17 @@ class Scene:
         self.sink.asked.clear()
         return self
 
+    def timed(self):
+        """Gives work until weft waits for its end, in each partition."""
+        def waited_for():
+            records = [self.record(partition=number) for number in range(self.partitions)]
+            self.settled(self.produce(records))
+            spans = spans_of(self.agent, "CONSUMER", {self.traces[record.value.decode()] for record in records})
+            return len([span for span in spans if "weft.messaging.queued_ms" in span["attributes"]]) == len(records)
+        wait_for("the ends of records' processing", waited_for)
+        self.sink.asked.clear()
+        return self
+
     def last(self, partition=0):
         """A record that ends the worker's ways "close" and "waits"."""
         self.traces["last"] = secrets.token_hex(16)
@@ -123,13 +134,18 @@ class Scene:
         return self.verdict(self.settled(ids))
 
     def check_parents(self, records):
-        """Each call is a child of its record's span, which is a child of the record's producer."""
+        """Each call is a child of its record's span, and made within it, which is a child of the record's producer.
+        REQUIRES: timed()"""
         traces = {self.traces[record.value.decode()] for record in records}
         self.wait_spans(traces)
         parents = {span["trace_id"]: span for span in spans_of(self.agent, "CONSUMER", traces)}
         self.test.assertEqual(set(parents), traces)
         for span in spans_of(self.agent, "CLIENT", traces):
-            self.test.assertEqual(span["parent_span_id"], parents[span["trace_id"]]["span_id"])
+            parent = parents[span["trace_id"]]
+            self.test.assertEqual(span["parent_span_id"], parent["span_id"])
+            self.test.assertIn("weft.messaging.queued_ms", parent["attributes"])
+            self.test.assertLessEqual(parent["start_unix_nano"], span["start_unix_nano"])
+            self.test.assertGreaterEqual(parent["end_unix_nano"], span["end_unix_nano"])
 
     def wait_spans(self, traces):
         """Of each record and of each call."""

@@ -22,7 +22,11 @@ void put_bounded(Map& map, const Key& key, Value value, std::size_t most) {
 }  // namespace
 
 KafkaExchanges::KafkaExchanges(Output output, KafkaOptions options)
-    : output_(std::move(output)), options_(std::move(options)), limits_(options_.limits), ids_(options_.record_key) {}
+    : output_(std::move(output)),
+      options_(std::move(options)),
+      limits_(options_.limits),
+      ids_(options_.record_key),
+      held_(limits_.held, output_) {}
 
 // The kernel tells of requests and of frames; that an exchange is over is said here.
 void KafkaExchanges::end(const Sent& sent, std::uint64_t first_byte_ns, std::uint64_t time_ns, end_reason reason,
@@ -232,6 +236,11 @@ void KafkaExchanges::feed(Record record) {
   if (!header || header->size > record.size()) return output_(record);
   record = record.first(header->size);
   if (header->type == EVENT_KAFKA) return piece(record);
+  if (header->type == EVENT_RECORD) return record_processed(record);
+  if (header->type == EVENT_PROCESS) {
+    const auto event = read_front<process_event>(record);
+    if (event && (event->change == PROCESS_EXIT || event->change == PROCESS_EXEC)) held_.release_process(event->tgid);
+  }
   if (header->type == EVENT_REQUEST) {
     const auto event = read_front<request_event>(record);
     if (event && event->protocol == PROTOCOL_KAFKA) return produce_request(record);

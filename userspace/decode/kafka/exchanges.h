@@ -23,6 +23,7 @@
 #include "decode/kafka/delivered.h"
 #include "decode/kafka/fetch.h"
 #include "decode/kafka/frames.h"
+#include "decode/kafka/held_records.h"
 #include "decode/kafka/message_event.h"
 #include "decode/kafka/metadata.h"
 #include "decode/kafka/record_ids.h"
@@ -38,6 +39,7 @@ struct KafkaLimits {
   std::size_t partitions = 4096;        // of one connection, whose position is kept
   std::size_t topics = 16384;           // names by id
   std::size_t groups = 4096;            // clients whose group is known
+  kafka::HeldLimits held;
 };
 
 struct KafkaOptions {
@@ -74,6 +76,9 @@ class KafkaExchanges {
 
   // Any record of the ring buffer. What is not Kafka goes on as it is; frames end here.
   void feed(std::span<const std::byte> record);
+  // Messages that have waited long enough for their processing to end go on; call every second or so.
+  void sweep(std::uint64_t now_ns) { held_.expire(now_ns); }
+  void flush() { held_.release_all(); }
 
   void configure(KafkaOptions options) { options_ = std::move(options); }  // but for the limits, which stay
 
@@ -115,6 +120,7 @@ class KafkaExchanges {
                          std::string_view topic, bool cut);
   void message(MessageEvent& event, const kafka::RecordContext& context);
   void finish_batch(MessageEvent& event);
+  void record_processed(Record record);
 
   void produce_request(Record record);
   void remember(const request_event& event);
@@ -126,7 +132,7 @@ class KafkaExchanges {
   void new_trace(MessageEvent& event);
   template <class Id>
   void make_id(Id& bytes);
-  void make_ids(MessageEvent& event);
+  bool make_ids(MessageEvent& event);
 
   Output output_;
   KafkaOptions options_;
@@ -139,6 +145,7 @@ class KafkaExchanges {
   kafka::FetchResponse response_;                                        // reused, for its memory
   kafka::RecordReader records_;
   kafka::RecordIds ids_;
+  kafka::HeldRecords held_;
   std::vector<std::byte> record_;
   KafkaCounters counters_;
 };

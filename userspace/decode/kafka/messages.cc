@@ -5,6 +5,8 @@
 
 #include "base/glob.h"
 #include "decode/kafka/exchanges.h"
+#include "decode/record.h"
+#include "wire/port.h"
 
 namespace weft {
 namespace {
@@ -42,18 +44,20 @@ void KafkaExchanges::decide(MessageEvent& event, std::optional<bool> producer) c
   event.fields.trace_flags |= 1;
 }
 
-// The same as in the kernel: a trace that goes on is there already, parent and all.
-void KafkaExchanges::make_ids(MessageEvent& event) {
+// The same as in the kernel: a trace that goes on is there already, parent and all. False: no ids that the kernel
+// knows.
+bool KafkaExchanges::make_ids(MessageEvent& event) {
   const bool continued = event.fields.facts & kMessageContinued;
   if (const auto ids = ids_.of(event)) {
     std::memcpy(event.fields.ids.span_id, ids->span_id, sizeof ids->span_id);
-    if (continued) return;
+    if (continued) return true;
     new_trace(event);
     std::memcpy(event.fields.ids.trace_id, ids->trace_id, sizeof ids->trace_id);
-    return;
+    return true;
   }
   make_id(event.fields.ids.span_id);
   if (!continued) new_trace(event);
+  return false;
 }
 
 void KafkaExchanges::new_trace(MessageEvent& event) {
@@ -75,11 +79,19 @@ void KafkaExchanges::message(MessageEvent& event, const kafka::RecordContext& co
     std::memcpy(fields.ids.parent_span_id, context.producer->span_id.bytes.data(), sizeof fields.ids.parent_span_id);
     fields.trace_flags = context.flags & 2;
   }
-  make_ids(event);
+  const bool known = make_ids(event);
   if (context.invalid) fields.facts |= kMessageInvalidContext;
   decide(event, producer);
   write_message_event(event, record_);
-  output_(record_);
+  const std::uint64_t partition = kafka::RecordIds::partition_of(event);
+  if (!known || !held_.waits_for(partition)) return output_(record_);
+  held_.hold(wire_load64(fields.ids.span_id), partition, record_);
+}
+
+void KafkaExchanges::record_processed(Record record) {
+  const auto event = read_front<record_event>(record);
+  if (!event || held_.processed(*event)) return;
+  if (const auto partition = ids_.partition_of(wire_load64(event->span_id))) held_.learn(*partition);
 }
 
 void KafkaExchanges::finish_batch(MessageEvent& event) {

@@ -5,7 +5,7 @@
 #include <array>
 #include <cstdint>
 #include <optional>
-#include <unordered_set>
+#include <unordered_map>
 
 #include "decode/kafka/message_event.h"
 #include "wire/kafka_record_id.h"
@@ -21,12 +21,16 @@ class RecordIds {
   // again (a seek, a second group): what is done for it then is below the first one's span.
   // REQUIRES: trace id and parent of the context, where it has one, and its topic, partition, offset and process.
   std::optional<kafka_record_ids> of(const MessageEvent& event);
+  // A number for a partition that a process consumes.
+  static std::uint64_t partition_of(const MessageEvent& event);
+  // … to which the record belonged whose span has this id; nullopt: it is none of late.
+  std::optional<std::uint64_t> partition_of(std::uint64_t span) const;
 
  private:
-  bool is_new(std::uint64_t span);
+  bool is_new(std::uint64_t span, std::uint64_t partition);
 
   std::array<std::uint64_t, 2> key_;
-  std::unordered_set<std::uint64_t> now_, before_;  // spans of late
+  std::unordered_map<std::uint64_t, std::uint64_t> now_, before_;  // spans of late, and their partitions
 };
 
 }  // namespace weft::kafka
