@@ -110,8 +110,11 @@ class Followed:
 
     def test_goroutines_that_share_a_consumer(self):
         scene = Scene(self, self.ways[0], "shared").known()
-        self.check_never_wrong(scene)
-        self.assertRegex(scene.row()["task"]["why"], "several goroutines are given")
+
+        def seen_to_share():   # on a busy machine one of them may be given all for a while
+            self.check_never_wrong(scene, 50)
+            return "several goroutines are given" in scene.row()["task"]["why"]
+        wait_for("several who are given records", seen_to_share)
         self.assertEqual(self.check_never_wrong(scene, 100).right, 0)
 
     def test_records_without_context(self):

@@ -154,3 +154,24 @@ TEST_CASE("kafka processing: a short event is none") {
   consumer.kafka.feed(std::as_bytes(std::span(&header, 1)));
   CHECK(consumer.spans.empty());
 }
+
+TEST_CASE("kafka processing: a recording of the layout before is read, without these times") {
+  Consumer consumer;
+  consumer.learn();
+  consumer.receive();
+  consumer.processed(Consumer::id_of(1), 100, 200);
+  REQUIRE(consumer.spans.size() == 2);
+  std::string record = consumer.records.back();
+  record.erase(offsetof(MessageFields, given_ns), sizeof(MessageFields) - offsetof(MessageFields, given_ns));
+  event_header header{};
+  std::memcpy(&header, record.data(), sizeof header);
+  CHECK(header.flags == 2);
+  header.flags = 1;
+  header.size = static_cast<__u32>(record.size());
+  std::memcpy(record.data(), &header, sizeof header);
+  consumer.pipeline.feed(std::as_bytes(std::span(record)));
+  REQUIRE(consumer.spans.size() == 3);
+  CHECK(consumer.spans[2].span_id == consumer.spans[1].span_id);
+  CHECK(queued_ms(consumer.spans[2]) == -1);
+  CHECK(consumer.spans[2].attributes.items.size() == consumer.spans[1].attributes.items.size() - 1);
+}

@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <cstring>
 
+#include "decode/record.h"
+
 namespace weft {
 namespace {
 
@@ -12,17 +14,19 @@ constexpr std::size_t link_bytes = sizeof(SpanLink::trace_id.bytes) + sizeof(Spa
 }  // namespace
 
 std::optional<MessageEvent> read_message_event(std::span<const std::byte> record) {
-  MessageEvent event;
+  MessageEvent event{};
   MessageFields& fields = event.fields;
-  if (record.size() < sizeof fields) return std::nullopt;
-  std::memcpy(&fields, record.data(), sizeof fields);
-  std::string_view text(reinterpret_cast<const char*>(record.data()) + sizeof fields, record.size() - sizeof fields);
+  const auto header = read_front<event_header>(record);
+  if (!header || header->flags == 0 || header->flags > kMessageLayout) return std::nullopt;
+  const std::size_t front = header->flags == 1 ? offsetof(MessageFields, given_ns) : sizeof fields;
+  if (record.size() < front) return std::nullopt;
+  std::memcpy(&fields, record.data(), front);
+  std::string_view text(reinterpret_cast<const char*>(record.data()) + front, record.size() - front);
   const std::size_t links = std::size_t{fields.links} * link_bytes;
   const std::size_t bytes =
       std::size_t{fields.topic_bytes} + fields.group_bytes + fields.client_bytes + fields.context_bytes + links;
   const auto has_trace = std::any_of(fields.ids.trace_id, std::end(fields.ids.trace_id), [](__u8 b) { return b != 0; });
-  if (bytes != text.size() || !has_trace || fields.messages == 0 || fields.header.flags != kMessageLayout)
-    return std::nullopt;
+  if (bytes != text.size() || !has_trace || fields.messages == 0) return std::nullopt;
   const auto take = [&](std::size_t count) {
     const std::string_view piece = text.substr(0, count);
     text.remove_prefix(count);

@@ -17,7 +17,7 @@
 namespace weft {
 
 inline constexpr __u16 kEventMessage = 64;
-inline constexpr __u16 kMessageLayout = 2;  // header.flags: others are refused
+inline constexpr __u16 kMessageLayout = 2;  // header.flags; 1 is read, others are refused
 
 // MessageFields.facts
 inline constexpr __u32 kMessageBatch = 1u << 0;      // a batch: the context is its own, those of its records links
@@ -31,8 +31,6 @@ struct MessageFields {
   event_header header;  // time_ns: the response has come as far as it is read
   __u64 connection_id;
   __u64 begin_ns;      // its first byte has come
-  __u64 given_ns;      // the application was given the message …
-  __u64 processed_ns;  // … and asked for the next one, or ended; 0: both are not known
   __s64 offset;        // of the first message
   __s64 timestamp_ms;  // … Unix time, as the producer or the broker set it; negative: none
   __u64 body_bytes;    // of values
@@ -54,8 +52,11 @@ struct MessageFields {
   __u16 peer_port;
   __u8 trace_flags;
   __u8 reserved[3];
+  // Since layout 2.
+  __u64 given_ns;      // the application was given the message …
+  __u64 processed_ns;  // … and asked for the next one, or ended; 0: both are not known
 };
-static_assert(sizeof(MessageFields) == 176);
+static_assert(sizeof(MessageFields) == 176 && offsetof(MessageFields, given_ns) == 160);
 
 // Texts point into the record.
 struct MessageEvent {
