@@ -6,9 +6,15 @@
 #include "lib/exchange.h"
 #include "maps/kafka_consumers.h"
 
+/* Why a record is no longer what its task works on. */
+enum kafka_record_end {
+	KAFKA_RECORD_LEFT = 0,	    /* it is no longer known whether the task does: the processing may go on */
+	KAFKA_RECORD_PROCESSED = 1, /* the task has asked for the next one, or is over */
+};
+
 /*
- * Nobody works for the record of this exchange any more, which was given at `given_ns`; 0: that is not when its
- * processing ended. A function of its own, for its stack.
+ * Nobody works for the record of this exchange any more, which was given at `given_ns`; 0: it is not known when its
+ * processing ends. A function of its own, for its stack.
  */
 WIRE_GLOBAL int kafka_record_over(__u64 id, __u64 given_ns)
 {
@@ -30,15 +36,22 @@ WIRE_GLOBAL int kafka_record_over(__u64 id, __u64 given_ns)
 	return 0;
 }
 
-/* Of the task of this key. By value: see maps/tasks.h. */
-WIRE_GLOBAL int kafka_record_ends(__u64 owner, __u64 goroutine)
+/* Of the task of this key. By value: see maps/tasks.h. `how`: enum kafka_record_end. */
+WIRE_GLOBAL int kafka_record_ends(__u64 owner, __u64 goroutine, int how)
 {
 	struct task_key task = {.owner = owner, .goroutine = goroutine};
 	struct kafka_consumer *consumer = kafka_consumer_get(task);
+	__u64 id, given_ns, taken;
 
+	if (!consumer)
+		return 0;
+	id = *(volatile __u64 *)&consumer->exchange_id;
+	given_ns = *(volatile __u64 *)&consumer->given_ns;
+	if (!id)
+		return 0;
 	/* Two may do so: the task that works for it, and one that asks the same source. */
-	if (consumer && consumer->exchange_id)
-		kafka_record_over(__sync_lock_test_and_set(&consumer->exchange_id, 0), consumer->given_ns);
+	taken = __sync_lock_test_and_set(&consumer->exchange_id, 0);
+	kafka_record_over(taken, how == KAFKA_RECORD_PROCESSED && taken == id ? given_ns : 0);
 	return 0;
 }
 
@@ -50,7 +63,7 @@ static __always_inline void kafka_others_end(const struct kafka_consumer *consum
 	struct kafka_consumer *of = number ? kafka_consumer_get(other) : NULL;
 
 	if (of && of->from == consumer->from && of->partition == consumer->partition)
-		kafka_record_ends(other.owner, other.goroutine);
+		kafka_record_ends(other.owner, other.goroutine, KAFKA_RECORD_LEFT);
 }
 
 /* The task asks for records as `fresh` says. REQUIRES: what it was given before is over. */
@@ -74,14 +87,14 @@ static __always_inline void kafka_consumer_closes(const struct kafka_consumer *c
 	kafka_source_ends(consumer, task);
 }
 
-/* A task is over, or its program is another one, or its process is no longer traced. */
-static __always_inline void kafka_consumer_gone(struct task_key task)
+/* A task is over, or its program is another one (KAFKA_RECORD_PROCESSED), or its process is no longer traced. */
+static __always_inline void kafka_consumer_gone(struct task_key task, enum kafka_record_end how)
 {
 	struct kafka_consumer *consumer = kafka_consumer_get(task);
 
 	if (!consumer)
 		return;
-	kafka_record_ends(task.owner, task.goroutine);
+	kafka_record_ends(task.owner, task.goroutine, how);
 	kafka_source_leave(consumer, task);
 	late_delete(&kafka_consumers, &task);
 }

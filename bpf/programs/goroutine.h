@@ -93,7 +93,7 @@ static __always_inline int go_ends(struct pt_regs *regs, struct go_process *go, 
 		return 0;
 	key = goroutine_key(tgid, go, user_word(g + go->g_goid));
 	attribute_death(key);
-	kafka_consumer_gone(key);
+	kafka_consumer_gone(key, KAFKA_RECORD_PROCESSED);
 	return 0;
 }
 

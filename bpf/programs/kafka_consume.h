@@ -28,7 +28,7 @@ int on_kafka_consume(struct pt_regs *regs)
 	WIRE_OPAQUE(second); /* the verifier allows no computed offset into the registers */
 	WIRE_OPAQUE(third);
 	WIRE_OPAQUE(fourth);
-	kafka_record_ends(thread.owner, 0);
+	kafka_record_ends(thread.owner, 0, KAFKA_RECORD_PROCESSED);
 	if (!kafka_thread_consumes(p))
 		return 0;
 	fresh.from = regs->di;
@@ -143,19 +143,17 @@ static long kafka_release_step(struct bpf_map *map, struct task_key *task, struc
 	struct process_entry *p;
 
 	if (order->tgid && key.owner >> 32 == order->tgid) {
-		kafka_consumer_gone(key);
+		kafka_consumer_gone(key, KAFKA_RECORD_LEFT);
 		return 0;
 	}
 	if (!order->tgid && key.goroutine && !consumer->exchange_id && consumer->given_ns < order->before_ns) {
 		p = process_get(key.owner >> 32);
 		if (p && p->go_rests) /* the ends of its goroutines are not seen */
-			kafka_consumer_gone(key);
+			kafka_consumer_gone(key, KAFKA_RECORD_LEFT);
 		return 0;
 	}
-	if (!order->tgid && consumer->exchange_id && consumer->given_ns < order->before_ns) {
-		consumer->given_ns = 0;
-		kafka_record_ends(key.owner, key.goroutine);
-	}
+	if (!order->tgid && consumer->exchange_id && consumer->given_ns < order->before_ns)
+		kafka_record_ends(key.owner, key.goroutine, KAFKA_RECORD_LEFT);
 	return 0;
 }
 

@@ -16,7 +16,7 @@ static __always_inline void kafka_go_closed(const struct kafka_consumer *closed,
 	struct kafka_consumer *consumer = kafka_consumer_get(task);
 
 	if (consumer && consumer->from == closed->from)
-		kafka_record_ends(task.owner, task.goroutine);
+		kafka_record_ends(task.owner, task.goroutine, KAFKA_RECORD_PROCESSED);
 	kafka_consumer_closes(closed, task);
 }
 
@@ -51,7 +51,7 @@ static __always_inline int kafka_go_called(const struct process_entry *p, struct
 	}
 	if (site == KAFKA_GO_READ && !first)
 		return 0;
-	kafka_record_ends(task.owner, task.goroutine);
+	kafka_record_ends(task.owner, task.goroutine, KAFKA_RECORD_PROCESSED);
 	if (site == KAFKA_GO_READ || !kafka_consumes(p))
 		return 0;
 	if (site == KAFKA_GO_POLLED || site == KAFKA_GO_NEXT) {

@@ -58,8 +58,8 @@ int BPF_PROG(on_exec, struct task_struct *task, int old_pid)
 		p->findings = 0;
 		__builtin_memset(p->good_births, 0, sizeof(p->good_births));
 		/* The thread that called exec is the leader now, and what it was is gone with the program. */
-		kafka_consumer_gone(thread_key(task->tgid, old_pid));
-		kafka_consumer_gone(thread_key(task->tgid, task->tgid));
+		kafka_consumer_gone(thread_key(task->tgid, old_pid), KAFKA_RECORD_PROCESSED);
+		kafka_consumer_gone(thread_key(task->tgid, task->tgid), KAFKA_RECORD_PROCESSED);
 		task_remove(thread_key(task->tgid, old_pid));
 		task_remove(thread_key(task->tgid, task->tgid));
 		p->go = 0;
@@ -77,7 +77,7 @@ int BPF_PROG(on_exit, struct task_struct *task)
 
 	/* Also of a process that is no longer traced: its threads' entries go with them. */
 	attribute_death(thread_key(tgid, task->pid));
-	kafka_consumer_gone(thread_key(tgid, task->pid));
+	kafka_consumer_gone(thread_key(tgid, task->pid), KAFKA_RECORD_PROCESSED);
 	if (!process_get(tgid))
 		return 0;
 	if (task->signal->live.counter > 0)

@@ -79,7 +79,7 @@ class Consumers(unittest.TestCase):
         begun = [trace_of(one) for one in alone]
         self.assertEqual(len(set(begun)), 100)   # each begins a trace of its own
         self.assertFalse(set(begun) & set(scene.traces.values()))
-        wait_for("their spans", lambda: len(spans_of(scene.agent, "CLIENT", set(begun))) >= 100)
+        scene.wait_spans(set(begun))
         records = {span["trace_id"]: span for span in spans_of(scene.agent, "CONSUMER", set(begun))}
         self.assertEqual(set(records), set(begun))
         for span in spans_of(scene.agent, "CLIENT", set(begun)):
@@ -97,7 +97,7 @@ class Consumers(unittest.TestCase):
         topic_of = dict.fromkeys(scene.produce(first, "one"), "one") | dict.fromkeys(scene.produce(second, "two"), "two")
         topic_of = {trace_of(one): topic_of[one.id] for one in scene.settled(set(topic_of))}
         self.assertEqual(len(topic_of), 200)
-        wait_for("all spans", lambda: len(spans_of(scene.agent, "CLIENT", topic_of)) >= 200)
+        scene.wait_spans(topic_of)
         records = {span["trace_id"]: span for span in spans_of(scene.agent, "CONSUMER", topic_of)}
         self.assertEqual({trace: span["attributes"]["messaging.destination.name"] for trace, span in records.items()},
                          topic_of)

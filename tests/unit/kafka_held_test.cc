@@ -28,6 +28,7 @@ struct Consumer : Scene {
   std::int64_t next = 0;
 
   explicit Consumer(std::size_t messages = 2048) : Scene(bounded(messages)) {}
+  explicit Consumer(const KafkaOptions& options) : Scene(options) {}
 
   void receive(std::size_t count = 1, int partition = 0) {
     encode::Batch batch;
@@ -146,6 +147,51 @@ TEST_CASE("kafka processing: of a process that is over nothing more is waited fo
   CHECK(consumer.spans.size() == 1);
   consumer.change(PROCESS_EXIT, consumer.wire.tgid);
   CHECK(consumer.spans.size() == 3);
+}
+
+TEST_CASE("kafka processing: nor of one that is no longer followed, and when it is again it has to be learned anew") {
+  bool followed = true;
+  KafkaOptions options = bounded(100);
+  options.followed = [&](std::uint32_t) { return followed; };
+  Consumer consumer(options);
+  consumer.learn();
+  consumer.receive();
+  consumer.kafka.sweep(consumer.wire.now_ns);
+  CHECK(consumer.spans.size() == 1);
+  followed = false;
+  consumer.kafka.sweep(consumer.wire.now_ns);
+  CHECK(consumer.spans.size() == 2);
+  followed = true;
+  consumer.receive();
+  CHECK(consumer.spans.size() == 3);
+}
+
+TEST_CASE("kafka processing: long messages wait in smaller numbers") {
+  KafkaOptions options = bounded(100);
+  options.limits.held.bytes = 500;
+  Consumer consumer(options);
+  consumer.learn();
+  consumer.receive(10);
+  CHECK(consumer.spans.size() > 5);
+  consumer.kafka.flush();
+  CHECK(consumer.spans.size() == 11);
+}
+
+TEST_CASE("kafka processing: an unsampled trace is open from its message's arrival on, and told of once") {
+  int begun = 0, told = 0;
+  KafkaOptions options = bounded(100);
+  options.sampled = [](std::uint32_t, const TraceId&, std::optional<bool>) { return false; };
+  options.on_unsampled_begin = [&](const TraceId& trace) { begun += trace.valid(); };
+  Consumer consumer(options);
+  consumer.pipeline.on_unsampled_begin = [&](const TraceId&) { told++; };
+  consumer.receive();
+  consumer.processed(consumer.unsampled.back().span_id, 1, 2);
+  CHECK(std::pair(begun, told) == std::pair(0, 1));
+  consumer.receive();
+  CHECK(std::pair(begun, told) == std::pair(1, 1));
+  consumer.kafka.flush();
+  CHECK(consumer.unsampled.size() == 2);
+  CHECK(std::pair(begun, told) == std::pair(1, 1));
 }
 
 TEST_CASE("kafka processing: a short event is none") {

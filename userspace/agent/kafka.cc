@@ -26,6 +26,7 @@ KafkaOptions Agent::kafka_options() {
   options.record_key = record_key_;
   options.limits.held.wait_ns = static_cast<std::uint64_t>(config_.capture.idle_timeout.count());
   options.followed = [this](std::uint32_t tgid) { return target_->follows_records(static_cast<pid_t>(tgid)); };
+  options.on_unsampled_begin = [this](const TraceId& trace) { keeper_->begins(trace); };
   std::random_device device;
   std::seed_seq seed{device(), device(), device(), device()};
   options.random = [engine = std::mt19937_64(seed)]() mutable { return engine(); };

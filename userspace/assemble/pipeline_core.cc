@@ -54,7 +54,8 @@ void SpanPipeline::take_message(const MessageEvent& event) {
   MessageEvent masked = event;
   masked.context = context;
   Assembled assembled = assembler_.assemble(masked);
-  if (on_unsampled_begin && assembled.unsampled) on_unsampled_begin(assembled.span->trace_id);
+  const bool begun = event.fields.facts & kMessageBegun;
+  if (on_unsampled_begin && assembled.unsampled && !begun) on_unsampled_begin(assembled.span->trace_id);
   output_(std::move(assembled));
 }
 

@@ -148,7 +148,7 @@ static __always_inline void kafka_consumer_works(struct scratch *s, struct kafka
 	__sync_lock_test_and_set(&consumer->exchange_id, id);
 	scratch_release(s);
 	if (!kafka_source_is(consumer, task)) /* another task has asked meanwhile, and found nothing to end */
-		kafka_record_ends(task.owner, task.goroutine);
+		kafka_record_ends(task.owner, task.goroutine, KAFKA_RECORD_LEFT);
 	if (kafka_consumer_get(task) != consumer) /* likewise, who let the process go */
 		kafka_record_over(id, 0);
 }

@@ -54,6 +54,9 @@ struct KafkaOptions {
   std::array<std::uint64_t, 2> record_key{};
   // What this process calls for a record carries the record's own span on: it needs one, however many there are.
   std::function<bool(std::uint32_t tgid)> followed;
+  // A message of this trace, which is not sampled, waits for its processing to end; it is kMessageBegun when it goes
+  // on.
+  std::function<void(const TraceId& trace)> on_unsampled_begin;
   // Is this trace sampled? `producer`: what was decided before, if anything. Empty: then that, else yes.
   std::function<bool(std::uint32_t tgid, const TraceId& trace, std::optional<bool> producer)> sampled;
 };
@@ -77,7 +80,7 @@ class KafkaExchanges {
   // Any record of the ring buffer. What is not Kafka goes on as it is; frames end here.
   void feed(std::span<const std::byte> record);
   // Messages that have waited long enough for their processing to end go on; call every second or so.
-  void sweep(std::uint64_t now_ns) { held_.expire(now_ns); }
+  void sweep(std::uint64_t now_ns);
   void flush() { held_.release_all(); }
 
   void configure(KafkaOptions options) { options_ = std::move(options); }  // but for the limits, which stay

@@ -26,6 +26,7 @@ inline constexpr __u32 kMessageTransactional = 1u << 2;
 inline constexpr __u32 kMessageSampled = 1u << 3;
 inline constexpr __u32 kMessageContinued = 1u << 4;       // the trace of the producer goes on
 inline constexpr __u32 kMessageInvalidContext = 1u << 5;  // it had a context that was malformed or doubled
+inline constexpr __u32 kMessageBegun = 1u << 6;           // it was told before that something of its trace is open
 
 struct MessageFields {
   event_header header;  // time_ns: the response has come as far as it is read

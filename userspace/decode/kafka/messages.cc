@@ -82,16 +82,28 @@ void KafkaExchanges::message(MessageEvent& event, const kafka::RecordContext& co
   const bool known = make_ids(event);
   if (context.invalid) fields.facts |= kMessageInvalidContext;
   decide(event, producer);
-  write_message_event(event, record_);
   const std::uint64_t partition = kafka::RecordIds::partition_of(event);
-  if (!known || !held_.waits_for(partition)) return output_(record_);
+  const bool waits = known && held_.waits_for(fields.tgid, partition);
+  if (waits && !(fields.facts & kMessageSampled) && options_.on_unsampled_begin) {
+    TraceId trace;
+    std::memcpy(trace.bytes.data(), fields.ids.trace_id, trace.bytes.size());
+    options_.on_unsampled_begin(trace);
+    fields.facts |= kMessageBegun;
+  }
+  write_message_event(event, record_);
+  if (!waits) return output_(record_);
   held_.hold(wire_load64(fields.ids.span_id), partition, record_);
 }
 
 void KafkaExchanges::record_processed(Record record) {
   const auto event = read_front<record_event>(record);
   if (!event || held_.processed(*event)) return;
-  if (const auto partition = ids_.partition_of(wire_load64(event->span_id))) held_.learn(*partition);
+  if (const auto partition = ids_.partition_of(wire_load64(event->span_id))) held_.learn(event->tgid, *partition);
+}
+
+void KafkaExchanges::sweep(std::uint64_t now_ns) {
+  held_.expire(now_ns);
+  if (options_.followed) held_.release_others(options_.followed);
 }
 
 void KafkaExchanges::finish_batch(MessageEvent& event) {
