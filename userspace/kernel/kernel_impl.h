@@ -15,31 +15,23 @@
 #include "kernel/kafka_callers.h"
 #include "kernel/kernel.h"
 #include "kernel/late_tables.h"
+#include "kernel/link.h"
 #include "kernel/parts.h"
 #include "kernel/policy_maps_impl.h"
 #include "kernel/probe_ends.h"
+#include "kernel/skeleton.h"
 #include "kernel/unique_fd.h"
 #include "kernel/uprobes.h"
 #include "wire/go.h"
 #include "wire/kafka_consume.h"
 #include "wire/sampling.h"
 #include "wire/settings.h"
-// after the structs it names
-#include "weft.skel.h"
 
 namespace weft {
 
-struct SkeletonDeleter {
-  void operator()(weft_bpf* skeleton) const { weft_bpf__destroy(skeleton); }
-};
-struct LinkDeleter {
-  void operator()(bpf_link* link) const { bpf_link__destroy(link); }
-};
 struct RingDeleter {
   void operator()(ring_buffer* ring) const { ring_buffer__free(ring); }
 };
-using Skeleton = std::unique_ptr<weft_bpf, SkeletonDeleter>;  // loaded, never merely opened
-using Link = std::unique_ptr<bpf_link, LinkDeleter>;
 
 class RingSource final : public EventSource {
  public:
@@ -113,7 +105,6 @@ class KernelImpl final : public Kernel, public GoroutineTracer, public KafkaCall
   Result<void> attach_sockops();
   bool answers() const { return options_.enrol && options_.answer_headers.any(); }
   void mark_listeners(pid_t tgid);
-  void run_iterator(const Link& iterator);
   void set_propagation_word(const propagation& form);
   int swap_destinations(int table);
   Result<void> change_destinations(const std::vector<DestinationRule>& rules, const propagation& form);

@@ -8,10 +8,8 @@
 #include <vector>
 
 #include "base/result.h"
+#include "kernel/skeleton.h"
 #include "kernel/unique_fd.h"
-
-struct bpf_map;
-struct weft_bpf;
 
 namespace weft {
 

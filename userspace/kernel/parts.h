@@ -10,11 +10,8 @@
 #include <vector>
 
 #include "base/result.h"
+#include "kernel/skeleton.h"
 #include "kernel/unique_fd.h"
-
-struct bpf_object;
-struct bpf_program;
-struct weft_bpf;
 
 namespace weft {
 

@@ -186,14 +186,6 @@ void KernelImpl::release_socket(std::uint64_t connection_id) {
   if (answers()) bpf_map__delete_elem(skeleton_->maps.answerers, &connection_id, sizeof connection_id, 0);
 }
 
-void KernelImpl::run_iterator(const Link& iterator) {
-  const UniqueFd fd(bpf_iter_create(bpf_link__fd(iterator.get())));
-  if (!fd) return;
-  char nothing[256];
-  while (::read(fd.get(), nothing, sizeof nothing) > 0) {
-  }
-}
-
 void KernelImpl::run_sweep(const sweep_order& order) {
   const std::lock_guard lock(sweep_mutex_);
   skeleton_->bss->sweep = order;
