@@ -148,11 +148,14 @@ Result<void> KernelImpl::set_go(pid_t tgid, const GoProcess& process, bool rests
                          .execs = process.executed,
                          .rests = rests,
                          .result = 0};
-  LIBBPF_OPTS(bpf_test_run_opts, run, .ctx_in = &change, .ctx_size_in = sizeof change);
-  if (const int error = bpf_prog_test_run_opts(bpf_program__fd(skeleton_->progs.set_go), &run))
-    return fail(errno_text(error));
+  if (const int error = change_go(change)) return fail(errno_text(error));
   if (change.result) return fail("it has ended or executes another program by now");
   return {};
+}
+
+int KernelImpl::change_go(process_go_args& change) {
+  LIBBPF_OPTS(bpf_test_run_opts, run, .ctx_in = &change, .ctx_size_in = sizeof change);
+  return bpf_prog_test_run_opts(bpf_program__fd(skeleton_->progs.set_go), &run);
 }
 
 // Before the probes are gone, and before they are there again, some births are seen and others are not: whoever is
@@ -222,9 +225,8 @@ void KernelImpl::release_goroutines(pid_t tgid) {
   process_entry entry{};
   if (!bpf_map__lookup_elem(skeleton_->maps.processes, &key, sizeof key, &entry, sizeof entry, 0) &&
       entry.go == found->second.program) {
-    GoProcess threads;
-    threads.executed = entry.execs;
-    set_go(tgid, threads, false);
+    process_go_args threads{.tgid = key, .program = 0, .execs = entry.execs, .rests = false, .result = 0};
+    change_go(threads);  // unless it has ended or executes another program by now
   }
   bpf_map_delete_elem(late_tables_->fd_of(skeleton_->maps.go_processes), &key);
   forget_start_sites(found->second.program);

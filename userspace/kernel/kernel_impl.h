@@ -140,6 +140,7 @@ class KernelImpl final : public Kernel, public GoroutineTracer, public KafkaCall
   Result<void> attach_go(pid_t tgid, const GoProcess& process, std::span<const UprobePlace> places,
                          std::vector<Uprobes>& probes);
   Result<void> set_go(pid_t tgid, const GoProcess& process, bool rests);
+  int change_go(process_go_args& change);  // 0, or an error of the system call
   std::vector<task_key> tasks_of(__u32 tgid);
   void forget_goroutines(pid_t tgid);
   void learn_anew(__u32 program);

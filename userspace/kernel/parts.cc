@@ -14,6 +14,20 @@
 #include "kernel/kernel_impl.h"
 
 namespace weft {
+namespace {
+
+// False: there are no more threads to be had, and it takes longer.
+template <class Work>
+bool start(std::vector<std::jthread>& threads, const Work& work) {
+  try {
+    threads.emplace_back(work);
+    return true;
+  } catch (const std::system_error&) {
+    return false;
+  }
+}
+
+}  // namespace
 
 void Parts::ObjectEnd::operator()(bpf_object* object) const { bpf_object__close(object); }
 
@@ -35,9 +49,7 @@ Result<void> Parts::load(const weft_bpf& whole) {
   {
     const std::size_t at_once = std::min<std::size_t>(parts_.size(), std::thread::hardware_concurrency());
     std::vector<std::jthread> others;
-    try {
-      while (others.size() + 1 < at_once) others.emplace_back(load_some);
-    } catch (const std::system_error&) {  // no more threads: it takes longer
+    while (others.size() + 1 < at_once && start(others, load_some)) {
     }
     load_some();
   }

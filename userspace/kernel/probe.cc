@@ -70,15 +70,17 @@ Probe probe_btf() {
           "use a kernel built with CONFIG_DEBUG_INFO_BTF"};
 }
 
+constexpr __u8 alu64(unsigned operation, unsigned source) { return static_cast<__u8>(BPF_ALU64 | operation | source); }
+
 // What lockdown=confidentiality forbids: programs can be loaded, but not those that read kernel memory.
 bool reading_is_forbidden() {
   const bpf_insn reads[] = {
-      {.code = BPF_ALU64 | BPF_MOV | BPF_X, .dst_reg = BPF_REG_1, .src_reg = BPF_REG_10, .off = 0, .imm = 0},
-      {.code = BPF_ALU64 | BPF_ADD | BPF_K, .dst_reg = BPF_REG_1, .src_reg = 0, .off = 0, .imm = -8},
-      {.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_2, .src_reg = 0, .off = 0, .imm = 8},
-      {.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_3, .src_reg = 0, .off = 0, .imm = 0},
+      {.code = alu64(BPF_MOV, BPF_X), .dst_reg = BPF_REG_1, .src_reg = BPF_REG_10, .off = 0, .imm = 0},
+      {.code = alu64(BPF_ADD, BPF_K), .dst_reg = BPF_REG_1, .src_reg = 0, .off = 0, .imm = -8},
+      {.code = alu64(BPF_MOV, BPF_K), .dst_reg = BPF_REG_2, .src_reg = 0, .off = 0, .imm = 8},
+      {.code = alu64(BPF_MOV, BPF_K), .dst_reg = BPF_REG_3, .src_reg = 0, .off = 0, .imm = 0},
       {.code = BPF_JMP | BPF_CALL, .dst_reg = 0, .src_reg = 0, .off = 0, .imm = BPF_FUNC_probe_read_kernel},
-      {.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0, .src_reg = 0, .off = 0, .imm = 0},
+      {.code = alu64(BPF_MOV, BPF_K), .dst_reg = BPF_REG_0, .src_reg = 0, .off = 0, .imm = 0},
       {.code = BPF_JMP | BPF_EXIT, .dst_reg = 0, .src_reg = 0, .off = 0, .imm = 0}};
   const auto loads = [](std::span<const bpf_insn> program) {
     return UniqueFd(bpf_prog_load(BPF_PROG_TYPE_RAW_TRACEPOINT, "weft_reads", "GPL", program.data(), program.size(),

@@ -110,7 +110,11 @@ RecordingWriter& RecordingWriter::operator=(RecordingWriter&& other) noexcept {
   return *this;
 }
 
-RecordingWriter::~RecordingWriter() { (void)close(); }
+RecordingWriter::~RecordingWriter() {
+  if (fd_ < 0) return;
+  write_out();
+  ::close(fd_);
+}
 
 Result<void> RecordingWriter::write(EventBytes piece) {
   if (fd_ < 0) return fail(path_ + ": is closed");
@@ -119,18 +123,23 @@ Result<void> RecordingWriter::write(EventBytes piece) {
 }
 
 Result<void> RecordingWriter::flush() {
+  if (!write_out()) return fail(errno_text(path_, "cannot be written"));
+  return {};
+}
+
+bool RecordingWriter::write_out() {
   std::size_t done = 0;
   while (done < buffer_.size()) {
     const ssize_t n = ::write(fd_, buffer_.data() + done, buffer_.size() - done);
     if (n < 0 && errno == EINTR) continue;
     if (n < 0) {
       buffer_.clear();
-      return fail(errno_text(path_, "cannot be written"));
+      return false;
     }
     done += static_cast<std::size_t>(n);
   }
   buffer_.clear();
-  return {};
+  return true;
 }
 
 Result<void> RecordingWriter::close() {

@@ -57,6 +57,7 @@ class RecordingWriter {
  private:
   RecordingWriter(int fd, std::string path) : fd_(fd), path_(std::move(path)) {}
   Result<void> flush();
+  bool write_out();  // what is in the buffer, which is empty then; false: errno says why not
 
   int fd_ = -1;
   std::string path_;
