@@ -203,29 +203,27 @@ void Http2Exchanges::block(Record record) {
   make_room(event->connection_id);
 }
 
-void Http2Exchanges::request(Record record) {
-  auto event = read_front<request_event>(record);
-  const auto found = connections_.find(event->connection_id);
+void Http2Exchanges::request(Record record, request_event event) {
+  const auto found = connections_.find(event.connection_id);
   if (found == connections_.end()) return output_(record);
-  const auto stream = found->second.streams.find(event->stream);
+  const auto stream = found->second.streams.find(event.stream);
   if (stream == found->second.streams.end() || !stream->second.has_request) return output_(record);
   const Record text = record.subspan(sizeof(request_event));
-  if (event->text_bytes > text.size() || event->baggage_bytes > text.size() - event->text_bytes) return output_(record);
-  event->head_bytes = static_cast<__u32>(stream->second.request.size());
-  if (options_.trust_incoming) read_context(stream->second.request, *event);
-  put(record_, *event, stream->second.request, text.subspan(event->text_bytes, event->baggage_bytes));
+  if (event.text_bytes > text.size() || event.baggage_bytes > text.size() - event.text_bytes) return output_(record);
+  event.head_bytes = static_cast<__u32>(stream->second.request.size());
+  if (options_.trust_incoming) read_context(stream->second.request, event);
+  put(record_, event, stream->second.request, text.subspan(event.text_bytes, event.baggage_bytes));
   output_(record_);
 }
 
-void Http2Exchanges::response(Record record) {
-  auto event = read_front<response_event>(record);
-  const auto found = connections_.find(event->connection_id);
+void Http2Exchanges::response(Record record, response_event event) {
+  const auto found = connections_.find(event.connection_id);
   if (found == connections_.end()) return output_(record);
-  const auto stream = found->second.streams.find(event->stream);
+  const auto stream = found->second.streams.find(event.stream);
   if (stream == found->second.streams.end()) return output_(record);
-  event->status = stream->second.status;
-  event->head_bytes = static_cast<__u32>(stream->second.response.size());
-  put(record_, *event, stream->second.response, {});
+  event.status = stream->second.status;
+  event.head_bytes = static_cast<__u32>(stream->second.response.size());
+  put(record_, event, stream->second.response, {});
   found->second.stream_bytes -= stream->second.counted;
   found->second.streams.erase(stream);
   account(found->second);
@@ -235,13 +233,14 @@ void Http2Exchanges::response(Record record) {
 void Http2Exchanges::feed(Record record) {
   const auto header = read_front<event_header>(record);
   if (!header || header->size > record.size()) return output_(record);
-  if (header->type == EVENT_BLOCK) return block(record.first(header->size));
-  if (header->type == EVENT_REQUEST && header->size >= sizeof(request_event) &&
-      read_front<request_event>(record)->stream)
-    return request(record.first(header->size));
-  if (header->type == EVENT_RESPONSE && header->size >= sizeof(response_event) &&
-      read_front<response_event>(record)->stream)
-    return response(record.first(header->size));
+  const Record whole = record.first(header->size);
+  if (header->type == EVENT_BLOCK) return block(whole);
+  if (header->type == EVENT_REQUEST) {
+    if (const auto event = read_front<request_event>(whole); event && event->stream) return request(whole, *event);
+  }
+  if (header->type == EVENT_RESPONSE) {
+    if (const auto event = read_front<response_event>(whole); event && event->stream) return response(whole, *event);
+  }
   output_(record);
 }
 

@@ -84,8 +84,8 @@ class Http2Exchanges {
   void make_room(std::uint64_t keep);
   void block(std::span<const std::byte> record);
   bool in_order(Direction& direction, const block_event& event);
-  void request(std::span<const std::byte> record);
-  void response(std::span<const std::byte> record);
+  void request(std::span<const std::byte> record, request_event event);
+  void response(std::span<const std::byte> record, response_event event);
   void take_request(Stream& stream);
   void take_response(Stream& stream);
 

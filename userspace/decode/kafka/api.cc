@@ -36,6 +36,11 @@ std::optional<VersionRange> versions_of(std::int16_t api_key) {
   return row->range;
 }
 
+bool is_read(ApiKey key, std::int16_t version) {
+  const auto range = versions_of(static_cast<std::int16_t>(key));
+  return range && range->has(version);
+}
+
 bool is_flexible(ApiKey key, std::int16_t version) {
   const auto range = versions_of(static_cast<std::int16_t>(key));
   return range && version >= range->first_flexible;
@@ -55,11 +60,11 @@ std::expected<RequestHeader, Fault> read_request_header(Bytes frame) {
     rest.tags();
     header.body = rest.bytes(rest.left());
     if (!rest.ok() && reader.ok()) return std::unexpected(rest.end().error());
-    return reader.end_of(std::move(header));
+    return reader.end_of(header);
   }
   const Bytes body = reader.bytes(reader.left());
   if (range) header.body = body;
-  return reader.end_of(std::move(header));
+  return reader.end_of(header);
 }
 
 std::expected<ResponseHeader, Fault> read_response_header(Bytes frame, ApiKey key, std::int16_t version) {
@@ -69,7 +74,7 @@ std::expected<ResponseHeader, Fault> read_response_header(Bytes frame, ApiKey ke
   header.correlation_id = reader.i32();
   reader.tags();
   header.body = reader.bytes(reader.left());
-  return reader.end_of(std::move(header));
+  return reader.end_of(header);
 }
 
 std::expected<ApiVersionsRequest, Fault> read_api_versions_request(Bytes body, std::int16_t version) {
@@ -80,7 +85,7 @@ std::expected<ApiVersionsRequest, Fault> read_api_versions_request(Bytes body, s
     request.client_software_version = reader.string();
   }
   reader.tags();
-  return reader.end_of(std::move(request));
+  return reader.end_of(request);
 }
 
 std::expected<ApiVersionsResponse, Fault> read_api_versions_response(Bytes body, std::int16_t version) {

@@ -30,6 +30,7 @@ struct VersionRange {
   bool has(std::int16_t version) const { return version >= lowest && version <= highest; }
 };
 std::optional<VersionRange> versions_of(std::int16_t api_key);  // nullopt: not read here
+bool is_read(ApiKey key, std::int16_t version);
 bool is_flexible(ApiKey key, std::int16_t version);
 
 // What stands behind the frame's length. Texts point into the frame.

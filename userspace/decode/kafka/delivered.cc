@@ -61,7 +61,7 @@ std::int64_t deliver(const FetchPartition& partition, const DeliveryOptions& opt
     }
     if (!batch.cut) behind = std::max(behind, last + 1);
   }
-  if (batches.fault() && *batches.fault() != Fault::cut) counters.unread++;
+  if (const auto fault = batches.fault(); fault && *fault != Fault::cut) counters.unread++;
   return behind;
 }
 

@@ -109,7 +109,7 @@ void KafkaExchanges::request_frame(Connection& connection, const kafka_event& ev
     counters_.bad_frames++;
     return;
   }
-  if (header->client_id) connection.client_id = *header->client_id;
+  if (const auto& client_id = header->client_id) connection.client_id = *client_id;
   if (header->api_key == static_cast<std::int16_t>(kafka::ApiKey::fetch))
     fetch_request(connection, *header);
   else
@@ -201,24 +201,23 @@ void KafkaExchanges::remember(const request_event& event) {
 }
 
 // The kernel names topics as the client did: by id from version 13 on.
-void KafkaExchanges::produce_request(Record record) {
-  const auto event = read_front<request_event>(record);
+void KafkaExchanges::produce_request(Record record, const request_event& event) {
   const std::string_view text = kafka::text_of(record.subspan(sizeof(request_event)));
-  if (event->text_bytes > text.size()) return output_(record);
-  auto produce = read_produce_text(text.substr(0, event->text_bytes));
+  if (event.text_bytes > text.size()) return output_(record);
+  auto produce = read_produce_text(text.substr(0, event.text_bytes));
   if (!produce) {
     output_(record);
-    return remember(*event);
+    return remember(event);
   }
   for (ProducedPartition& partition : produce->partitions) {
     if (!partition.fields.topic_is_id) continue;
-    kafka::Topic topic{.id = kafka::Uuid{}};
-    if (partition.topic.size() == topic.id->size()) std::memcpy(topic.id->data(), partition.topic.data(), 16);
-    partition.topic = name_of(topic);
+    kafka::Uuid id{};
+    if (partition.topic.size() == id.size()) std::memcpy(id.data(), partition.topic.data(), id.size());
+    partition.topic = name_of({.id = id});
     partition.fields.topic_is_id = 0;
   }
   const std::string named = write_produce_text(*produce);
-  request_event fields = *event;
+  request_event fields = event;
   fields.text_bytes = static_cast<__u32>(named.size());
   fields.baggage_bytes = 0;
   fields.header.size = static_cast<__u32>(sizeof fields + named.size());
@@ -226,9 +225,9 @@ void KafkaExchanges::produce_request(Record record) {
   std::memcpy(record_.data(), &fields, sizeof fields);
   std::memcpy(record_.data() + sizeof fields, named.data(), named.size());
   output_(record_);
-  if (produce->fields.acks != 0) return remember(*event);
-  end({event->exchange_id, event->connection_id, event->header.time_ns, event->tgid}, 0, event->header.time_ns,
-      END_COMPLETE, 0);  // the broker says nothing
+  if (produce->fields.acks != 0) return remember(event);
+  end({event.exchange_id, event.connection_id, event.header.time_ns, event.tgid}, 0, event.header.time_ns, END_COMPLETE,
+      0);  // the broker says nothing
 }
 
 void KafkaExchanges::feed(Record record) {
@@ -243,7 +242,7 @@ void KafkaExchanges::feed(Record record) {
   }
   if (header->type == EVENT_REQUEST) {
     const auto event = read_front<request_event>(record);
-    if (event && event->protocol == PROTOCOL_KAFKA) return produce_request(record);
+    if (event && event->protocol == PROTOCOL_KAFKA) return produce_request(record, *event);
   }
   output_(record);
 }

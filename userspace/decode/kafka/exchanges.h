@@ -125,7 +125,7 @@ class KafkaExchanges {
   void finish_batch(MessageEvent& event);
   void record_processed(Record record);
 
-  void produce_request(Record record);
+  void produce_request(Record record, const request_event& event);
   void remember(const request_event& event);
   void end(const Sent& sent, std::uint64_t first_byte_ns, std::uint64_t time_ns, end_reason reason, std::int16_t error);
 

@@ -38,7 +38,7 @@ void read_fetched_partition(Reader& reader, const Topic& topic, std::int16_t ver
 
 std::expected<void, Fault> read_fetch_request(Bytes body, std::int16_t version, FetchRequest& out) {
   out = {};
-  if (!versions_of(static_cast<std::int16_t>(ApiKey::fetch))->has(version)) return std::unexpected(Fault::unsupported);
+  if (!is_read(ApiKey::fetch, version)) return std::unexpected(Fault::unsupported);
   Reader reader(body, is_flexible(ApiKey::fetch, version));
   if (version <= 14) reader.skip(4);  // replica id
   reader.skip(12);                    // longest wait, least and most bytes
@@ -77,7 +77,7 @@ std::expected<void, Fault> read_fetch_request(Bytes body, std::int16_t version, 
 
 std::expected<void, Fault> read_fetch_response(Bytes body, std::int16_t version, FetchResponse& out) {
   out = {};
-  if (!versions_of(static_cast<std::int16_t>(ApiKey::fetch))->has(version)) return std::unexpected(Fault::unsupported);
+  if (!is_read(ApiKey::fetch, version)) return std::unexpected(Fault::unsupported);
   Reader reader(body, is_flexible(ApiKey::fetch, version));
   out.throttle_ms = reader.i32();
   if (version >= 7) {

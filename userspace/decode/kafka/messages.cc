@@ -13,8 +13,6 @@ namespace {
 
 constexpr std::size_t most_links = 128;  // of a batch
 
-SpanLink link_of(const kafka::RecordContext& context) { return *context.producer; }
-
 bool same(const SpanLink& a, const SpanLink& b) { return a.trace_id == b.trace_id && a.span_id == b.span_id; }
 
 }  // namespace
@@ -72,7 +70,7 @@ void KafkaExchanges::message(MessageEvent& event, const kafka::RecordContext& co
   event.context = context.lines;
   std::optional<bool> producer;
   if (context.decided && options_.trust_incoming) producer = context.flags & 1;
-  if (context.producer && context.producer->span_id.valid()) event.links.push_back(link_of(context));
+  if (context.producer && context.producer->span_id.valid()) event.links.push_back(*context.producer);
   if (context.producer && options_.trust_incoming) {
     fields.facts |= kMessageContinued;
     std::memcpy(fields.ids.trace_id, context.producer->trace_id.bytes.data(), sizeof fields.ids.trace_id);
@@ -174,7 +172,7 @@ void KafkaExchanges::fetched_partition(Connection& connection, const kafka_event
           return message(event, context);
         }
         if (!context.producer || !context.producer->span_id.valid() || event.links.size() >= most_links) return;
-        const SpanLink link = link_of(context);
+        const SpanLink& link = *context.producer;
         if (std::ranges::none_of(event.links, [&](const SpanLink& known) { return same(known, link); }))
           event.links.push_back(link);
       });

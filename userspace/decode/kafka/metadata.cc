@@ -32,8 +32,7 @@ void skip_partitions(Reader& reader, std::int16_t version) {
 
 std::expected<void, Fault> read_metadata_response(Bytes body, std::int16_t version, MetadataResponse& out) {
   out = {};
-  if (!versions_of(static_cast<std::int16_t>(ApiKey::metadata))->has(version))
-    return std::unexpected(Fault::unsupported);
+  if (!is_read(ApiKey::metadata, version)) return std::unexpected(Fault::unsupported);
   Reader reader(body, is_flexible(ApiKey::metadata, version));
   if (version >= 3) reader.skip(4);  // throttle time
   skip_brokers(reader, version);

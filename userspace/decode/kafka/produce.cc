@@ -8,8 +8,7 @@ namespace weft::kafka {
 
 std::expected<void, Fault> read_produce_request(Bytes body, std::int16_t version, ProduceRequest& out) {
   out = {};
-  if (!versions_of(static_cast<std::int16_t>(ApiKey::produce))->has(version))
-    return std::unexpected(Fault::unsupported);
+  if (!is_read(ApiKey::produce, version)) return std::unexpected(Fault::unsupported);
   Reader reader(body, is_flexible(ApiKey::produce, version));
   out.transactional_id = reader.nullable_string();
   out.acks = reader.i16();
@@ -31,8 +30,7 @@ std::expected<void, Fault> read_produce_request(Bytes body, std::int16_t version
 
 std::expected<void, Fault> read_produce_response(Bytes body, std::int16_t version, ProduceResponse& out) {
   out = {};
-  if (!versions_of(static_cast<std::int16_t>(ApiKey::produce))->has(version))
-    return std::unexpected(Fault::unsupported);
+  if (!is_read(ApiKey::produce, version)) return std::unexpected(Fault::unsupported);
   Reader reader(body, is_flexible(ApiKey::produce, version));
   read_array(reader, [&] {
     const Topic topic = read_topic(reader, version >= 13);

@@ -6,18 +6,18 @@
 namespace weft {
 namespace {
 
-template <class T>
-bool take(std::string_view& text, T& fields) {
-  if (text.size() < sizeof fields) return false;
-  std::memcpy(&fields, text.data(), sizeof fields);
-  text.remove_prefix(sizeof fields);
-  return true;
-}
-
 bool take(std::string_view& text, std::size_t bytes, std::string_view& piece) {
   if (text.size() < bytes) return false;
   piece = text.substr(0, bytes);
   text.remove_prefix(bytes);
+  return true;
+}
+
+template <class T>
+bool take(std::string_view& text, T& fields) {
+  std::string_view piece;
+  if (!take(text, sizeof fields, piece)) return false;
+  std::memcpy(&fields, piece.data(), piece.size());
   return true;
 }
 

@@ -66,9 +66,9 @@ class Reader {
   std::expected<void, Fault> end();
   // … and was this.
   template <class Message>
-  std::expected<Message, Fault> end_of(Message&& message) {
+  std::expected<Message, Fault> end_of(Message message) {
     if (const auto ended = end(); !ended) return std::unexpected(ended.error());
-    return std::forward<Message>(message);
+    return message;
   }
 
  private:

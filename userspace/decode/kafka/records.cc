@@ -121,7 +121,7 @@ bool RecordReader::read(Bytes bytes, Record& record) {
   if (headers < 0) reader.fail(Fault::malformed);
   for (std::int32_t i = 0; i < headers && reader.ok(); i++) {
     const auto key = read_blob(reader);
-    if (!key) reader.fail(Fault::malformed);
+    if (!key) return false;  // each header has one
     const auto value = read_blob(reader);
     if (!reader.ok() || record.headers.size() == limits_.headers) continue;
     record.headers.push_back({text_of(*key), value ? std::optional(text_of(*value)) : std::nullopt});
