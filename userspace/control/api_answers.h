@@ -6,14 +6,13 @@
 
 #include <string>
 #include <string_view>
-#include <utility>
 
 #include "control/api_json.h"
 
 namespace weft {
 
-inline void answer(httplib::Response& response, std::string json) {
-  response.set_content(std::move(json), "application/json");
+inline void answer(httplib::Response& response, const std::string& json) {
+  response.set_content(json, "application/json");
 }
 
 inline void refuse(httplib::Response& response, int status, std::string_view message) {

@@ -130,7 +130,7 @@ class HttpApi final : public ApiServer {
     server_.set_read_timeout(5);
     server_.set_write_timeout(10);
     server_.set_payload_max_length(1u << 20);
-    server_.set_exception_handler([](const httplib::Request&, httplib::Response& response, std::exception_ptr) {
+    server_.set_exception_handler([](const httplib::Request&, httplib::Response& response, const std::exception_ptr&) {
       refuse(response, 500, "internal error");
     });
     server_.set_error_handler([](const httplib::Request& request, httplib::Response& response) {
@@ -186,7 +186,7 @@ class HttpApi final : public ApiServer {
     if (!follow) {
       std::string lines;
       for (const auto& span : store_.spans(filter, limit)) lines += span_json(*span) + "\n";
-      return response.set_content(std::move(lines), "application/x-ndjson");
+      return response.set_content(lines, "application/x-ndjson");
     }
     auto place = take_stream_place(streams_, options_.max_followers);
     if (!place) return refuse(response, 503, "too many streams are open");

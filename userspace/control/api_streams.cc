@@ -111,16 +111,17 @@ void stream_spans(httplib::Response& response, std::vector<SpanPtr> first, std::
 }
 
 void stream_events(httplib::Response& response, AgentControl& agent, std::size_t queue_bytes,
-                   std::shared_ptr<StreamState> state, std::shared_ptr<void> place) {
+                   const std::shared_ptr<StreamState>& state, std::shared_ptr<void> place) {
   auto queue = std::make_shared<EventQueue>(queue_bytes, state);
   std::shared_ptr<EventSubscription> subscription =
       agent.subscribe_events([queue](EventBytes piece) { queue->offer(piece); });
-  response.set_chunked_content_provider("application/octet-stream",
-                                        [queue, subscription, state, place](std::size_t, httplib::DataSink& sink) {
-                                          const std::string bytes = queue->take(kPatience);
-                                          if (!goes_on(*state, sink)) return false;
-                                          return bytes.empty() || sink.write(bytes.data(), bytes.size());
-                                        });
+  response.set_chunked_content_provider(
+      "application/octet-stream",
+      [queue, subscription, state, place = std::move(place)](std::size_t, httplib::DataSink& sink) {
+        const std::string bytes = queue->take(kPatience);
+        if (!goes_on(*state, sink)) return false;
+        return bytes.empty() || sink.write(bytes.data(), bytes.size());
+      });
 }
 
 }  // namespace weft

@@ -30,6 +30,6 @@ void stream_spans(httplib::Response& response, std::vector<SpanPtr> first, std::
 
 // The bytes of a recording, piece by piece.
 void stream_events(httplib::Response& response, AgentControl& agent, std::size_t queue_bytes,
-                   std::shared_ptr<StreamState> state, std::shared_ptr<void> place);
+                   const std::shared_ptr<StreamState>& state, std::shared_ptr<void> place);
 
 }  // namespace weft

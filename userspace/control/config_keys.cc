@@ -13,18 +13,18 @@ namespace {
 using namespace std::chrono_literals;
 
 template <class T>
-Key<T> scalar(std::string path, std::function<void(T&, const std::string&)> set) {
-  return {.path = std::move(path), .set = std::move(set)};
+Key<T> scalar(std::string_view path, std::function<void(T&, const std::string&)> set) {
+  return {.path = std::string(path), .set = std::move(set)};
 }
 
 template <class T>
-Key<T> list(std::string path, std::function<void(T&)> clear, std::function<void(T&, const std::string&)> add) {
-  return {.path = std::move(path), .clear = std::move(clear), .add = std::move(add)};
+Key<T> list(std::string_view path, std::function<void(T&)> clear, std::function<void(T&, const std::string&)> add) {
+  return {.path = std::string(path), .clear = std::move(clear), .add = std::move(add)};
 }
 
 // Specified, but a later version brings it: only its default is accepted.
-Key<Config> later(std::string path, std::string default_text) {
-  return scalar<Config>(std::move(path), [default_text](Config&, const std::string& text) {
+Key<Config> later(std::string_view path, std::string default_text) {
+  return scalar<Config>(path, [default_text = std::move(default_text)](Config&, const std::string& text) {
     if (text == default_text) return;
     throw BadValue{fmt::format("'{}' is not in this version (only {})", text,
                                default_text.empty() ? "the empty string" : default_text)};
@@ -55,18 +55,18 @@ void set_destinations(DestinationSet& set, const std::string& text) {
   set = {choose<Kind>(text, {{"any", Kind::any}, {"private", Kind::private_only}, {"none", Kind::none}}), {}};
 }
 
-Key<Config> destinations(std::string path, DestinationSet PropagationConfig::* set) {
+Key<Config> destinations(std::string_view path, DestinationSet PropagationConfig::* set) {
   Key<Config> key;
-  key.path = std::move(path);
+  key.path = path;
   key.set = [set](Config& c, const std::string& text) { set_destinations(c.propagation.*set, text); };
   key.clear = [set](Config& c) { c.propagation.*set = {DestinationSet::Kind::list, {}}; };
   key.add = [set](Config& c, const std::string& text) { (c.propagation.*set).cidrs.push_back(parse_cidr(text)); };
   return key;
 }
 
-Key<Config> propagators(std::string path, std::vector<ContextFormat> PropagationConfig::* which) {
+Key<Config> propagators(std::string_view path, std::vector<ContextFormat> PropagationConfig::* which) {
   return list<Config>(
-      std::move(path), [which](Config& c) { (c.propagation.*which).clear(); },
+      path, [which](Config& c) { (c.propagation.*which).clear(); },
       [which](Config& c, const std::string& text) { add_once(c.propagation.*which, parse_propagator(text), text); });
 }
 

@@ -116,7 +116,11 @@ Result<std::string> read_whole(const std::string& path) {
   if (!file) return refuse();
   std::string text;
   char block[4096];
-  while (const std::size_t got = std::fread(block, 1, sizeof block, file.get())) text.append(block, got);
+  std::size_t got = 0;
+  do {
+    got = std::fread(block, 1, sizeof block, file.get());
+    text.append(block, got);
+  } while (got == sizeof block);
   if (std::ferror(file.get())) return refuse();
   return text;
 }

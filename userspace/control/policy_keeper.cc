@@ -95,8 +95,8 @@ Result<void> PolicyKeeper::start(const BaggageConfig& config) {
   follow(config);  // before reading: what changes from now on is seen
   const auto read = configured(config, file_text_);
   if (!read) return std::unexpected(read.error());
-  const auto applied = apply(*read, read->rules.name, origin_of(config, file_text_));
-  if (!applied) return fail(applied.error().message());
+  apply(*read, read->rules.name, origin_of(config, file_text_));
+  if (refusal_) return fail(refusal_->message());
   return {};
 }
 
@@ -175,7 +175,7 @@ void PolicyKeeper::take_file(bool missing_is_fine) {
     refuse(path, read.error());
 }
 
-PolicyKeeper::Applied PolicyKeeper::apply(const ReadPolicy& read, const std::string& name, const char* origin) {
+void PolicyKeeper::apply(const ReadPolicy& read, const std::string& name, const char* origin) {
   const auto compiled = compile(read.rules, limits_of(config_));
   if (!compiled) return refuse(name, compiled.error());
   update_totals();
@@ -188,25 +188,26 @@ PolicyKeeper::Applied PolicyKeeper::apply(const ReadPolicy& read, const std::str
   ++applied_;
   refusal_.reset();
   for (const auto& warning : read.warnings) parts_.log(true, "policy: " + policy_message(name, warning));
-  return live_;
 }
 
-PolicyKeeper::Applied PolicyKeeper::refuse(const std::string& name, PolicyError error) {
+void PolicyKeeper::refuse(const std::string& name, PolicyError error) {
   refusal_ = PolicyRefusal{name, std::move(error), parts_.clock.unix_ns()};
   ++refused_;
   if (generation_) {
     parts_.log(true, fmt::format("policy refused: {}; the one before it stays in force ({})", refusal_->message(),
                                  named(live_.rules.version)));
   }
-  return std::unexpected(*refusal_);
 }
 
 PolicyKeeper::Applied PolicyKeeper::apply_policy(const std::string& yaml, const std::string& name) {
   const auto read = read_policy(yaml, name);
   const std::lock_guard lock(mutex_);
-  if (!read) return refuse(name, read.error());
-  auto applied = apply(*read, name, "api");
-  return applied;
+  if (read)
+    apply(*read, name, "api");
+  else
+    refuse(name, read.error());
+  if (refusal_) return std::unexpected(*refusal_);
+  return live_;
 }
 
 PolicyKeeper::Applied PolicyKeeper::try_policy(const std::string& yaml, const std::string& name,
@@ -235,10 +236,11 @@ PolicyKeeper::Applied PolicyKeeper::try_policy(const std::string& yaml, const st
 
 void PolicyKeeper::end_trial() {
   const std::lock_guard lock(mutex_);
-  if (shadow_) finish_trial();
+  finish_trial();
 }
 
 void PolicyKeeper::finish_trial() {
+  if (!shadow_) return;
   parts_.log(false, fmt::format("the trial of policy {} has ended", named(shadow_->rules.version)));
   parts_.target.end_shadow();
   shadow_.reset();

@@ -61,9 +61,9 @@ class PolicyKeeper final : public PolicyControl {
 
  private:
   using Applied = std::expected<PolicyReport, PolicyRefusal>;
-  // All of these REQUIRE mutex_.
-  Applied apply(const ReadPolicy& read, const std::string& name, const char* origin);
-  Applied refuse(const std::string& name, PolicyError error);
+  // All of these REQUIRE mutex_. What came of the first two is in live_ and refusal_.
+  void apply(const ReadPolicy& read, const std::string& name, const char* origin);
+  void refuse(const std::string& name, PolicyError error);
   void take_config(const BaggageConfig& config);
   void follow(const BaggageConfig& config);
   void tell_change();
@@ -81,7 +81,7 @@ class PolicyKeeper final : public PolicyControl {
   std::uint64_t applied_ = 0, refused_ = 0;
   PolicyReport live_;
   std::optional<PolicyReport> shadow_;
-  std::optional<PolicyRefusal> refusal_;
+  std::optional<PolicyRefusal> refusal_;                              // of the last attempt
   std::map<std::uint64_t, std::shared_ptr<const RuleSet>> rules_of_;  // of generations that still count
   PolicyTotals totals_;
 };

@@ -243,6 +243,7 @@ class Reader {
       const auto field = std::ranges::find(fields, std::string_view(name), &Field::name);
       if (field == fields.end()) {
         std::vector<std::string_view> names;
+        names.reserve(fields.size());
         for (const Field& known : fields) names.push_back(known.name);
         refuse(entry.first, fmt::format("{}unknown key '{}' (known are {})", where.empty() ? "" : where + ": ",
                                         to_utf8_line(name), fmt::join(names, ", ")));
