@@ -79,7 +79,7 @@ int replay_spans(Context& context, const ReplayOptions& options) {
   const Screen screen = cli::screen();
   std::vector<SpanPtr> spans;
   bool shown = true;
-  const auto result = replay_file(options.file, std::move(*pipeline), [&](Assembled assembled) {
+  const auto result = replay_file(options.file, std::move(*pipeline), [&](const Assembled& assembled) {
     if (!assembled.record || !shown) return;
     if (context.format == Format::table)
       spans.push_back(assembled.span);
@@ -118,9 +118,8 @@ void add_replay(CLI::App& app, Context& context) {
   auto options = std::make_shared<ReplayOptions>();
   command.add_option("file", options->file, "a file of weft record")->required()->type_name("FILE");
   command
-      .add_option_function<std::string>(
-          "--config", [options](const std::string& file) { options->config = file; },
-          "a configuration of weftd: its routes, capture.headers, spans and sampling")
+      .add_option("--config", options->config,
+                  "a configuration of weftd: its routes, capture.headers, spans and sampling")
       ->type_name("FILE");
   command.callback([&context, options] { context.exit_code = replay_spans(context, *options); });
 }

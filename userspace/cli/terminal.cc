@@ -54,7 +54,7 @@ std::string toned(std::string_view text, Tone tone, bool color) {
   return std::string(code(tone)) + std::string(text) + "\x1b[0m";
 }
 
-Table::Cell::Cell(std::string text, Tone tone) : text(printable(text)), tone(tone) {}
+Table::Cell::Cell(const std::string& text, Tone tone) : text(printable(text)), tone(tone) {}
 
 std::vector<unsigned> Table::widths(unsigned limit) const {
   std::vector<unsigned> widths;
@@ -96,6 +96,7 @@ std::string Table::text(const Screen& screen) const {
     out += text + "\n";
   };
   std::vector<Cell> titles;
+  titles.reserve(columns_.size());
   for (const auto& column : columns_) titles.emplace_back(column.title, Tone::strong);
   line([&](std::size_t i) -> const Cell& { return titles[i]; });
   for (const auto& row : rows_) line([&](std::size_t i) -> const Cell& { return row[i]; });

@@ -31,7 +31,7 @@ class Table {
     bool flexible = false;
   };
   struct Cell {
-    Cell(std::string text, Tone tone = Tone::plain);
+    Cell(const std::string& text, Tone tone = Tone::plain);
     Cell(const char* text) : Cell(std::string(text)) {}
     std::string text;
     Tone tone;

@@ -40,7 +40,7 @@ struct Writer {
 template <class T>
 void put(auto& out, const T& value) {
   static_assert(std::is_trivially_copyable_v<T>);
-  out.bytes(&value, sizeof value);
+  out.bytes(static_cast<const void*>(&value), sizeof value);
 }
 
 void put_text(auto& out, std::string_view text) {
@@ -93,7 +93,7 @@ struct Reader {
   template <class T>
   T take() {
     T value;
-    std::memcpy(&value, at, sizeof value);
+    std::memcpy(static_cast<void*>(&value), at, sizeof value);
     at += sizeof value;
     return value;
   }

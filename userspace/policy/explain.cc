@@ -80,9 +80,9 @@ class Explainer {
       all.members.push_back(std::move(fate));
     }
     injected(all, out, next);
-    if (rules().rules) {
-      for (std::size_t n = 0; n < rules().rules->size(); ++n) {
-        if (counters_->by[POLICY_BY_MISSING][n + 1]) all.missing.push_back((*rules().rules)[n].key.text);
+    if (const auto& listed = rules().rules) {
+      for (std::size_t n = 0; n < listed->size(); ++n) {
+        if (counters_->by[POLICY_BY_MISSING][n + 1]) all.missing.push_back((*listed)[n].key.text);
       }
     }
     return all;
@@ -120,8 +120,8 @@ class Explainer {
       }
       return out;
     }
-    const BaggageRule* rule =
-        rules().rules && number >= 1 && number <= rules().rules->size() ? &(*rules().rules)[number - 1] : nullptr;
+    const auto& listed = rules().rules;
+    const BaggageRule* rule = listed && number >= 1 && number <= listed->size() ? &(*listed)[number - 1] : nullptr;
     const std::string by =
         rule ? fmt::format("rule '{}' ({})", rule->key.text, at_line(rule->place)) : "no rules: every key passes";
     if (rule) out.place = rule->place;

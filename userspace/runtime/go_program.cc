@@ -100,13 +100,17 @@ Result<std::pair<GoLayout, bool>> layout_of(const ElfFile& file, const std::stri
   return std::pair(newest.layout, false);
 }
 
+bool begins_with_any(std::string_view name, std::span<const std::string_view> prefixes) {
+  return std::ranges::any_of(prefixes, [&](std::string_view prefix) { return name.starts_with(prefix); });
+}
+
 // Those that call one of `callees`, of the functions whose name begins with one of `prefixes`.
 std::vector<std::uint64_t> callers(const ElfFile& file, const GoFunctions& functions,
                                    std::span<const std::string_view> prefixes,
                                    std::span<const std::string_view> callees) {
   std::vector<std::uint64_t> found;
   for (const auto& [name, caller] : functions) {
-    if (std::ranges::none_of(prefixes, [&](auto prefix) { return name.starts_with(prefix); })) continue;
+    if (!begins_with_any(name, prefixes)) continue;
     const bool calls = std::ranges::any_of(callees, [&](auto callee) {
       const auto function = function_of(functions, callee);
       return function && call_site(file, caller, function->address);
@@ -195,8 +199,7 @@ Result<GoProgram> analyse(const ElfFile& file, const ElfSection& buildinfo) {
   if (const GoFunction* write = function(kTcpWrite)) program.tcp_write = write->address;
   if (const GoFunction* write = function(kH2cWrite)) program.h2c_write = write->address;
   for (const auto& [name, found] : *functions) {
-    const bool service = std::ranges::any_of(kServicePrefixes, [&](auto prefix) { return name.starts_with(prefix); });
-    if (service && program.service_goroutines.size() < kMostServiceGoroutines)
+    if (begins_with_any(name, kServicePrefixes) && program.service_goroutines.size() < kMostServiceGoroutines)
       program.service_goroutines.push_back(found.address);
   }
   return program;

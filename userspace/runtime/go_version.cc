@@ -73,7 +73,7 @@ std::optional<std::string> read_go_module(const ElfFile& file, const ElfSection&
   if (found == text.npos) return std::nullopt;
   const std::size_t at = found + before.size(), end = text.find('\n', at);
   if (end == text.npos || std::string_view(text).substr(end + 1).starts_with("=>")) return std::nullopt;
-  const std::string version = text.substr(at, text.find_first_of("\t\n", at) - at);
+  std::string version = text.substr(at, text.find_first_of("\t\n", at) - at);
   if (!version.starts_with('v') || version.find_first_not_of("0123456789.", 1) != version.npos) return std::nullopt;
   return version;
 }

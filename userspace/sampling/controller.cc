@@ -123,6 +123,7 @@ std::uint32_t SamplingController::number_of(const std::string& service) {
 std::vector<std::string> SamplingController::services() const {
   const std::lock_guard lock(mutex_);
   std::vector<std::string> names;
+  names.reserve(numbers_.size());
   for (const auto& [service, number] : numbers_) names.push_back(service);
   return names;
 }

@@ -80,7 +80,8 @@ double planned_ratio(const ServicePlan& plan, const std::string& method, const s
 
 CompiledSampling compile_sampling(const std::map<std::uint32_t, ServicePlan>& plans, const ServicePlan& other,
                                   SamplingFlags flags) {
-  CompiledSampling compiled{std::make_unique<sampling_table>(), {}};
+  CompiledSampling compiled;
+  compiled.table = std::make_unique<sampling_table>();
   sampling_table& table = *compiled.table;
   table.flags = (flags.ignore_parent ? SAMPLING_IGNORE_PARENT : 0) | (flags.tell ? SAMPLING_TELL : 0);
   Compiler compiler(table);
