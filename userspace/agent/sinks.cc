@@ -112,6 +112,7 @@ void Sinks::shutdown(std::chrono::milliseconds bound) {
 
 std::vector<ExportCounters> Sinks::counters() const {
   std::vector<ExportCounters> all;
+  all.reserve(queues_.size());
   for (const auto& queue : queues_) all.push_back(queue->counters());
   return all;
 }
