@@ -52,7 +52,7 @@ TEST_CASE("weft status: a summary, JSON, YAML; exit code 1 when not well") {
   const json status = json::parse(ask(daemon, {"status", "-o", "json"}).out);
   CHECK(status["spans"]["total"] == 1000);
   CHECK(has(ask(daemon, {"status", "-o", "yaml"}).out, "\nhealthy: true\n"));
-  daemon.agent.healthy = false;
+  daemon.agent.tell([&](auto& told) { told.healthy = false; });
   const auto ill = ask(daemon, {"status"});
   CHECK(ill.exit_code == 1);
   CHECK(has(ill.out, "exporter otlp: connection refused"));
@@ -89,7 +89,7 @@ TEST_CASE("weft ps: the selected ones, --all those that are merely seen too") {
     CHECK(few.err == "");
     CHECK(few.exit_code == 0);
   }
-  daemon.agent.nothing_selected = true;
+  daemon.agent.tell([&](auto& told) { told.nothing_selected = true; });
   const auto none = ask(daemon, {"ps"});
   CHECK(none.err == "weft: none of 1 processes is selected: weft ps --all says why\n");
   CHECK(none.exit_code == 0);
@@ -216,7 +216,7 @@ TEST_CASE("weft attach and detach") {
   FakeDaemon daemon;
   CHECK(ask(daemon, {"attach", "7"}).out == "7 is traced now\n");
   CHECK(ask(daemon, {"detach", "7"}).out == "7 is not traced any more\n");
-  CHECK(daemon.agent.actions == std::vector<std::string>{"attach 7", "detach 7"});
+  CHECK(daemon.agent.was_told().actions == std::vector<std::string>{"attach 7", "detach 7"});
   const auto refused = ask(daemon, {"attach", "404"});
   CHECK(refused.exit_code == 1);
   CHECK(refused.err == "weft: no process 404\n");
@@ -240,7 +240,7 @@ TEST_CASE("weft record: whole records only, mode 0600, no overwriting by chance;
   }
   CHECK(ask(daemon, {"record", file}).exit_code == 1);              // it is there
   while (daemon.agent.recorders() != 0) std::this_thread::yield();  // the server has noticed that it hung up
-  daemon.agent.first_piece = "";
+  daemon.agent.tell([&](auto& told) { told.first_piece = ""; });
   {
     RunningWeft early({"record", "--force", file}, daemon.socket);
     while (daemon.agent.recorders() == 0) std::this_thread::yield();
@@ -251,7 +251,7 @@ TEST_CASE("weft record: whole records only, mode 0600, no overwriting by chance;
     CHECK(access(file.c_str(), F_OK) != 0);
   }
   while (daemon.agent.recorders() != 0) std::this_thread::yield();
-  daemon.agent.first_piece = header;
+  daemon.agent.tell([&](auto& told) { told.first_piece = header; });
   RunningWeft record({"record", "--force", file}, daemon.socket);
   while (daemon.agent.recorders() == 0) std::this_thread::yield();
   std::string many;
@@ -297,7 +297,7 @@ TEST_CASE("weft replay --config: spans as an agent with this configuration makes
 
 TEST_CASE("weft record --duration ends by itself") {
   FakeDaemon daemon;
-  daemon.agent.first_piece = bytes_text(encode_recording_header({1'000, 2'000}));
+  daemon.agent.tell([&](auto& told) { told.first_piece = bytes_text(encode_recording_header({1'000, 2'000})); });
   const auto finished = ask(daemon, {"record", "--duration", "100ms", daemon.folder + "/x.weft"});
   CHECK(finished.exit_code == 0);
   CHECK(has(finished.err, "0 records in "));
@@ -343,10 +343,10 @@ TEST_CASE("weft sampling: shows what holds and why, sets a ratio") {
   CHECK(has(table.out, "kept besides: 7 error; not kept: none; waiting: 0"));
   CHECK(has(table.out, "sampling server http://jaeger:5778: 4 answers, 0 failures; last: status 500"));
   CHECK(has(ask(daemon, {"sampling", "set", "0.25"}).out, "set by hand"));
-  CHECK(daemon.agent.ratio == 0.25);
+  CHECK(daemon.agent.was_told().ratio == 0.25);
   CHECK(ask(daemon, {"sampling", "set", "default", "--service", "orders"}).exit_code == 0);
-  CHECK_FALSE(daemon.agent.ratio);
-  CHECK(daemon.agent.actions == std::vector<std::string>{"sampling ", "sampling orders"});
+  CHECK_FALSE(daemon.agent.was_told().ratio);
+  CHECK(daemon.agent.was_told().actions == std::vector<std::string>{"sampling ", "sampling orders"});
   CHECK(json::parse(ask(daemon, {"sampling", "set", "1", "-o", "json"}).out)["ratio"] == 1);
   const auto refused = ask(daemon, {"sampling", "set", "1", "--service", "nobody"});
   CHECK(refused.exit_code == 1);

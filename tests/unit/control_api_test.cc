@@ -229,7 +229,7 @@ TEST_CASE("api: attach and detach") {
   };
   CHECK(post("/v1/processes/7/attach") == std::pair(200, std::string(R"({"pid":7,"done":"attach"})")));
   CHECK(post("/v1/processes/7/detach").first == 200);
-  CHECK(daemon.agent.actions == std::vector<std::string>{"attach 7", "detach 7"});
+  CHECK(daemon.agent.was_told().actions == std::vector<std::string>{"attach 7", "detach 7"});
   CHECK(post("/v1/processes/404/attach") == std::pair(409, std::string(R"({"error":"no process 404"})")));
   CHECK(post("/v1/processes/x/attach").first == 404);
   CHECK(post("/v1/processes/99999999999/attach").first == 404);
@@ -323,7 +323,7 @@ TEST_CASE("api: sampling is shown and set") {
   const auto put = [&](const char* body) { return client_of(daemon).Put("/v1/sampling", body, "application/json"); };
   CHECK(json::parse(put(R"({"ratio": 0.25})")->body)["ratio"] == 0.25);
   CHECK(json::parse(put(R"({"ratio": null, "service": "orders"})")->body)["source"] == "sampling.arg");
-  CHECK(daemon.agent.actions == std::vector<std::string>{"sampling ", "sampling orders"});
+  CHECK(daemon.agent.was_told().actions == std::vector<std::string>{"sampling ", "sampling orders"});
   for (const char* bad :
        {"", "1", "[]", "{}", R"({"ratio": "1"})", R"({"ratio": 1.5})", R"({"ratio": -0.1})",
         R"({"ratio": 1, "service": 7})", R"({"ratio": 1, "servcie": "x"})", R"({"ratio": 1, "service": "nobody"})"}) {
@@ -332,5 +332,5 @@ TEST_CASE("api: sampling is shown and set") {
     CHECK(refused->status == 400);
     CHECK(json::parse(refused->body)["error"].get<std::string>() != "");
   }
-  CHECK(daemon.agent.actions.size() == 2);
+  CHECK(daemon.agent.was_told().actions.size() == 2);
 }

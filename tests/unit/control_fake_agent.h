@@ -25,8 +25,9 @@ class FakeAgent final : public AgentControl {
     report.version = "0.1.0";
     report.pid = 42;
     report.uptime_ns = 90'000'000'000;
-    report.healthy = healthy;
-    if (!healthy) report.problems = {"exporter otlp: connection refused"};
+    std::lock_guard lock(mutex);
+    report.healthy = told.healthy;
+    if (!told.healthy) report.problems = {"exporter otlp: connection refused"};
     report.kernel_release = "6.18.0";
     report.mechanisms = {{"sk_msg", Probe::State::works, "attached to a test socket", "headers are injected", ""}};
     report.processes = {{"traced", 2}, {"seen", 1}};
@@ -38,7 +39,8 @@ class FakeAgent final : public AgentControl {
     return report;
   }
   std::vector<ProcessRow> processes() override {
-    if (nothing_selected) return {{.pid = 200, .service = "web", .state = "seen", .reason = "no entry matches"}};
+    std::lock_guard lock(mutex);
+    if (told.nothing_selected) return {{.pid = 200, .service = "web", .state = "seen", .reason = "no entry matches"}};
     return {
         {.pid = 100,
          .service = "orders",
@@ -60,8 +62,8 @@ class FakeAgent final : public AgentControl {
   SamplingReport sampling() override {
     std::lock_guard lock(mutex);
     SamplingReport report;
-    report.view.ratio = ratio.value_or(0.1);
-    report.view.source = ratio ? "set by hand" : "sampling.arg";
+    report.view.ratio = told.ratio.value_or(0.1);
+    report.view.source = told.ratio ? "set by hand" : "sampling.arg";
     ServicePlan plan{.rules = {{"GET", "/health*", 0, "rule 1"}}, .ratio = 0.5, .source = "jaeger_remote"};
     plan.max_per_second = 3;
     report.view.services = {{"orders", plan}};
@@ -75,8 +77,8 @@ class FakeAgent final : public AgentControl {
   Result<void> set_sampling(std::optional<double> wanted, const std::string& service) override {
     if (service == "nobody") return fail("refused");
     std::lock_guard lock(mutex);
-    ratio = wanted;
-    actions.push_back("sampling " + service);
+    told.ratio = wanted;
+    told.actions.push_back("sampling " + service);
     return {};
   }
 
@@ -91,7 +93,7 @@ class FakeAgent final : public AgentControl {
       const int id;
     };
     std::lock_guard lock(mutex);
-    piece(handler, first_piece);
+    piece(handler, told.first_piece);
     handlers[next] = std::move(handler);
     return std::make_unique<Subscription>(*this, next++);
   }
@@ -106,13 +108,25 @@ class FakeAgent final : public AgentControl {
 
   PolicyControl* policy() override { return policy_control; }
 
+  // What tests and requests have told it.
+  struct Told {
+    std::string first_piece = "HEADER";  // of a recording
+    std::optional<double> ratio;         // set by hand
+    bool healthy = true;
+    bool nothing_selected = false;
+    std::vector<std::string> actions;
+  };
+  template <class Change>
+  void tell(Change change) {
+    std::lock_guard lock(mutex);
+    change(told);
+  }
+  Told was_told() {
+    std::lock_guard lock(mutex);
+    return told;
+  }
+
   PolicyControl* policy_control = nullptr;  // set before the server starts
-  std::string first_piece = "HEADER";       // of a recording
-  std::optional<double> ratio;              // set by hand
-  bool healthy = true;
-  bool nothing_selected = false;
-  std::mutex mutex;
-  std::vector<std::string> actions;
 
  private:
   static void piece(EventHandler& handler, const std::string& text) {
@@ -121,9 +135,11 @@ class FakeAgent final : public AgentControl {
   Result<void> act(const char* what, pid_t pid) {
     if (pid == 404) return fail("no process 404");
     std::lock_guard lock(mutex);
-    actions.push_back(what + std::string(" ") + std::to_string(pid));
+    told.actions.push_back(what + std::string(" ") + std::to_string(pid));
     return {};
   }
+  std::mutex mutex;
+  Told told;
   std::map<int, EventHandler> handlers;
   int next = 0;
 };

@@ -4,7 +4,7 @@ set(POLICY_CASES
   ${CMAKE_SOURCE_DIR}/tests/support/policy_cases.cc
   ${CMAKE_SOURCE_DIR}/tests/support/policy_reference.cc
   ${CMAKE_SOURCE_DIR}/tests/support/trace_context_cases.cc)
-weft_test(policy_automaton_test LABELS unit core SOURCES policy_automaton_test.cc ${POLICY_CASES} DEPENDS weft_policy)
+weft_test(policy_automaton_test LABELS unit core TIMEOUT 600 SOURCES policy_automaton_test.cc ${POLICY_CASES} DEPENDS weft_policy)
 weft_test(policy_compile_test LABELS unit core SOURCES policy_compile_test.cc policy_semantics_test.cc ${POLICY_CASES}
   DEPENDS weft_policy)
 

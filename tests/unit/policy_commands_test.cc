@@ -47,6 +47,11 @@ struct Scene {
     return json::parse(ask(std::move(arguments)).out);
   }
 
+  void not_changed(std::size_t connections, const UnenforcedConnection& like) {
+    const std::lock_guard lock(maps.mutex);
+    maps.not_changed.assign(connections, like);
+  }
+
   ManualClock clock;
   FakePolicyMaps maps;
   PolicyKeeper keeper{{maps, clock, [](bool, const std::string&) {}}};
@@ -57,15 +62,18 @@ struct Scene {
 
 TEST_CASE("weft policy show: every entry with its line and what it did") {
   Scene scene;
-  policy_counters& top = scene.maps.live[0].sets[0];
-  top.texts = 100;
-  top.actions[POLICY_KEPT] = 90;
-  top.by[POLICY_BY_KEPT][1] = 90;
-  top.by[POLICY_BY_NOT_ALLOWED][2] = 4;
-  top.by[POLICY_BY_DENIED][3] = 5;
-  top.redacted[0] = 6;
-  top.injected[0] = 70;
-  scene.maps.live[0].sets[1].injected[0] = 1;
+  {
+    const std::lock_guard lock(scene.maps.mutex);
+    policy_counters& top = scene.maps.live[0].sets[0];
+    top.texts = 100;
+    top.actions[POLICY_KEPT] = 90;
+    top.by[POLICY_BY_KEPT][1] = 90;
+    top.by[POLICY_BY_NOT_ALLOWED][2] = 4;
+    top.by[POLICY_BY_DENIED][3] = 5;
+    top.redacted[0] = 6;
+    top.injected[0] = 70;
+    scene.maps.live[0].sets[1].injected[0] = 1;
+  }
   const auto table = scene.ask({"show"});
   CHECK(table.exit_code == 0);
   CHECK(has(table.out, "policy version 7 from " + scene.file("baggage.yaml")));
@@ -91,13 +99,14 @@ TEST_CASE("weft policy show: where baggage went out as it was") {
   CHECK(scene.answer({"show"})["unenforced"] == json::array());
   scene.clock.monotonic = 9'000'000'000;
   scene.clock.unix_time = 1'700'000'009'000'000'000;
-  scene.maps.not_changed.push_back({.connection_id = 5,
-                                    .pid = 123,
-                                    .protocol = "http2",
-                                    .local = "127.0.0.1:40000",
-                                    .peer = "[::1]:80",
-                                    .last_ns = 4'000'000'000,
-                                    .reasons = {{"indexed", 7}, {"too_large", 1}}});
+  const UnenforcedConnection one{.connection_id = 5,
+                                 .pid = 123,
+                                 .protocol = "http2",
+                                 .local = "127.0.0.1:40000",
+                                 .peer = "[::1]:80",
+                                 .last_ns = 4'000'000'000,
+                                 .reasons = {{"indexed", 7}, {"too_large", 1}}};
+  scene.not_changed(1, one);
   const json shown = scene.answer({"show"})["unenforced"];
   CHECK(shown == json::parse(R"([{"connection": 5, "pid": 123, "protocol": "http2", "local": "127.0.0.1:40000",
     "peer": "[::1]:80", "reasons": {"indexed": 7, "too_large": 1}, "last_unix_nano": 1700000004000000000}])"));
@@ -105,7 +114,7 @@ TEST_CASE("weft policy show: where baggage went out as it was") {
   for (const char* part : {"unenforced: baggage that went out as it was", "123", "http2", "127.0.0.1:40000", "[::1]:80",
                            "7 indexed, 1 too_large"})
     CHECK_MESSAGE(has(table, part), part, "\n", table);
-  scene.maps.not_changed.resize(30, scene.maps.not_changed[0]);
+  scene.not_changed(30, one);
   CHECK(has(scene.ask({"show"}).out, "and 10 connections before these\n"));
 }
 
@@ -181,8 +190,11 @@ TEST_CASE("weft policy shadow and diff: what the one on trial would do") {
   const auto started = scene.ask({"shadow", next, "--for", "10m"});
   CHECK(started.exit_code == 0);
   CHECK(started.out == "policy version 8 is on trial: weft policy diff\n");
-  scene.maps.shadow->differences[0].texts = 50;
-  scene.maps.shadow->differences[0].by[POLICY_BY_DENIED][1] = 12;
+  {
+    const std::lock_guard lock(scene.maps.mutex);
+    scene.maps.shadow->differences[0].texts = 50;
+    scene.maps.shadow->differences[0].by[POLICY_BY_DENIED][1] = 12;
+  }
   const auto diff = scene.ask({"diff"});
   CHECK(diff.exit_code == 0);
   CHECK(has(diff.out, "policy version 8 from " + next + " beside policy version 7"));

@@ -2,6 +2,7 @@
 // Kernel tables of the policy that only remember what they were given.
 #pragma once
 
+#include <mutex>
 #include <optional>
 #include <vector>
 
@@ -11,6 +12,7 @@ namespace weft {
 
 struct FakePolicyMaps final : PolicyMaps {
   Result<void> publish(const PolicyImage& image) override {
+    const std::lock_guard lock(mutex);
     if (fails) return fail("no room in the kernel");
     ++published;
     live.push_back({image.generation, std::vector<policy_counters>(image.sets.size()), {}});
@@ -18,15 +20,28 @@ struct FakePolicyMaps final : PolicyMaps {
     return {};
   }
   Result<void> publish_shadow(const PolicyImage& image) override {
+    const std::lock_guard lock(mutex);
     shadow = PolicyCounts{image.generation, {}, std::vector<policy_counters>(image.sets.size())};
     return {};
   }
-  void end_shadow() override { shadow.reset(); }
-  std::vector<PolicyCounts> counts() override { return live; }
-  std::optional<PolicyCounts> shadow_counts() override { return shadow; }
+  void end_shadow() override {
+    const std::lock_guard lock(mutex);
+    shadow.reset();
+  }
+  std::vector<PolicyCounts> counts() override {
+    const std::lock_guard lock(mutex);
+    return live;
+  }
+  std::optional<PolicyCounts> shadow_counts() override {
+    const std::lock_guard lock(mutex);
+    return shadow;
+  }
+  std::vector<UnenforcedConnection> unenforced() override {
+    const std::lock_guard lock(mutex);
+    return not_changed;
+  }
 
-  std::vector<UnenforcedConnection> unenforced() override { return not_changed; }
-
+  std::mutex mutex;  // of what follows: to be held where another thread asks
   bool fails = false;
   int published = 0;
   std::vector<PolicyCounts> live;

@@ -2,6 +2,7 @@
 // Time as the stages need it, injected so that tests need no sleeping.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 
 namespace weft {
@@ -25,8 +26,8 @@ class ManualClock final : public Clock {
  public:
   std::uint64_t monotonic_ns() const override { return monotonic; }
   std::uint64_t unix_ns() const override { return unix_time; }
-  std::uint64_t monotonic = 0;
-  std::uint64_t unix_time = 0;
+  std::atomic<std::uint64_t> monotonic = 0;
+  std::atomic<std::uint64_t> unix_time = 0;
 };
 
 }  // namespace weft
