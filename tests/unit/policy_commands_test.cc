@@ -27,7 +27,7 @@ scopes: [{when: {service: 'pay-*', percent: 10}, rules: []}]
 bool has(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
 
 struct Scene {
-  Scene() {
+  explicit Scene(const ManualClock& now = {}) : clock(now) {
     std::ofstream(file("baggage.yaml")) << kPolicy;
     BaggageConfig config;
     config.policy_file = file("baggage.yaml");
@@ -52,7 +52,7 @@ struct Scene {
     maps.not_changed.assign(connections, like);
   }
 
-  ManualClock clock;
+  ManualClock clock;  // stands: the server's threads look at it
   FakePolicyMaps maps;
   PolicyKeeper keeper{{maps, clock, [](bool, const std::string&) {}}};
   FakeDaemon daemon{{}, &keeper};
@@ -94,11 +94,12 @@ TEST_CASE("weft policy show: every entry with its line and what it did") {
 }
 
 TEST_CASE("weft policy show: where baggage went out as it was") {
-  Scene scene;
+  ManualClock now;
+  now.monotonic = 9'000'000'000;
+  now.unix_time = 1'700'000'009'000'000'000;
+  Scene scene(now);
   CHECK_FALSE(has(scene.ask({"show"}).out, "unenforced"));
   CHECK(scene.answer({"show"})["unenforced"] == json::array());
-  scene.clock.monotonic = 9'000'000'000;
-  scene.clock.unix_time = 1'700'000'009'000'000'000;
   const UnenforcedConnection one{.connection_id = 5,
                                  .pid = 123,
                                  .protocol = "http2",

@@ -2,7 +2,6 @@
 // Time as the stages need it, injected so that tests need no sleeping.
 #pragma once
 
-#include <atomic>
 #include <cstdint>
 
 namespace weft {
@@ -26,8 +25,8 @@ class ManualClock final : public Clock {
  public:
   std::uint64_t monotonic_ns() const override { return monotonic; }
   std::uint64_t unix_ns() const override { return unix_time; }
-  std::atomic<std::uint64_t> monotonic = 0;
-  std::atomic<std::uint64_t> unix_time = 0;
+  std::uint64_t monotonic = 0;
+  std::uint64_t unix_time = 0;
 };
 
 }  // namespace weft
