@@ -28,8 +28,7 @@ static __always_inline void tls_connection_end(__u64 socket)
 	tls_connection_remove(socket);
 }
 
-static __always_inline int tls_begins(struct process_entry *p, const struct go_process *go, __u64 conn, __u32 tgid,
-				      __u8 role)
+static __always_inline int tls_begins(struct process_entry *p, struct go_process *go, __u64 conn, __u32 tgid, __u8 role)
 {
 	__u64 socket = socket_of_interface(go, conn); /* a tls.Conn begins with the net.Conn below it */
 	const struct sock *sk = (const struct sock *)socket;

@@ -55,8 +55,9 @@ struct go_process {
 	__s64 running_g;     /* where a thread keeps the address of the running g, from the FS base */
 	__u32 births;	     /* goroutines that were noted when they were born … */
 	__u32 idle_births;   /* … and that were not: nothing passes to them */
+	__u64 tcp_itab;	     /* in an interface before its value: this one is a *net.TCPConn; 0: not known yet */
 };
-WIRE_ASSERT(sizeof(struct go_process) == 80, "go_process layout");
+WIRE_ASSERT(sizeof(struct go_process) == 88, "go_process layout");
 
 /* Argument of the program that forgets the goroutines of a process which work on no request that is still open. */
 struct forget_goroutines_args {
