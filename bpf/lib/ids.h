@@ -16,15 +16,16 @@ static __always_inline __u32 id_lane_index(void)
 #define ID_LANE_DISTANCE 256u /* they share EXCHANGE_SLOTS places */
 
 /*
- * Never 0 and below 2^48 (maps/carried.h counts on that): the lane above, its count below. The low bits are a place in
- * the table of live exchanges, which all lanes share; each begins at another one.
+ * Never 0 and below 2^48 (maps/carried.h counts on that): the lane above, its count below, and between them a bit for
+ * maps/exchanges.h. The low bits are a place in the table of live exchanges, which all lanes share; each begins at
+ * another one.
  */
 static __always_inline __u64 new_exchange_id(void)
 {
 	__u64 lane = id_lane_index();
 	__u64 number = __sync_fetch_and_add(&id_lanes[lane].next, 1) + 1 + lane * ID_LANE_DISTANCE;
 
-	return lane << 42 | (number & ((1ULL << 42) - 1));
+	return lane << 42 | (number & ((1ULL << 41) - 1));
 }
 
 static __always_inline __u32 exchange_id_lane(__u64 exchange_id)
