@@ -92,6 +92,47 @@ static __always_inline void good_birth(const struct task *task, __u64 owner)
 		__sync_fetch_and_add(&go->sites_learned, 1);
 }
 
+/* The goroutine that reads from c need not be remembered for its sake. */
+WIRE_GLOBAL int reader_leaves(struct connection *c)
+{
+	struct task_key reader;
+	struct task *task;
+
+	if (!c || !c->keeps)
+		return 0;
+	c->keeps = 0;
+	__sync_fetch_and_add(&tasks_kept, -1);
+	reader = c->reader;
+	task = task_get(reader);
+	if (task && (task->flags & TASK_KEPT) && !(task->current && exchange_get(task->current)) &&
+	    task_is(task, reader))
+		task_remove(reader);
+	return 0;
+}
+
+/*
+ * A goroutine whose end will not be seen has read a request on c: what is to be known of it? One that has read the last
+ * one, too, is likely to read the next: it is kept. So is one that is kept for another connection, which may end now.
+ */
+static __always_inline __u16 reader_flags(struct connection *c, const struct scratch *s, const struct task *task)
+{
+	bool kept = task && (task->flags & TASK_KEPT);
+
+	if (c->protocol == PROTOCOL_HTTP2)
+		return TASK_BRIEF;
+	if (c->reader.goroutine == s->task.goroutine && c->reader.owner == s->task.owner) {
+		kept = true;
+	} else {
+		reader_leaves(c);
+		c->reader = s->task;
+	}
+	if (kept && !c->keeps && tasks_kept < TASKS_KEPT_MOST) {
+		c->keeps = 1;
+		__sync_fetch_and_add(&tasks_kept, 1);
+	}
+	return c->keeps ? TASK_BRIEF | TASK_KEPT : TASK_BRIEF;
+}
+
 /* The task of s->task read the head of server exchange s->exchange.id on connection c: is it its current request now?
  */
 WIRE_GLOBAL int attribute_begin(struct connection *c, struct scratch *s, struct process_entry *p)
@@ -105,9 +146,9 @@ WIRE_GLOBAL int attribute_begin(struct connection *c, struct scratch *s, struct 
 	blocks = (p->flags & PROCESS_TASK_THREAD) != 0;
 	task = task_get(s->task);
 	if (s->task.goroutine && p->go_rests) {
-		fresh.flags = TASK_BRIEF;
+		fresh.flags = reader_flags(c, s, task);
 		if (task)
-			task->flags |= TASK_BRIEF;
+			task->flags = (task->flags & ~TASK_KEPT) | fresh.flags;
 	}
 	/* A goroutine that waits for its socket is another one's thread meanwhile, hence non-blocking. */
 	if (!blocks && !s->task.goroutine && s->nonblocking && !(p->flags & PROCESS_BLOCKING_KNOWN)) {
@@ -159,7 +200,7 @@ static __always_inline void attribute_end(const struct exchange *ended, __u64 ne
 	if (!task || task->current != ended->id)
 		return;
 	task->current = task_mark(&reader) == next_mark ? next : 0;
-	if (!task->current && (task->flags & (TASK_BRIEF | TASK_LOOP)) == TASK_BRIEF && !task->reads)
+	if (!task->current && (task->flags & (TASK_BRIEF | TASK_KEPT | TASK_LOOP)) == TASK_BRIEF && !task->reads)
 		task_remove(reader);
 }
 

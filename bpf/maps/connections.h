@@ -9,6 +9,7 @@
 #define WEFT_MAPS_CONNECTIONS_H
 
 #include "maps/settings.h"
+#include "wire/go.h"
 #include "wire/http1.h"
 #include "wire/http2_state.h"
 #include "wire/kafka_state.h"
@@ -134,6 +135,9 @@ struct connection {
 	__u32 stream_newest; /* … and none above this one */
 	__u32 pending_begin; /* written by the response side; multiplexed: by whoever ends a stream */
 	__u32 pending_end;   /* written by the request side */
+	/* The goroutine that read the last request while its process rested, and whether it is kept in `tasks`. */
+	struct task_key reader;
+	__u32 keeps;
 	__u16 local_port;
 	__u16 peer_port;
 	__u8 local_address[16];

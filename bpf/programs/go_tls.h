@@ -22,6 +22,7 @@ static __always_inline void tls_connection_end(__u64 socket)
 	if (half_claim(answering_half(c)))
 		pending_end_now(c, PROGRAM_STATE, END_CLOSED);
 	blind_ends(c);
+	reader_leaves(c);
 	partial_drop(partial_key(c->id, false));
 	partial_drop(partial_key(c->id, true));
 	go_send_remove(c->id);

@@ -17,6 +17,7 @@ struct task_key {
 #define TASK_LOOP (1u << 0)	/* runs an event loop: never attributed by task */
 #define TASK_HANDS_ON (1u << 1) /* reads requests for others: current is what a START_SITE_HANDLER is born with */
 #define TASK_BRIEF (1u << 2)	/* goroutine: its end will not be seen, so it is forgotten with the request it serves */
+#define TASK_KEPT (1u << 3)	/* … or with the connection whose requests it reads, one after the other */
 
 /* A goroutine whose number cannot be read: nothing is ever found under it. */
 #define GOROUTINE_UNKNOWN (~0ULL)
