@@ -301,9 +301,8 @@ WIRE_GLOBAL int attribute_stream(struct scratch *s, struct process_entry *p)
 /* The request that the next message on client connection c is sent for, likewise. */
 WIRE_GLOBAL int attribute_sender(struct connection *c, struct scratch *s, struct process_entry *p)
 {
-	struct go_send *send;
+	struct go_send send;
 	int attribution;
-	__u64 id;
 
 	if (!c || !s || !p)
 		return ATTRIBUTION_NONE;
@@ -313,10 +312,8 @@ WIRE_GLOBAL int attribute_sender(struct connection *c, struct scratch *s, struct
 		return ATTRIBUTION_NONE;
 	}
 	if (p->go && c->protocol != PROTOCOL_HTTP2) {
-		id = c->id;
-		send = go_send_get(id);
-		if (send) /* the goroutine that writes serves whoever comes */
-			return attribute_by_note(s, send);
+		if (go_send_get(c->id, &send)) /* the goroutine that writes serves whoever comes */
+			return attribute_by_note(s, &send);
 	}
 	task_now(s, p);
 	if (p->go && c->protocol == PROTOCOL_HTTP2)
@@ -352,18 +349,13 @@ static __always_inline void attribute_acted(struct scratch *s)
 /* The message is on its way: the next one is sent for somebody else. */
 static __always_inline void attribute_sent(const struct connection *c, struct scratch *s)
 {
-	__u64 id = c->id;
-	struct go_send *send;
-
 	attribute_acted(s);
 	if (s->stream) {
 		if (s->decision.attribution == ATTRIBUTION_TASK || s->decision.attribution == ATTRIBUTION_INHERITED)
 			attribute_stream_sent(s);
 		return;
 	}
-	send = go_send_get(id);
-	if (send)
-		send->exchange_id = 0;
+	go_send_done(c->id);
 }
 
 /* A task of process p was started by `parent`, at `site` (see struct task). False: that passes nothing on. */

@@ -60,6 +60,18 @@ struct go_process {
 };
 WIRE_ASSERT(sizeof(struct go_process) == 88, "go_process layout");
 
+/*
+ * Where it is noted whom the next request on a client connection is sent for: see maps/go.h. A place may be given back
+ * and taken for another connection while somebody still writes to it: the two words say the same of one connection, or
+ * nothing.
+ */
+struct go_place {
+	__u64 connection_id; /* 0: free */
+	__u64 send;	     /* attribution << 48 | exchange_id … */
+	__u64 again;	     /* … ^ connection_id */
+	__u64 reserved;
+};
+
 /* Argument of the program that forgets the goroutines of a process which work on no request that is still open. */
 struct forget_goroutines_args {
 	__u32 tgid;
