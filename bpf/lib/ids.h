@@ -53,19 +53,29 @@ static __always_inline __u64 id_number(void)
 }
 
 /* An all-zero id is invalid. */
-static __always_inline void new_span_id(__u8 *id)
+static __always_inline void span_id_of(__u64 number, __u8 *id)
 {
-	__u64 random = id_keyed(id_number(), settings.seed[0], settings.seed[1]);
+	__u64 random = id_keyed(number, settings.seed[0], settings.seed[1]);
 
 	wire_store64(id, random ? random : 1);
 }
 
-static __always_inline void new_trace_id(__u8 *id)
+static __always_inline void trace_id_of(__u64 number, __u8 *id)
 {
-	__u64 number = id_number(), high = id_keyed(number, settings.seed[2], settings.seed[3]);
+	__u64 high = id_keyed(number, settings.seed[2], settings.seed[3]);
 
 	wire_store64(id, high ? high : 1);
 	wire_store64(id + 8, id_keyed(number, settings.seed[4], settings.seed[5]));
+}
+
+static __always_inline void new_span_id(__u8 *id)
+{
+	span_id_of(id_number(), id);
+}
+
+static __always_inline void new_trace_id(__u8 *id)
+{
+	trace_id_of(id_number(), id);
 }
 
 #endif
