@@ -104,7 +104,7 @@ WIRE_GLOBAL int reader_leaves(struct connection *c)
 	__sync_fetch_and_add(&tasks_kept, -1);
 	reader = c->reader;
 	task = task_get(reader);
-	if (task && (task->flags & TASK_KEPT) && !(task->current && exchange_get(task->current)) &&
+	if (task && (task->flags & TASK_BRIEF) && !(task->current && exchange_get(task->current)) &&
 	    task_is(task, reader))
 		task_remove(reader);
 	return 0;
@@ -202,6 +202,16 @@ static __always_inline void attribute_end(const struct exchange *ended, __u64 ne
 	task->current = task_mark(&reader) == next_mark ? next : 0;
 	if (!task->current && (task->flags & (TASK_BRIEF | TASK_KEPT | TASK_LOOP)) == TASK_BRIEF && !task->reads)
 		task_remove(reader);
+}
+
+/*
+ * Need nothing be said to the one who read it on c, when it ends and no other waits there? Kept as it is, its current
+ * exchange is over, and so nobody's.
+ */
+static __always_inline bool reader_stays(const struct connection *c, const struct exchange *ended)
+{
+	return c->keeps && c->reader.goroutine == ended->goroutine &&
+	       c->reader.owner == ((__u64)ended->tgid << 32 | ended->tid);
 }
 
 /*

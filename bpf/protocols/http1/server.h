@@ -253,7 +253,7 @@ WIRE_GLOBAL int http1_server_request(struct connection *c, struct http1 *h, stru
 		if (anonymous)
 			process_live_ends(s->pid_tgid >> 32, c->generation);
 		else
-			exchange_end(s, id, 0, 0);
+			exchange_end(s, id, 0, 0, NULL);
 		exchange_lost(c, s, id, unsampled);
 	}
 	return 0;
