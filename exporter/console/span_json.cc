@@ -23,7 +23,7 @@ void append_attributes(std::string& out, std::string_view key, const Attributes&
   append_json(out, key);
   out += ":{";
   bool first = true;
-  for (const auto& [name, value] : attributes.items) {
+  for (const auto& [name, value] : attributes) {
     if (!first) out += ',';
     first = false;
     append_json(out, std::string_view(name));
@@ -186,7 +186,7 @@ Result<Span> parse_span_json(std::string_view text) {
   span.resource = std::make_shared<const Resource>(std::move(resource));
   span.links = read_links(object);
   const Attributes baggage = read_attributes(object, "baggage");
-  for (const auto& [key, value] : baggage.items) span.baggage.emplace_back(key, to_text(value));
+  for (const auto& [key, value] : baggage) span.baggage.emplace_back(key, to_text(value));
   return span;
 }
 

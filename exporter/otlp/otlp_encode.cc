@@ -40,7 +40,7 @@ void set_value(common::AnyValue& out, const AttributeValue& value) {
 
 template <class Message>
 void add_attributes(Message& message, const Attributes& attributes) {
-  for (const auto& [key, value] : attributes.items) {
+  for (const auto& [key, value] : attributes) {
     common::KeyValue& out = *message.add_attributes();
     out.set_key(to_utf8(key));
     set_value(*out.mutable_value(), value);

@@ -76,7 +76,7 @@ std::string error_text(const Span& span) {
 void add_tags(Members& members, const Span& span, const std::string& version) {
   Members tags(members.key("tags"));
   const bool error = span.status == StatusCode::error;
-  for (const auto& [key, value] : span.attributes.items)
+  for (const auto& [key, value] : span.attributes)
     if (!(key == "error" || key == "otel.status_code")) tags.text(key, to_text(value));  // these two are ours
   if (error) tags.text("error", error_text(span));
   if (span.status != StatusCode::unset) tags.text("otel.status_code", to_string(span.status));

@@ -72,7 +72,7 @@ void check(std::span<const std::byte> input) {
   require(plain.size() == replayed.size(), "masking changed the number of spans");
   for (std::size_t i = 0; i < plain.size(); i++) {
     require(plain[i].name == replayed[i].name, "masking changed the name");
-    require(plain[i].attributes.items == replayed[i].attributes.items, "masking changed attributes");
+    require(plain[i].attributes == replayed[i].attributes, "masking changed attributes");
     require(plain[i].baggage == replayed[i].baggage, "masking changed baggage");
     require(plain[i].trace_state == replayed[i].trace_state, "masking changed tracestate");
   }

@@ -65,7 +65,7 @@ TEST_CASE("span JSON: what is written is read back") {
   REQUIRE(back);
   CHECK(span_json(*back) == text);
   CHECK(back->name == span.name);
-  CHECK(back->attributes.items == span.attributes.items);
+  CHECK(back->attributes == span.attributes);
   CHECK(back->resource->service_name == "front");
   CHECK(back->links.size() == 1);
   CHECK(back->baggage == span.baggage);

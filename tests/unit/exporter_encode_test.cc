@@ -90,7 +90,7 @@ TEST_CASE("otlp: every field of a span comes back") {
   CHECK(out.status().code() == trace::Status::STATUS_CODE_ERROR);
   REQUIRE(out.links_size() == 1);
   CHECK(out.links(0).trace_id() == bytes_of(span.links[0].trace_id.bytes));
-  REQUIRE(out.attributes_size() == static_cast<int>(span.attributes.items.size()));
+  REQUIRE(out.attributes_size() == static_cast<int>(span.attributes.size()));
   CHECK(out.attributes(2).key() == "server.port");
   CHECK(out.attributes(2).value().int_value() == 8081);
   CHECK(request.resource_spans(0).resource().attributes(0).value().string_value() == "front");

@@ -24,7 +24,7 @@ void same(const Span& a, const Span& b) {
   CHECK(a.end_unix_ns == b.end_unix_ns);
   CHECK(a.status == b.status);
   CHECK(a.status_message == b.status_message);
-  CHECK(a.attributes.items == b.attributes.items);
+  CHECK(a.attributes == b.attributes);
   CHECK(a.resource == b.resource);
   REQUIRE(a.links.size() == b.links.size());
   for (std::size_t i = 0; i < a.links.size(); i++) {
@@ -69,6 +69,19 @@ TEST_CASE("packed span: what comes out is what went in") {
   CHECK(view.status() == StatusCode::error);
 }
 
+TEST_CASE("packed span: what it has in common with others is packed with it, or left out") {
+  Span span = full_span();
+  span.attributes.common = std::make_shared<const CommonAttributes>(std::vector<Attribute>{
+      {AttributeKey("url.path"), std::string("/a")}, {AttributeKey::copied("owned"), std::int64_t{1}}});
+  same(PackedSpan(span).unpacked(), span);
+  std::vector<std::byte> all, own;
+  append_packed(span, all);
+  append_packed_own(span, own);
+  same(PackedSpanView(own.data()).unpacked(span.resource, span.attributes.common), span);
+  CHECK(all.size() > own.size());
+  CHECK(all.size() <= own.size() + packed_bytes(*span.attributes.common));
+}
+
 TEST_CASE("packed span: owned names and values outlive the span that they came from") {
   const Span span = full_span();
   auto gone = std::make_unique<Span>(span);
@@ -85,7 +98,7 @@ TEST_CASE("packed span: random spans") {
     Span span = *make_span({.trace = i, .span = i + 1, .name = text()});
     span.trace_state = text();
     for (std::size_t n = below(30); n > 0; n--) {
-      const AttributeValue values[] = {text(), std::int64_t{random()}, 1.5 * random(), random() % 2 == 0};
+      const AttributeValue values[] = {text(), static_cast<std::int64_t>(random()), 1.5 * random(), random() % 2 == 0};
       AttributeKey key = below(2) ? AttributeKey("literal") : AttributeKey::copied(text());
       span.attributes.items.emplace_back(std::move(key), values[below(4)]);
     }

@@ -35,7 +35,7 @@ void check_same(const Span& a, const Span& b) {
   CHECK(a.parent_span_id == b.parent_span_id);
   CHECK(a.start_unix_ns == b.start_unix_ns);
   CHECK(a.end_unix_ns == b.end_unix_ns);
-  CHECK(a.attributes.items == b.attributes.items);
+  CHECK(a.attributes == b.attributes);
   CHECK(a.baggage == b.baggage);
   CHECK(a.trace_state == b.trace_state);
   CHECK(a.resource->service_name == b.resource->service_name);

@@ -35,6 +35,32 @@ TEST_CASE("kinds and codes have their OTLP names and numbers") {
   CHECK(to_string(StatusCode::error) == "ERROR");
 }
 
+TEST_CASE("attributes: what is common comes first, and belongs to others, too") {
+  Attributes one, other;
+  one.set("a", std::string("1"));
+  one.set("b", std::int64_t{2});
+  other.common = std::make_shared<const CommonAttributes>(one.items);
+  CHECK(other.size() == 2);
+  CHECK(other == one);
+  CHECK(other.text("b") == "2");
+  other.set("c", true);
+  CHECK_FALSE(other == one);
+  std::string keys;
+  for (const auto& [key, value] : other) keys += key.text();
+  CHECK(keys == "abc");
+  Attributes third = other;
+  third.set("a", false);
+  CHECK(third.text("a") == "false");
+  CHECK(third.size() == 3);
+  CHECK(other.text("a") == "1");
+  Attributes nothing, empty;
+  empty.common = std::make_shared<const CommonAttributes>(std::vector<Attribute>());
+  CHECK(nothing == empty);
+  empty.set("a", std::string("1"));
+  CHECK(empty.begin()->first == "a");
+  CHECK(++empty.begin() == empty.end());
+}
+
 TEST_CASE("attributes: a key stands once, order is that of insertion") {
   Attributes attributes;
   attributes.set("b", std::string("1"));

@@ -22,6 +22,19 @@ std::size_t bytes_of(const SpanPtr& span) {
   return store.counters().bytes;
 }
 
+std::shared_ptr<const CommonAttributes> common_of(const std::string& text) {
+  Attributes attributes;
+  attributes.set("common", text);
+  return std::make_shared<const CommonAttributes>(attributes.items);
+}
+
+SpanPtr span_with(int trace, int span, const std::shared_ptr<const CommonAttributes>& common) {
+  auto made = std::make_shared<Span>(*make_span({.trace = trace, .span = span}));
+  made->attributes.common = common;
+  made->attributes.set("own", std::int64_t{span});
+  return made;
+}
+
 }  // namespace
 
 TEST_CASE("store: a trace is found by its id, by start time") {
@@ -89,6 +102,35 @@ TEST_CASE("store: places used again, large traces between small ones") {
   CHECK(store.spans({.service = "b"}, 3).at(0)->name == "298");
 }
 
+TEST_CASE("store: what spans have in common is shared, and counted as if it were not") {
+  const auto common = common_of(std::string(1000, 'c'));
+  TraceStore store(3, 1 << 20);
+  std::size_t bytes = 0;
+  for (int i = 1; i <= 100; ++i) {
+    for (int n = 1; n <= 4; ++n) store.offer(span_with(i, n, common));
+    if (i == 10) bytes = store.counters().bytes;
+  }
+  CHECK(bytes > 3 * 4 * 1000);
+  CHECK(store.counters().bytes == bytes);
+  CHECK(common.use_count() == 1 + 3 * 4);
+  const auto spans = store.trace(trace_id(99));
+  REQUIRE(spans.size() == 4);
+  CHECK(spans[2]->attributes.text("common") == std::string(1000, 'c'));
+  CHECK(spans[2]->attributes.text("own") == "3");
+  CHECK(spans[2]->attributes.common == common);
+}
+
+TEST_CASE("store: a trace is cut where it would take more than its share of what is shared, too") {
+  const auto common = common_of(std::string(1000, 'c'));
+  TraceStore store(10, 40'000);
+  for (int n = 1; n <= 100; ++n) store.offer(span_with(1, n, common));
+  const std::size_t kept = store.trace(trace_id(1)).size();
+  CHECK(kept >= 6);
+  CHECK(kept <= 9);
+  CHECK(store.counters().refused_spans == 100 - kept);
+  CHECK(common.use_count() == 1 + static_cast<long>(kept));
+}
+
 // Against the plainest store there is: which traces are there is its own affair, what they hold is not.
 TEST_CASE("store: random spans of random ids, bounded by number and by bytes at once") {
   std::mt19937_64 random(7);
@@ -97,6 +139,8 @@ TEST_CASE("store: random spans of random ids, bounded by number and by bytes at 
     TraceStore store(most, bytes);
     std::vector<TraceId> ids;
     std::map<std::array<std::uint8_t, 16>, std::vector<std::string>> offered;
+    std::vector<std::shared_ptr<const CommonAttributes>> commons{nullptr, nullptr};
+    for (int i = 0; i < 3; ++i) commons.push_back(common_of(std::string(random() % 2000, 'c')));
     for (int i = 0; i < 2000; ++i) {
       if (ids.empty() || random() % 3 == 0) {
         TraceId id;
@@ -106,6 +150,8 @@ TEST_CASE("store: random spans of random ids, bounded by number and by bytes at 
       auto span = std::make_shared<Span>(*make_span({.start_ms = static_cast<std::uint64_t>(i)}));
       span->trace_id = ids[ids.size() - 1 - random() % std::min<std::size_t>(ids.size(), 12)];
       span->name = std::to_string(i) + std::string(random() % 20 ? random() % 50 : random() % 6000, 'x');
+      span->attributes.common = commons[random() % commons.size()];
+      span->attributes.set("size", static_cast<std::int64_t>(span->attributes.text("common").size()));
       store.offer(span);
       offered[span->trace_id.bytes].push_back(span->name);
       const StoreCounters counters = store.counters();
@@ -120,6 +166,7 @@ TEST_CASE("store: random spans of random ids, bounded by number and by bytes at 
         for (const auto& one : kept) {
           while (at < names.size() && names[at] != one->name) ++at;
           REQUIRE(at < names.size());
+          CHECK(one->attributes.text("size") == std::to_string(one->attributes.text("common").size()));
         }
       }
       for (const auto& summary : store.traces({}, 100)) {

@@ -16,7 +16,7 @@ constexpr std::size_t max_known = 65536;
 
 RecordedResource to_recorded(std::uint32_t tgid, const Resource& resource, bool instrumented) {
   RecordedResource recorded{tgid, instrumented, 0, resource.service_name, {}};
-  for (const auto& [key, value] : resource.attributes.items) recorded.attributes.emplace_back(key.text(), value);
+  for (const auto& [key, value] : resource.attributes) recorded.attributes.emplace_back(key.text(), value);
   return recorded;
 }
 

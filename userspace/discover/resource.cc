@@ -142,7 +142,7 @@ std::shared_ptr<const Resource> make_resource(const ProcessInfo& process, const 
   attributes.set("telemetry.sdk.name", std::string("weft"));
   set_text(attributes, "telemetry.sdk.language", std::string(language_name(process.language)));
   for (const auto& [key, value] : own) {
-    if (attributes.items.size() >= kMaxAttributes) break;
+    if (attributes.size() >= kMaxAttributes) break;
     const std::string name = to_utf8_line(key);
     // What weft measured or is stays true, whatever the process says of itself.
     if (name.starts_with("telemetry.sdk.") || attributes.find(name) != nullptr) continue;

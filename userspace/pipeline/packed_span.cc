@@ -12,17 +12,19 @@ namespace weft {
 namespace {
 
 struct Head {
-  std::uint32_t size;  // of all
   TraceId trace_id;
   SpanId span_id, parent_span_id;
   std::uint64_t start_unix_ns, end_unix_ns;
+  std::uint32_t size;  // of all
   std::uint32_t attributes, links, baggage;
   SpanKind kind;
   StatusCode status;
   std::uint8_t flags;
   bool parent_is_remote;
+  std::uint32_t reserved;
 };
 static_assert(std::is_trivially_copyable_v<Head> && std::is_trivially_copyable_v<SpanLink>);
+static_assert(std::has_unique_object_representations_v<Head>);  // no padding
 
 // The two passes of packing: how much, then the bytes.
 struct Counter {
@@ -68,15 +70,26 @@ void put_value(auto& out, const AttributeValue& value) {
       value);
 }
 
-void put_span(auto& out, const Span& span, std::size_t size) {
-  put(out, Head{static_cast<std::uint32_t>(size), span.trace_id, span.span_id, span.parent_span_id, span.start_unix_ns,
-                span.end_unix_ns, static_cast<std::uint32_t>(span.attributes.items.size()),
-                static_cast<std::uint32_t>(span.links.size()), static_cast<std::uint32_t>(span.baggage.size()),
-                span.kind, span.status, span.flags, span.parent_is_remote});
+void put_span(auto& out, const Span& span, const auto& attributes, std::size_t size) {
+  // Field by field: what is put together elsewhere and copied from there as one waits for all writes before it.
+  put(out, span.trace_id);
+  put(out, span.span_id);
+  put(out, span.parent_span_id);
+  put(out, span.start_unix_ns);
+  put(out, span.end_unix_ns);
+  put(out, static_cast<std::uint32_t>(size));
+  put(out, static_cast<std::uint32_t>(attributes.size()));
+  put(out, static_cast<std::uint32_t>(span.links.size()));
+  put(out, static_cast<std::uint32_t>(span.baggage.size()));
+  put(out, span.kind);
+  put(out, span.status);
+  put(out, span.flags);
+  put(out, span.parent_is_remote);
+  put(out, std::uint32_t{0});
   put_text(out, span.name);
   put_text(out, span.trace_state);
   put_text(out, span.status_message);
-  for (const auto& [key, value] : span.attributes.items) {
+  for (const auto& [key, value] : attributes) {
     put_key(out, key);
     put_value(out, value);
   }
@@ -125,15 +138,23 @@ static_assert(std::is_same_v<AttributeValue, std::variant<std::string, std::int6
 
 Head head_of(const std::byte* data) { return Reader{data}.take<Head>(); }
 
-}  // namespace
-
-void append_packed(const Span& span, std::vector<std::byte>& out) {
+void append(const Span& span, const auto& attributes, std::vector<std::byte>& out) {
   Counter counter;
-  put_span(counter, span, 0);
+  put_span(counter, span, attributes, 0);
   const std::size_t before = out.size();
   out.resize(before + counter.size);
   Writer writer{out.data() + before};
-  put_span(writer, span, counter.size);
+  put_span(writer, span, attributes, counter.size);
+}
+
+}  // namespace
+
+void append_packed(const Span& span, std::vector<std::byte>& out) { append(span, span.attributes, out); }
+void append_packed_own(const Span& span, std::vector<std::byte>& out) { append(span, span.attributes.items, out); }
+
+std::size_t packed_bytes(const CommonAttributes& common) {
+  constexpr std::size_t kEach = 18;  // a constant's place and size, a value's kind and size, whether which is which
+  return common.items.size() * kEach + common.text_bytes;
 }
 
 std::size_t PackedSpanView::size() const { return head_of(data_).size; }
@@ -145,7 +166,8 @@ std::uint64_t PackedSpanView::start_unix_ns() const { return head_of(data_).star
 std::uint64_t PackedSpanView::end_unix_ns() const { return head_of(data_).end_unix_ns; }
 std::string_view PackedSpanView::name() const { return Reader{data_ + sizeof(Head)}.text(); }
 
-Span PackedSpanView::unpacked(std::shared_ptr<const Resource> resource) const {
+Span PackedSpanView::unpacked(std::shared_ptr<const Resource> resource,
+                              std::shared_ptr<const CommonAttributes> common) const {
   Reader in{data_};
   const auto head = in.take<Head>();
   Span span;
@@ -161,6 +183,7 @@ Span PackedSpanView::unpacked(std::shared_ptr<const Resource> resource) const {
   span.name = in.text();
   span.trace_state = in.text();
   span.status_message = in.text();
+  span.attributes.common = std::move(common);
   span.attributes.items.reserve(head.attributes);
   for (std::uint32_t i = 0; i < head.attributes; i++) {
     AttributeKey key = in.key();

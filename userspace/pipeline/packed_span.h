@@ -16,8 +16,12 @@ namespace weft {
 
 // Without its resource.
 void append_packed(const Span& span, std::vector<std::byte>& out);
+// … and without the attributes that it has in common with others.
+void append_packed_own(const Span& span, std::vector<std::byte>& out);
+// What these add at most to a span that is packed with them.
+std::size_t packed_bytes(const CommonAttributes& common);
 
-// Of bytes that append_packed wrote, which outlive it.
+// Of bytes that one of the two wrote, which outlive it.
 class PackedSpanView {
  public:
   explicit PackedSpanView(const std::byte* data) : data_(data) {}
@@ -29,7 +33,9 @@ class PackedSpanView {
   std::uint64_t start_unix_ns() const;
   std::uint64_t end_unix_ns() const;
   std::string_view name() const;
-  Span unpacked(std::shared_ptr<const Resource> resource) const;
+  // `common`: what was left out.
+  Span unpacked(std::shared_ptr<const Resource> resource,
+                std::shared_ptr<const CommonAttributes> common = nullptr) const;
 
  private:
   const std::byte* data_;

@@ -17,7 +17,7 @@ RoutesTable::RoutesTable(const Clock& clock, std::size_t max_routes)
 
 RoutesTable::Route& RoutesTable::route_of(const Span& span) {
   std::string_view method, route;
-  for (const auto& [key, value] : span.attributes.items) {
+  for (const auto& [key, value] : span.attributes) {
     const auto* text = std::get_if<std::string>(&value);
     if (text && key == "http.route") route = *text;
     if (text && key == "http.request.method") method = *text;

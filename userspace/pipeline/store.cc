@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <cstddef>
 #include <cstring>
 #include <random>
 #include <set>
@@ -17,6 +18,9 @@ namespace {
 constexpr std::size_t kTraceShare = 4;
 
 bool by_start(const SpanPtr& a, const SpanPtr& b) { return a->start_unix_ns < b->start_unix_ns; }
+
+// For each trace: most then have theirs to themselves, so that none that is far away is looked at.
+constexpr std::size_t kChains = 4;
 
 // A trace with more than that is rare, and its place does not keep the memory for the next.
 constexpr std::size_t kKeptBytes = 4096;
@@ -75,7 +79,7 @@ TraceStore::TraceStore(std::size_t max_traces, std::size_t max_bytes)
       max_bytes_(max_bytes),
       kept_bytes_(std::min(kKeptBytes, max_bytes_ / max_traces_)),
       salt_(std::random_device()()),
-      chains_(std::bit_ceil(max_traces_), kNone) {}
+      chains_(std::bit_ceil(max_traces_ * kChains), kNone) {}
 
 std::uint64_t trace_hash(const TraceId& id, std::uint64_t salt) {
   std::uint64_t halves[2];
@@ -106,14 +110,40 @@ TraceStore::Trace& TraceStore::find_or_make(const TraceId& id) {
   return trace;
 }
 
+// Field by field, as in packed_span.cc.
+void TraceStore::Entry::append_to(std::vector<std::byte>& data) const {
+  data.resize(data.size() + sizeof *this);
+  std::byte* at = data.data() + data.size() - sizeof *this;
+  std::memcpy(at + offsetof(Entry, sequence), &sequence, sizeof sequence);
+  std::memcpy(at + offsetof(Entry, resource), &resource, sizeof resource);
+  std::memcpy(at + offsetof(Entry, common), &common, sizeof common);
+}
+
 void TraceStore::append(Trace& trace, const Span& span, std::uint64_t sequence) {
   const auto known = std::ranges::find(trace.resources, span.resource);
-  const Entry entry{
-      .sequence = sequence, .resource = static_cast<std::uint32_t>(known - trace.resources.begin()), .reserved = 0};
+  Entry entry{
+      .sequence = sequence, .resource = static_cast<std::uint32_t>(known - trace.resources.begin()), .common = kNone};
   if (known == trace.resources.end()) trace.resources.push_back(span.resource);
-  const auto* bytes = reinterpret_cast<const std::byte*>(&entry);
-  trace.data.insert(trace.data.end(), bytes, bytes + sizeof entry);
-  append_packed(span, trace.data);
+  if (const auto& common = span.attributes.common) {
+    entry.common = static_cast<std::uint32_t>(trace.commons.size());
+    trace.commons.push_back(common);
+    trace.common_bytes += packed_bytes(*common);
+  }
+  entry.append_to(trace.data);
+  append_packed_own(span, trace.data);
+}
+
+// Takes the span that append() added last out again.
+void TraceStore::cut(Trace& trace, std::size_t data_before, const Span& span) {
+  trace.data.resize(data_before);
+  trace.data.shrink_to_fit();
+  if (!span.attributes.common) return;
+  trace.commons.pop_back();
+  trace.common_bytes -= packed_bytes(*span.attributes.common);
+}
+
+SpanPtr TraceStore::Stored::unpacked() const {
+  return std::make_shared<const Span>(span.unpacked(*resource, common ? *common : nullptr));
 }
 
 void TraceStore::for_each(const Trace& trace, auto visit) {
@@ -121,7 +151,8 @@ void TraceStore::for_each(const Trace& trace, auto visit) {
     Entry entry;
     std::memcpy(&entry, trace.data.data() + at, sizeof entry);
     const PackedSpanView span(trace.data.data() + at + sizeof entry);
-    visit(entry, span, trace.resources[entry.resource]);
+    const auto* common = entry.common == kNone ? nullptr : &trace.commons[entry.common];
+    visit(Stored{entry.sequence, span, &trace.resources[entry.resource], common});
     at += sizeof entry + span.size();
   }
 }
@@ -130,17 +161,16 @@ void TraceStore::offer(const SpanPtr& span) {
   const std::lock_guard lock(mutex_);
   publish(span);
   Trace& trace = find_or_make(span->trace_id);
-  const std::size_t before = trace.data.size(), held = trace.data.capacity();
+  const std::size_t before = trace.data.size(), held = trace.held();
   if (!trace.refusing) append(trace, *span, next_sequence_++);
-  if (trace.refusing || trace.data.size() > max_bytes_ / kTraceShare) {
-    trace.data.resize(before);
-    if (!std::exchange(trace.refusing, true)) trace.data.shrink_to_fit();
+  if (trace.refusing || trace.bytes() > max_bytes_ / kTraceShare) {
+    if (!std::exchange(trace.refusing, true)) cut(trace, before, *span);
     ++counters_.refused_spans;
   } else {
     ++trace.spans;
     ++counters_.spans;
   }
-  counters_.bytes += trace.data.capacity() - held;
+  counters_.bytes += trace.held() - held;
   while (counters_.bytes > max_bytes_) evict_oldest(false);
 }
 
@@ -155,14 +185,30 @@ void TraceStore::evict_oldest(bool keep_memory) {
   trace.spans = 0;
   trace.refusing = false;
   trace.resources.clear();
+  trace.commons.clear();
+  counters_.bytes -= std::exchange(trace.common_bytes, 0u);
   if (keep_memory && trace.data.capacity() <= kept_bytes_) {
     trace.data.clear();
   } else {
     counters_.bytes -= trace.data.capacity();
     trace.data = std::vector<std::byte>();
+    trace.commons = {};
   }
   oldest_ = (oldest_ + 1) % max_traces_;
   --count_;
+  fetch_oldest();
+}
+
+// The place that goes next was written long ago: it is on its way while other things are done.
+void TraceStore::fetch_oldest() const {
+  constexpr std::size_t kLine = 64, kMost_bytes = 1024;
+  if (count_ < 2) return;
+  __builtin_prefetch(&ring_[(oldest_ + 1) % max_traces_]);
+  const Trace& next = ring_[oldest_];  // itself fetched the last time
+  __builtin_prefetch(next.resources.data(), 1);
+  __builtin_prefetch(next.commons.data(), 1);
+  for (std::size_t at = 0; at < std::min(next.data.size(), kMost_bytes); at += kLine)
+    __builtin_prefetch(next.data.data() + at, 1);
 }
 
 // REQUIRES: mutex_ held.
@@ -187,34 +233,26 @@ std::vector<SpanPtr> TraceStore::trace(const TraceId& id) const {
     std::lock_guard lock(mutex_);
     const Trace* found = find(id);
     if (!found) return spans;
-    for_each(*found, [&](const Entry&, PackedSpanView span, const auto& resource) {
-      spans.push_back(std::make_shared<const Span>(span.unpacked(resource)));
-    });
+    for_each(*found, [&](const Stored& stored) { spans.push_back(stored.unpacked()); });
   }
   std::stable_sort(spans.begin(), spans.end(), by_start);
   return spans;
 }
 
 std::vector<SpanPtr> TraceStore::spans(const SpanFilter& filter, std::size_t limit) const {
-  struct Found {
-    std::uint64_t sequence;
-    PackedSpanView span;
-    const std::shared_ptr<const Resource>* resource;
-  };
-  std::vector<Found> found;
+  std::vector<Stored> found;
   std::vector<SpanPtr> spans;
   const std::lock_guard lock(mutex_);
   for (std::size_t i = 0; i < count_; ++i) {
     const Trace& trace = ring_[(oldest_ + i) % max_traces_];
     if (filter.trace_id && *filter.trace_id != trace.id) continue;
-    for_each(trace, [&](const Entry& entry, PackedSpanView span, const auto& resource) {
-      if (filter.matches(span, *resource)) found.push_back({entry.sequence, span, &resource});
+    for_each(trace, [&](const Stored& stored) {
+      if (filter.matches(stored.span, **stored.resource)) found.push_back(stored);
     });
   }
-  std::ranges::sort(found, {}, &Found::sequence);
+  std::ranges::sort(found, {}, &Stored::sequence);
   const std::size_t first = found.size() > limit ? found.size() - limit : 0;
-  for (std::size_t i = first; i < found.size(); ++i)
-    spans.push_back(std::make_shared<const Span>(found[i].span.unpacked(*found[i].resource)));
+  for (std::size_t i = first; i < found.size(); ++i) spans.push_back(found[i].unpacked());
   return spans;
 }
 
@@ -263,7 +301,7 @@ std::vector<TraceSummary> TraceStore::traces(const TraceFilter& filter, std::siz
     const Trace& trace = ring_[(oldest_ + i - 1) % max_traces_];
     if (trace.spans == 0) continue;
     Summary of{.all = {.trace_id = trace.id}};
-    for_each(trace, [&](const Entry&, PackedSpanView span, const auto& resource) { of.add(span, *resource); });
+    for_each(trace, [&](const Stored& stored) { of.add(stored.span, **stored.resource); });
     TraceSummary summary = of.done();
     if (matches(filter, summary)) found.push_back(std::move(summary));
   }

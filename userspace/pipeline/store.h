@@ -74,7 +74,7 @@ class SpanFollower {
 struct StoreCounters {
   std::size_t traces = 0;
   std::size_t spans = 0;
-  std::size_t bytes = 0;  // what the spans take
+  std::size_t bytes = 0;  // what the spans take, as if each had all its attributes to itself
   std::uint64_t evicted_traces = 0;
   std::uint64_t refused_spans = 0;  // of traces that alone would fill a quarter of the store
   std::uint64_t follower_lost_spans = 0;
@@ -103,13 +103,19 @@ class TraceStore final : public SpanSink {
     std::uint32_t next = kNone;  // … in the chain of those whose ids fall together
     bool refusing = false;       // its share is used up
     std::size_t spans = 0;
-    std::vector<std::byte> data;  // Entry and packed span, again and again
+    std::size_t common_bytes = 0;  // what `commons` would take if they were not shared
+    std::vector<std::byte> data;   // Entry and packed span, again and again
     std::vector<std::shared_ptr<const Resource>> resources;
+    std::vector<std::shared_ptr<const CommonAttributes>> commons;
+
+    std::size_t bytes() const { return data.size() + common_bytes; }
+    std::size_t held() const { return data.capacity() + common_bytes; }
   };
   struct Entry {
     std::uint64_t sequence;  // order of arrival over all traces
     std::uint32_t resource;  // which of the trace's
-    std::uint32_t reserved;
+    std::uint32_t common;    // …, kNone: all attributes are packed
+    void append_to(std::vector<std::byte>& data) const;
   };
   static constexpr std::uint32_t kNone = ~0u;
 
@@ -117,10 +123,19 @@ class TraceStore final : public SpanSink {
   const Trace* find(const TraceId& id) const;
   Trace& find_or_make(const TraceId& id);
   void evict_oldest(bool keep_memory);
+  void fetch_oldest() const;
   void publish(const SpanPtr& span);
-  // visit(const Entry&, PackedSpanView, const std::shared_ptr<const Resource>&), in order of arrival.
+  struct Stored {
+    std::uint64_t sequence;
+    PackedSpanView span;
+    const std::shared_ptr<const Resource>* resource;
+    const std::shared_ptr<const CommonAttributes>* common;  // null: none
+    SpanPtr unpacked() const;
+  };
+  // visit(const Stored&), in order of arrival.
   static void for_each(const Trace& trace, auto visit);
   static void append(Trace& trace, const Span& span, std::uint64_t sequence);
+  static void cut(Trace& trace, std::size_t data_before, const Span& span);
 
   const std::size_t max_traces_;
   const std::size_t max_bytes_;

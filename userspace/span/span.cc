@@ -49,6 +49,15 @@ bool equal_ignoring_case(std::string_view a, std::string_view b) {
          });
 }
 
+std::size_t text_bytes_of(const std::vector<Attribute>& items) {
+  std::size_t bytes = 0;
+  for (const auto& [key, value] : items) {
+    if (key.owned()) bytes += key.text().size();
+    if (const auto* text = std::get_if<std::string>(&value)) bytes += text->size();
+  }
+  return bytes;
+}
+
 std::string double_text(double value) {
   char buffer[32];
   const auto [end, error] = std::to_chars(buffer, buffer + sizeof(buffer), value);
@@ -115,7 +124,14 @@ std::string to_text(const AttributeValue& value) {
   return std::get<bool>(value) ? "true" : "false";
 }
 
+CommonAttributes::CommonAttributes(std::vector<Attribute> all)
+    : items(std::move(all)), text_bytes(text_bytes_of(items)) {}
+
 void Attributes::set(std::string_view key, AttributeValue value) {
+  if (common && find(key)) {  // what is shared does not change
+    items.insert(items.begin(), common->items.begin(), common->items.end());
+    common.reset();
+  }
   for (auto& [name, old] : items)
     if (name == key) {
       old = std::move(value);
@@ -125,10 +141,12 @@ void Attributes::set(std::string_view key, AttributeValue value) {
 }
 
 const AttributeValue* Attributes::find(std::string_view key) const {
-  for (const auto& [name, value] : items)
+  for (const auto& [name, value] : *this)
     if (name == key) return &value;
   return nullptr;
 }
+
+bool Attributes::operator==(const Attributes& other) const { return std::ranges::equal(*this, other); }
 
 std::string Attributes::text(std::string_view key) const {
   const AttributeValue* value = find(key);
