@@ -57,11 +57,11 @@ TEST_CASE("server span: all of it") {
       {"client.address", "10.0.0.9"},
       {"user_agent.original", "curl/8"},
       {"http.response.status_code", "200"},
+      {"network.peer.address", "10.0.0.9"},
+      {"network.protocol.version", "1.1"},
+      {"network.peer.port", "40000"},
       {"http.request.body.size", "12"},
       {"http.response.body.size", "345"},
-      {"network.peer.address", "10.0.0.9"},
-      {"network.peer.port", "40000"},
-      {"network.protocol.version", "1.1"},
   };
   REQUIRE(span.attributes.items.size() == expected.size());
   for (std::size_t i = 0; i < expected.size(); i++) {

@@ -16,7 +16,7 @@ namespace {
 std::string masked(std::string_view text, const MaskRules& rules = {}, OtherHeaders others = OtherHeaders::name_stays,
                    std::string_view baggage = {}) {
   std::string out;
-  mask_request_head(text, baggage, rules, others, out);
+  mask_request_head(text, baggage, rules, others, out, out);
   return out;
 }
 std::string masked_target(std::string_view target, std::string_view method = "GET") {

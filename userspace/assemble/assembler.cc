@@ -23,6 +23,7 @@ namespace weft {
 namespace {
 
 constexpr std::size_t usual_attributes = 18;  // what glibc still hands out and takes back without a lock
+constexpr std::size_t usual_own = 4;
 
 std::shared_ptr<const Resource> make_unknown_resource() {
   auto resource = std::make_shared<Resource>();
@@ -55,7 +56,13 @@ std::optional<SpanLink> link_to_untrusted(const Exchange& exchange) {
   const __u32 context = exchange.request.facts & (REQUEST_HAS_CONTEXT | REQUEST_INVALID_CONTEXT);
   if (!exchange.is_server() || exchange.request.attribution != ATTRIBUTION_ROOT || context != REQUEST_HAS_CONTEXT)
     return std::nullopt;
-  return carried_context(exchange.request_head);
+  return carried_context("* * *\r\n" + exchange.request_own);
+}
+
+// To a route, that is.
+bool leads_somewhere(const Exchange& exchange) {
+  const int status = exchange.response.status;
+  return status != 400 && status != 404 && status != 405 && status != 414;
 }
 
 std::string_view scheme_of(const Exchange& exchange) {
@@ -101,7 +108,7 @@ void Assembler::decide(const Exchange& exchange, Assembled& assembled) {
     counters_.instrumented++;
   } else if (!exchange.is_server() && !may_claim_parent(request)) {
     counters_.unattributed++;
-  } else if (routes_.ignored(path_)) {
+  } else if (ignored_) {
     (sampled ? counters_.ignored : counters_.unsampled)++;
   } else if (!sampled) {
     counters_.unsampled++;
@@ -125,9 +132,8 @@ void Assembler::set_context(const Exchange& exchange, Span& span) {
   const auto join = [&](std::string_view value) { lines_.append(lines_.empty() ? "" : ",").append(value); };
   if (request.attribution == ATTRIBUTION_INCOMING) {
     // tracestate belongs to traceparent: where another format gave the ids it does not count.
-    if (!facts_.other_context ||
-        (facts_.traceparent.size() >= 35 && facts_.traceparent.substr(3, 32) == span.trace_id.hex()))
-      std::for_each(facts_.trace_state.begin(), facts_.trace_state.end(), join);
+    if (!own_.other_context || (own_.traceparent.size() >= 35 && own_.traceparent.substr(3, 32) == span.trace_id.hex()))
+      std::for_each(own_.trace_state.begin(), own_.trace_state.end(), join);
   } else if (!exchange.parent_context.empty()) {
     HeaderLines lines(exchange.parent_context);
     for (HeaderLine line; lines.next(line);)
@@ -142,8 +148,8 @@ void Assembler::set_context(const Exchange& exchange, Span& span) {
 
 // The application's own baggage header wins over what was added for it, as on the wire.
 void Assembler::set_baggage(const Exchange& exchange, Span& span) {
-  for (const std::string_view value : facts_.baggage) add_baggage_members(value, span);
-  if (facts_.baggage.empty() && was_injected(exchange.request) && !exchange.parent_context.empty()) {
+  for (const std::string_view value : own_.baggage) add_baggage_members(value, span);
+  if (own_.baggage.empty() && was_injected(exchange.request) && !exchange.parent_context.empty()) {
     HeaderLines lines(exchange.parent_context);
     for (HeaderLine line; lines.next(line);)
       if (equals_lower(line.name, "baggage")) add_baggage_members(line.value, span);
@@ -154,10 +160,8 @@ void Assembler::set_baggage(const Exchange& exchange, Span& span) {
 void Assembler::set_server_attributes(const Exchange& exchange, Span& span) {
   Attributes& attributes = span.attributes;
   const std::string_view method = facts_.known_method ? facts_.method : std::string_view("HTTP");
-  const int status = exchange.response.status;
-  const bool led_somewhere = status != 400 && status != 404 && status != 405 && status != 414;
   const std::string_view route = facts_.target.path.starts_with('/')
-                                     ? routes_.route(span.resource->service_name, path_, led_somewhere)
+                                     ? routes_.route(span.resource->service_name, path_, leads_somewhere(exchange))
                                      : std::string_view{};
   span.name.reserve(method.size() + 1 + route.size());
   span.name.append(method);
@@ -173,7 +177,6 @@ void Assembler::set_server_attributes(const Exchange& exchange, Span& span) {
   add(attributes, "client.address", peer);
   if (!facts_.user_agent.empty()) add(attributes, "user_agent.original", to_utf8(facts_.user_agent));
   add_message_attributes(exchange, facts_, std::move(peer), attributes);
-  if (is_opaque_trace_id(facts_.x_trace_id)) add(attributes, "weft.x_trace_id", std::string(facts_.x_trace_id));
 }
 
 void Assembler::set_client_attributes(const Exchange& exchange, Span& span) {
@@ -210,35 +213,76 @@ void Assembler::set_resource(std::uint32_t tgid, Span& span) {
   if (!span.resource) span.resource = unknown_resource_;
 }
 
+// What can be said of a request by those that look like it. False: and by itself alone.
+bool Assembler::describe(const Exchange& exchange, Span& span) {
+  path_.clear();
+  facts_.read(exchange, own_, rules_);
+  append_utf8(facts_.target.path, path_);
+  if (path_.empty() && !facts_.target.scheme.empty()) path_ = "/";  // RFC 9110 section 4.2.3
+  rpc_ = is_grpc(exchange, facts_);
+  bool of_all = true;
+  span.attributes.items.reserve(usual_attributes);
+  if (rpc_) {
+    set_rpc_attributes(exchange, span);
+  } else if (exchange.is_server()) {
+    const std::uint64_t overflows = routes_.overflows();
+    set_server_attributes(exchange, span);
+    set_outcome(exchange, span);
+    if (!leads_somewhere(exchange) || overflows != routes_.overflows()) of_all = false;
+  } else {
+    set_client_attributes(exchange, span);
+    set_outcome(exchange, span);
+  }
+  ignored_ = routes_.ignored(path_);
+  return of_all;
+}
+
+void Assembler::describe_alike(const Exchange& exchange, Span& span) {
+  if (exchange.response.end != END_COMPLETE) {  // rare, and each in its own way
+    describe(exchange, span);
+    return;
+  }
+  const bool captures = !rules_.captured_headers().empty();
+  if (const auto* common = alike_.find(exchange, span.resource, captures)) {
+    span.name = common->name;
+    span.status = common->status;
+    span.status_message = common->status_message;
+    span.attributes.common = common->attributes;
+    span.attributes.items.reserve(usual_own);
+    ignored_ = common->ignored;
+    rpc_ = common->rpc;
+  } else if (describe(exchange, span) && alike_.comes_again()) {
+    auto shared = std::make_shared<const CommonAttributes>(std::exchange(span.attributes.items, {}));
+    span.attributes.common = shared;
+    alike_.keep({span.resource, span.name, span.status, span.status_message, ignored_, rpc_, std::move(shared)});
+  }
+}
+
+void Assembler::add_own(const Exchange& exchange, Attributes& attributes) {
+  add_peer_port(exchange, attributes);
+  if (rpc_) return add_messages(exchange, attributes);
+  add_sizes(exchange, attributes);
+  if (exchange.is_server() && is_opaque_trace_id(own_.x_trace_id))
+    add(attributes, "weft.x_trace_id", std::string(own_.x_trace_id));
+}
+
 std::shared_ptr<Span> Assembler::make_span(const Exchange& exchange) {
   auto span = std::make_shared<Span>();
   const request_event& request = exchange.request;
-  const bool kafka = request.protocol == PROTOCOL_KAFKA;
-  path_.clear();
-  if (kafka) {
-    facts_ = {};
-  } else {
-    facts_.read(exchange, rules_);
-    append_utf8(facts_.target.path, path_);
-    if (path_.empty() && !facts_.target.scheme.empty()) path_ = "/";  // RFC 9110 section 4.2.3
-  }
   set_resource(request.tgid, *span);
   span->kind = exchange.is_server() ? SpanKind::server : SpanKind::client;
   span->start_unix_ns = clock_.to_unix_ns(request.header.time_ns);
   span->end_unix_ns = clock_.to_unix_ns(std::max(request.header.time_ns, exchange.response.header.time_ns));
-  span->attributes.items.reserve(usual_attributes);
-  if (kafka) {
+  own_.read(exchange.request_own);
+  if (request.protocol == PROTOCOL_KAFKA) {
     span->kind = SpanKind::producer;
+    span->attributes.items.reserve(usual_attributes);
     set_produced(exchange, *span);
     add_injection(request, span->attributes);
-  } else if (is_grpc(exchange, facts_)) {
-    set_rpc_attributes(exchange, *span);
-  } else if (exchange.is_server()) {
-    set_server_attributes(exchange, *span);
-    set_outcome(exchange, *span);
+    ignored_ = routes_.ignored({});
   } else {
-    set_client_attributes(exchange, *span);
-    set_outcome(exchange, *span);
+    describe_alike(exchange, *span);
+    add_own(exchange, span->attributes);
   }
   return span;
 }
@@ -298,7 +342,7 @@ SpanPtr Assembler::assemble(const UnsampledEvent& event) {
   exchange.response.header.time_ns = fields.header.time_ns;
   exchange.response.status = fields.status;
   exchange.response.end = fields.end;
-  mask_request_head(event.text, {}, rules_, OtherHeaders::dropped, exchange.request_head);
+  mask_request_head(event.text, {}, rules_, OtherHeaders::dropped, exchange.request_head, exchange.request_own);
   auto span = make_span(exchange);
   // Metrics count a trace where it enters a service: a root, or a server.
   span->trace_id.bytes.fill(1);

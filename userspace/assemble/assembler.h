@@ -6,7 +6,9 @@
 #include <memory>
 #include <string>
 
+#include "assemble/alike.h"
 #include "assemble/http_facts.h"
+#include "assemble/own_lines.h"
 #include "assemble/resource_source.h"
 #include "assemble/route.h"
 #include "assemble/wall_clock.h"
@@ -43,12 +45,18 @@ class Assembler {
   SpanPtr assemble(const UnsampledEvent& event);
   Assembled assemble(const MessageEvent& event);
   void count_unsampled() { counters_.unsampled++; }
-  void set_routes(RouteOptions routes) { routes_ = Routes(std::move(routes)); }
+  void set_routes(RouteOptions routes) {
+    routes_ = Routes(std::move(routes));
+    alike_.clear();
+  }
   const AssembleCounters& counters() const { return counters_; }
   std::uint64_t route_overflows() const { return routes_.overflows(); }
 
  private:
   std::shared_ptr<Span> make_span(const Exchange& exchange);
+  void describe_alike(const Exchange& exchange, Span& span);
+  bool describe(const Exchange& exchange, Span& span);
+  void add_own(const Exchange& exchange, Attributes& attributes);
   void set_resource(std::uint32_t tgid, Span& span);
   void decide(const Exchange& exchange, Assembled& assembled);
   void set_context(const Exchange& exchange, Span& span);
@@ -62,9 +70,13 @@ class Assembler {
   ResourceSource& resources_;
   const WallClock& clock_;
   std::shared_ptr<const Resource> unknown_resource_;
-  HttpFacts facts_;   // of the exchange at hand; kept for its memory
-  std::string path_;  // … its path as UTF-8
+  AlikeRequests alike_;
+  // Of the exchange at hand; kept for their memory:
+  OwnLines own_;
+  HttpFacts facts_;
+  std::string path_;  // as UTF-8
   std::string lines_;
+  bool ignored_ = false, rpc_ = false;
   AssembleCounters counters_;
   Exchange unsampled_;  // reused, for its memory
 };

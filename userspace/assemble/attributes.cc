@@ -88,20 +88,27 @@ void add_message_attributes(const Exchange& exchange, const HttpFacts& facts, st
                             Attributes& attributes) {
   const response_event& response = exchange.response;
   if (response.status) add(attributes, "http.response.status_code", std::int64_t{response.status});
-  if (response.request_body_bytes)
-    add(attributes, "http.request.body.size", static_cast<std::int64_t>(response.request_body_bytes));
-  if (response.status)
-    add(attributes, "http.response.body.size", static_cast<std::int64_t>(response.response_body_bytes));
   add_peer_attributes(exchange, facts, std::move(peer_address), attributes);
 }
 
 void add_peer_attributes(const Exchange& exchange, const HttpFacts& facts, std::string peer_address,
                          Attributes& attributes) {
   add(attributes, "network.peer.address", std::move(peer_address));
-  add(attributes, "network.peer.port", std::int64_t{exchange.request.peer_port});
   add(attributes, "network.protocol.version", protocol_version(exchange.request));
   add_captured("http.request.header.", facts.captured_request, attributes);
   add_captured("http.response.header.", facts.captured_response, attributes);
+}
+
+void add_peer_port(const Exchange& exchange, Attributes& attributes) {
+  add(attributes, "network.peer.port", std::int64_t{exchange.request.peer_port});
+}
+
+void add_sizes(const Exchange& exchange, Attributes& attributes) {
+  const response_event& response = exchange.response;
+  if (response.request_body_bytes)
+    add(attributes, "http.request.body.size", static_cast<std::int64_t>(response.request_body_bytes));
+  if (response.status)
+    add(attributes, "http.response.body.size", static_cast<std::int64_t>(response.response_body_bytes));
 }
 
 void set_outcome(const Exchange& exchange, Span& span) {

@@ -26,12 +26,16 @@ inline void add(Attributes& attributes, AttributeKey key, std::int64_t value) {
 void add_method(const HttpFacts& facts, Attributes& attributes);
 void add_server_address(const HttpFacts& facts, std::string_view fallback_address, int fallback_port,
                         Attributes& attributes);
-// Status code, sizes, captured headers, peer, protocol version.
+// Status code, peer's address, protocol version, captured headers.
 void add_message_attributes(const Exchange& exchange, const HttpFacts& facts, std::string peer_address,
                             Attributes& attributes);
-// The last three of them.
+// The same without the status code.
 void add_peer_attributes(const Exchange& exchange, const HttpFacts& facts, std::string peer_address,
                          Attributes& attributes);
+// What spans do not have in common however alike their requests are: the peer's port and …
+void add_peer_port(const Exchange& exchange, Attributes& attributes);
+// … sizes of bodies.
+void add_sizes(const Exchange& exchange, Attributes& attributes);
 // Status of the span, error.type, weft.end.
 void set_outcome(const Exchange& exchange, Span& span);
 // The same of an exchange without status code. REQUIRES: its end is not END_COMPLETE.

@@ -25,30 +25,14 @@ void capture(const HeaderLine& line, const MaskRules& rules, Captured& captured)
 
 void read_header(const HeaderLine& line, HttpFacts& facts) {
   switch (line.name.size()) {
-    case 2:
-      facts.other_context |= equals_lower(line.name, "b3");
-      break;
     case 4:
       if (facts.authority.empty() && equals_lower(line.name, "host")) facts.authority = line.value;
       break;
-    case 7:
-      if (equals_lower(line.name, "baggage")) facts.baggage.push_back(line.value);
-      break;
     case 10:
       if (equals_lower(line.name, "user-agent")) facts.user_agent = line.value;
-      if (equals_lower(line.name, "tracestate")) facts.trace_state.push_back(line.value);
-      if (equals_lower(line.name, "x-trace-id")) facts.x_trace_id = line.value, facts.other_context = true;
-      break;
-    case 11:
-      if (equals_lower(line.name, "traceparent")) facts.traceparent = line.value;
       break;
     case 12:
       if (equals_lower(line.name, "content-type")) facts.content_type = line.value;
-      if (equals_lower(line.name, "grpc-timeout")) facts.grpc_timeout = line.value;
-      facts.other_context |= equals_lower(line.name, "x-b3-traceid");
-      break;
-    case 13:
-      facts.other_context |= equals_lower(line.name, "uber-trace-id");
       break;
     default:
       break;
@@ -62,16 +46,14 @@ void read_grpc(const HeaderLine& line, HttpFacts& facts) {
 
 }  // namespace
 
-void HttpFacts::read(const Exchange& exchange, const MaskRules& rules) {
+void HttpFacts::read(const Exchange& exchange, const OwnLines& own, const MaskRules& rules) {
   const RequestHead head = parse_request_head(exchange.request_head);
   method = head.method;
   known_method = is_known_method(method);
   target = split_target(method, head.target);
   authority = target.authority;
-  user_agent = traceparent = x_trace_id = content_type = grpc_timeout = grpc_status = grpc_message = {};
-  other_context = false;
-  trace_state.clear();
-  baggage.clear();
+  user_agent = content_type = grpc_status = grpc_message = {};
+  grpc_timeout = own.grpc_timeout;
   captured_request.clear();
   captured_response.clear();
   const bool captures = !rules.captured_headers().empty();
@@ -79,6 +61,10 @@ void HttpFacts::read(const Exchange& exchange, const MaskRules& rules) {
   for (HeaderLine line; lines.next(line);) {
     read_header(line, *this);
     if (captures) capture(line, rules, captured_request);
+  }
+  if (captures) {
+    lines = HeaderLines(exchange.request_own);
+    for (HeaderLine line; lines.next(line);) capture(line, rules, captured_request);
   }
   host = split_host_port(authority);
   const bool http2 = exchange.request.protocol == PROTOCOL_HTTP2;

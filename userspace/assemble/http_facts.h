@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a span needs of a masked HTTP/1.1 exchange, found in one walk over its head. Views into the exchange's texts.
+// What a span needs of a masked exchange beside its own lines (own_lines.h), found in one walk over its head. Views
+// into the exchange's texts.
 #pragma once
 
 #include <string>
@@ -7,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "assemble/own_lines.h"
 #include "correlate/exchange.h"
 #include "decode/http_head.h"
 #include "decode/mask.h"
@@ -21,19 +23,14 @@ struct HttpFacts {
   std::string_view authority;  // of the target, else the Host header (RFC 9112 section 3.2.2)
   HostPort host;               // … split
   std::string_view user_agent;
-  std::string_view traceparent;
-  std::string_view x_trace_id;
-  bool other_context = false;     // ids in a format beside the W3C's
   std::string_view content_type;  // of the request
   std::string_view grpc_timeout;
   std::string_view grpc_status, grpc_message;  // of the response, when the protocol is HTTP/2
-  std::vector<std::string_view> trace_state;   // header values in order
-  std::vector<std::string_view> baggage;
   std::vector<std::pair<const std::string*, std::string_view>> captured_request;  // name in the rules, value
   std::vector<std::pair<const std::string*, std::string_view>> captured_response;
 
   // Refills the object, so that its memory is used again. `exchange` and `rules` must outlive the views.
-  void read(const Exchange& exchange, const MaskRules& rules);
+  void read(const Exchange& exchange, const OwnLines& own, const MaskRules& rules);
 };
 
 }  // namespace weft

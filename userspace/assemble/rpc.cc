@@ -146,10 +146,6 @@ void set_rpc(const Exchange& exchange, const HttpFacts& facts, std::string_view 
   add(attributes, "rpc.system.name", std::string("grpc"));
   if (!method.empty()) add(attributes, "rpc.method", made_up ? std::string("_OTHER") : method);
   if (made_up && !method.empty()) add(attributes, "rpc.method_original", method);
-  if (exchange.response.request_messages > 1 || exchange.response.response_messages > 1) {
-    add(attributes, "weft.rpc.request.messages", std::int64_t{exchange.response.request_messages});
-    add(attributes, "weft.rpc.response.messages", std::int64_t{exchange.response.response_messages});
-  }
   if (exchange.response.end != END_COMPLETE) add(attributes, "weft.end", std::string(end_name(exchange.response.end)));
   if (!code) return;
   const std::string name(grpc_code_name(*code));
@@ -158,6 +154,13 @@ void set_rpc(const Exchange& exchange, const HttpFacts& facts, std::string_view 
   span.status = StatusCode::error;
   if (facts.grpc_message != "-") span.status_message = to_utf8(facts.grpc_message);  // unless it is masked
   add(attributes, "error.type", name);
+}
+
+void add_messages(const Exchange& exchange, Attributes& attributes) {
+  const response_event& response = exchange.response;
+  if (response.request_messages <= 1 && response.response_messages <= 1) return;
+  add(attributes, "weft.rpc.request.messages", std::int64_t{response.request_messages});
+  add(attributes, "weft.rpc.response.messages", std::int64_t{response.response_messages});
 }
 
 }  // namespace weft

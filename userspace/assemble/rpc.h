@@ -25,5 +25,7 @@ std::string_view grpc_method_of(std::string_view path);
 
 // Name, rpc.* and status. Replaces what an HTTP span has in their place.
 void set_rpc(const Exchange& exchange, const HttpFacts& facts, std::string_view path, Span& span);
+// How many messages went either way, unless it was one.
+void add_messages(const Exchange& exchange, Attributes& attributes);
 
 }  // namespace weft

@@ -22,7 +22,8 @@ void recycle(std::string& text) {
 }
 
 std::size_t text_of(const Exchange& exchange) {
-  return exchange.request_head.size() + exchange.response_head.size() + exchange.parent_context.size();
+  return exchange.request_head.size() + exchange.request_own.size() + exchange.response_head.size() +
+         exchange.parent_context.size();
 }
 
 }  // namespace
@@ -95,6 +96,7 @@ void ExchangeTable::erase(std::uint32_t number) {
   (slot.newer == none ? newest_ : slots_[slot.newer].older) = slot.older;
   text_bytes_ -= text_of(slot.exchange);
   recycle(slot.exchange.request_head);
+  recycle(slot.exchange.request_own);
   recycle(slot.exchange.response_head);
   recycle(slot.exchange.parent_context);
   slot.has_request = slot.has_response = slot.has_context = false;
@@ -147,7 +149,7 @@ void ExchangeTable::inherit_from_parent(Exchange& exchange) {
   exchange.request.facts |= begun.facts & (REQUEST_DECIDED | REQUEST_THRESHOLD);
   exchange.request.threshold = begun.threshold;
   if (!slots_[parent].has_context) return;
-  HeaderLines lines = parse_request_head(slots_[parent].exchange.request_head).headers;
+  HeaderLines lines(slots_[parent].exchange.request_own);
   for (HeaderLine line; lines.next(line);)
     if (equals_lower(line.name, "tracestate") || equals_lower(line.name, "baggage"))
       exchange.parent_context.append(line.name).append(": ").append(line.value).append("\r\n");
@@ -166,9 +168,10 @@ void ExchangeTable::request(const RequestEvent& event, const MaskRules& rules) {
   }
   slot.has_request = true;
   slot.exchange.request = event.fields;
-  slot.has_context = mask_request(event, rules, OtherHeaders::dropped, slot.exchange.request_head);
-  inherit_from_parent(slot.exchange);
-  text_bytes_ += slot.exchange.request_head.size() + slot.exchange.parent_context.size();
+  Exchange& exchange = slot.exchange;
+  slot.has_context = mask_request(event, rules, OtherHeaders::dropped, exchange.request_head, exchange.request_own);
+  inherit_from_parent(exchange);
+  text_bytes_ += exchange.request_head.size() + exchange.request_own.size() + exchange.parent_context.size();
   if (slot.has_response) finish_joined(slot.id);
 }
 

@@ -22,26 +22,32 @@ constexpr std::size_t max_baggage_key_bytes = 256;
 bool is_token(std::string_view text) { return std::all_of(text.begin(), text.end(), is_token_char); }
 
 // What the span needs. Content-Type and the lengths say what kind of message it was, never what was in it.
-bool always_kept(std::string_view name) {
+MaskRules::Keep usual(std::string_view name) {
+  using Keep = MaskRules::Keep;
+  const auto is = [name](std::string_view lower) { return equals_lower(name, lower); };
   switch (name.size()) {
     case 2:
-      return equals_lower(name, "b3");
+      return is("b3") ? Keep::own : Keep::name;
     case 4:
-      return equals_lower(name, "host");
+      return is("host") ? Keep::value : Keep::name;
+    case 7:
+      return is("baggage") ? Keep::baggage : Keep::name;  // capturing it would undo the masking
     case 10:
-      return equals_lower(name, "user-agent") || equals_lower(name, "x-trace-id") || equals_lower(name, "x-b3-flags");
+      if (is("user-agent")) return Keep::value;
+      if (is("tracestate")) return Keep::tracestate;
+      return is("x-trace-id") || is("x-b3-flags") ? Keep::own : Keep::name;
     case 11:
-      return equals_lower(name, "traceparent") || equals_lower(name, "x-b3-spanid") ||
-             equals_lower(name, "x-parent-id") || equals_lower(name, "grpc-status");
+      if (is("grpc-status")) return Keep::value;
+      return is("traceparent") || is("x-b3-spanid") || is("x-parent-id") ? Keep::own : Keep::name;
     case 12:
-      return equals_lower(name, "content-type") || equals_lower(name, "x-b3-traceid") ||
-             equals_lower(name, "x-b3-sampled") || equals_lower(name, "grpc-timeout");
+      if (is("content-type")) return Keep::value;
+      return is("x-b3-traceid") || is("x-b3-sampled") || is("grpc-timeout") ? Keep::own : Keep::name;
     case 13:
-      return equals_lower(name, "uber-trace-id");
+      return is("uber-trace-id") ? Keep::own : Keep::name;
     case 14:
-      return equals_lower(name, "content-length");
+      return is("content-length") ? Keep::own : Keep::name;
     default:
-      return false;
+      return Keep::name;
   }
 }
 
@@ -65,6 +71,7 @@ void append_masked_value(std::string_view value, MaskRules::Keep keep, const Mas
       out.append(value.empty() ? "" : "-");
       break;
     case MaskRules::Keep::tracestate:
+    case MaskRules::Keep::own:
     case MaskRules::Keep::value:
       out.append(value);
       break;
@@ -74,7 +81,8 @@ void append_masked_value(std::string_view value, MaskRules::Keep keep, const Mas
   }
 }
 
-bool append_masked_headers(std::string_view text, const MaskRules& rules, OtherHeaders others, std::string& out) {
+bool append_masked_headers(std::string_view text, const MaskRules& rules, OtherHeaders others, std::string& out,
+                           std::string& own) {
   bool has_context = false;
   while (!text.empty()) {
     bool complete = false;
@@ -92,9 +100,10 @@ bool append_masked_headers(std::string_view text, const MaskRules& rules, OtherH
     if (keep == MaskRules::Keep::baggage && !value.empty() && value.find_first_not_of('*') == value.npos) continue;
     if (keep == MaskRules::Keep::name && (others == OtherHeaders::dropped || !is_token(name))) continue;
     has_context |= keep == MaskRules::Keep::tracestate || keep == MaskRules::Keep::baggage;
-    out.append(name).append(": ");
-    append_masked_value(value, keep, rules, out);
-    out.append("\r\n");
+    std::string& to = keep == MaskRules::Keep::name || keep == MaskRules::Keep::value ? out : own;
+    to.append(name).append(": ");
+    append_masked_value(value, keep, rules, to);
+    to.append("\r\n");
   }
   return has_context;
 }
@@ -121,9 +130,7 @@ MaskRules::MaskRules(std::vector<std::string> captured_headers, std::vector<std:
 }
 
 MaskRules::Keep MaskRules::header(std::string_view name) const {
-  if (always_kept(name)) return Keep::value;
-  if (equals_lower(name, "tracestate")) return Keep::tracestate;
-  if (equals_lower(name, "baggage")) return Keep::baggage;  // capturing it would undo the masking
+  if (const Keep keep = usual(name); keep != Keep::name) return keep;
   for (const std::string& captured : captured_)
     if (equals_lower(name, captured)) return Keep::value;
   return Keep::name;
@@ -135,7 +142,7 @@ bool MaskRules::keeps_baggage_value(std::string_view key) const {
 }
 
 bool mask_request_head(std::string_view text, std::string_view baggage, const MaskRules& rules, OtherHeaders others,
-                       std::string& out) {
+                       std::string& out, std::string& own) {
   if (text.empty()) return false;
   bool complete = false;
   const RequestHead head = parse_request_line(take_line(text, complete));
@@ -146,11 +153,11 @@ bool mask_request_head(std::string_view text, std::string_view baggage, const Ma
   if (!complete) return false;
   out.append("\r\n");
   if (!baggage.empty()) {
-    out.append("baggage: ");
-    append_masked_baggage(baggage, rules, out);
-    out.append("\r\n");
+    own.append("baggage: ");
+    append_masked_baggage(baggage, rules, own);
+    own.append("\r\n");
   }
-  return append_masked_headers(text, rules, others, out) || !baggage.empty();
+  return append_masked_headers(text, rules, others, out, own) || !baggage.empty();
 }
 
 void mask_response_head(std::string_view text, const MaskRules& rules, OtherHeaders others, std::string& out) {
@@ -158,15 +165,17 @@ void mask_response_head(std::string_view text, const MaskRules& rules, OtherHead
   bool complete = false;
   const ResponseHead head = parse_status_line(take_line(text, complete));
   out.append(head.version).append(" ").append(head.status).append("\r\n");  // the reason phrase is free text
-  if (complete) append_masked_headers(text, rules, others, out);
+  if (complete) append_masked_headers(text, rules, others, out, out);
 }
 
 void mask_context_lines(std::string_view lines, const MaskRules& rules, std::string& out) {
-  append_masked_headers(lines, rules, OtherHeaders::dropped, out);
+  append_masked_headers(lines, rules, OtherHeaders::dropped, out, out);
 }
 
-bool mask_request(const RequestEvent& event, const MaskRules& rules, OtherHeaders others, std::string& out) {
-  if (event.fields.protocol != PROTOCOL_KAFKA) return mask_request_head(event.head, event.baggage, rules, others, out);
+bool mask_request(const RequestEvent& event, const MaskRules& rules, OtherHeaders others, std::string& out,
+                  std::string& own) {
+  if (event.fields.protocol != PROTOCOL_KAFKA)
+    return mask_request_head(event.head, event.baggage, rules, others, out, own);
   if (const auto produce = read_produce_text(event.head)) out.append(write_produce_text(*produce));
   return false;
 }
@@ -182,7 +191,7 @@ bool mask_event(std::vector<std::byte>& record, const MaskRules& rules) {
       [&](const auto& typed) {
         using T = std::decay_t<decltype(typed)>;
         if constexpr (std::is_same_v<T, RequestEvent>) {
-          mask_request(typed, rules, OtherHeaders::name_stays, text);
+          mask_request(typed, rules, OtherHeaders::name_stays, text, text);
           request_event fields = typed.fields;
           fields.baggage_bytes = 0;  // a header line now
           replace_text(record, fields, text);
@@ -190,7 +199,7 @@ bool mask_event(std::vector<std::byte>& record, const MaskRules& rules) {
           mask_response_head(typed.head, rules, OtherHeaders::name_stays, text);
           replace_text(record, typed.fields, text);
         } else if constexpr (std::is_same_v<T, UnsampledEvent>) {
-          mask_request_head(typed.text, {}, rules, OtherHeaders::dropped, text);
+          mask_request_head(typed.text, {}, rules, OtherHeaders::dropped, text, text);
           replace_text(record, typed.fields, text);
         } else if constexpr (std::is_same_v<T, MessageEvent>) {
           mask_context_lines(typed.context, rules, text);

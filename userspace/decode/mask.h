@@ -21,7 +21,8 @@ class MaskRules {
   // spans.baggage_attributes: baggage keys whose values are kept.
   MaskRules(std::vector<std::string> captured_headers, std::vector<std::string> baggage_values);
 
-  enum class Keep : std::uint8_t { name, value, tracestate, baggage };
+  // own: a value that stays and that requests which are alike for the rest do not share.
+  enum class Keep : std::uint8_t { name, value, own, tracestate, baggage };
   Keep header(std::string_view name) const;
   bool keeps_baggage_value(std::string_view key) const;
   // Further keys whose values are kept (the policy's `low_cardinality`); empty: none.
@@ -38,10 +39,11 @@ class MaskRules {
 // What happens to headers whose value may not be kept: a recording shows their names, a span has no use for them.
 enum class OtherHeaders : std::uint8_t { name_stays, dropped };
 
-// Both append to `out`. Lines of baggage that the kernel has masked go; `baggage`, as the policy left it, becomes a
-// line of its own. The first returns whether the head has a tracestate or baggage header then.
+// All append. Lines of baggage that the kernel has masked go; `baggage`, as the policy left it, becomes a line of its
+// own. The first returns whether the head has a tracestate or baggage header then. `own` may be `out`; if it is not,
+// the lines that a request does not share with others like it (context, baggage, time-out, length) go there.
 bool mask_request_head(std::string_view text, std::string_view baggage, const MaskRules& rules, OtherHeaders others,
-                       std::string& out);
+                       std::string& out, std::string& own);
 void mask_response_head(std::string_view text, const MaskRules& rules, OtherHeaders others, std::string& out);
 
 // Header lines of a message's context.
@@ -49,7 +51,8 @@ void mask_context_lines(std::string_view lines, const MaskRules& rules, std::str
 
 // What of a request's text may be kept: a Produce request is told of without what is in it.
 struct RequestEvent;
-bool mask_request(const RequestEvent& event, const MaskRules& rules, OtherHeaders others, std::string& out);
+bool mask_request(const RequestEvent& event, const MaskRules& rules, OtherHeaders others, std::string& out,
+                  std::string& own);
 
 // One whole record of bpf/wire/events.h, changed in place to one of the same layout: text masked, text_bytes and size
 // adjusted, padding behind the text cut off. False: not a valid event, not to be kept (`record` is cleared).
