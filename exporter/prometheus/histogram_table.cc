@@ -7,7 +7,6 @@
 #include "exporter/prometheus/metric_builder.h"
 
 namespace weft {
-namespace {}  // namespace
 
 HistogramTable::HistogramTable(std::string name, std::string help, std::vector<std::string> labels, std::size_t kept,
                                std::size_t max_series)
@@ -17,30 +16,32 @@ HistogramTable::HistogramTable(std::string name, std::string help, std::vector<s
       kept_(kept),
       max_series_(std::max<std::size_t>(max_series, 1)) {}
 
-void HistogramTable::observe(std::string_view key, double seconds) {
-  Numbers& numbers = find(key).numbers;
+HistogramTable::~HistogramTable() = default;
+
+void HistogramTable::observe(Series& series, double seconds) {
+  overflowed_ += series.of_others;
   // Few buckets: a scan from below is as quick as anything, most requests end in the first ones.
   std::size_t bucket = 0;
   while (bucket < duration_buckets.size() && seconds > duration_buckets[bucket]) bucket++;
-  numbers.counts[bucket]++;
-  numbers.sum += seconds;
+  series.numbers.counts[bucket]++;
+  series.numbers.sum += seconds;
 }
 
-HistogramTable::Series& HistogramTable::find(std::string_view key) {
+HistogramTable::Series& HistogramTable::series_of(std::string_view key) {
   if (const auto known = by_key_.find(key); known != by_key_.end()) return *known->second;
-  if (series_.size() < max_series_) return add(std::string(key));
-  overflowed_++;
+  if (series_.size() < max_series_) return add(std::string(key), false);
   // A quarter more than the limit for `~other` of each service, then one for all.
   const std::string kept = overflow_key(key, kept_);
   if (const auto known = by_key_.find(kept); known != by_key_.end()) return *known->second;
-  if (series_.size() < max_series_ + max_series_ / 4) return add(kept);
+  if (series_.size() < max_series_ + max_series_ / 4) return add(kept, true);
   const std::string nothing_kept = overflow_key(key, 0);
   const auto known = by_key_.find(nothing_kept);
-  return known != by_key_.end() ? *known->second : add(nothing_kept);
+  return known != by_key_.end() ? *known->second : add(nothing_kept, true);
 }
 
-HistogramTable::Series& HistogramTable::add(std::string key) {
-  series_.push_back(std::make_unique<Series>(Series{std::make_shared<const std::string>(std::move(key)), {}}));
+HistogramTable::Series& HistogramTable::add(std::string key, bool of_others) {
+  series_.push_back(
+      std::make_unique<Series>(Series{std::make_shared<const std::string>(std::move(key)), of_others, {}}));
   Series& series = *series_.back();
   by_key_.emplace(*series.key, &series);
   return series;

@@ -33,10 +33,15 @@ class HistogramTable {
                  std::size_t max_series);
 
   // `key`: the label values in order, each ended by a 0 byte. An empty value means "no such label".
-  void observe(std::string_view key, double seconds);
+  void observe(std::string_view key, double seconds) { observe(series_of(key), seconds); }
+  // The same in two steps, for labels that come again: a series is valid as long as the table.
+  struct Series;
+  Series& series_of(std::string_view key);
+  void observe(Series& series, double seconds);
 
   std::uint64_t overflowed() const { return overflowed_; }
   std::size_t series() const { return series_.size(); }
+  ~HistogramTable();
 
   // A copy of the numbers that is quick to take under a lock; the text is made later, without it.
   struct Snapshot {
@@ -48,12 +53,7 @@ class HistogramTable {
   const std::string& name() const { return name_; }
 
  private:
-  struct Series {
-    std::shared_ptr<const std::string> key;
-    Numbers numbers;
-  };
-  Series& find(std::string_view key);
-  Series& add(std::string key);
+  Series& add(std::string key, bool of_others);
   std::string overflow_key(std::string_view key, std::size_t kept) const;
 
   const std::string name_, help_;
@@ -62,6 +62,12 @@ class HistogramTable {
   std::vector<std::unique_ptr<Series>> series_;
   std::unordered_map<std::string_view, Series*> by_key_;  // views into Series::key
   std::uint64_t overflowed_ = 0;
+};
+
+struct HistogramTable::Series {
+  std::shared_ptr<const std::string> key;
+  bool of_others = false;  // of all for which there was none left
+  Numbers numbers;
 };
 
 }  // namespace weft

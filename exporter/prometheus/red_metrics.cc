@@ -102,7 +102,7 @@ std::span<const std::string_view> labels_of(bool client, bool rpc) {
 bool make_key(const Span& span, std::span<const std::string_view> labels, std::string& key) {
   const std::size_t count = labels.size();
   std::array<const AttributeValue*, most_labels> values{};
-  for (const auto& [name, value] : span.attributes.items)
+  for (const auto& [name, value] : span.attributes)
     for (std::size_t i = 0; i < count; i++)
       if (name == labels[i]) {
         values[i] = &value;
@@ -136,6 +136,8 @@ RedMetrics::RedMetrics(RedOptions options)
       messaging_lag_("weft_messaging_lag_seconds", "Age of messages, by their timestamp, when they are received.",
                      label_names(received_labels), resource_labels, options.max_series) {}
 
+RedMetrics::~RedMetrics() = default;
+
 HistogramTable& RedMetrics::table(bool client, bool rpc) {
   if (rpc) return client ? rpc_client_ : rpc_server_;
   return client ? client_ : server_;
@@ -161,34 +163,42 @@ void RedMetrics::observe_call(const Span& span) {
   if (make_key(span, labels_of(client, rpc), key_)) table(client, rpc).observe(key_, seconds_of(span));
 }
 
+void RedMetrics::count_entry(Health& health, bool sampled) {
+  health.received++;
+  health.unsampled += !sampled;
+}
+
 void RedMetrics::observe(const Span& span) {
   const std::lock_guard lock(mutex_);
   observe_call(span);
   if (!is_entry(span)) return;
-  Health& health = health_of(service_of(span));
-  health.received++;
-  health.unsampled += !(span.flags & 1);
+  count_entry(health_of(service_of(span)), span.flags & 1);
   if (!span.baggage.empty()) count_baggage(span);
 }
 
 RedMetrics::Request RedMetrics::request_of(const Span& span) {
-  Request request;
-  request.client = span.kind == SpanKind::client;
-  request.entry = is_entry(span);
-  request.service = service_of(span);
-  request.rpc = is_rpc(span);
-  if (request.client || span.kind == SpanKind::server)
-    request.counted = make_key(span, labels_of(request.client, request.rpc), request.key);
+  const std::lock_guard lock(mutex_);
+  Request request{.health = &health_of(service_of(span)), .entry = is_entry(span)};
+  const bool client = span.kind == SpanKind::client, rpc = is_rpc(span);
+  if (!client && span.kind != SpanKind::server) return request;
+  if (!make_key(span, labels_of(client, rpc), key_)) return request;
+  request.table = &table(client, rpc);
+  request.series = &request.table->series_of(key_);
   return request;
+}
+
+void RedMetrics::observe(const Request& request, const Span& span) {
+  const std::lock_guard lock(mutex_);
+  if (request.table) request.table->observe(*request.series, seconds_of(span));
+  if (!is_entry(span)) return;
+  count_entry(*request.health, span.flags & 1);
+  if (!span.baggage.empty()) count_baggage(span);
 }
 
 void RedMetrics::observe_unsampled(const Request& request, std::uint64_t duration_ns) {
   const std::lock_guard lock(mutex_);
-  if (request.counted) table(request.client, request.rpc).observe(request.key, static_cast<double>(duration_ns) / 1e9);
-  if (!request.entry) return;
-  Health& health = health_of(request.service);
-  health.received++;
-  health.unsampled++;
+  if (request.table) request.table->observe(*request.series, static_cast<double>(duration_ns) / 1e9);
+  if (request.entry) count_entry(*request.health, false);
 }
 
 RedMetrics::Health& RedMetrics::health_of(std::string_view service) {

@@ -29,20 +29,22 @@ struct RedOptions {
 class RedMetrics final : public SpanSink, public prometheus::Collectable {
  public:
   explicit RedMetrics(RedOptions options = {});
+  ~RedMetrics() override;
 
   void offer(const SpanPtr& span) override { observe(*span); }
   // Also for spans that are not exported (unsampled, ignored routes).
   void observe(const Span& span);
-  // What a span is counted as. Of spans that look alike it is made once.
+  // What spans that look alike are counted as, looked up once for all of them. Valid as long as the metrics.
+  struct Health;
   struct Request {
-    bool counted = false;  // a request of a server or a client
-    bool client = false;
-    bool rpc = false;
-    bool entry = false;
-    std::string key;  // its label values
-    std::string service;
+    HistogramTable* table = nullptr;  // null: neither a request of a server nor of a client
+    HistogramTable::Series* series = nullptr;
+    Health* health = nullptr;
+    bool entry = false;  // of the span that it was made of
   };
-  static Request request_of(const Span& span);
+  Request request_of(const Span& span);
+  // REQUIRES: `request` is that of a span which looks like this one.
+  void observe(const Request& request, const Span& span);
   // A request that was not sampled and has no span.
   void observe_unsampled(const Request& request, std::uint64_t duration_ns);
   // A span that did not reach an exporter's peer or never came to be. Trace health counts entry spans (server,
@@ -57,11 +59,6 @@ class RedMetrics final : public SpanSink, public prometheus::Collectable {
   std::vector<prometheus::MetricFamily> Collect() const override;
 
  private:
-  struct Health {
-    std::uint64_t received = 0;
-    std::uint64_t unsampled = 0;                                // of these
-    std::map<std::string, std::uint64_t, std::less<>> dropped;  // reasons are ours: few
-  };
   using Counts = std::map<std::string, std::uint64_t, std::less<>>;
   struct KeyCounts {
     bool by_value = false;
@@ -72,6 +69,7 @@ class RedMetrics final : public SpanSink, public prometheus::Collectable {
   void observe_call(const Span& span);
   void observe_message(const Span& span);
   HistogramTable& table(bool client, bool rpc);
+  static void count_entry(Health& health, bool sampled);
   void count_baggage(const Span& span);
   bool counts_values(const std::string& key) const;  // REQUIRES: mutex_
 
@@ -85,9 +83,15 @@ class RedMetrics final : public SpanSink, public prometheus::Collectable {
   HistogramTable messaging_client_;
   HistogramTable messaging_process_;
   HistogramTable messaging_lag_;
-  std::map<std::string, Health, std::less<>> health_;
+  std::map<std::string, Health, std::less<>> health_;  // none is ever taken out
   std::function<bool(std::string_view)> by_value_;
   std::map<std::string, KeyCounts, std::less<>> baggage_keys_;
+};
+
+struct RedMetrics::Health {
+  std::uint64_t received = 0;
+  std::uint64_t unsampled = 0;                                // of these
+  std::map<std::string, std::uint64_t, std::less<>> dropped;  // reasons are ours: few
 };
 
 }  // namespace weft

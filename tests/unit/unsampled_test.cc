@@ -32,7 +32,7 @@ struct Both {
   RedMetrics of_full, of_short;
   Both() {
     short_.pipeline.on_unsampled = [this](const SpanPtr& like, std::uint64_t duration_ns) {
-      of_short.observe_unsampled(RedMetrics::request_of(*like), duration_ns);
+      of_short.observe_unsampled(of_short.request_of(*like), duration_ns);
     };
   }
 

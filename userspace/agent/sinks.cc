@@ -13,7 +13,7 @@
 namespace weft {
 namespace {
 
-constexpr std::size_t kMostAlike = 8192;
+constexpr std::size_t kMostAlike = 4096;
 
 std::chrono::milliseconds milliseconds(std::chrono::nanoseconds time) {
   return std::chrono::duration_cast<std::chrono::milliseconds>(time);
@@ -84,9 +84,32 @@ void Sinks::add(std::unique_ptr<Exporter> exporter, BatchQueueOptions options) {
   queues_.push_back(std::make_unique<BatchQueue>(std::move(exporter), std::move(options)));
 }
 
+Sinks::Alike& Sinks::alike(const std::shared_ptr<const void>& shared, const Span& span) {
+  if (const auto known = alike_.find(shared.get()); known != alike_.end()) return known->second;
+  if (alike_.size() >= kMostAlike) alike_.clear();
+  return alike_.emplace(shared.get(), Alike{shared, metrics.request_of(span), {}}).first->second;
+}
+
+void Sinks::count_route(Alike& alike, const Span& like, std::uint64_t duration_ns) {
+  if (!alike.row) alike.row = routes.row_of(like);
+  if (*alike.row) routes.add(**alike.row, duration_ns, like.status == StatusCode::error);
+}
+
+void Sinks::observe(const Assembled& assembled) {
+  const Span& span = *assembled.span;
+  const bool of_route = assembled.record || assembled.unsampled;
+  if (!span.attributes.common) {
+    metrics.observe(span);
+    if (of_route) routes.offer(assembled.span);
+    return;
+  }
+  Alike& known = alike(span.attributes.common, span);
+  metrics.observe(known.request, span);
+  if (of_route) count_route(known, span, span.end_unix_ns - span.start_unix_ns);
+}
+
 void Sinks::take(const Assembled& assembled) {
-  metrics.observe(*assembled.span);
-  if (assembled.record || assembled.unsampled) routes.offer(assembled.span);
+  observe(assembled);
   if (assembled.record) keep(assembled.span);
 }
 
@@ -96,13 +119,9 @@ void Sinks::keep(const SpanPtr& span) {
 }
 
 void Sinks::count(const SpanPtr& like, std::uint64_t duration_ns) {
-  auto known = alike_.find(like.get());
-  if (known == alike_.end()) {
-    if (alike_.size() >= kMostAlike) alike_.clear();
-    known = alike_.emplace(like.get(), Alike{like, RedMetrics::request_of(*like), routes.row_of(*like)}).first;
-  }
-  metrics.observe_unsampled(known->second.request, duration_ns);
-  if (known->second.row) routes.add(*known->second.row, duration_ns, like->status == StatusCode::error);
+  Alike& known = alike(like, *like);
+  metrics.observe_unsampled(known.request, duration_ns);
+  count_route(known, *like, duration_ns);
 }
 
 void Sinks::shutdown(std::chrono::milliseconds bound) {

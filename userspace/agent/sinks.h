@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <memory>
+#include <optional>
 #include <unordered_map>
 #include <vector>
 
@@ -39,13 +40,18 @@ class Sinks {
   Result<void> add_exporters(const Config& config, const Clock& clock);
   void add(std::unique_ptr<Exporter> exporter, BatchQueueOptions options);
 
+  // How spans that look alike are counted, by what they share.
   struct Alike {
-    SpanPtr like;  // so that its address belongs to nobody else
+    std::shared_ptr<const void> shared;  // so that its address belongs to nobody else
     RedMetrics::Request request;
-    RoutesTable::Route* row;
+    std::optional<RoutesTable::Route*> row;  // once one of them has counted there
   };
+  Alike& alike(const std::shared_ptr<const void>& shared, const Span& span);
+  void count_route(Alike& alike, const Span& like, std::uint64_t duration_ns);
+  void observe(const Assembled& assembled);
+
   std::vector<std::unique_ptr<BatchQueue>> queues_;
-  std::unordered_map<const Span*, Alike> alike_;
+  std::unordered_map<const void*, Alike> alike_;
 };
 
 }  // namespace weft
