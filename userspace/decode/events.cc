@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "decode/events.h"
 
-#include <cstring>
 #include <numeric>
 #include <utility>
+
+#include "decode/record.h"
 
 namespace weft {
 namespace {
@@ -11,10 +12,10 @@ namespace {
 using Bytes = std::span<const std::byte>;
 
 template <class T>
-bool copy_fields(Bytes record, T& fields) {
-  if (record.size() < sizeof(T)) return false;
-  std::memcpy(&fields, record.data(), sizeof(T));
-  return true;
+bool take_fields(Bytes record, T& fields) {
+  const auto front = read_front<T>(record);
+  if (front) fields = *front;
+  return front.has_value();
 }
 
 bool valid(const request_event& event) {
@@ -39,7 +40,7 @@ bool take_baggage(Bytes, ResponseEvent&) { return true; }
 template <class T>
 std::expected<Event, Refusal> decode_exchange_event(Bytes record) {
   T event;
-  if (!copy_fields(record, event.fields)) return std::unexpected(Refusal::too_short);
+  if (!take_fields(record, event.fields)) return std::unexpected(Refusal::too_short);
   const Bytes text = record.subspan(sizeof(event.fields));
   if (event.fields.text_bytes > text.size()) return std::unexpected(Refusal::bad_text);
   if (!valid(event.fields)) return std::unexpected(Refusal::bad_field);
@@ -50,7 +51,7 @@ std::expected<Event, Refusal> decode_exchange_event(Bytes record) {
 
 std::expected<Event, Refusal> decode_process_event(Bytes record) {
   ProcessEvent event;
-  if (!copy_fields(record, event.fields)) return std::unexpected(Refusal::too_short);
+  if (!take_fields(record, event.fields)) return std::unexpected(Refusal::too_short);
   if (event.fields.change < PROCESS_FORK || event.fields.change > PROCESS_FIONREAD)
     return std::unexpected(Refusal::bad_field);
   return event;
@@ -58,7 +59,7 @@ std::expected<Event, Refusal> decode_process_event(Bytes record) {
 
 std::expected<Event, Refusal> decode_socket_event(Bytes record) {
   SocketEvent event;
-  if (!copy_fields(record, event.fields)) return std::unexpected(Refusal::too_short);
+  if (!take_fields(record, event.fields)) return std::unexpected(Refusal::too_short);
   if (event.fields.request < SOCKET_RELEASE || event.fields.request > SOCKET_ENROL_ANSWERS)
     return std::unexpected(Refusal::bad_field);
   return event;
@@ -66,7 +67,7 @@ std::expected<Event, Refusal> decode_socket_event(Bytes record) {
 
 std::expected<Event, Refusal> decode_unsampled_event(Bytes record) {
   UnsampledEvent event;
-  if (!copy_fields(record, event.fields)) return std::unexpected(Refusal::too_short);
+  if (!take_fields(record, event.fields)) return std::unexpected(Refusal::too_short);
   const Bytes text = record.subspan(sizeof(event.fields));
   if (event.fields.text_bytes > text.size()) return std::unexpected(Refusal::bad_text);
   const unsampled_event& fields = event.fields;
@@ -106,7 +107,7 @@ std::string_view to_string(Refusal refusal) {
 
 std::expected<Event, Refusal> decode_event(Bytes record) {
   event_header header;
-  if (!copy_fields(record, header)) return std::unexpected(Refusal::too_short);
+  if (!take_fields(record, header)) return std::unexpected(Refusal::too_short);
   if (header.size < sizeof(header) || header.size > record.size()) return std::unexpected(Refusal::bad_size);
   record = record.first(header.size);
   switch (header.type) {

@@ -52,10 +52,10 @@ constexpr std::string_view secret_names[] = {"accesskey",
                                              "secret",
                                              "secretkey",
                                              "sess",
+                                             "sessid",
                                              "session",
                                              "sessionid",
                                              "sessionkey",
-                                             "sessid",
                                              "sid",
                                              "sig",
                                              "sign",
@@ -63,6 +63,7 @@ constexpr std::string_view secret_names[] = {"accesskey",
                                              "ticket",
                                              "token",
                                              "xsrf"};
+static_assert(std::ranges::is_sorted(secret_names));
 constexpr std::string_view secret_endings[] = {"token",     "secret",    "password",  "passwd",     "apikey",
                                                "signature", "sessionid", "accesskey", "privatekey", "credential"};
 constexpr std::string_view secret_beginnings[] = {"xamz", "xgoog"};
@@ -123,7 +124,7 @@ bool secret_parameter(std::string_view name) {
   const NormalName normal(name);
   const std::string_view text = normal.text();
   if (text.size() < 3) return false;
-  return std::find(std::begin(secret_names), std::end(secret_names), text) != std::end(secret_names) ||
+  return std::ranges::binary_search(secret_names, text) ||
          std::any_of(std::begin(secret_endings), std::end(secret_endings),
                      [&](std::string_view ending) { return text.ends_with(ending); }) ||
          std::any_of(std::begin(secret_beginnings), std::end(secret_beginnings),

@@ -42,6 +42,7 @@ class RingSource final : public EventSource {
 
  private:
   static int on_record(void* self, void* data, std::size_t bytes);
+  static void fetch_next(const void* data, std::size_t bytes);
   std::unique_ptr<ring_buffer, RingDeleter> ring_;
   UniqueFd wake_;  // epoll, edge-triggered: level-triggered it would say "readable" of every record
   const EventHandler* handler_ = nullptr;
