@@ -121,6 +121,43 @@ TEST_CASE("otlp: a root has no parent id, an unset status no status, kinds have 
   }
 }
 
+TEST_CASE("otlp: what spans have in common is there with each of them, before its own") {
+  const auto front = test::sample_resource("front"), back = test::sample_resource("back");
+  const auto common_of = [](const std::string& text) {
+    return std::make_shared<const CommonAttributes>(
+        std::vector<Attribute>{{AttributeKey("url.path"), text}, {AttributeKey("n"), std::int64_t{1}}});
+  };
+  const std::shared_ptr<const CommonAttributes> commons[] = {nullptr, common_of("/a"),
+                                                             common_of(std::string(300, 'b'))};
+  SpanBatch batch;
+  for (int i = 0; i < 30; i++) {
+    Span span = test::sample_client_span();
+    span.name = std::to_string(i);
+    span.resource = i % 2 == 0 ? front : back;
+    span.attributes.common = commons[i % 3];
+    span.attributes.items.erase(span.attributes.items.begin() + i % 4, span.attributes.items.end());
+    batch.push_back(test::share(span));
+  }
+  const Request request = decoded(batch);
+  REQUIRE(request.resource_spans_size() == 2);
+  for (int i = 0; i < 30; i++) {
+    const trace::Span& out = request.resource_spans(i % 2).scope_spans(0).spans(i / 2);
+    const Span& span = *batch[static_cast<std::size_t>(i)];
+    CHECK(out.name() == span.name);
+    CHECK(out.links_size() == 1);
+    REQUIRE(out.attributes_size() == static_cast<int>(span.attributes.size()));
+    int at = 0;
+    for (const auto& [key, value] : span.attributes) {
+      CHECK(out.attributes(at).key() == key);
+      if (const auto* text = std::get_if<std::string>(&value))
+        CHECK(out.attributes(at).value().string_value() == *text);
+      else
+        CHECK(out.attributes(at).value().int_value() == std::get<std::int64_t>(value));
+      at++;
+    }
+  }
+}
+
 TEST_CASE("otlp: spans are grouped by resource, in order") {
   const auto front = test::sample_resource("front"), back = test::sample_resource("back");
   SpanBatch batch;
