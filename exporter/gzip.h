@@ -1,27 +1,26 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <zlib.h>
+#include <libdeflate.h>
 
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 
 namespace weft {
 
-// One deflate state, kept between requests: its 256 KiB are allocated once.
+// One compressor, kept between requests: its memory is allocated once.
 class Gzip {
  public:
   Gzip();
-  ~Gzip();
-  Gzip(const Gzip&) = delete;
-  Gzip& operator=(const Gzip&) = delete;
-
-  std::optional<std::string> compress(std::string_view text);  // nothing: zlib failed, send it plain
+  std::optional<std::string> compress(std::string_view text);  // nothing: no memory, send it plain
 
  private:
-  z_stream stream_{};
-  bool ready_ = false;
+  struct Free {
+    void operator()(libdeflate_compressor* compressor) const { libdeflate_free_compressor(compressor); }
+  };
+  std::unique_ptr<libdeflate_compressor, Free> compressor_;
 };
 
 }  // namespace weft

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 find_package(OpenSSL REQUIRED)
 find_package(Threads REQUIRED)
+find_package(ZLIB REQUIRED)
 find_package(PkgConfig REQUIRED)
 pkg_check_modules(WEFT_HTTPLIB REQUIRED IMPORTED_TARGET cpp-httplib)
 add_library(weft_test_raw_server STATIC ${CMAKE_SOURCE_DIR}/tests/support/raw_server.cc)
@@ -12,7 +13,7 @@ weft_test(exporter_encode_test LABELS unit core SOURCES exporter_encode_test.cc
   DEPENDS weft_exporter_otlp weft_exporter_zipkin)
 weft_test(exporter_queue_test LABELS unit core SOURCES exporter_queue_test.cc DEPENDS weft_exporter_base)
 weft_test(exporter_http_test LABELS unit core SOURCES exporter_http_test.cc
-  DEPENDS weft_exporter_otlp weft_exporter_zipkin weft_test_raw_server PkgConfig::WEFT_HTTPLIB)
+  DEPENDS weft_exporter_otlp weft_exporter_zipkin weft_test_raw_server PkgConfig::WEFT_HTTPLIB ZLIB::ZLIB)
 weft_test(exporter_tls_test LABELS unit core SOURCES exporter_tls_test.cc
   DEPENDS weft_exporter_otlp PkgConfig::WEFT_HTTPLIB OpenSSL::Crypto)
 weft_test(exporter_metrics_test LABELS unit core SOURCES exporter_metrics_test.cc DEPENDS weft_exporter_prometheus)
