@@ -53,9 +53,10 @@ class UnixConnection(http.client.HTTPConnection):
 
 
 class Weftd(Program):
-    """weftd as a user starts it, with default configuration but for the places it listens on. No exporter is set."""
+    """weftd as a user starts it, with default configuration but for the places it listens on. `receiver`: the port that
+    spans are exported to by OTLP; none without it."""
 
-    def __init__(self, build, *arguments, pids=(), cores=SECOND, cgroup=None, policy="{}", more_config=""):
+    def __init__(self, build, *arguments, pids=(), cores=SECOND, cgroup=None, policy="{}", more_config="", receiver=None):
         self.files = tempfile.TemporaryDirectory(prefix="weft-bench-")
         files = pathlib.Path(self.files.name)
         self.pids = set(pids)
@@ -63,8 +64,9 @@ class Weftd(Program):
         self.port = free_port()
         config = files / "weft.yaml"
         self.policy = files / "baggage.yaml"
+        otlp = f", otlp: {{endpoint: 'http://127.0.0.1:{receiver}'}}" if receiver else ""
         config.write_text(f"control: {{socket: {self.socket}}}\nbaggage: {{policy: {self.policy}}}\n"
-                          f"exporters: {{prometheus: {{listen: '127.0.0.1:{self.port}'}}}}\n{more_config}")
+                          f"exporters: {{prometheus: {{listen: '127.0.0.1:{self.port}'}}{otlp}}}\n{more_config}")
         self.policy.write_text(policy)
         chosen = [part for pid in pids for part in ("--pid", pid)]
         super().__init__(build / "weftd", "--config", config, "--log-level", "error", *chosen, *arguments,

@@ -59,30 +59,50 @@ def cost_us(settings, front, port):
         return (counted(agent.metrics(), name) - counted(before, name)) / requests * 1e6
 
 
+def exported(metrics):
+    """Spans by what became of them."""
+    sums = {}
+    for (name, *labels), value in metrics.items():
+        if name == "weft_export_spans_total" and value:
+            sums[labels[-1]] = sums.get(labels[-1], 0) + int(value)
+    return sums
+
+
+def go_rate(settings, processes, port, connections, receiver):
+    """(pairs of rates, what is shown beside them)"""
+    tally, became = InjectionTally(), {}
+
+    def load():
+        nginx.wrk(port, WARM, connections)
+        return nginx.wrk(port, settings.seconds, connections)
+
+    def on():
+        with Weftd(settings.build, pids=processes, cores=None, receiver=receiver) as agent:
+            settle(agent)
+            before = agent.metrics()
+            rate = load()
+            after = agent.metrics()
+            tally.add(injections(before, after))
+            for result, spans in exported(after).items():
+                became[result] = became.get(result, 0) + spans
+        return rate
+    load()
+    pairs = alternate(f"go ({connections})", settings.rounds, load, on)
+    note = (f"{median([p[0] for p in pairs]):,.0f} req/s without, {median([p[1] for p in pairs]):,.0f} with; {tally.note}")
+    return pairs, note + "".join(f"; spans {result}: {spans:,}" for result, spans in sorted(became.items()))
+
+
 def go(settings):
-    """net/http front → back in Go, 32 and 512 at once, all on two cores; what the programs cost a request"""
+    """net/http front → back in Go, 32 and 512 at once, spans exported, all on two cores; what the programs cost a request"""
     results = []
-    with built() as binary, go_front_and_back(binary) as (front, port, back):
+    with built() as binary, go_front_and_back(binary) as (front, port, back), nginx.running() as receiver:
         for connections in (32, 512):
-            tally = InjectionTally()
-
-            def load():
-                nginx.wrk(port, WARM, connections)
-                return nginx.wrk(port, settings.seconds, connections)
-
-            def on():
-                with Weftd(settings.build, pids=[front.pid, back.pid], cores=None) as agent:
-                    settle(agent)
-                    before = agent.metrics()
-                    rate = load()
-                    tally.add(injections(before, agent.metrics()))
-                return rate
-            load()
-            pairs = alternate(f"go ({connections})", settings.rounds, load, on)
-            note = (f"{median([p[0] for p in pairs]):,.0f} req/s without, {median([p[1] for p in pairs]):,.0f} with; "
-                    f"{tally.note}")
+            processes = [front.pid, back.pid]
+            pairs, note = go_rate(settings, processes, port, connections, receiver.port)
             results.append(Result("go", f"Go net/http front → back, {connections} at once: rate", ratios(pairs), at_least=0.80,
                                   aim=0.90, note=note))
+            pairs, note = go_rate(settings, processes, port, connections, None)
+            results.append(Result("go", "… without an exporter", ratios(pairs), note=note))
         costs = [cost_us(settings, front, port) for _ in range(settings.rounds)]
     results.append(Result("go", "… time in the kernel programs for a request served and passed on", costs, unit="µs",
                           at_least=15, aim=6, better="low"))
