@@ -136,8 +136,6 @@ RedMetrics::RedMetrics(RedOptions options)
       messaging_lag_("weft_messaging_lag_seconds", "Age of messages, by their timestamp, when they are received.",
                      label_names(received_labels), resource_labels, options.max_series) {}
 
-RedMetrics::~RedMetrics() = default;
-
 HistogramTable& RedMetrics::table(bool client, bool rpc) {
   if (rpc) return client ? rpc_client_ : rpc_server_;
   return client ? client_ : server_;
@@ -178,7 +176,8 @@ void RedMetrics::observe(const Span& span) {
 
 RedMetrics::Request RedMetrics::request_of(const Span& span) {
   const std::lock_guard lock(mutex_);
-  Request request{.health = &health_of(service_of(span)), .entry = is_entry(span)};
+  Request request{.entry = is_entry(span)};
+  if (request.entry) request.health = &health_of(service_of(span));
   const bool client = span.kind == SpanKind::client, rpc = is_rpc(span);
   if (!client && span.kind != SpanKind::server) return request;
   if (!make_key(span, labels_of(client, rpc), key_)) return request;
@@ -187,10 +186,11 @@ RedMetrics::Request RedMetrics::request_of(const Span& span) {
   return request;
 }
 
-void RedMetrics::observe(const Request& request, const Span& span) {
+void RedMetrics::observe(Request& request, const Span& span) {
   const std::lock_guard lock(mutex_);
   if (request.table) request.table->observe(*request.series, seconds_of(span));
   if (!is_entry(span)) return;
+  if (!request.health) request.health = &health_of(service_of(span));
   count_entry(*request.health, span.flags & 1);
   if (!span.baggage.empty()) count_baggage(span);
 }

@@ -29,22 +29,25 @@ struct RedOptions {
 class RedMetrics final : public SpanSink, public prometheus::Collectable {
  public:
   explicit RedMetrics(RedOptions options = {});
-  ~RedMetrics() override;
 
   void offer(const SpanPtr& span) override { observe(*span); }
   // Also for spans that are not exported (unsampled, ignored routes).
   void observe(const Span& span);
+  struct Health {
+    std::uint64_t received = 0;
+    std::uint64_t unsampled = 0;                                // of these
+    std::map<std::string, std::uint64_t, std::less<>> dropped;  // reasons are ours: few
+  };
   // What spans that look alike are counted as, looked up once for all of them. Valid as long as the metrics.
-  struct Health;
   struct Request {
     HistogramTable* table = nullptr;  // null: neither a request of a server nor of a client
     HistogramTable::Series* series = nullptr;
-    Health* health = nullptr;
-    bool entry = false;  // of the span that it was made of
+    Health* health = nullptr;  // once one of them entered a service
+    bool entry = false;        // that which it was made of did
   };
   Request request_of(const Span& span);
   // REQUIRES: `request` is that of a span which looks like this one.
-  void observe(const Request& request, const Span& span);
+  void observe(Request& request, const Span& span);
   // A request that was not sampled and has no span.
   void observe_unsampled(const Request& request, std::uint64_t duration_ns);
   // A span that did not reach an exporter's peer or never came to be. Trace health counts entry spans (server,
@@ -86,12 +89,6 @@ class RedMetrics final : public SpanSink, public prometheus::Collectable {
   std::map<std::string, Health, std::less<>> health_;  // none is ever taken out
   std::function<bool(std::string_view)> by_value_;
   std::map<std::string, KeyCounts, std::less<>> baggage_keys_;
-};
-
-struct RedMetrics::Health {
-  std::uint64_t received = 0;
-  std::uint64_t unsampled = 0;                                // of these
-  std::map<std::string, std::uint64_t, std::less<>> dropped;  // reasons are ours: few
 };
 
 }  // namespace weft

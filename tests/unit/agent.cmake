@@ -3,3 +3,7 @@
 weft_test(unit_agent LABELS unit core
   SOURCES agent_turn_priority_test.cc ${CMAKE_SOURCE_DIR}/userspace/agent/turn_priority.cc
   DEPENDS spdlog::spdlog fmt::fmt)
+weft_test(unit_sinks LABELS unit core
+  SOURCES agent_sinks_test.cc ${CMAKE_SOURCE_DIR}/userspace/agent/sinks.cc
+  DEPENDS weft_assemble weft_control weft_exporter weft_pipeline)
+target_compile_definitions(unit_sinks PRIVATE WEFT_VERSION="${PROJECT_VERSION}")

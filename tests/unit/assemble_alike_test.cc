@@ -76,6 +76,10 @@ void same(const Span& a, const Span& b) {
   CHECK(a.name == b.name);
   CHECK(a.kind == b.kind);
   CHECK(a.trace_id == b.trace_id);
+  CHECK(a.span_id == b.span_id);
+  CHECK(a.parent_span_id == b.parent_span_id);
+  CHECK(a.parent_is_remote == b.parent_is_remote);
+  CHECK(a.flags == b.flags);
   CHECK(a.start_unix_ns == b.start_unix_ns);
   CHECK(a.end_unix_ns == b.end_unix_ns);
   CHECK(a.status == b.status);
@@ -148,6 +152,25 @@ TEST_CASE("alike: other routes are in force at once") {
   CHECK(name() == "GET /shop/{name}");
 }
 
+TEST_CASE("alike: a process that is found to make its own spans makes no more here, known requests or not") {
+  SpanFixture f;
+  std::uint64_t id = 0;
+  const auto recorded = [&] {
+    const request_event request = server_request(++id, 5000);
+    f.span_of(request, "GET /a HTTP/1.1\r\n\r\n", response_to(request, 6000));
+    return f.recorded();
+  };
+  for (int i = 0; i < 5; i++) CHECK(recorded());
+  f.processes.with_sdk = 100;
+  CHECK_FALSE(recorded());
+}
+
+TEST_CASE("alike: what is captured of a request's own lines is told apart only where it is captured") {
+  CHECK_FALSE(MaskRules({"x-tenant", "user-agent"}, {}).captures_own());
+  for (const char* name : {"traceparent", "tracestate", "baggage", "content-length", "X-Trace-ID"})
+    CHECK(MaskRules({name}, {}).captures_own());
+}
+
 TEST_CASE("alike: what does not come again is not kept, and no more than so many are") {
   AlikeRequests alike;
   const auto resource = resource_named("orders", 100);
@@ -156,7 +179,9 @@ TEST_CASE("alike: what does not come again is not kept, and no more than so many
   const auto come = [&](const std::string& path) {
     exchange.request_head = "GET " + path + " HTTP/1.1\r\n";
     if (alike.find(exchange, resource, false)) return;
-    if (alike.comes_again()) alike.keep({.resource = resource});
+    if (!alike.comes_again()) return;
+    std::vector<Attribute> items{{AttributeKey("url.path"), path}};
+    alike.keep({.resource = resource, .attributes = std::make_shared<const CommonAttributes>(std::move(items))});
   };
   for (int i = 0; i < 10'000; i++) come("/" + std::to_string(i));
   CHECK(alike.size() == 0);
@@ -164,4 +189,10 @@ TEST_CASE("alike: what does not come again is not kept, and no more than so many
     for (unsigned times = 0; times < AlikeRequests::kTimes; times++) come("/x" + std::to_string(i));
   CHECK(alike.size() > 0);
   CHECK(alike.size() <= AlikeRequests::kMost);
+  for (int i = 0; i < 500; i++)
+    for (unsigned times = 0; times < AlikeRequests::kTimes; times++)
+      come("/" + std::to_string(i) + std::string(15'000, 'x'));
+  CHECK(alike.size() > 10);
+  CHECK(alike.size() < 40);
+  CHECK(alike.bytes() <= AlikeRequests::kMost_bytes);
 }

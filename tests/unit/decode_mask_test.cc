@@ -27,6 +27,18 @@ std::string masked_target(std::string_view target, std::string_view method = "GE
 
 }  // namespace
 
+TEST_CASE("mask: what requests that look alike do not share stands apart") {
+  std::string head, own;
+  CHECK(
+      mask_request_head("GET /a HTTP/1.1\r\nHost: h\r\nTraceparent: t\r\ncookie: c\r\nb3: 0\r\nUser-Agent: u\r\n"
+                        "content-length: 3\r\ngrpc-timeout: 1S\r\ntracestate: v=1\r\nX-Trace-Id: i\r\n\r\n",
+                        "k=1", MaskRules(), OtherHeaders::dropped, head, own));
+  CHECK(head == "GET /a HTTP/1.1\r\nHost: h\r\nUser-Agent: u\r\n\r\n");
+  CHECK(own ==
+        "baggage: k=\r\nTraceparent: t\r\nb3: 0\r\ncontent-length: 3\r\ngrpc-timeout: 1S\r\ntracestate: v=1\r\n"
+        "X-Trace-Id: i\r\n");
+}
+
 TEST_CASE("mask: of headers beyond the allow-list only the name stays") {
   CHECK(masked("GET / HTTP/1.1\r\nHost: h\r\nAuthorization: Bearer s3cret\r\nCookie:a=b\r\nX-Empty:\r\n\r\n") ==
         "GET / HTTP/1.1\r\nHost: h\r\nAuthorization: -\r\nCookie: -\r\nX-Empty: \r\n\r\n");

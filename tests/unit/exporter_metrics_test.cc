@@ -5,6 +5,7 @@
 #include <prometheus/text_serializer.h>
 
 #include <atomic>
+#include <map>
 #include <sstream>
 
 #include "exporter/prometheus/agent_metrics.h"
@@ -108,6 +109,25 @@ TEST_CASE("red: spans that are no HTTP requests make no series") {
   span.kind = SpanKind::internal;
   metrics.observe(span);
   CHECK(text_of(metrics).find("_bucket") == std::string::npos);
+}
+
+TEST_CASE("red: what is looked up once for those that look alike counts what each would count") {
+  RedMetrics each({.max_series = 4, .max_services = 3}), alike({.max_series = 4, .max_services = 3});
+  std::map<int, RedMetrics::Request> requests;
+  for (int i = 0; i < 400; i++) {
+    const int kind = i * 7 % 12;
+    Span span = span_lasting(1'000'000ull * static_cast<unsigned>(i));
+    span.resource = test::sample_resource("s" + std::to_string(kind % 5));
+    span.attributes.set("http.route", "/r" + std::to_string(kind));
+    if (kind % 4 == 3) span.kind = SpanKind::client;
+    if (i % 3) span.parent_span_id.bytes.fill(7);
+    span.flags = i % 2;
+    each.observe(span);
+    if (!requests.contains(kind)) requests[kind] = alike.request_of(span);
+    alike.observe(requests[kind], span);
+  }
+  CHECK(text_of(alike) == text_of(each));
+  CHECK(text_of(alike).find("~other") != std::string::npos);
 }
 
 TEST_CASE("red: series are bounded; what is over counts as ~other of its service") {

@@ -71,8 +71,12 @@ TEST_CASE("packed span: what comes out is what went in") {
 
 TEST_CASE("packed span: what it has in common with others is packed with it, or left out") {
   Span span = full_span();
-  span.attributes.common = std::make_shared<const CommonAttributes>(std::vector<Attribute>{
-      {AttributeKey("url.path"), std::string("/a")}, {AttributeKey::copied("owned"), std::int64_t{1}}});
+  span.attributes.common = std::make_shared<const CommonAttributes>(
+      std::vector<Attribute>{{AttributeKey("url.path"), std::string("/a")},
+                             {AttributeKey("n"), std::int64_t{1}},
+                             {AttributeKey("d"), 0.5},
+                             {AttributeKey("b"), true},
+                             {AttributeKey::copied("owned"), std::int64_t{1}}});
   same(PackedSpan(span).unpacked(), span);
   std::vector<std::byte> all, own;
   append_packed(span, all);

@@ -13,7 +13,7 @@
 namespace weft {
 namespace {
 
-constexpr std::size_t kMostAlike = 4096;
+constexpr std::size_t kMostAlike = 2048;
 
 std::chrono::milliseconds milliseconds(std::chrono::nanoseconds time) {
   return std::chrono::duration_cast<std::chrono::milliseconds>(time);
@@ -85,9 +85,12 @@ void Sinks::add(std::unique_ptr<Exporter> exporter, BatchQueueOptions options) {
 }
 
 Sinks::Alike& Sinks::alike(const std::shared_ptr<const void>& shared, const Span& span) {
-  if (const auto known = alike_.find(shared.get()); known != alike_.end()) return known->second;
+  const auto known = alike_.find(shared.get());
+  if (known != alike_.end() && !known->second.shared.expired()) return known->second;
   if (alike_.size() >= kMostAlike) alike_.clear();
-  return alike_.emplace(shared.get(), Alike{shared, metrics.request_of(span), {}}).first->second;
+  Span like = span;
+  if (like.attributes.common) like.attributes.items.clear();  // what is its own is not that of the others
+  return alike_.insert_or_assign(shared.get(), Alike{shared, metrics.request_of(like), {}}).first->second;
 }
 
 void Sinks::count_route(Alike& alike, const Span& like, std::uint64_t duration_ns) {

@@ -42,7 +42,7 @@ class Sinks {
 
   // How spans that look alike are counted, by what they share.
   struct Alike {
-    std::shared_ptr<const void> shared;  // so that its address belongs to nobody else
+    std::weak_ptr<const void> shared;  // expired: its address may be another's by now
     RedMetrics::Request request;
     std::optional<RoutesTable::Route*> row;  // once one of them has counted there
   };

@@ -61,8 +61,16 @@ bool AlikeRequests::comes_again() {
   return ++seen.times >= kTimes;
 }
 
+void AlikeRequests::clear() {
+  known_.clear();
+  bytes_ = 0;
+}
+
 const AlikeRequests::Common& AlikeRequests::keep(Common common) {
-  if (known_.size() >= kMost) known_.clear();
+  const std::size_t bytes = sizeof(Common) + key_.size() + common.name.size() +
+                            common.attributes->items.size() * sizeof(Attribute) + common.attributes->text_bytes;
+  if (known_.size() >= kMost || bytes_ + bytes > kMost_bytes) clear();
+  bytes_ += bytes;
   return known_.emplace(key_, std::move(common)).first->second;
 }
 

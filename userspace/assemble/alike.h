@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the spans of requests that look alike have in common, so that a busy service's requests are taken apart once and
-// not each time. Only what comes again and again is kept. Bounded; not thread-safe.
+// not each time. Only what comes again and again is kept. Bounded in number and bytes; not thread-safe.
 #pragma once
 
 #include <array>
@@ -11,6 +11,7 @@
 #include <string_view>
 #include <unordered_map>
 
+#include "base/text_hash.h"
 #include "correlate/exchange.h"
 #include "span/span.h"
 
@@ -18,8 +19,8 @@ namespace weft {
 
 class AlikeRequests {
  public:
-  static constexpr std::size_t kMost = 1024;  // then it starts afresh
-  static constexpr unsigned kTimes = 3;       // so often it has to have come before it is kept
+  static constexpr std::size_t kMost = 1024, kMost_bytes = 1u << 20;  // then it starts afresh
+  static constexpr unsigned kTimes = 3;                               // so often it has to have come before it is kept
 
   struct Common {
     std::shared_ptr<const Resource> resource;
@@ -40,20 +41,18 @@ class AlikeRequests {
   // Valid until the next call. REQUIRES: find() did not know it.
   const Common& keep(Common common);
 
-  void clear() { known_.clear(); }
+  void clear();
   std::size_t size() const { return known_.size(); }
+  std::size_t bytes() const { return bytes_; }
 
  private:
-  struct TextHash {
-    using is_transparent = void;
-    std::size_t operator()(std::string_view text) const { return std::hash<std::string_view>{}(text); }
-  };
   struct Seen {
     std::uint32_t mark = 0;  // of the last one whose place this is
     std::uint32_t times = 0;
   };
 
   std::string key_;  // of the request at hand
+  std::size_t bytes_ = 0;
   std::unordered_map<std::string, Common, TextHash, std::equal_to<>> known_;
   std::array<Seen, 1024> seen_{};
 };

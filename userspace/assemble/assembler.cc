@@ -94,6 +94,7 @@ std::string full_url(const HttpFacts& facts, std::string_view scheme, std::strin
 
 Assembler::Assembler(const MaskRules& rules, RouteOptions routes, ResourceSource& resources, const WallClock& clock)
     : rules_(rules),
+      captures_own_(rules.captures_own()),
       routes_(std::move(routes)),
       resources_(resources),
       clock_(clock),
@@ -242,8 +243,7 @@ void Assembler::describe_alike(const Exchange& exchange, Span& span) {
     describe(exchange, span);
     return;
   }
-  const bool captures = !rules_.captured_headers().empty();
-  if (const auto* common = alike_.find(exchange, span.resource, captures)) {
+  if (const auto* common = alike_.find(exchange, span.resource, captures_own_)) {
     span.name = common->name;
     span.status = common->status;
     span.status_message = common->status_message;

@@ -47,8 +47,9 @@ class Assembler {
   void count_unsampled() { counters_.unsampled++; }
   void set_routes(RouteOptions routes) {
     routes_ = Routes(std::move(routes));
-    alike_.clear();
+    forget_alike();
   }
+  void forget_alike() { alike_.clear(); }  // what is kept of requests may be another by now
   const AssembleCounters& counters() const { return counters_; }
   std::uint64_t route_overflows() const { return routes_.overflows(); }
 
@@ -66,6 +67,7 @@ class Assembler {
   void set_rpc_attributes(const Exchange& exchange, Span& span);
 
   const MaskRules& rules_;
+  const bool captures_own_;
   Routes routes_;
   ResourceSource& resources_;
   const WallClock& clock_;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a span needs of a masked exchange beside its own lines (own_lines.h), found in one walk over its head. Views
-// into the exchange's texts.
+// What a span needs of a masked exchange beside its own lines (own_lines.h), of which only gRPC's time-out and captured
+// headers are here. Views into the exchange's texts.
 #pragma once
 
 #include <string>

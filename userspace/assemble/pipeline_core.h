@@ -64,6 +64,7 @@ class SpanPipeline {
   void set_routes(RouteOptions routes) { assembler_.set_routes(std::move(routes)); }
   void show_baggage_values(std::function<bool(std::string_view key)> shown) {
     mask_.show_baggage_values(std::move(shown));
+    assembler_.forget_alike();
   }
   PipelineCounters counters() const;
   const CallsByProcess& calls() const { return calls_.counts(); }

@@ -12,6 +12,8 @@
 #include <unordered_set>
 #include <vector>
 
+#include "base/text_hash.h"
+
 namespace weft {
 
 struct RouteOptions {
@@ -37,10 +39,6 @@ class Routes {
   std::uint64_t overflows() const { return overflows_; }
 
  private:
-  struct TextHash {
-    using is_transparent = void;
-    std::size_t operator()(std::string_view text) const { return std::hash<std::string_view>{}(text); }
-  };
   using TextSet = std::unordered_set<std::string, TextHash, std::equal_to<>>;
 
   RouteOptions options_;

@@ -9,6 +9,7 @@
 #include <unordered_map>
 
 #include "assemble/assembler.h"
+#include "base/text_hash.h"
 #include "decode/events.h"
 
 namespace weft {
@@ -23,11 +24,6 @@ class UnsampledSpans {
   void clear() { known_.clear(); }
 
  private:
-  struct TextHash {
-    using is_transparent = void;
-    std::size_t operator()(std::string_view text) const { return std::hash<std::string_view>{}(text); }
-  };
-
   Assembler& assembler_;
   std::string key_;  // of the event at hand
   std::unordered_map<std::string, SpanPtr, TextHash, std::equal_to<>> known_;

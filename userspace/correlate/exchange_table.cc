@@ -167,8 +167,8 @@ void ExchangeTable::request(const RequestEvent& event, const MaskRules& rules) {
     return;
   }
   slot.has_request = true;
-  slot.exchange.request = event.fields;
   Exchange& exchange = slot.exchange;
+  exchange.request = event.fields;
   slot.has_context = mask_request(event, rules, OtherHeaders::dropped, exchange.request_head, exchange.request_own);
   inherit_from_parent(exchange);
   text_bytes_ += exchange.request_head.size() + exchange.request_own.size() + exchange.parent_context.size();

@@ -11,13 +11,6 @@ namespace {
 
 using Bytes = std::span<const std::byte>;
 
-template <class T>
-bool take_fields(Bytes record, T& fields) {
-  const auto front = read_front<T>(record);
-  if (front) fields = *front;
-  return front.has_value();
-}
-
 bool valid(const request_event& event) {
   return event.exchange_id != 0 && (event.role == ROLE_SERVER || event.role == ROLE_CLIENT) &&
          event.protocol > PROTOCOL_UNKNOWN && event.protocol < PROTOCOL_COUNT &&
@@ -40,7 +33,7 @@ bool take_baggage(Bytes, ResponseEvent&) { return true; }
 template <class T>
 std::expected<Event, Refusal> decode_exchange_event(Bytes record) {
   T event;
-  if (!take_fields(record, event.fields)) return std::unexpected(Refusal::too_short);
+  if (!read_front(record, event.fields)) return std::unexpected(Refusal::too_short);
   const Bytes text = record.subspan(sizeof(event.fields));
   if (event.fields.text_bytes > text.size()) return std::unexpected(Refusal::bad_text);
   if (!valid(event.fields)) return std::unexpected(Refusal::bad_field);
@@ -51,7 +44,7 @@ std::expected<Event, Refusal> decode_exchange_event(Bytes record) {
 
 std::expected<Event, Refusal> decode_process_event(Bytes record) {
   ProcessEvent event;
-  if (!take_fields(record, event.fields)) return std::unexpected(Refusal::too_short);
+  if (!read_front(record, event.fields)) return std::unexpected(Refusal::too_short);
   if (event.fields.change < PROCESS_FORK || event.fields.change > PROCESS_FIONREAD)
     return std::unexpected(Refusal::bad_field);
   return event;
@@ -59,7 +52,7 @@ std::expected<Event, Refusal> decode_process_event(Bytes record) {
 
 std::expected<Event, Refusal> decode_socket_event(Bytes record) {
   SocketEvent event;
-  if (!take_fields(record, event.fields)) return std::unexpected(Refusal::too_short);
+  if (!read_front(record, event.fields)) return std::unexpected(Refusal::too_short);
   if (event.fields.request < SOCKET_RELEASE || event.fields.request > SOCKET_ENROL_ANSWERS)
     return std::unexpected(Refusal::bad_field);
   return event;
@@ -67,7 +60,7 @@ std::expected<Event, Refusal> decode_socket_event(Bytes record) {
 
 std::expected<Event, Refusal> decode_unsampled_event(Bytes record) {
   UnsampledEvent event;
-  if (!take_fields(record, event.fields)) return std::unexpected(Refusal::too_short);
+  if (!read_front(record, event.fields)) return std::unexpected(Refusal::too_short);
   const Bytes text = record.subspan(sizeof(event.fields));
   if (event.fields.text_bytes > text.size()) return std::unexpected(Refusal::bad_text);
   const unsampled_event& fields = event.fields;
@@ -107,7 +100,7 @@ std::string_view to_string(Refusal refusal) {
 
 std::expected<Event, Refusal> decode_event(Bytes record) {
   event_header header;
-  if (!take_fields(record, header)) return std::unexpected(Refusal::too_short);
+  if (!read_front(record, header)) return std::unexpected(Refusal::too_short);
   if (header.size < sizeof(header) || header.size > record.size()) return std::unexpected(Refusal::bad_size);
   record = record.first(header.size);
   switch (header.type) {

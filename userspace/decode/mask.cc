@@ -136,6 +136,13 @@ MaskRules::Keep MaskRules::header(std::string_view name) const {
   return Keep::name;
 }
 
+bool MaskRules::captures_own() const {
+  return std::ranges::any_of(captured_, [](const std::string& name) {
+    const Keep keep = usual(name);
+    return keep != Keep::name && keep != Keep::value;
+  });
+}
+
 bool MaskRules::keeps_baggage_value(std::string_view key) const {
   return std::find(baggage_values_.begin(), baggage_values_.end(), key) != baggage_values_.end() ||
          (shown_ && shown_(key));

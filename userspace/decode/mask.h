@@ -28,6 +28,7 @@ class MaskRules {
   // Further keys whose values are kept (the policy's `low_cardinality`); empty: none.
   void show_baggage_values(std::function<bool(std::string_view key)> shown) { shown_ = std::move(shown); }
   const std::vector<std::string>& captured_headers() const { return captured_; }  // lower case
+  bool captures_own() const;  // one of them is among a request's own
   const std::vector<std::string>& baggage_values() const { return baggage_values_; }
 
  private:

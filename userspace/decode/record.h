@@ -9,13 +9,18 @@
 
 namespace weft {
 
-// Nothing when the record is shorter than the structure.
+// False when the record is shorter than the structure.
+template <class T>
+bool read_front(std::span<const std::byte> record, T& fields) {
+  if (record.size() < sizeof(T)) return false;
+  std::memcpy(&fields, record.data(), sizeof(T));
+  return true;
+}
+// Nothing in that case.
 template <class T>
 std::optional<T> read_front(std::span<const std::byte> record) {
   T fields;
-  if (record.size() < sizeof(T)) return std::nullopt;
-  std::memcpy(&fields, record.data(), sizeof(T));
-  return fields;
+  return read_front(record, fields) ? std::optional(fields) : std::nullopt;
 }
 
 }  // namespace weft

@@ -153,7 +153,7 @@ void append_packed(const Span& span, std::vector<std::byte>& out) { append(span,
 void append_packed_own(const Span& span, std::vector<std::byte>& out) { append(span, span.attributes.items, out); }
 
 std::size_t packed_bytes(const CommonAttributes& common) {
-  constexpr std::size_t kEach = 18;  // a constant's place and size, a value's kind and size, whether which is which
+  constexpr std::size_t kEach = 22;  // a constant's place and size, which kind of value, and a number
   return common.items.size() * kEach + common.text_bytes;
 }
 

@@ -41,8 +41,8 @@ class RoutesTable final : public SpanSink {
 
   void offer(const SpanPtr& span) override;
 
-  // For requests without a span of their own: the row of all that look like this one, looked up once. Null: it has
-  // none. Valid as long as the table.
+  // For requests that look alike, with spans of their own or without: the row of them all, looked up once. Null: there
+  // is none. Valid as long as the table.
   struct Route;
   Route* row_of(const Span& like);
   void add(Route& row, std::uint64_t duration_ns, bool error);

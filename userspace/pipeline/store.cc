@@ -25,6 +25,10 @@ constexpr std::size_t kChains = 4;
 // A trace with more than that is rare, and its place does not keep the memory for the next.
 constexpr std::size_t kKeptBytes = 4096;
 
+std::size_t bytes_of(const std::shared_ptr<const CommonAttributes>& common) {
+  return sizeof common + packed_bytes(*common);
+}
+
 }  // namespace
 
 bool SpanFilter::matches(const Span& span) const {
@@ -127,7 +131,7 @@ void TraceStore::append(Trace& trace, const Span& span, std::uint64_t sequence) 
   if (const auto& common = span.attributes.common) {
     entry.common = static_cast<std::uint32_t>(trace.commons.size());
     trace.commons.push_back(common);
-    trace.common_bytes += packed_bytes(*common);
+    trace.common_bytes += bytes_of(common);
   }
   entry.append_to(trace.data);
   append_packed_own(span, trace.data);
@@ -139,7 +143,7 @@ void TraceStore::cut(Trace& trace, std::size_t data_before, const Span& span) {
   trace.data.shrink_to_fit();
   if (!span.attributes.common) return;
   trace.commons.pop_back();
-  trace.common_bytes -= packed_bytes(*span.attributes.common);
+  trace.common_bytes -= bytes_of(span.attributes.common);
 }
 
 SpanPtr TraceStore::Stored::unpacked() const {

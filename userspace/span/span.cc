@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cstddef>
+#include <iterator>
 
 namespace weft {
 namespace {
@@ -125,10 +126,12 @@ std::string to_text(const AttributeValue& value) {
 }
 
 CommonAttributes::CommonAttributes(std::vector<Attribute> all)
-    : items(std::move(all)), text_bytes(text_bytes_of(items)) {}
+    : items(std::make_move_iterator(all.begin()), std::make_move_iterator(all.end())),
+      text_bytes(text_bytes_of(items)) {}
 
 void Attributes::set(std::string_view key, AttributeValue value) {
-  if (common && find(key)) {  // what is shared does not change
+  const auto is_key = [key](const Attribute& attribute) { return attribute.first == key; };
+  if (common && std::ranges::any_of(common->items, is_key)) {  // what is shared does not change
     items.insert(items.begin(), common->items.begin(), common->items.end());
     common.reset();
   }

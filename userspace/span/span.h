@@ -50,7 +50,7 @@ using Attribute = std::pair<AttributeKey, AttributeValue>;
 
 // What the spans of requests that look alike have in common. Never changes, so that they can share it.
 struct CommonAttributes {
-  explicit CommonAttributes(std::vector<Attribute> all);
+  explicit CommonAttributes(std::vector<Attribute> all);  // takes no more memory than they need
   const std::vector<Attribute> items;
   const std::size_t text_bytes;  // of values, and of names that are no constants
 };
