@@ -60,7 +60,7 @@ static __always_inline int tls_begins(struct process_entry *p, struct go_process
 	c->encrypted = 1;
 	c->membership = MEMBER_NO;
 	c->send.known = c->receive.known = 1;
-	c->id = new_exchange_id();
+	c->id = CONNECTION_WITHOUT_COOKIE | new_exchange_id();
 	__sync_fetch_and_add(&p->connections, 1);
 	return 0;
 }
