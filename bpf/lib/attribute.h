@@ -92,20 +92,28 @@ static __always_inline void good_birth(const struct task *task, __u64 owner)
 		__sync_fetch_and_add(&go->sites_learned, 1);
 }
 
+/* Its end will not be seen, and nothing is known of it that outlives the request it serves. */
+static __always_inline bool task_may_go(const struct task *task)
+{
+	return (task->flags & (TASK_BRIEF | TASK_KEPT | TASK_LOOP)) == TASK_BRIEF && !task->reads;
+}
+
 /* The goroutine that reads from c need not be remembered for its sake. */
 WIRE_GLOBAL int reader_leaves(struct connection *c)
 {
 	struct task_key reader;
 	struct task *task;
 
-	if (!c || !c->keeps)
+	if (!c || !__sync_bool_compare_and_swap(&c->keeps, 1, 0))
 		return 0;
-	c->keeps = 0;
-	__sync_fetch_and_add(&tasks_kept, -1);
 	reader = c->reader;
 	task = task_get(reader);
-	if (task && (task->flags & TASK_BRIEF) && !(task->current && exchange_get(task->current)) &&
-	    task_is(task, reader))
+	if (task)
+		task->flags &= ~TASK_KEPT;
+	/* Orders the two sides: while its request lives, whoever ends that finds the flag gone, and removes the task.
+	 */
+	__sync_fetch_and_add(&tasks_kept, -1);
+	if (task && task_may_go(task) && !(task->current && exchange_get(task->current)) && task_is(task, reader))
 		task_remove(reader);
 	return 0;
 }
@@ -118,7 +126,7 @@ static __always_inline __u16 reader_flags(struct connection *c, const struct scr
 {
 	bool kept = task && (task->flags & TASK_KEPT);
 
-	if (c->protocol == PROTOCOL_HTTP2)
+	if (c->protocol == PROTOCOL_HTTP2 || (task && (task->flags & TASK_LOOP)))
 		return TASK_BRIEF;
 	if (c->reader.goroutine == s->task.goroutine && c->reader.owner == s->task.owner) {
 		kept = true;
@@ -126,10 +134,8 @@ static __always_inline __u16 reader_flags(struct connection *c, const struct scr
 		reader_leaves(c);
 		c->reader = s->task;
 	}
-	if (kept && !c->keeps && tasks_kept < TASKS_KEPT_MOST) {
-		c->keeps = 1;
+	if (kept && tasks_kept < TASKS_KEPT_MOST && __sync_bool_compare_and_swap(&c->keeps, 0, 1))
 		__sync_fetch_and_add(&tasks_kept, 1);
-	}
 	return c->keeps ? TASK_BRIEF | TASK_KEPT : TASK_BRIEF;
 }
 
@@ -200,7 +206,7 @@ static __always_inline void attribute_end(const struct exchange *ended, __u64 ne
 	if (!task || task->current != ended->id)
 		return;
 	task->current = task_mark(&reader) == next_mark ? next : 0;
-	if (!task->current && (task->flags & (TASK_BRIEF | TASK_KEPT | TASK_LOOP)) == TASK_BRIEF && !task->reads)
+	if (!task->current && task_may_go(task))
 		task_remove(reader);
 }
 

@@ -93,9 +93,9 @@ enum answers {
 #define CONNECTION_WITHOUT_COOKIE (1ULL << 63)
 
 struct connection {
-	__u64 id;      /* socket cookie, key in `members`, or CONNECTION_WITHOUT_COOKIE and a number of its own; 0 =
-			  fresh storage, or all else is just being filled in */
-	__u64 last_ns; /* last byte either way */
+	__u64 id; /* socket cookie, key in `members`, or (also of TLS) CONNECTION_WITHOUT_COOKIE and a number of its
+		     own; 0 = fresh storage, or all else is just being filled in */
+	__u64 last_ns;	     /* last byte either way */
 	__u64 first_byte_ns; /* response head complete */
 	__u64 bulk_score;
 	__u64 asked_ns; /* when the agent was last asked to put it into the hash */

@@ -3,7 +3,7 @@
  * Server exchanges that are being worked on: the context that outgoing messages continue. An entry lives from the
  * request's head to the end of its response; whoever holds an id asks here whether it is still alive. The id's low bits
  * say where it lies, without hashing or allocation: at one of a few places of the processor that it began on, which
- * stay in its cache, or, when that is taken, at one of many; when both are taken the next id is tried.
+ * stay in its cache, or, when that is taken, at one of many; when both are taken another of the many is tried.
  */
 #ifndef WEFT_MAPS_EXCHANGES_H
 #define WEFT_MAPS_EXCHANGES_H

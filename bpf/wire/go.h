@@ -23,7 +23,8 @@ struct task_key {
 #define GOROUTINE_UNKNOWN (~0ULL)
 
 struct task {
-	__u64 current; /* exchange id; dead as soon as the exchange is gone from `exchanges` */
+	__u64 current; /* exchange id; dead as soon as the exchange is gone from `exchanges`: believe it after
+			  exchange_get only */
 	__u64 birth;   /* exchange id that was current where this task was started; 0 once it serves by itself */
 	__u64 site;    /* goroutine: address of the function it was started with */
 	__u64 reads;   /* goroutine: id of the HTTP/2 connection whose requests it reads */
@@ -68,7 +69,7 @@ WIRE_ASSERT(sizeof(struct go_process) == 88, "go_process layout");
 struct go_place {
 	__u64 connection_id; /* 0: free */
 	__u64 send;	     /* attribution << 48 | exchange_id … */
-	__u64 again;	     /* … ^ connection_id */
+	__u64 again;	     /* … ^ a seal of connection_id */
 	__u64 reserved;
 };
 
