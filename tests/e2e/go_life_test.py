@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
@@ -148,6 +149,7 @@ class Life(unittest.TestCase):
                     connection.request("GET", f"/work?id={10**9 + number}")
                     connection.getresponse().read()
                     connection.close()
+                self.an_event_loop_stays_known(front.port, leaf.port)
                 self.assertTrue(rests())
                 self.assertLess(len(task_owners(front.pid)), 50)
                 resting = attribution.count(golang.records(leaf.port))
@@ -165,6 +167,36 @@ class Life(unittest.TestCase):
             self.assertEqual((waking.wrong, waking.malformed), (0, 0), waking)
             self.calls_are_right(front.port, leaf.port)
             self.assertEqual({result["failed"] for result in results}, {0})
+
+    def an_event_loop_stays_known(self, port, leaf_port):
+        """Its call must not get the request that it read last, also when a connection that it served has ended."""
+        first = 2 * 10**9
+
+        def begun(to, number):
+            connection = http.client.HTTPConnection("127.0.0.1", to)
+            connection.request("GET", f"/work?id={number}",
+                               headers={"traceparent": f"00-{attribution.trace_of(number)}-{number:016x}-01"})
+            return connection
+
+        def answered(connection):
+            self.assertEqual(connection.getresponse().read(), b"loop")
+        asked = http.client.HTTPConnection("127.0.0.1", port)
+        asked.request("GET", "/loop")
+        loop = int(asked.getresponse().read())
+        waiting = begun(loop, first)
+        time.sleep(0.05)   # read by then: the next connection is another one's turn
+        other = begun(loop, first + 1)
+        answered(other)
+        other.request("GET", f"/work?id={first + 2}")
+        answered(other)
+        other.close()
+        time.sleep(0.05)
+        last = begun(loop, first + 3)
+        answered(last)
+        answered(waiting)
+        calls = [record for record in map(json.loads, golang.records(leaf_port)) if record["call"] == "loop"]
+        self.assertEqual([record["id"] for record in calls], [str(first)])
+        self.assertEqual(calls[0]["traceparent"], "")
 
     def test_a_busy_service_that_calls_nobody_rests(self):
         binary = golang.build(APPS / "go_http2", pathlib.Path(self.folder.name) / "front-http2")

@@ -18,6 +18,8 @@
 //
 // GET /become?how=HOW changes how from then on.
 //
+// GET /loop answers with the port of an event loop: see there.
+//
 // GET /exec lets the program execute itself with `direct` after the answer; the new one prints its port.
 //
 // GC=1 in the environment keeps the garbage collector and the growth of stacks busy.
@@ -55,6 +57,7 @@ var (
 	scheme = "http"
 	client = &http.Client{Transport: &http.Transport{MaxIdleConns: 256, MaxIdleConnsPerHost: 256, DisableCompression: true}}
 	jobs   = make(chan func())
+	loops  = make(chan net.Listener)
 )
 
 func call(id, number string) {
@@ -170,6 +173,51 @@ func raw(listener net.Listener) {
 	}
 }
 
+// One goroutine for several connections: it reads a request on the first and leaves it, serves two on a second that is
+// closed then, reads one on a third, and only now calls for the first one.
+func loop(listener net.Listener) {
+	backConn, err := net.Dial("tcp", back)
+	if err != nil {
+		panic(err)
+	}
+	defer backConn.Close()
+	accept := func() (net.Conn, *bufio.Reader) {
+		conn, err := listener.Accept()
+		if err != nil {
+			panic(err)
+		}
+		return conn, bufio.NewReader(conn)
+	}
+	read := func(requests *bufio.Reader) (string, error) {
+		request, err := http.ReadRequest(requests)
+		if err != nil {
+			return "", err
+		}
+		return request.URL.Query().Get("id"), nil
+	}
+	answer := func(conn net.Conn) { io.WriteString(conn, "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nloop") }
+	first, requests := accept()
+	id, err := read(requests)
+	if err != nil {
+		panic(err)
+	}
+	second, requests := accept()
+	for _, err = read(requests); err == nil; _, err = read(requests) {
+		answer(second)
+	}
+	second.Close()
+	third, requests := accept()
+	read(requests)
+	fmt.Fprintf(backConn, "GET /leaf?id=%s&call=loop HTTP/1.1\r\nHost: back\r\n\r\n", id)
+	response, err := http.ReadResponse(bufio.NewReader(backConn), nil)
+	if err != nil {
+		panic(err)
+	}
+	io.Copy(io.Discard, response.Body)
+	answer(third)
+	answer(first)
+}
+
 // A certificate of its own, for as long as the program runs.
 func encrypted(listener net.Listener) net.Listener {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -270,11 +318,25 @@ func main() {
 		raw(listener)
 		return
 	}
+	go func() {
+		for listener := range loops {
+			loop(listener)
+		}
+	}()
 	var now atomic.Value
 	now.Store(how)
 	http.Serve(listener, http.HandlerFunc(func(answer http.ResponseWriter, request *http.Request) {
 		if request.URL.Path == "/exec" {
 			go executeAgain()
+			return
+		}
+		if request.URL.Path == "/loop" {
+			listener, err := net.Listen("tcp", "127.0.0.1:0")
+			if err != nil {
+				panic(err)
+			}
+			loops <- listener
+			fmt.Fprint(answer, listener.Addr().(*net.TCPAddr).Port)
 			return
 		}
 		query, _ := url.ParseQuery(request.URL.RawQuery)
