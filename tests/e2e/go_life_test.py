@@ -149,7 +149,6 @@ class Life(unittest.TestCase):
                     connection.request("GET", f"/work?id={10**9 + number}")
                     connection.getresponse().read()
                     connection.close()
-                self.an_event_loop_stays_known(front.port, leaf.port)
                 self.assertTrue(rests())
                 self.assertLess(len(task_owners(front.pid)), 50)
                 resting = attribution.count(golang.records(leaf.port))
@@ -168,7 +167,7 @@ class Life(unittest.TestCase):
             self.calls_are_right(front.port, leaf.port)
             self.assertEqual({result["failed"] for result in results}, {0})
 
-    def an_event_loop_stays_known(self, port, leaf_port):
+    def test_an_event_loop_stays_known_while_the_process_rests(self):
         """Its call must not get the request that it read last, also when a connection that it served has ended."""
         first = 2 * 10**9
 
@@ -180,23 +179,46 @@ class Life(unittest.TestCase):
 
         def answered(connection):
             self.assertEqual(connection.getresponse().read(), b"loop")
-        asked = http.client.HTTPConnection("127.0.0.1", port)
-        asked.request("GET", "/loop")
-        loop = int(asked.getresponse().read())
-        waiting = begun(loop, first)
-        time.sleep(0.05)   # read by then: the next connection is another one's turn
-        other = begun(loop, first + 1)
-        answered(other)
-        other.request("GET", f"/work?id={first + 2}")
-        answered(other)
-        other.close()
-        time.sleep(0.05)
-        last = begun(loop, first + 3)
-        answered(last)
-        answered(waiting)
-        calls = [record for record in map(json.loads, golang.records(leaf_port)) if record["call"] == "loop"]
-        self.assertEqual([record["id"] for record in calls], [str(first)])
-        self.assertEqual(calls[0]["traceparent"], "")
+        with golang.Server(BUILD / "e2e_leaf", 0) as leaf, golang.Server(self.binary, leaf.port, "direct") as front, \
+                Agent(PROGRAMS, pids=[front.pid]) as agent:
+            self.goroutines(agent, front.pid)
+            ends = threading.Event()
+
+            def keep_loading():
+                number = 1
+                while not ends.is_set():
+                    load(front.port, 10 * REQUESTS, number)
+                    number += 10 * REQUESTS
+
+            def rests():
+                return "rests" in agent.processes()[front.pid]["task"]["why"]
+            loading = threading.Thread(target=keep_loading)
+            loading.start()
+            try:
+                wait_for("the process to rest", rests)
+                asked = http.client.HTTPConnection("127.0.0.1", front.port)
+                asked.request("GET", "/loop")
+                loop = int(asked.getresponse().read())
+                waiting = begun(loop, first)
+                time.sleep(0.05)   # read by then: the next connection is another one's turn
+                other = begun(loop, first + 1)
+                answered(other)
+                other.request("GET", f"/work?id={first + 2}")
+                answered(other)
+                self.assertTrue(rests())
+                other.close()
+                time.sleep(0.05)
+                last = begun(loop, first + 3)
+                answered(last)
+                answered(waiting)
+                for connection in (asked, waiting, last):
+                    connection.close()
+            finally:
+                ends.set()
+                loading.join()
+            calls = [record for record in map(json.loads, golang.records(leaf.port)) if record["call"] == "loop"]
+            self.assertEqual([record["id"] for record in calls], [str(first)])
+            self.assertEqual(calls[0]["traceparent"], "")
 
     def test_a_busy_service_that_calls_nobody_rests(self):
         binary = golang.build(APPS / "go_http2", pathlib.Path(self.folder.name) / "front-http2")
