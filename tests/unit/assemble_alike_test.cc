@@ -2,10 +2,10 @@
 // Spans of requests that look alike share what they have in common: what they say is the same as if they did not.
 #include <doctest/doctest.h>
 
-#include <algorithm>
 #include <random>
 #include <string>
 
+#include "support/same_span.h"
 #include "support/span_fixture.h"
 #include "wire/tls.h"
 
@@ -72,26 +72,6 @@ struct Choices {
   }
 };
 
-void same(const Span& a, const Span& b) {
-  CHECK(a.name == b.name);
-  CHECK(a.kind == b.kind);
-  CHECK(a.trace_id == b.trace_id);
-  CHECK(a.span_id == b.span_id);
-  CHECK(a.parent_span_id == b.parent_span_id);
-  CHECK(a.parent_is_remote == b.parent_is_remote);
-  CHECK(a.flags == b.flags);
-  CHECK(a.start_unix_ns == b.start_unix_ns);
-  CHECK(a.end_unix_ns == b.end_unix_ns);
-  CHECK(a.status == b.status);
-  CHECK(a.status_message == b.status_message);
-  CHECK(a.trace_state == b.trace_state);
-  CHECK(a.baggage == b.baggage);
-  CHECK(a.links.size() == b.links.size());
-  CHECK(a.resource->service_name == b.resource->service_name);
-  REQUIRE(a.attributes.size() == b.attributes.size());
-  CHECK(std::ranges::equal(a.attributes, b.attributes));
-}
-
 void compare(const MaskRules& mask, std::size_t at_least) {
   const PipelineOptions options{.mask = mask, .routes = {.ignored = {"/healthz"}}, .limits = {}};
   Choices choices;
@@ -108,7 +88,7 @@ void compare(const MaskRules& mask, std::size_t at_least) {
     const Assembled &one = busy.out[0], &other = fresh.out[0];
     CHECK_FALSE(other.span->attributes.common);
     if (one.span->attributes.common) {
-      same(*one.span, *other.span);
+      check_same(*one.span, *other.span);
       shared++;
     }
     CHECK(one.record == other.record);

@@ -5,33 +5,17 @@
 
 #include <random>
 
+#include "support/same_span.h"
 #include "unit/store_spans.h"
 
 using namespace weft;
 
 namespace {
 
+// The resource is not copied either.
 void same(const Span& a, const Span& b) {
-  CHECK(a.trace_id == b.trace_id);
-  CHECK(a.span_id == b.span_id);
-  CHECK(a.parent_span_id == b.parent_span_id);
-  CHECK(a.parent_is_remote == b.parent_is_remote);
-  CHECK(a.flags == b.flags);
-  CHECK(a.trace_state == b.trace_state);
-  CHECK(a.name == b.name);
-  CHECK(a.kind == b.kind);
-  CHECK(a.start_unix_ns == b.start_unix_ns);
-  CHECK(a.end_unix_ns == b.end_unix_ns);
-  CHECK(a.status == b.status);
-  CHECK(a.status_message == b.status_message);
-  CHECK(a.attributes == b.attributes);
+  testing::check_same(a, b);
   CHECK(a.resource == b.resource);
-  REQUIRE(a.links.size() == b.links.size());
-  for (std::size_t i = 0; i < a.links.size(); i++) {
-    CHECK(a.links[i].trace_id == b.links[i].trace_id);
-    CHECK(a.links[i].span_id == b.links[i].span_id);
-  }
-  CHECK(a.baggage == b.baggage);
 }
 
 Span full_span() {

@@ -9,6 +9,7 @@
 
 #include "assemble/event_recorder.h"
 #include "assemble/replay.h"
+#include "support/same_span.h"
 #include "support/span_fixture.h"
 
 using namespace weft;
@@ -27,20 +28,6 @@ struct TempFile {
   ~TempFile() { std::filesystem::remove(path); }
   std::string path;
 };
-
-void check_same(const Span& a, const Span& b) {
-  CHECK(a.name == b.name);
-  CHECK(a.trace_id == b.trace_id);
-  CHECK(a.span_id == b.span_id);
-  CHECK(a.parent_span_id == b.parent_span_id);
-  CHECK(a.start_unix_ns == b.start_unix_ns);
-  CHECK(a.end_unix_ns == b.end_unix_ns);
-  CHECK(a.attributes == b.attributes);
-  CHECK(a.baggage == b.baggage);
-  CHECK(a.trace_state == b.trace_state);
-  CHECK(a.resource->service_name == b.resource->service_name);
-  CHECK(a.resource->attributes.items == b.resource->attributes.items);
-}
 
 }  // namespace
 

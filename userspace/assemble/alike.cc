@@ -66,12 +66,12 @@ void AlikeRequests::clear() {
   bytes_ = 0;
 }
 
-const AlikeRequests::Common& AlikeRequests::keep(Common common) {
+void AlikeRequests::keep(Common common) {
   const std::size_t bytes = sizeof(Common) + key_.size() + common.name.size() +
                             common.attributes->items.size() * sizeof(Attribute) + common.attributes->text_bytes;
   if (known_.size() >= kMost || bytes_ + bytes > kMost_bytes) clear();
   bytes_ += bytes;
-  return known_.emplace(key_, std::move(common)).first->second;
+  known_.emplace(key_, std::move(common));
 }
 
 }  // namespace weft

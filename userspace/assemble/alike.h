@@ -38,8 +38,8 @@ class AlikeRequests {
   const Common* find(const Exchange& exchange, const std::shared_ptr<const Resource>& resource, bool own_counts);
   // Of the one that find() was asked for last and did not know: has it come often enough?
   bool comes_again();
-  // Valid until the next call. REQUIRES: find() did not know it.
-  const Common& keep(Common common);
+  // REQUIRES: find() did not know it.
+  void keep(Common common);
 
   void clear();
   std::size_t size() const { return known_.size(); }
