@@ -170,23 +170,13 @@ struct bpf_iter_meta {
 	struct seq_file *seq;
 };
 
-struct bpf_iter__tcp {
-	struct bpf_iter_meta *meta;
-	struct sock_common *sk_common;
-};
+struct bpf_map;
 
-struct bpf_iter__bpf_sk_storage_map {
+struct bpf_iter__task_file {
 	struct bpf_iter_meta *meta;
-	struct bpf_map *map;
-	struct sock *sk;
-	void *value;
-};
-
-struct bpf_iter__bpf_map_elem {
-	struct bpf_iter_meta *meta;
-	struct bpf_map *map;
-	void *key;
-	void *value;
+	struct task_struct *task;
+	__u32 fd;
+	struct file *file;
 };
 
 enum sock_flags {

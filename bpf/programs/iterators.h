@@ -46,15 +46,15 @@ out:
 	half_release(&c->receive);
 }
 
-/* Nothing has moved for long, and nothing is on its way. The key of a hash is an address and no more. */
-static __always_inline bool sweep_is_idle(const struct connection *c, struct sock *sk, const bool probed)
+/* Nothing has moved for long, and nothing is on its way. */
+static __always_inline bool sweep_is_idle(const struct connection *c, struct sock *sk)
 {
 	const struct tcp_sock *tp;
 
 	if (c->last_ns >= sweep.idle_before_ns)
 		return false;
-	tp = probed ? (struct tcp_sock *)sk : bpf_skc_to_tcp_sock(sk);
-	return !tp || KERNEL_FIELD(probed, tp, write_seq) == KERNEL_FIELD(probed, tp, snd_una);
+	tp = bpf_skc_to_tcp_sock(sk);
+	return !tp || tp->write_seq == tp->snd_una;
 }
 
 /* Is it to leave the hash, because an event about it was lost or for what its process did? */
@@ -111,9 +111,11 @@ static __always_inline void sweep_answers(struct connection *c)
 		listener_tell(c->listener, 0, true);
 }
 
-static __always_inline void sweep_connection(struct connection *c, struct sock *sk, const bool probed)
+/* Of a socket that process `tgid` has open. */
+static __always_inline void sweep_connection(struct connection *c, struct sock *sk, __u32 tgid)
 {
-	sweep.seen++;
+	if (c->owner_tgid == tgid) /* others may have it open, too */
+		sweep.seen++;
 	if (sweep.release_tgid && (sweep.release_tgid == c->owner_tgid || sweep.release_tgid == ~0u)) {
 		if (!sweep.keep_observing)
 			c->send.parked = PARK_FOREIGN_OWNER;
@@ -128,41 +130,35 @@ static __always_inline void sweep_connection(struct connection *c, struct sock *
 	if (sweep_releases(c))
 		sweep_release(c);
 	sweep_answerer(c, true, 0);
-	if (sweep_is_idle(c, sk, probed)) {
+	if (sweep_is_idle(c, sk)) {
 		if (pending_count(c) && c->membership != MEMBER_NO && c->membership != MEMBER_WANTED)
 			sweep_release(c);
 		sweep_finish(c, END_TIMEOUT, false);
 	}
 }
 
-SEC("iter/bpf_sk_storage_map")
-int on_sweep(struct bpf_iter__bpf_sk_storage_map *context)
+/*
+ * Over the open files of one process. Iterators over the elements of a map would find sockets that no process has open,
+ * too, but some kernels refuse them all: they hand out memory that can be written to.
+ */
+SEC("iter/task_file")
+int on_sweep(struct bpf_iter__task_file *context)
 {
-	struct sock *sk = context->sk;
+	struct task_struct *task = context->task;
+	struct file *file = context->file;
+	struct socket *socket;
 	struct connection *c;
+	struct sock *sk;
 
-	if (!sk || !context->value)
+	if (!task || !file)
 		return 0;
-	c = connection_get(sk);
-	if (c && c->id)
-		sweep_connection(c, sk, false);
-	else if (c)
-		sweep_unread(c);
-	return 0;
-}
-
-/* The same under SETTING_HASH. */
-SEC("iter/bpf_map_elem")
-int on_sweep_hash(struct bpf_iter__bpf_map_elem *context)
-{
-	const __u64 *address = context->key;
-	struct connection *c;
-
-	if (!address || !context->value)
+	socket = bpf_sock_from_file(file);
+	if (!socket)
 		return 0;
-	c = connection_at(*address);
+	sk = socket->sk;
+	c = sk ? connection_get(sk) : NULL;
 	if (c && c->id)
-		sweep_connection(c, (struct sock *)*address, true);
+		sweep_connection(c, sk, task->tgid);
 	else if (c)
 		sweep_unread(c);
 	return 0;

@@ -155,7 +155,7 @@ struct sweep_order {
 	__u32 release_tgid;   /* 0 = none, all ones = everybody: members leave the hash, pending exchanges end */
 	__u32 keep_observing; /* with release_tgid: only the membership ends … */
 	__u32 keep_answers;   /* … and not that of accepted sockets */
-	__u32 seen;	      /* out: connections with state */
+	__u32 seen;	      /* out: connections with state that their owner has open */
 };
 
 /*

@@ -60,7 +60,7 @@ long rodata_offset(bpf_object* object, std::string_view name) {
 // programs of the flavour that needs it, for they can use nothing else, and in socket storage for all others.
 void switch_all_on(bpf_object* object, const bpf_program* wanted) {
   const std::string_view section = bpf_program__section_name(wanted);
-  const bool hash = section == "kprobe" || section == "kretprobe" || section == "iter/bpf_map_elem";
+  const bool hash = section == "kprobe" || section == "kretprobe";
   const long offset = rodata_offset(object, "settings");
   bpf_map* map = bpf_object__find_map_by_name(object, ".rodata");
   if (offset < 0 || map == nullptr) return;

@@ -114,6 +114,7 @@ class KernelImpl final : public Kernel, public GoroutineTracer, public KafkaCall
   void release_goroutines(pid_t tgid);
   void forget_start_sites(__u32 program);
   void run_sweep(const sweep_order& order);
+  std::vector<pid_t> traced() const;
   void tell_time();
   void add_program_runs(KernelCounters& counters);
   void add_map_fill(KernelCounters& counters);
@@ -129,7 +130,7 @@ class KernelImpl final : public Kernel, public GoroutineTracer, public KafkaCall
   PolicyMapsImpl policy_;
   std::unique_ptr<RingSource> ring_;
   std::vector<Link> links_;
-  Link sockops_, sweep_iterator_;
+  Link sockops_;
   ProbeEnds probe_ends_;
   std::map<pid_t, std::vector<Uprobes>> ioctl_probes_, kafka_probes_;
   struct GoProcess {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <bpf/libbpf.h>
+#include <sys/types.h>
 
 #include <memory>
 
@@ -13,7 +14,8 @@ struct LinkDeleter {
 };
 using Link = std::unique_ptr<bpf_link, LinkDeleter>;
 
-// Lets an iterator's program see all there is to see, once. What it writes is not wanted.
-void run_iterator(const Link& iterator);
+// Runs an iter/task_file program for each file that the process has open; of one that is gone that is none. What it
+// writes is not wanted. 0 or an error of the kernel, negative.
+int visit_open_files(const bpf_program* program, pid_t tgid);
 
 }  // namespace weft

@@ -6,6 +6,7 @@
 #include <spdlog/spdlog.h>
 #include <sys/epoll.h>
 #include <sys/random.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cstdarg>
@@ -161,17 +162,7 @@ Result<void> KernelImpl::attach() {
   for (auto* program : {programs.on_fork, programs.on_exec, programs.on_exit, programs.on_state, programs.on_destroy})
     if (auto kept = keep(bpf_program__attach(program), bpf_program__name(program)); !kept) return kept;
   if (auto attached = attach_hook(*skeleton_, options_.capture, links_); !attached) return attached;
-  const bool hash = options_.capture == CaptureHook::kprobe;
-  sweep_iterator_.reset([&] {
-    LIBBPF_OPTS(bpf_iter_attach_opts, iterator_options);
-    bpf_iter_link_info info{};
-    const auto& maps = skeleton_->maps;
-    info.map.map_fd = static_cast<__u32>(bpf_map__fd(hash ? maps.connections_by_address : maps.connections));
-    iterator_options.link_info = &info;
-    iterator_options.link_info_len = sizeof info;
-    return bpf_program__attach_iter(hash ? programs.on_sweep_hash : programs.on_sweep, &iterator_options);
-  }());
-  if (!sweep_iterator_) return refused_by_kernel("iterators", errno);
+  if (const int error = visit_open_files(programs.on_sweep, ::getpid())) return refused_by_kernel("iterators", -error);
   parts_.forget_objects();
   ::malloc_trim(0);  // before the next ones are loaded: that is when most memory is needed
   if (auto set = set_propagation(options_.propagation); !set) return set;

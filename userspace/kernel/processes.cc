@@ -145,16 +145,25 @@ std::vector<task_key> KernelImpl::tasks_of(__u32 tgid) {
   return all;
 }
 
-std::map<pid_t, ProcessFindings> KernelImpl::findings() {
-  std::map<pid_t, ProcessFindings> all;
+std::vector<pid_t> KernelImpl::traced() const {
   const bpf_map* map = skeleton_->maps.processes;
+  std::vector<pid_t> all;
   __u32 key = 0, next = 0;
   for (int error = bpf_map__get_next_key(map, nullptr, &next, sizeof next); !error;
        error = bpf_map__get_next_key(map, &key, &next, sizeof next)) {
     key = next;
+    all.push_back(static_cast<pid_t>(key));
+  }
+  return all;
+}
+
+std::map<pid_t, ProcessFindings> KernelImpl::findings() {
+  std::map<pid_t, ProcessFindings> all;
+  for (const pid_t tgid : traced()) {
     process_entry entry{};
-    if (bpf_map__lookup_elem(map, &key, sizeof key, &entry, sizeof entry, 0)) continue;
-    auto& found = all[static_cast<pid_t>(key)];
+    const auto key = static_cast<__u32>(tgid);
+    if (bpf_map__lookup_elem(skeleton_->maps.processes, &key, sizeof key, &entry, sizeof entry, 0)) continue;
+    auto& found = all[tgid];
     found.nonblocking_server = entry.findings & FINDING_NONBLOCKING;
     found.overlapping = entry.findings & FINDING_OVERLAPPING;
     found.event_loop = found.nonblocking_server || found.overlapping;
@@ -189,8 +198,12 @@ void KernelImpl::release_socket(std::uint64_t connection_id) {
 void KernelImpl::run_sweep(const sweep_order& order) {
   const std::lock_guard lock(sweep_mutex_);
   skeleton_->bss->sweep = order;
-  run_iterator(sweep_iterator_);
-  connections_seen_ = skeleton_->bss->sweep.seen;
+  if (order.release_tgid && order.release_tgid != ~0u) {
+    visit_open_files(skeleton_->progs.on_sweep, static_cast<pid_t>(order.release_tgid));
+  } else {
+    for (const pid_t tgid : traced()) visit_open_files(skeleton_->progs.on_sweep, tgid);
+    connections_seen_ = skeleton_->bss->sweep.seen;
+  }
   if (go_programs_ == 0) return;  // nobody has made any
   __u64 nothing = 0;
   LIBBPF_OPTS(bpf_test_run_opts, run, .ctx_in = &nothing, .ctx_size_in = sizeof nothing);
