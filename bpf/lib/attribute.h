@@ -92,6 +92,53 @@ static __always_inline void good_birth(const struct task *task, __u64 owner)
 		__sync_fetch_and_add(&go->sites_learned, 1);
 }
 
+/* Its end will not be seen, and nothing is known of it that outlives the request it serves. */
+static __always_inline bool task_may_go(const struct task *task)
+{
+	return (task->flags & (TASK_BRIEF | TASK_KEPT | TASK_LOOP)) == TASK_BRIEF && !task->reads;
+}
+
+/* The goroutine that reads from c need not be remembered for its sake. */
+WIRE_GLOBAL int reader_leaves(struct connection *c)
+{
+	struct task_key reader;
+	struct task *task;
+
+	if (!c || !__sync_bool_compare_and_swap(&c->keeps, 1, 0))
+		return 0;
+	reader = c->reader;
+	task = task_get(reader);
+	if (task)
+		task->flags &= ~TASK_KEPT;
+	/* Orders the two sides: while its request lives, whoever ends that finds the flag gone, and removes the task.
+	 */
+	__sync_fetch_and_add(&tasks_kept, -1);
+	if (task && task_may_go(task) && !(task->current && exchange_get(task->current)) && task_is(task, reader))
+		task_remove(reader);
+	return 0;
+}
+
+/*
+ * A goroutine whose end will not be seen has read a request on c: what is to be known of it? One that has read the last
+ * one, too, is likely to read the next: it is kept. So is one that is kept for another connection, which may end now.
+ */
+static __always_inline __u16 reader_flags(struct connection *c, const struct scratch *s, const struct task *task)
+{
+	bool kept = task && (task->flags & TASK_KEPT);
+
+	if (c->protocol == PROTOCOL_HTTP2 || (task && (task->flags & TASK_LOOP)))
+		return TASK_BRIEF;
+	if (c->reader.goroutine == s->task.goroutine && c->reader.owner == s->task.owner) {
+		kept = true;
+	} else {
+		reader_leaves(c);
+		c->reader = s->task;
+	}
+	if (kept && tasks_kept < TASKS_KEPT_MOST && __sync_bool_compare_and_swap(&c->keeps, 0, 1))
+		__sync_fetch_and_add(&tasks_kept, 1);
+	return c->keeps ? TASK_BRIEF | TASK_KEPT : TASK_BRIEF;
+}
+
 /* The task of s->task read the head of server exchange s->exchange.id on connection c: is it its current request now?
  */
 WIRE_GLOBAL int attribute_begin(struct connection *c, struct scratch *s, struct process_entry *p)
@@ -105,9 +152,9 @@ WIRE_GLOBAL int attribute_begin(struct connection *c, struct scratch *s, struct 
 	blocks = (p->flags & PROCESS_TASK_THREAD) != 0;
 	task = task_get(s->task);
 	if (s->task.goroutine && p->go_rests) {
-		fresh.flags = TASK_BRIEF;
+		fresh.flags = reader_flags(c, s, task);
 		if (task)
-			task->flags |= TASK_BRIEF;
+			task->flags = (task->flags & ~TASK_KEPT) | fresh.flags;
 	}
 	/* A goroutine that waits for its socket is another one's thread meanwhile, hence non-blocking. */
 	if (!blocks && !s->task.goroutine && s->nonblocking && !(p->flags & PROCESS_BLOCKING_KNOWN)) {
@@ -159,8 +206,18 @@ static __always_inline void attribute_end(const struct exchange *ended, __u64 ne
 	if (!task || task->current != ended->id)
 		return;
 	task->current = task_mark(&reader) == next_mark ? next : 0;
-	if (!task->current && (task->flags & (TASK_BRIEF | TASK_LOOP)) == TASK_BRIEF && !task->reads)
+	if (!task->current && task_may_go(task))
 		task_remove(reader);
+}
+
+/*
+ * Need nothing be said to the one who read it on c, when it ends and no other waits there? Kept as it is, its current
+ * exchange is over, and so nobody's.
+ */
+static __always_inline bool reader_stays(const struct connection *c, const struct exchange *ended)
+{
+	return c->keeps && c->reader.goroutine == ended->goroutine &&
+	       c->reader.owner == ((__u64)ended->tgid << 32 | ended->tid);
 }
 
 /*
@@ -260,9 +317,8 @@ WIRE_GLOBAL int attribute_stream(struct scratch *s, struct process_entry *p)
 /* The request that the next message on client connection c is sent for, likewise. */
 WIRE_GLOBAL int attribute_sender(struct connection *c, struct scratch *s, struct process_entry *p)
 {
-	struct go_send *send;
+	struct go_send send;
 	int attribution;
-	__u64 id;
 
 	if (!c || !s || !p)
 		return ATTRIBUTION_NONE;
@@ -272,10 +328,8 @@ WIRE_GLOBAL int attribute_sender(struct connection *c, struct scratch *s, struct
 		return ATTRIBUTION_NONE;
 	}
 	if (p->go && c->protocol != PROTOCOL_HTTP2) {
-		id = c->id;
-		send = go_send_get(id);
-		if (send) /* the goroutine that writes serves whoever comes */
-			return attribute_by_note(s, send);
+		if (go_send_get(c->id, &send)) /* the goroutine that writes serves whoever comes */
+			return attribute_by_note(s, &send);
 	}
 	task_now(s, p);
 	if (p->go && c->protocol == PROTOCOL_HTTP2)
@@ -311,18 +365,13 @@ static __always_inline void attribute_acted(struct scratch *s)
 /* The message is on its way: the next one is sent for somebody else. */
 static __always_inline void attribute_sent(const struct connection *c, struct scratch *s)
 {
-	__u64 id = c->id;
-	struct go_send *send;
-
 	attribute_acted(s);
 	if (s->stream) {
 		if (s->decision.attribution == ATTRIBUTION_TASK || s->decision.attribution == ATTRIBUTION_INHERITED)
 			attribute_stream_sent(s);
 		return;
 	}
-	send = go_send_get(id);
-	if (send)
-		send->exchange_id = 0;
+	go_send_done(c->id);
 }
 
 /* A task of process p was started by `parent`, at `site` (see struct task). False: that passes nothing on. */

@@ -204,6 +204,7 @@ WIRE_GLOBAL int connection_gone(struct connection *c)
 		streams_closed(c);
 	kafka_closed(c);
 	blind_ends(c);
+	reader_leaves(c);
 	partial_drop(partial_key(c->id, false));
 	partial_drop(partial_key(c->id, true));
 	return 0;

@@ -241,8 +241,12 @@ static __always_inline bool exchange_is_anonymous(struct scratch *s, const struc
 	       !(p->flags & (PROCESS_TASK_THREAD | PROCESS_BLOCKING_KNOWN)) && !answer_headers;
 }
 
-/* A server exchange is over: nothing can be attributed to it any more. `e` becomes what it was; false: it was over. */
-static __always_inline bool exchange_ends(struct exchange *e, __u64 id, __u64 next, __u32 next_mark)
+/*
+ * A server exchange is over: nothing can be attributed to it any more. `e` becomes what it was; false: it was over.
+ * `c`: the connection that it came on, where one follows the other.
+ */
+static __always_inline bool exchange_ends(struct exchange *e, __u64 id, __u64 next, __u32 next_mark,
+					  const struct connection *c)
 {
 	if (!exchange_take(id, e))
 		return false;
@@ -256,13 +260,15 @@ static __always_inline bool exchange_ends(struct exchange *e, __u64 id, __u64 ne
 	}
 	exchange_remove(e);
 	process_live_ends(e->tgid, e->generation);
-	attribute_end(e, next, next_mark);
+	if (next || !c || !reader_stays(c, e))
+		attribute_end(e, next, next_mark);
 	return true;
 }
 
-static __always_inline void exchange_end(struct scratch *s, __u64 id, __u64 next, __u32 next_mark)
+static __always_inline void exchange_end(struct scratch *s, __u64 id, __u64 next, __u32 next_mark,
+					 const struct connection *c)
 {
-	exchange_ends(&s->exchange, id, next, next_mark);
+	exchange_ends(&s->exchange, id, next, next_mark, c);
 }
 
 /*
@@ -292,7 +298,7 @@ WIRE_GLOBAL int pending_finish(struct connection *c, struct scratch *s, __u32 en
 		if (pending->anonymous)
 			process_live_ends(pending->tgid, pending->generation);
 		else
-			exchange_end(s, id, next, next_mark);
+			exchange_end(s, id, next, next_mark, c);
 	}
 	if (id && pending->unsampled) {
 		unsampled_end(id, s->now_ns, end, c->answer_begun ? c->status : 0);

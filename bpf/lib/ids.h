@@ -16,15 +16,16 @@ static __always_inline __u32 id_lane_index(void)
 #define ID_LANE_DISTANCE 256u /* they share EXCHANGE_SLOTS places */
 
 /*
- * Never 0 and below 2^48 (maps/carried.h counts on that): the lane above, its count below. The low bits are a place in
- * the table of live exchanges, which all lanes share; each begins at another one.
+ * Never 0 and below 2^48 (maps/carried.h counts on that): the lane above, its count below, and between them a bit for
+ * maps/exchanges.h. The low bits are a place in the table of live exchanges, which all lanes share; each begins at
+ * another one.
  */
 static __always_inline __u64 new_exchange_id(void)
 {
 	__u64 lane = id_lane_index();
 	__u64 number = __sync_fetch_and_add(&id_lanes[lane].next, 1) + 1 + lane * ID_LANE_DISTANCE;
 
-	return lane << 42 | (number & ((1ULL << 42) - 1));
+	return lane << 42 | (number & ((1ULL << 41) - 1));
 }
 
 static __always_inline __u32 exchange_id_lane(__u64 exchange_id)
@@ -52,19 +53,29 @@ static __always_inline __u64 id_number(void)
 }
 
 /* An all-zero id is invalid. */
-static __always_inline void new_span_id(__u8 *id)
+static __always_inline void span_id_of(__u64 number, __u8 *id)
 {
-	__u64 random = id_keyed(id_number(), settings.seed[0], settings.seed[1]);
+	__u64 random = id_keyed(number, settings.seed[0], settings.seed[1]);
 
 	wire_store64(id, random ? random : 1);
 }
 
-static __always_inline void new_trace_id(__u8 *id)
+static __always_inline void trace_id_of(__u64 number, __u8 *id)
 {
-	__u64 number = id_number(), high = id_keyed(number, settings.seed[2], settings.seed[3]);
+	__u64 high = id_keyed(number, settings.seed[2], settings.seed[3]);
 
 	wire_store64(id, high ? high : 1);
 	wire_store64(id + 8, id_keyed(number, settings.seed[4], settings.seed[5]));
+}
+
+static __always_inline void new_span_id(__u8 *id)
+{
+	span_id_of(id_number(), id);
+}
+
+static __always_inline void new_trace_id(__u8 *id)
+{
+	trace_id_of(id_number(), id);
 }
 
 #endif

@@ -22,7 +22,7 @@ WIRE_GLOBAL int kafka_record_over(__u64 id, __u64 given_ns)
 	struct exchange e;
 	__u64 now_ns;
 
-	if (!id || !exchange_ends(&e, id, 0, 0) || !given_ns)
+	if (!id || !exchange_ends(&e, id, 0, 0, NULL) || !given_ns)
 		return 0;
 	now_ns = bpf_ktime_get_ns();
 	event = ring_reserve(EVENT_RECORD, sizeof(*event));

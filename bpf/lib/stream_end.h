@@ -47,7 +47,7 @@ WIRE_GLOBAL int stream_finish(struct connection *c, struct scratch *s, __u32 str
 		if (was->anonymous)
 			process_live_ends(was->tgid, was->generation);
 		else
-			exchange_end(s, id, 0, 0);
+			exchange_end(s, id, 0, 0, NULL);
 	}
 	e = &s->event.response;
 	__builtin_memset(e, 0, sizeof(*e));

@@ -9,6 +9,7 @@
 #define WEFT_MAPS_CONNECTIONS_H
 
 #include "maps/settings.h"
+#include "wire/go.h"
 #include "wire/http1.h"
 #include "wire/http2_state.h"
 #include "wire/kafka_state.h"
@@ -92,9 +93,9 @@ enum answers {
 #define CONNECTION_WITHOUT_COOKIE (1ULL << 63)
 
 struct connection {
-	__u64 id;      /* socket cookie, key in `members`, or CONNECTION_WITHOUT_COOKIE and a number of its own; 0 =
-			  fresh storage, or all else is just being filled in */
-	__u64 last_ns; /* last byte either way */
+	__u64 id; /* socket cookie, key in `members`, or (also of TLS) CONNECTION_WITHOUT_COOKIE and a number of its
+		     own; 0 = fresh storage, or all else is just being filled in */
+	__u64 last_ns;	     /* last byte either way */
 	__u64 first_byte_ns; /* response head complete */
 	__u64 bulk_score;
 	__u64 asked_ns; /* when the agent was last asked to put it into the hash */
@@ -134,6 +135,9 @@ struct connection {
 	__u32 stream_newest; /* … and none above this one */
 	__u32 pending_begin; /* written by the response side; multiplexed: by whoever ends a stream */
 	__u32 pending_end;   /* written by the request side */
+	/* The goroutine that read the last request while its process rested, and whether it is kept in `tasks`. */
+	struct task_key reader;
+	__u32 keeps;
 	__u16 local_port;
 	__u16 peer_port;
 	__u8 local_address[16];

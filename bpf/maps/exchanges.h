@@ -2,7 +2,8 @@
 /*
  * Server exchanges that are being worked on: the context that outgoing messages continue. An entry lives from the
  * request's head to the end of its response; whoever holds an id asks here whether it is still alive. The id's low bits
- * say where it lies: no hashing, no allocation; when that place is taken the next id is tried.
+ * say where it lies, without hashing or allocation: at one of a few places of the processor that it began on, which
+ * stay in its cache, or, when that is taken, at one of many; when both are taken another of the many is tried.
  */
 #ifndef WEFT_MAPS_EXCHANGES_H
 #define WEFT_MAPS_EXCHANGES_H
@@ -12,8 +13,8 @@
 #include "wire/events.h"
 #include "wire/head_text.h"
 
-#define EXCHANGE_SLOTS 16384u /* a power of two */
 #define EXCHANGE_TRIES 16u
+#define EXCHANGE_FAR (1ULL << 41) /* in an id: its exchange lies at one of the places that all share */
 WIRE_ASSERT(ID_LANES *ID_LANE_DISTANCE == EXCHANGE_SLOTS, "each lane begins at a place of its own");
 
 /* exchange.indexed */
@@ -45,7 +46,7 @@ WIRE_ASSERT(sizeof(struct exchange) == 104, "exchange layout");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, EXCHANGE_SLOTS);
+	__uint(max_entries, EXCHANGE_PLACES(ID_LANES)); /* set before load: for as many lanes as are used */
 	__type(key, __u32);
 	__type(value, struct exchange);
 } exchanges SEC(".maps");
@@ -100,8 +101,11 @@ static __always_inline void exchange_set_id(struct exchange *e, __u64 id)
 
 static __always_inline struct exchange *exchange_slot(__u64 id)
 {
-	__u32 slot = id & (EXCHANGE_SLOTS - 1);
+	__u32 near = EXCHANGE_PLACES(exchange_id_lane(id)) + (id & (EXCHANGE_NEAR - 1));
+	__u32 far = -(__u32)(id / EXCHANGE_FAR & 1), slot;
 
+	WIRE_OPAQUE(far); /* all ones or nothing: a branch would have the verifier walk everything behind it twice */
+	slot = (near & ~far) | (id & (EXCHANGE_SLOTS - 1) & far);
 	return bpf_map_lookup_elem(&exchanges, &slot);
 }
 
@@ -113,22 +117,33 @@ static __always_inline struct exchange *exchange_get(__u64 id)
 	return e && *(volatile __u64 *)&e->id == id ? e : NULL;
 }
 
+static __always_inline bool exchange_claims(__u64 id)
+{
+	struct exchange *e = exchange_slot(id);
+
+	if (!e || __sync_val_compare_and_swap(&e->claimed, 0, 1))
+		return false;
+	__sync_fetch_and_add(&id_lanes[id_lane_index()].exchanges, 1);
+	return true;
+}
+
 /*
  * A new id with a place for its exchange. 0: there is none. A lane's ids lie side by side, so where one place is taken
  * by another lane its neighbours are likely to be, too: each try is far from the one before, and together they go
- * round.
+ * round. A function of its own: what follows need not be verified for each way out of it.
  */
-static __always_inline __u64 exchange_claim(void)
+WIRE_GLOBAL __u64 exchange_claim(void)
 {
-	for (__u32 i = 0; i < EXCHANGE_TRIES; i++) {
-		__u64 id = new_exchange_id();
-		struct exchange *e = exchange_slot(id);
+	__u64 id = new_exchange_id();
 
-		if (e && !__sync_val_compare_and_swap(&e->claimed, 0, 1)) {
-			__sync_fetch_and_add(&id_lanes[id_lane_index()].exchanges, 1);
+	if (exchange_claims(id))
+		return id;
+	for (__u32 i = 0; i < EXCHANGE_TRIES; i++) {
+		id |= EXCHANGE_FAR;
+		if (exchange_claims(id))
 			return id;
-		}
 		exchange_ids_skip(EXCHANGE_SLOTS / EXCHANGE_TRIES);
+		id = new_exchange_id();
 	}
 	return 0;
 }

@@ -38,7 +38,7 @@ static __always_inline long start_site_add(__u32 program, __u64 address)
 
 /*
  * Whom the next request on a client connection is sent for, as the goroutine said that asked for it: another one
- * writes it. By the connection's id; lives as long as the socket.
+ * writes it. Lives as long as the socket, at the place that the connection's id says, or in a hash where that is taken.
  */
 struct go_send {
 	__u64 exchange_id; /* 0: nobody's that is known, or sent */
@@ -48,19 +48,88 @@ struct go_send {
 
 LATE_TABLE(go_sends, BPF_MAP_TYPE_HASH, BPF_F_NO_PREALLOC, __u64, struct go_send);
 
-static __always_inline struct go_send *go_send_get(__u64 connection_id)
+#define GO_PLACE_BITS 11u
+struct go_place go_places[1u << GO_PLACE_BITS] __attribute__((aligned(64)));
+
+/* Ids are small numbers all: as they are, two pairs of them could differ by the same. */
+static __always_inline __u64 go_place_seal(__u64 connection_id)
 {
-	return late_lookup(&go_sends, &connection_id);
+	return connection_id * 0x9e3779b97f4a7c15ULL;
+}
+
+static __always_inline struct go_place *go_place_of(__u64 connection_id)
+{
+	__u64 at = go_place_seal(connection_id) >> (64 - GO_PLACE_BITS);
+
+	WIRE_OPAQUE(at);
+	return &go_places[at & ((1u << GO_PLACE_BITS) - 1)];
+}
+
+static __always_inline void go_place_set(struct go_place *place, __u64 connection_id, __u64 send)
+{
+	*(volatile __u64 *)&place->send = send;
+	*(volatile __u64 *)&place->again = send ^ go_place_seal(connection_id);
+}
+
+/* False: nobody has ever said so of this connection. */
+static __always_inline bool go_send_get(__u64 connection_id, struct go_send *send)
+{
+	struct go_place *place = go_place_of(connection_id);
+	struct go_send *noted;
+
+	if (*(volatile __u64 *)&place->connection_id == connection_id) {
+		__u64 word = *(volatile __u64 *)&place->send;
+
+		if ((word ^ *(volatile __u64 *)&place->again) != go_place_seal(connection_id))
+			word = 0;
+		send->exchange_id = word & ((1ULL << 48) - 1);
+		send->attribution = word >> 48;
+		return true;
+	}
+	noted = late_lookup(&go_sends, &connection_id);
+	if (noted)
+		*send = *noted;
+	return noted != NULL;
 }
 
 static __always_inline long go_send_set(__u64 connection_id, const struct go_send *send)
 {
-	return late_update(&go_sends, &connection_id, send, BPF_ANY);
+	struct go_place *place = go_place_of(connection_id);
+	__u64 holder = *(volatile __u64 *)&place->connection_id;
+
+	if (holder != connection_id) {
+		holder = __sync_val_compare_and_swap(&place->connection_id, 0, connection_id);
+		if (holder && holder != connection_id)
+			return late_update(&go_sends, &connection_id, send, BPF_ANY);
+	}
+	go_place_set(place, connection_id, (__u64)send->attribution << 48 | send->exchange_id);
+	return 0;
 }
 
-static __always_inline long go_send_remove(__u64 connection_id)
+/* The next one is sent for somebody else. */
+static __always_inline void go_send_done(__u64 connection_id)
 {
-	return late_delete(&go_sends, &connection_id);
+	struct go_place *place = go_place_of(connection_id);
+	struct go_send *noted;
+
+	if (*(volatile __u64 *)&place->connection_id == connection_id) {
+		go_place_set(place, connection_id, 0);
+		return;
+	}
+	noted = late_lookup(&go_sends, &connection_id);
+	if (noted)
+		noted->exchange_id = 0;
+}
+
+static __always_inline void go_send_remove(__u64 connection_id)
+{
+	struct go_place *place = go_place_of(connection_id);
+
+	late_delete(&go_sends, &connection_id);
+	if (*(volatile __u64 *)&place->connection_id != connection_id)
+		return;
+	go_place_set(place, connection_id, 0);
+	__sync_lock_test_and_set(&place->connection_id, 0);
 }
 
 /*

@@ -13,6 +13,10 @@ struct {
 	__type(value, struct task);
 } tasks SEC(".maps");
 
+/* So many connections keep the goroutine that reads from them there; of others it is added for each request anew. */
+#define TASKS_KEPT_MOST 16384
+__s32 tasks_kept = 0;
+
 /* Tells the tasks of one connection apart. */
 static __always_inline __u32 task_mark(const struct task_key *key)
 {

@@ -22,14 +22,14 @@ static __always_inline void tls_connection_end(__u64 socket)
 	if (half_claim(answering_half(c)))
 		pending_end_now(c, PROGRAM_STATE, END_CLOSED);
 	blind_ends(c);
+	reader_leaves(c);
 	partial_drop(partial_key(c->id, false));
 	partial_drop(partial_key(c->id, true));
 	go_send_remove(c->id);
 	tls_connection_remove(socket);
 }
 
-static __always_inline int tls_begins(struct process_entry *p, const struct go_process *go, __u64 conn, __u32 tgid,
-				      __u8 role)
+static __always_inline int tls_begins(struct process_entry *p, struct go_process *go, __u64 conn, __u32 tgid, __u8 role)
 {
 	__u64 socket = socket_of_interface(go, conn); /* a tls.Conn begins with the net.Conn below it */
 	const struct sock *sk = (const struct sock *)socket;

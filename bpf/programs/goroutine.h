@@ -100,14 +100,12 @@ static __always_inline int go_ends(struct pt_regs *regs, struct go_process *go, 
 /* The socket behind a descriptor of the current process; 0: it is none. */
 static __always_inline __u64 socket_of_descriptor(__u64 fd)
 {
-	struct task_struct *task = bpf_get_current_task_btf();
-	struct fdtable *table = BPF_CORE_READ(task, files, fdt);
-	struct file **files, *file = NULL;
+	struct fdtable *table = bpf_get_current_task_btf()->files->fdt;
+	struct file **files = table->fd, *file = NULL;
 	struct socket *socket;
 
-	if (fd >= BPF_CORE_READ(table, max_fds))
+	if (fd >= table->max_fds)
 		return 0;
-	files = BPF_CORE_READ(table, fd);
 	bpf_probe_read_kernel(&file, sizeof(file), &files[fd]);
 	if (!file || (BPF_CORE_READ(file, f_inode, i_mode) & FILE_KIND) != FILE_SOCKET)
 		return 0;
@@ -115,35 +113,57 @@ static __always_inline __u64 socket_of_descriptor(__u64 fd)
 	return (__u64)BPF_CORE_READ(socket, sk);
 }
 
-/* … of a net.Conn. A wrapped or encrypted one has no descriptor where a TCPConn keeps it: 0. */
-static __always_inline __u64 socket_of_interface(const struct go_process *go, __u64 interface)
-{
-	__u64 conn, write = user_word(user_word(interface) + ITAB_CONN_WRITE);
+/* A net.Conn as it lies in memory, and what tells its type: the address of its method Write. */
+struct go_conn {
+	__u64 itab, data;
+	__u64 write;
+};
 
-	if (go->h2c_write && write == go->h2c_write) { /* its first field is the connection below */
-		interface = user_word(interface + 8);
-		write = user_word(user_word(interface) + ITAB_CONN_WRITE);
-	}
-	if (!go->tcp_write || write != go->tcp_write)
+static __always_inline void go_conn_read(const struct go_process *go, __u64 address, struct go_conn *conn)
+{
+	if (bpf_probe_read_user(conn, 2 * sizeof(__u64), (void *)address))
+		conn->itab = conn->data = 0;
+	if (conn->itab && conn->itab == go->tcp_itab)
+		conn->write = go->tcp_write;
+	else
+		conn->write = user_word(conn->itab + ITAB_CONN_WRITE);
+}
+
+/* … of a net.Conn. A wrapped or encrypted one has no descriptor where a TCPConn keeps it: 0. */
+static __always_inline __u64 socket_of_conn(struct go_process *go, struct go_conn *conn)
+{
+	if (go->h2c_write && conn->write == go->h2c_write)
+		go_conn_read(go, conn->data, conn); /* its first field is the connection below */
+	if (!go->tcp_write || conn->write != go->tcp_write)
 		return 0;
-	conn = user_word(interface + 8);
-	return socket_of_descriptor((__u32)user_word(user_word(conn) + NETFD_SYSFD));
+	if (go->tcp_itab != conn->itab)
+		go->tcp_itab = conn->itab;
+	return socket_of_descriptor((__u32)user_word(user_word(conn->data) + NETFD_SYSFD));
+}
+
+static __always_inline __u64 socket_of_interface(struct go_process *go, __u64 interface)
+{
+	struct go_conn conn;
+
+	go_conn_read(go, interface, &conn);
+	return socket_of_conn(go, &conn);
 }
 
 /* The connection that a net.Conn is for us: by its socket, or encrypted on one. 0: none that is known. */
-static __always_inline __u64 connection_of_interface(const struct go_process *go, __u64 interface)
+static __always_inline __u64 connection_of_interface(struct go_process *go, __u64 interface)
 {
 	const struct connection *c;
 	const struct sock *sk;
+	struct go_conn conn;
 	__u64 socket;
 
-	if (go->tls_write && user_word(user_word(interface) + ITAB_CONN_WRITE) == go->tls_write) {
-		socket =
-		    socket_of_interface(go, user_word(interface + 8)); /* its first field is the connection below */
+	go_conn_read(go, interface, &conn);
+	if (go->tls_write && conn.write == go->tls_write) {
+		socket = socket_of_interface(go, conn.data); /* its first field is the connection below */
 		c = socket ? tls_connection_get(socket) : NULL;
 		return c ? c->id : 0;
 	}
-	sk = (const struct sock *)socket_of_interface(go, interface);
+	sk = (const struct sock *)socket_of_conn(go, &conn);
 	return sk ? BPF_CORE_READ(sk, __sk_common.skc_cookie.counter) : 0;
 }
 

@@ -17,12 +17,14 @@ struct task_key {
 #define TASK_LOOP (1u << 0)	/* runs an event loop: never attributed by task */
 #define TASK_HANDS_ON (1u << 1) /* reads requests for others: current is what a START_SITE_HANDLER is born with */
 #define TASK_BRIEF (1u << 2)	/* goroutine: its end will not be seen, so it is forgotten with the request it serves */
+#define TASK_KEPT (1u << 3)	/* … or with the connection whose requests it reads, one after the other */
 
 /* A goroutine whose number cannot be read: nothing is ever found under it. */
 #define GOROUTINE_UNKNOWN (~0ULL)
 
 struct task {
-	__u64 current; /* exchange id; dead as soon as the exchange is gone from `exchanges` */
+	__u64 current; /* exchange id; dead as soon as the exchange is gone from `exchanges`: believe it after
+			  exchange_get only */
 	__u64 birth;   /* exchange id that was current where this task was started; 0 once it serves by itself */
 	__u64 site;    /* goroutine: address of the function it was started with */
 	__u64 reads;   /* goroutine: id of the HTTP/2 connection whose requests it reads */
@@ -55,8 +57,21 @@ struct go_process {
 	__s64 running_g;     /* where a thread keeps the address of the running g, from the FS base */
 	__u32 births;	     /* goroutines that were noted when they were born … */
 	__u32 idle_births;   /* … and that were not: nothing passes to them */
+	__u64 tcp_itab;	     /* in an interface before its value: this one is a *net.TCPConn; 0: not known yet */
 };
-WIRE_ASSERT(sizeof(struct go_process) == 80, "go_process layout");
+WIRE_ASSERT(sizeof(struct go_process) == 88, "go_process layout");
+
+/*
+ * Where it is noted whom the next request on a client connection is sent for: see maps/go.h. A place may be given back
+ * and taken for another connection while somebody still writes to it: the two words say the same of one connection, or
+ * nothing.
+ */
+struct go_place {
+	__u64 connection_id; /* 0: free */
+	__u64 send;	     /* attribution << 48 | exchange_id … */
+	__u64 again;	     /* … ^ a seal of connection_id */
+	__u64 reserved;
+};
 
 /* Argument of the program that forgets the goroutines of a process which work on no request that is still open. */
 struct forget_goroutines_args {

@@ -171,8 +171,13 @@ struct id_lane {
 	__u8 reserved[32];
 };
 
+/* Places of maps/exchanges.h: those that all share, and behind them some for each lane of ids. Both powers of two. */
+#define EXCHANGE_SLOTS 16384u
+#define EXCHANGE_NEAR 128u
+#define EXCHANGE_PLACES(lanes) (EXCHANGE_SLOTS + (lanes) * EXCHANGE_NEAR)
+
 /* Places of maps/unsampled.h: those that all share, and behind them some for each lane of ids. Both powers of two. */
-#define UNSAMPLED_FAR 2048u
+#define UNSAMPLED_FAR 1024u
 #define UNSAMPLED_NEAR 32u
 #define UNSAMPLED_SLOTS(lanes) (UNSAMPLED_FAR + (lanes) * UNSAMPLED_NEAR)
 

@@ -100,8 +100,8 @@ void KernelImpl::add_map_fill(KernelCounters& counters) {
     exchanges += lane.exchanges;
     carried += lane.carried;
   }
-  counters.maps["exchanges"] = {exchanges, bpf_map__max_entries(maps.exchanges)};
-  counters.maps["carried"] = {carried, bpf_map__max_entries(maps.exchanges)};
+  counters.maps["exchanges"] = {exchanges, EXCHANGE_SLOTS};  // one processor's cannot use those of others
+  counters.maps["carried"] = {carried, EXCHANGE_SLOTS};
   counters.maps["connections"] = {connections_seen_, options_.max_connections};
 }
 

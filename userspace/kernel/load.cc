@@ -105,7 +105,9 @@ Result<std::unique_ptr<Kernel>> Kernel::load(const KernelOptions& options) {
   auto* settings = const_cast<kernel_settings*>(&skeleton->rodata->settings);
   *settings = settings_of(options, slots);
   bpf_map__set_max_entries(skeleton->maps.scratch_slots, slots);
-  bpf_map__set_max_entries(skeleton->maps.unsampled_slots, UNSAMPLED_SLOTS(std::min(ID_LANES, slots / 4)));
+  const std::uint32_t lanes = std::min(ID_LANES, slots / 4);
+  bpf_map__set_max_entries(skeleton->maps.exchanges, EXCHANGE_PLACES(lanes));
+  bpf_map__set_max_entries(skeleton->maps.unsampled_slots, UNSAMPLED_SLOTS(lanes));
   for (bpf_map* forgets : {skeleton->maps.kafka_requests, skeleton->maps.opaque_traces})
     bpf_map__set_max_entries(forgets, std::max(bpf_map__max_entries(forgets), LRU_FREE * slots / 4));
   bpf_map__set_max_entries(skeleton->maps.ring, options.ring_bytes);

@@ -269,9 +269,6 @@ WIRE_GLOBAL int http1_observed(struct connection *c, struct scratch *s)
 
 	if (!c || !s)
 		return 0;
-	s = scratch_again(s);
-	if (!s)
-		return 0;
 	half = s->outgoing ? &c->send : &c->receive;
 	if (half->parked || !half->known || c->upgrade == UPGRADE_DONE) /* not known: joining failed this time */
 		return 0;
@@ -280,6 +277,9 @@ WIRE_GLOBAL int http1_observed(struct connection *c, struct scratch *s)
 		return 0;
 	}
 	if (!http1_in_head(&half->http1))
+		return 0;
+	s = scratch_again(s);
+	if (!s)
 		return 0;
 	bytes = half->http1.head_bytes < HEAD_TEXT_CAP ? half->http1.head_bytes : HEAD_TEXT_CAP;
 	if (partial_save(partial_key(c->id, s->outgoing), &s->text, bytes)) {

@@ -34,10 +34,10 @@ static __always_inline __u32 server_traceparent(const struct http1 *h, struct sc
 }
 
 /*
- * Ids of s->exchange from the head, or a new root. *caller: the sampling decision that came with the head, unchanged
- * when none did. Returns enum received_values: what of them is in s.
+ * Ids of s->exchange from the head, or a new root, of number `number`. *caller: the sampling decision that came with
+ * the head, unchanged when none did. Returns enum received_values: what of them is in s.
  */
-static __always_inline __u32 server_context(const struct http1 *h, struct scratch *s, __u32 *caller)
+static __always_inline __u32 server_context(const struct http1 *h, struct scratch *s, __u64 number, __u32 *caller)
 {
 	struct exchange *e = &s->exchange;
 	struct request_event *out = &s->event.request;
@@ -64,7 +64,7 @@ static __always_inline __u32 server_context(const struct http1 *h, struct scratc
 			*caller = e->flags & TRACE_FLAG_SAMPLED;
 	} else {
 		out->attribution = ATTRIBUTION_ROOT;
-		new_trace_id(e->ids.trace_id);
+		trace_id_of(number, e->ids.trace_id);
 		__builtin_memset(e->ids.parent_span_id, 0, 8);
 		e->flags = TRACE_FLAG_RANDOM;
 		if (choice == CHOICE_SAMPLED || choice == CHOICE_NOT_SAMPLED)
@@ -202,7 +202,7 @@ WIRE_GLOBAL int http1_server_request(struct connection *c, struct http1 *h, stru
 	struct exchange *e;
 	__u32 received, caller = SAMPLE_NO_CALLER;
 	bool anonymous, unsampled;
-	__u64 id;
+	__u64 id, number;
 
 	if (!c || !h || !s || !p)
 		return 0;
@@ -214,8 +214,9 @@ WIRE_GLOBAL int http1_server_request(struct connection *c, struct http1 *h, stru
 	task_now(s, p);
 	e = &s->exchange;
 	s->facts = h->flags & HTTP1_IS_10 ? REQUEST_HTTP10 : 0;
-	new_span_id(e->ids.span_id);
-	received = server_context(h, s, &caller);
+	number = id_number();
+	span_id_of(number, e->ids.span_id);
+	received = server_context(h, s, number, &caller);
 	unsampled = !server_sample(h, s, p, caller);
 	e->tracestate_bytes = 0;
 	server_baggage(h, s, p);
@@ -252,7 +253,7 @@ WIRE_GLOBAL int http1_server_request(struct connection *c, struct http1 *h, stru
 		if (anonymous)
 			process_live_ends(s->pid_tgid >> 32, c->generation);
 		else
-			exchange_end(s, id, 0, 0);
+			exchange_end(s, id, 0, 0, NULL);
 		exchange_lost(c, s, id, unsampled);
 	}
 	return 0;

@@ -48,7 +48,7 @@ WIRE_GLOBAL int kafka_record_context(struct scratch *s, struct process_entry *p)
 	more = (h->flags & HTTP1_HAS_CARRIERS) != 0;
 	if (more)
 		http1_read_contexts(h, s);
-	received = server_context(h, s, &caller);
+	received = server_context(h, s, 0, &caller); /* the ids of a new root are not its own: see below */
 	if (kafka_record_is_opaque(s))
 		return -1;
 	if (s->event.request.attribution == ATTRIBUTION_INCOMING) {
