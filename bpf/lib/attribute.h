@@ -21,6 +21,17 @@ static __always_inline void finding(struct process_entry *p, __u32 bit)
 		__sync_fetch_and_or(&p->findings, bit);
 }
 
+/*
+ * Is exchange `id` under way, and was it begun in this tracing of its process? One that began while the process was let
+ * go, in a program that was under way, has an end that nobody sees.
+ */
+static __always_inline bool exchange_goes_on(__u64 id, const struct process_entry *p)
+{
+	const struct exchange *e = exchange_get(id);
+
+	return e && e->generation == p->generation;
+}
+
 /* The exchange of s->exchange becomes s->parent. */
 static __always_inline void parent_is(struct scratch *s, const struct exchange *e)
 {
@@ -232,11 +243,11 @@ static __always_inline __u32 task_works_on(struct task *task, struct process_ent
 		return ATTRIBUTION_NONE;
 	if (task->current) {
 		*id = task->current;
-		return exchange_get(task->current) ? ATTRIBUTION_TASK : ATTRIBUTION_NONE;
+		return exchange_goes_on(task->current, p) ? ATTRIBUTION_TASK : ATTRIBUTION_NONE;
 	}
 	if (!task->birth)
 		return ATTRIBUTION_NONE;
-	if (!exchange_get(task->birth)) {
+	if (!exchange_goes_on(task->birth, p)) {
 		inheritance_ends(task, p, owner); /* it outlived the request and works on */
 		task->birth = 0;
 		return ATTRIBUTION_NONE;
@@ -281,11 +292,12 @@ WIRE_GLOBAL int attribute_task(struct scratch *s, struct process_entry *p)
 }
 
 /* What a goroutine said of the message that another one writes for it. */
-static __always_inline int attribute_by_note(struct scratch *s, const struct go_send *send)
+static __always_inline int attribute_by_note(struct scratch *s, const struct process_entry *p,
+					     const struct go_send *send)
 {
 	s->parent.exchange_id = 0;
 	if (!send->exchange_id || !exchange_copy(send->exchange_id, &s->exchange) ||
-	    s->exchange.tgid != s->pid_tgid >> 32)
+	    s->exchange.tgid != s->pid_tgid >> 32 || s->exchange.generation != p->generation)
 		return ATTRIBUTION_NONE;
 	parent_is(s, &s->exchange);
 	return send->attribution;
@@ -308,7 +320,7 @@ WIRE_GLOBAL int attribute_stream(struct scratch *s, struct process_entry *p)
 		return ATTRIBUTION_NONE;
 	send = go_stream_get(s->task, s->stream);
 	if (send)
-		return attribute_by_note(s, send);
+		return attribute_by_note(s, p, send);
 	task = task_get(s->task);
 	site = task && task->site ? start_site_get((__u32)s->task.owner, task->site) : NULL;
 	return site && site->kind == START_SITE_SENDER ? attribute_task(s, p) : ATTRIBUTION_NONE;
@@ -329,7 +341,7 @@ WIRE_GLOBAL int attribute_sender(struct connection *c, struct scratch *s, struct
 	}
 	if (p->go && c->protocol != PROTOCOL_HTTP2) {
 		if (go_send_get(c->id, &send)) /* the goroutine that writes serves whoever comes */
-			return attribute_by_note(s, &send);
+			return attribute_by_note(s, p, &send);
 	}
 	task_now(s, p);
 	if (p->go && c->protocol == PROTOCOL_HTTP2)
@@ -390,7 +402,7 @@ static __always_inline bool attribute_birth(struct process_entry *p, struct task
 	if (kind == START_SITE_LEARNED)
 		fresh.reads = parent->reads; /* what the parent has read already, the child may go on with */
 	if (parent->flags & TASK_HANDS_ON) { /* works for none of those it reads for, but for starting who does */
-		if (kind == START_SITE_HANDLER && exchange_get(parent->current))
+		if (kind == START_SITE_HANDLER && exchange_goes_on(parent->current, p))
 			birth = parent->current;
 	} else if (task_works_on(parent, p, parent_key.owner, &birth) == ATTRIBUTION_NONE) {
 		birth = 0; /* who was started inside a request passes it on once its kind is known to keep within it */

@@ -173,7 +173,7 @@ enum received_values { RECEIVED_NOTHING = 0, RECEIVED_ONE, RECEIVED_MORE };
 
 /* The entry is complete before anybody can find it. `connection_id` 0: it is no request, but a record of Kafka. */
 static __always_inline void exchange_appears(struct scratch *s, struct process_entry *p, __u64 connection_id,
-					     __u32 received)
+					     __u32 generation, __u32 received)
 {
 	struct exchange *e = &s->exchange;
 
@@ -181,7 +181,7 @@ static __always_inline void exchange_appears(struct scratch *s, struct process_e
 	e->tid = (__u32)s->task.owner;
 	e->goroutine = s->task.goroutine;
 	e->connection_id = connection_id;
-	e->generation = p->generation;
+	e->generation = generation;
 	e->indexed = 0;
 	e->received = 0;
 	if (received != RECEIVED_NOTHING) {
@@ -215,7 +215,7 @@ WIRE_GLOBAL int exchange_begin(struct connection *c, struct scratch *s, struct p
 	s = scratch_again(s);
 	if (!s)
 		return 0;
-	exchange_appears(s, p, c->id, received);
+	exchange_appears(s, p, c->id, c->generation, received); /* what p says may be of a later tracing by now */
 	return attribute_begin(c, s, p);
 }
 
@@ -227,7 +227,7 @@ WIRE_GLOBAL int exchange_begin_record(struct scratch *s, struct process_entry *p
 	s = scratch_again(s);
 	if (!s)
 		return 0;
-	exchange_appears(s, p, 0, received);
+	exchange_appears(s, p, 0, p->generation, received);
 	return attribute_record(s, p);
 }
 
