@@ -280,7 +280,8 @@ WIRE_GLOBAL int connection_restart(struct connection *c, struct process_entry *p
 		if (other_protocol)
 			c->receive.parked = c->send.parked = PARK_UPGRADE;
 	}
-	blind_ends(c);
+	if (c->blind_tgid != c->owner_tgid || c->blind_generation != p->generation)
+		blind_ends(c); /* else it was accepted before this tracing began, and is not followed yet */
 	c->generation = p->generation;
 	c->joining = 1;
 	c->answers_lost = c->answer_begun = c->answer_kept = 0;

@@ -80,6 +80,7 @@ struct sock {
 	struct socket *sk_socket;
 	int sk_wmem_queued;
 	int sk_sndbuf;
+	__u32 sk_max_ack_backlog;
 	__u8 sk_shutdown;
 	__u16 sk_protocol;
 };
@@ -216,6 +217,7 @@ enum {
 /* linux/tcp_states.h */
 enum {
 	TCP_ESTABLISHED = 1,
+	TCP_CLOSE_WAIT = 8,
 	TCP_FIN_WAIT1 = 4,
 	TCP_CLOSE = 7,
 	TCP_LAST_ACK = 9,

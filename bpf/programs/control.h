@@ -14,15 +14,19 @@ int set_process(struct process_change_args *args)
 	struct process_entry *p = process_get(args->tgid), fresh = {};
 	__u64 failed = 0;
 
+	args->fresh = !p && !args->looked_at;
 	if (p) {
+		if (args->looked_at)
+			__sync_fetch_and_add(&p->blind, -1);
 		p->flags = args->flags;
 		p->policy_service = args->policy_service;
 		p->sampling_service = args->sampling_service;
-	} else {
+	} else if (args->fresh) { /* not one that has ended meanwhile */
 		fresh.flags = args->flags;
 		fresh.policy_service = args->policy_service;
 		fresh.sampling_service = args->sampling_service;
 		fresh.generation = args->generation;
+		fresh.blind = 1; /* until its connections have been looked at */
 		failed = process_add(args->tgid, &fresh) != 0;
 	}
 	WIRE_OPAQUE(failed);

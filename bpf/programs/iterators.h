@@ -93,6 +93,13 @@ static __always_inline void sweep_answerer(struct connection *c, bool leaving, _
 	bpf_map_delete_elem(&answerers, &id);
 }
 
+/* Whatever may have been served there when it was met is over as any other request would be. */
+static __always_inline void sweep_blind(struct connection *c)
+{
+	if (c->blind && c->last_ns < sweep.idle_before_ns && !c->receive.parked && !c->send.parked)
+		blind_ends(c);
+}
+
 /* Accepted, and nothing has been read from it: nobody knows whose it is, and its next request may bring it back. */
 static __always_inline void sweep_unread(struct connection *c)
 {
@@ -137,6 +144,14 @@ static __always_inline void sweep_connection(struct connection *c, struct sock *
 	}
 }
 
+/* Of an open file; NULL: it is none. */
+static __always_inline struct sock *sock_of_file(struct file *file)
+{
+	struct socket *socket = file ? bpf_sock_from_file(file) : NULL;
+
+	return socket ? socket->sk : NULL;
+}
+
 /*
  * Over the open files of one process. Iterators over the elements of a map would find sockets that no process has open,
  * too, but some kernels refuse them all: they hand out memory that can be written to.
@@ -145,22 +160,44 @@ SEC("iter/task_file")
 int on_sweep(struct bpf_iter__task_file *context)
 {
 	struct task_struct *task = context->task;
-	struct file *file = context->file;
-	struct socket *socket;
+	struct sock *sk = sock_of_file(context->file);
 	struct connection *c;
-	struct sock *sk;
 
-	if (!task || !file)
+	if (!task || !sk)
 		return 0;
-	socket = bpf_sock_from_file(file);
-	if (!socket)
-		return 0;
-	sk = socket->sk;
-	c = sk ? connection_get(sk) : NULL;
+	c = connection_get(sk);
+	if (c)
+		sweep_blind(c);
 	if (c && c->id)
 		sweep_connection(c, sk, task->tgid);
 	else if (c)
 		sweep_unread(c);
+	return 0;
+}
+
+/*
+ * Over those of a process that is traced from now on: what it has accepted before may be served just now. An accepted
+ * socket has its listener's backlog (a copy, see sk_clone), others have none.
+ */
+SEC("iter/task_file")
+int on_accepted_before(struct bpf_iter__task_file *context)
+{
+	struct task_struct *task = context->task;
+	struct sock *sk = sock_of_file(context->file);
+	struct process_entry *p;
+	struct connection *c;
+
+	if (!task || !sk || !is_tcp(sk, false) || !sk->sk_max_ack_backlog)
+		return 0;
+	if (sk->__sk_common.skc_state != TCP_ESTABLISHED && sk->__sk_common.skc_state != TCP_CLOSE_WAIT)
+		return 0;
+	p = process_get(task->tgid);
+	c = p ? connection_create(sk) : NULL;
+	if (!c || (c->id && c->generation == p->generation)) /* what was seen of it already, says more */
+		return 0;
+	c->last_ns = bpf_ktime_get_ns();
+	blind_ends(c);
+	blind_begins(c, p, task->tgid);
 	return 0;
 }
 

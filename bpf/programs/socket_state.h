@@ -81,6 +81,8 @@ int BPF_PROG(on_destroy, struct sock *sk)
 		if (c->role != ROLE_SERVER) /* also one that was asked for and then sent nothing that we know */
 			go_send_remove(c->id);
 		connection_gone(c);
+	} else {
+		blind_ends(c);
 	}
 	connection_drop(sk);
 	return 0;

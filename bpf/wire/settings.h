@@ -105,7 +105,9 @@ struct process_change_args {
 	__u32 generation; /* used when the entry is new */
 	__u32 policy_service;
 	__u32 sampling_service;
-	__u32 result; /* out: 0, or 1 when the map is full */
+	__u32 looked_at; /* at the connections of one that was new before */
+	__u32 fresh;	 /* out: it is new */
+	__u32 result;	 /* out: 0, or 1 when the map is full */
 };
 
 /* destinations: longest prefix match over the peer's address */

@@ -88,5 +88,52 @@ TEST_CASE("an exchange that was begun while its process was let go is nobody's w
   put_back(exchanges, none);
 }
 
+// A call of a process that serves something beginning a trace of its own: it may be part of what is served.
+std::size_t begins_a_trace(Scene& scene, const std::string& target) {
+  return header(scene.called("main", get(target)), "traceparent").size();
+}
+
+TEST_CASE("while a connection that was accepted before may be served, no call begins a trace") {
+  Scene scene;
+  Scene::Taken taken = scene.take("a", get("/unseen"));
+  scene.trace();
+  CHECK(begins_a_trace(scene, "/of-main") == 0);
+  CHECK(scene.request("/of-main").event.injection == INJECTION_NO_TASK);
+  const std::string ok = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+  CHECK(scene.tell("a", fmt::format("send {}", taken.fd), ok) == "sent");  // it may have others, in pieces
+  CHECK(begins_a_trace(scene, "/answered") == 0);
+
+  SUBCASE("until an exchange on it has been seen") {
+    REQUIRE(send_all(taken.peer.get(), get("/seen")));
+    REQUIRE(scene.number("a", fmt::format("recv {}", taken.fd)) > 0);
+    CHECK(begins_a_trace(scene, "/meanwhile") == 0);
+    CHECK(scene.tell("a", fmt::format("send {}", taken.fd), ok) == "sent");
+  }
+  SUBCASE("until it is closed") {
+    CHECK(scene.tell("a", fmt::format("close {}", taken.fd)) == "0");
+    taken.peer.reset();
+  }
+  CHECK(scene.settles([&] { return begins_a_trace(scene, "/orphan") == 1; }));
+}
+
+TEST_CASE("… nor while it was accepted and nothing at all has been seen on it, until it is closed") {
+  Scene scene;
+  Scene::Taken taken = scene.take("a", get("/unseen"));
+  scene.trace();
+  CHECK(begins_a_trace(scene, "/of-main") == 0);
+  CHECK(scene.tell("a", fmt::format("close {}", taken.fd)) == "0");
+  taken.peer.reset();
+  CHECK(scene.settles([&] { return begins_a_trace(scene, "/orphan") == 1; }));
+}
+
+TEST_CASE("a process that has accepted nothing begins traces at once, with connections of its own open") {
+  Scene scene;
+  const Scene::Taken none = scene.accepted("a");
+  CHECK(scene.tell("a", fmt::format("close {}", none.fd)) == "0");
+  REQUIRE(scene.called("main", get("/before")) == get("/before"));
+  scene.trace();
+  CHECK(begins_a_trace(scene, "/orphan") == 1);
+}
+
 }  // namespace
 }  // namespace weft::test

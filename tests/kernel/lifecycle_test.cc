@@ -246,19 +246,22 @@ void counts_what_is_live(Scene& scene) {
 TEST_CASE("let go while requests are live and traced again: they are not counted twice") {
   Scene scene;
   scene.trace();
-  const Scene::Taken old = scene.take("a", get("/old", kContext)), older = scene.take("c", get("/older"));
+  Scene::Taken old = scene.take("a", get("/old", kContext)), older = scene.take("c", get("/older"));
   REQUIRE(scene.findings().live_exchanges == 2);
   scene.untrace();
   scene.trace();
   answer(scene, "a", old);
-  CHECK(scene.tell("c", fmt::format("close {}", older.fd)) == "0");
+  for (const auto& [who, taken] : {std::pair("a", &old), {"c", &older}})
+    CHECK(scene.tell(who, fmt::format("close {}", taken->fd)) == "0");
+  old.peer.reset();
+  older.peer.reset();
   counts_what_is_live(scene);
 }
 
 TEST_CASE("traced again while a child holds the old request: its end is not taken off the new count") {
   Scene scene;
   scene.trace();
-  const Scene::Taken old = scene.take("a", "POST /old HTTP/1.1\r\nContent-Length: 4\r\n" + kContext + "\r\nab");
+  Scene::Taken old = scene.take("a", "POST /old HTTP/1.1\r\nContent-Length: 4\r\n" + kContext + "\r\nab");
   scene.tell("main", "fork");
   REQUIRE(send_all(old.peer.get(), "cd"));
   CHECK(scene.number("child", fmt::format("main recv {}", old.fd)) == 2);  // the connection is the child's now
@@ -266,6 +269,9 @@ TEST_CASE("traced again while a child holds the old request: its end is not take
   scene.trace();
   CHECK(scene.tell("child", fmt::format("main send {}", old.fd), kOk) == "sent");
   CHECK(scene.responses(scene.request("/old").event.exchange_id).size() == 1);
+  CHECK(scene.tell("child", fmt::format("main close {}", old.fd)) == "0");
+  CHECK(scene.tell("main", fmt::format("close {}", old.fd)) == "0");
+  old.peer.reset();
   counts_what_is_live(scene);
 }
 

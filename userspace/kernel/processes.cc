@@ -98,10 +98,17 @@ Result<void> KernelImpl::trace(pid_t tgid, const ProcessSettings& settings) {
   change.generation = ++generation_;
   change.policy_service = policy_.service_number(settings.identity);
   change.sampling_service = settings.sampling_service;
-  LIBBPF_OPTS(bpf_test_run_opts, run, .ctx_in = &change, .ctx_size_in = sizeof change);
-  if (const int error = bpf_prog_test_run_opts(bpf_program__fd(skeleton_->progs.set_process), &run))
-    return fail(fmt::format("process {} cannot be traced: {}", tgid, errno_text(error)));
+  const auto run = [&] {
+    LIBBPF_OPTS(bpf_test_run_opts, with, .ctx_in = &change, .ctx_size_in = sizeof change);
+    return bpf_prog_test_run_opts(bpf_program__fd(skeleton_->progs.set_process), &with);
+  };
+  if (const int error = run()) return fail(fmt::format("process {} cannot be traced: {}", tgid, errno_text(error)));
   if (change.result) return fail(fmt::format("process {} cannot be traced: too many processes", tgid));
+  if (change.fresh) {
+    visit_open_files(skeleton_->progs.on_accepted_before, tgid);
+    change.looked_at = 1;
+    run();
+  }
   if (answers() && !settings.never_enrol) mark_listeners(tgid);
   return {};
 }
