@@ -13,6 +13,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <random>
+#include <string_view>
 #include <system_error>
 
 #include "kernel/capture_hook.h"
@@ -24,7 +25,16 @@
 namespace weft {
 namespace {
 
+// The program that libbpf could not load last, in this thread: when a whole object is refused only its log says which.
+thread_local std::string refused_program;
+
 int log_libbpf(libbpf_print_level level, const char* format, va_list arguments) {
+  if (std::string_view(format).starts_with("libbpf: prog '%s': BPF program load failed")) {
+    va_list again;
+    va_copy(again, arguments);
+    refused_program = va_arg(again, const char*);
+    va_end(again);
+  }
   if (level == LIBBPF_DEBUG || !spdlog::should_log(spdlog::level::debug)) return 0;
   char line[1024];
   std::vsnprintf(line, sizeof line, format, arguments);
@@ -135,7 +145,11 @@ Result<std::unique_ptr<Kernel>> Kernel::load(const KernelOptions& options) {
   late.take(skeleton->progs.on_kafka_consumed);
   bpf_program__set_autoload(skeleton->progs.on_kafka_consume_go, false);
   if (options.go_consumers) late.take(skeleton->progs.on_kafka_consume_go);
-  if (const int error = weft_bpf__load(skeleton.get())) return load_refused("the kernel refuses the programs", error);
+  refused_program.clear();
+  if (const int error = weft_bpf__load(skeleton.get()))
+    return load_refused(refused_program.empty() ? "the kernel refuses the programs"
+                                                : fmt::format("the kernel refuses the programs ({})", refused_program),
+                        error);
   if (const auto loaded = parts.load(*skeleton); !loaded) return std::unexpected(loaded.error());
 
   chosen.cgroup = cgroup;
