@@ -149,8 +149,9 @@ WIRE_GLOBAL int attribute_begin(struct connection *c, struct scratch *s, struct 
 		struct exchange *e = exchange_get(task->current);
 
 		if (e && e->connection_id == c->id && c->protocol != PROTOCOL_HTTP2)
-			return 0;			/* pipelined: the oldest unanswered one stays current */
-		if (e && e->connection_id && !blocks) { /* not of a record, whose processing ends here */
+			return 0; /* pipelined: the oldest unanswered one stays current */
+		/* Not of a record, whose processing ends here, nor of an earlier tracing. */
+		if (e && e->connection_id && e->generation == p->generation && !blocks) {
 			finding(p, FINDING_OVERLAPPING);
 			task->flags |= TASK_LOOP;
 			task->current = 0;
@@ -229,7 +230,8 @@ WIRE_GLOBAL int attribute_task(struct scratch *s, struct process_entry *p)
 		return ATTRIBUTION_NONE;
 	attribution = task_works_on(task, p, s->task.owner, &id);
 	s->in_birth = task->birth && !task->current;
-	if (attribution == ATTRIBUTION_NONE || !task_is(task, s->task) || !exchange_copy(id, &s->exchange))
+	if (attribution == ATTRIBUTION_NONE || !task_is(task, s->task) || !exchange_copy(id, &s->exchange) ||
+	    s->exchange.tgid != s->task.owner >> 32)
 		return ATTRIBUTION_NONE;
 	parent_is(s, &s->exchange);
 	return attribution;

@@ -19,7 +19,7 @@ static __always_inline bool attribute_takes_record(const struct scratch *s, cons
 		return false;
 	if (task->flags & TASK_HANDS_ON)
 		return false;
-	return !task->current || !exchange_get(task->current);
+	return !task->current || !exchange_goes_on(task->current, p);
 }
 
 /* It is s->exchange.id. REQUIRES: attribute_takes_record. */

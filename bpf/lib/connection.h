@@ -25,8 +25,10 @@ static __always_inline void blind_begins(struct connection *c, struct process_en
 
 static __always_inline void blind_ends(struct connection *c)
 {
+	__u32 tgid = c->blind_tgid, generation = c->blind_generation; /* before another may begin */
+
 	if (__sync_val_compare_and_swap(&c->blind, 2, 0) == 2)
-		process_blind_ends(c->blind_tgid, c->blind_generation);
+		process_blind_ends(tgid, generation);
 }
 
 /* Requests that come on c are not followed any more. */
@@ -52,6 +54,8 @@ static __always_inline void join_failed(struct connection *c, struct scratch *s)
 	c->pending_begin = c->pending_end;
 	if (c->membership != MEMBER_JOINED && !c->role_certain)
 		c->role = ROLE_UNKNOWN;
+	if (s->outgoing && c->blind)
+		return; /* of a response that comes in many pieces, perhaps: its end is not known */
 	if (++c->join_failures > JOIN_FAILURES_MAX) {
 		c->receive.parked = c->send.parked = PARK_POSITION_LOST;
 		blind_ends(c);

@@ -200,7 +200,8 @@ static __always_inline void exchange_appears(struct scratch *s, struct process_e
 		if (e->indexed & INDEXED_MORE)
 			received_more_add(&s->received_more, e->id);
 	}
-	__sync_fetch_and_add(&p->live, 1);
+	if (p->generation == generation) /* else nobody would take it off again */
+		__sync_fetch_and_add(&p->live, 1);
 	finding(p, FINDING_SERVES);
 }
 

@@ -108,6 +108,8 @@ static __always_inline void connection_first_seen(struct connection *c, struct s
 			c->membership = MEMBER_NO; /* accepted, or never enrolled at connect */
 	}
 	__sync_lock_test_and_set(&c->id, id);
+	if (!c->joining) /* behind the id, see on_accepted_before */
+		blind_ends(c);
 }
 
 /* The same behind a mere address; a function of its own for its stack. */

@@ -14,14 +14,17 @@ int set_process(struct process_change_args *args)
 	struct process_entry *p = process_get(args->tgid), fresh = {};
 	__u64 failed = 0;
 
-	args->fresh = !p && !args->looked_at;
-	if (p) {
-		if (args->looked_at)
+	args->fresh = !p;
+	if (args->looked_at) {
+		if (p && p->generation == args->generation)
 			__sync_fetch_and_add(&p->blind, -1);
+		return 0;
+	}
+	if (p) {
 		p->flags = args->flags;
 		p->policy_service = args->policy_service;
 		p->sampling_service = args->sampling_service;
-	} else if (args->fresh) { /* not one that has ended meanwhile */
+	} else {
 		fresh.flags = args->flags;
 		fresh.policy_service = args->policy_service;
 		fresh.sampling_service = args->sampling_service;

@@ -96,7 +96,11 @@ static __always_inline void sweep_answerer(struct connection *c, bool leaving, _
 /* Whatever may have been served there when it was met is over as any other request would be. */
 static __always_inline void sweep_blind(struct connection *c)
 {
-	if (c->blind && c->last_ns < sweep.idle_before_ns && !c->receive.parked && !c->send.parked)
+	bool followed = c->generation == c->blind_generation; /* else what is parked there is of an earlier tracing */
+
+	if (!c->blind || c->last_ns >= sweep.idle_before_ns)
+		return;
+	if (!followed || !(c->role_certain || c->receive.parked || c->send.parked)) /* those are blind for longer */
 		blind_ends(c);
 }
 
@@ -184,7 +188,7 @@ int on_accepted_before(struct bpf_iter__task_file *context)
 {
 	struct task_struct *task = context->task;
 	struct sock *sk = sock_of_file(context->file);
-	struct process_entry *p;
+	struct process_entry *p, *other;
 	struct connection *c;
 
 	if (!task || !sk || !is_tcp(sk, false) || !sk->sk_max_ack_backlog)
@@ -193,11 +197,40 @@ int on_accepted_before(struct bpf_iter__task_file *context)
 		return 0;
 	p = process_get(task->tgid);
 	c = p ? connection_create(sk) : NULL;
-	if (!c || (c->id && c->generation == p->generation)) /* what was seen of it already, says more */
+	if (!c)
+		return 0;
+	/* Several may have it open: it counts for one, and for none where one follows it. */
+	other = c->id && !c->joining ? process_get(c->owner_tgid) : NULL;
+	if (other && other->generation == c->generation)
+		return 0;
+	other = c->blind ? process_get(c->blind_tgid) : NULL;
+	if (other && other->generation == c->blind_generation)
 		return 0;
 	c->last_ns = bpf_ktime_get_ns();
 	blind_ends(c);
 	blind_begins(c, p, task->tgid);
+	if (*(volatile __u64 *)&c->id && !*(volatile __u8 *)&c->joining && c->generation == p->generation)
+		blind_ends(c); /* it has begun meanwhile */
+	return 0;
+}
+
+/*
+ * Under SETTING_HASH, behind on_sweep: connections whose socket is gone without a word (on_destroy does not run where
+ * it interrupts itself) are among no files.
+ */
+static long sweep_left_step(struct bpf_map *map, __u64 *address, struct connection *c, void *nothing)
+{
+	if (c && c->id && c->last_ns < sweep.idle_before_ns)
+		sweep_finish(c, END_TIMEOUT, true);
+	return 0;
+}
+
+SEC("syscall")
+int sweep_left(void *context)
+{
+	__u64 nothing = 0;
+
+	bpf_for_each_map_elem(&connections_by_address, sweep_left_step, &nothing, 0);
 	return 0;
 }
 

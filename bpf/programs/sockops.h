@@ -111,8 +111,10 @@ static __always_inline void server_connected(struct bpf_sock_ops *ops, struct bp
 	if (!l)
 		return;
 	listener = l->id;
-	if (setting(SETTING_HASH))
-		connection_drop_at((__u64)sk); /* of another socket that was at this address */
+	if (setting(SETTING_HASH)) { /* of another socket that was at this address */
+		connection_gone(connection_at((__u64)sk));
+		connection_drop_at((__u64)sk);
+	}
 	c = connection_create(sk);
 	if (!c) {
 		count_fault(PROGRAM_SOCKOPS, FAULT_STORAGE);

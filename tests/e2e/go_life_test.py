@@ -119,6 +119,7 @@ class Life(unittest.TestCase):
                 self.assertEqual([result["failed"] for result in results], [0] * len(results))
                 counts = attribution.count(golang.records(leaf.port))
                 self.assertEqual((counts.wrong, counts.invented, counts.malformed), (0, 0, 0), counts)
+                self.assertGreater(counts.right, 0, counts)
                 self.assertEqual(agent.run("attach", front.pid).returncode, 0)
                 self.goroutines(agent, front.pid)
             self.assertEqual(host.probe_links() - before, set())

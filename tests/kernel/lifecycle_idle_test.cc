@@ -76,6 +76,8 @@ TEST_CASE("an idle server exchange times out; its connection is followed again f
   scene.trace();
   const Scene::Taken taken = scene.take("a", get("/idle", kContext));
   times_out(scene, "/idle");
+  std::this_thread::sleep_for(2 * kIdle);
+  scene.kernel().sweep();
   is_nobodys(scene, "a", "/of-idle");  // it is still worked on, for all that is known
   is_nobodys(scene, "b", "/beside-idle");
   answer(scene, taken);

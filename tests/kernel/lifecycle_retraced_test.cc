@@ -5,14 +5,17 @@
 #include <doctest/doctest.h>
 #include <fmt/format.h>
 
+#include <chrono>
 #include <cstring>
 #include <map>
 #include <string>
 #include <string_view>
+#include <thread>
 #include <vector>
 
 #include "kernel/unique_fd.h"
 #include "lifecycle_scene.h"
+#include "wire/settings.h"
 
 namespace weft::test {
 namespace {
@@ -88,51 +91,94 @@ TEST_CASE("an exchange that was begun while its process was let go is nobody's w
   put_back(exchanges, none);
 }
 
-// A call of a process that serves something beginning a trace of its own: it may be part of what is served.
-std::size_t begins_a_trace(Scene& scene, const std::string& target) {
-  return header(scene.called("main", get(target)), "traceparent").size();
+const std::string kOk = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+
+void answer(Scene& scene, const Scene::Taken& taken) {
+  CHECK(scene.tell("a", fmt::format("send {}", taken.fd), kOk) == "sent");
+}
+
+// Does a call of a thread that serves nothing begin a trace?
+bool begins_a_trace(Scene& scene, const std::string& target) {
+  return header(scene.called("main", get(target)), "traceparent").size() == 1;
+}
+
+// It does again, and the count of what hindered it is as it was.
+void is_free_again(Scene& scene) {
+  CHECK(scene.settles([&] { return begins_a_trace(scene, "/orphan"); }));
+  process_entry entry{};
+  const auto key = static_cast<__u32>(scene.pid());
+  REQUIRE(bpf_map_lookup_elem(map_named("processes").get(), &key, &entry) == 0);
+  CHECK(entry.blind == 0);
 }
 
 TEST_CASE("while a connection that was accepted before may be served, no call begins a trace") {
   Scene scene;
   Scene::Taken taken = scene.take("a", get("/unseen"));
   scene.trace();
-  CHECK(begins_a_trace(scene, "/of-main") == 0);
+  CHECK_FALSE(begins_a_trace(scene, "/of-main"));
   CHECK(scene.request("/of-main").event.injection == INJECTION_NO_TASK);
-  const std::string ok = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
-  CHECK(scene.tell("a", fmt::format("send {}", taken.fd), ok) == "sent");  // it may have others, in pieces
-  CHECK(begins_a_trace(scene, "/answered") == 0);
 
   SUBCASE("until an exchange on it has been seen") {
+    answer(scene, taken);
+    CHECK_FALSE(begins_a_trace(scene, "/answered"));  // more of it may come
     REQUIRE(send_all(taken.peer.get(), get("/seen")));
     REQUIRE(scene.number("a", fmt::format("recv {}", taken.fd)) > 0);
-    CHECK(begins_a_trace(scene, "/meanwhile") == 0);
-    CHECK(scene.tell("a", fmt::format("send {}", taken.fd), ok) == "sent");
+    CHECK_FALSE(begins_a_trace(scene, "/meanwhile"));
+    answer(scene, taken);
+  }
+  SUBCASE("in however many pieces the response is sent, until it is closed") {
+    REQUIRE(scene.tell("a", fmt::format("send {}", taken.fd), "HTTP/1.1 200 OK\r\n\r\n") == "sent");
+    for (int piece = 0; piece < 100; ++piece)
+      REQUIRE(scene.tell("a", fmt::format("send {}", taken.fd), "more") == "sent");
+    CHECK_FALSE(begins_a_trace(scene, "/of-many"));
+    CHECK(scene.tell("a", fmt::format("close {}", taken.fd)) == "0");
+    taken.peer.reset();
   }
   SUBCASE("until it is closed") {
     CHECK(scene.tell("a", fmt::format("close {}", taken.fd)) == "0");
     taken.peer.reset();
   }
-  CHECK(scene.settles([&] { return begins_a_trace(scene, "/orphan") == 1; }));
+  is_free_again(scene);
 }
 
-TEST_CASE("… nor while it was accepted and nothing at all has been seen on it, until it is closed") {
+TEST_CASE("… also where nothing was asked on it before: until its first exchange") {
   Scene scene;
-  Scene::Taken taken = scene.take("a", get("/unseen"));
+  const Scene::Taken taken = scene.accepted("a");
   scene.trace();
-  CHECK(begins_a_trace(scene, "/of-main") == 0);
-  CHECK(scene.tell("a", fmt::format("close {}", taken.fd)) == "0");
-  taken.peer.reset();
-  CHECK(scene.settles([&] { return begins_a_trace(scene, "/orphan") == 1; }));
+  CHECK_FALSE(begins_a_trace(scene, "/of-main"));
+  REQUIRE(send_all(taken.peer.get(), get("/first")));
+  REQUIRE(scene.number("a", fmt::format("recv {}", taken.fd)) > 0);
+  CHECK(scene.reported("/first") == 1);
+  answer(scene, taken);
+  is_free_again(scene);
+}
+
+TEST_CASE("… and for no longer than a request may be idle, traced for the first time or again") {
+  constexpr auto idle = std::chrono::milliseconds(50);
+  const KernelOptions options{.idle_timeout_ns = std::chrono::nanoseconds(idle).count()};
+  Scene scene(options);
+  const Scene::Taken taken = scene.take("a", get("/unseen"));
+  for (int time = 0; time < 2; ++time) {
+    scene.trace();
+    CHECK_FALSE(begins_a_trace(scene, "/of-main"));
+    std::this_thread::sleep_for(2 * idle);
+    scene.kernel().sweep();
+    is_free_again(scene);
+    REQUIRE(send_all(taken.peer.get(), get("/joining")));
+    REQUIRE(scene.number("a", fmt::format("recv {}", taken.fd)) > 0);
+    CHECK_FALSE(begins_a_trace(scene, "/meanwhile"));
+    scene.untrace();
+  }
 }
 
 TEST_CASE("a process that has accepted nothing begins traces at once, with connections of its own open") {
   Scene scene;
-  const Scene::Taken none = scene.accepted("a");
-  CHECK(scene.tell("a", fmt::format("close {}", none.fd)) == "0");
-  REQUIRE(scene.called("main", get("/before")) == get("/before"));
+  const int fd = scene.number("a", fmt::format("connect {}", scene.sink()));
+  REQUIRE(fd >= 0);
+  const Fd peer = scene.accept_at_sink();
   scene.trace();
-  CHECK(begins_a_trace(scene, "/orphan") == 1);
+  CHECK(begins_a_trace(scene, "/orphan"));
+  is_free_again(scene);
 }
 
 }  // namespace

@@ -148,6 +148,7 @@ void select_hook(weft_bpf& skeleton, CaptureHook hook, std::uint32_t max_connect
     select(*place, hook == CaptureHook::fentry && in_this_kernel(function));
   for (auto* place : {&programs.on_cleanup, &programs.on_send_return}) select(*place, kprobe);
   for (auto* program : {programs.on_send_entry, programs.on_receive_entry}) bpf_program__set_autoload(program, kprobe);
+  bpf_program__set_autoload(programs.sweep_left, kprobe);
   if (!kprobe) return;
   const_cast<kernel_settings&>(skeleton.rodata->settings).flags |= SETTING_HASH;
   bpf_map__set_max_entries(skeleton.maps.connections_by_address, max_connections);

@@ -2,6 +2,7 @@
 // Which processes are traced, which sockets are members: typed calls on the maps and iterators.
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <spdlog/spdlog.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -105,9 +106,13 @@ Result<void> KernelImpl::trace(pid_t tgid, const ProcessSettings& settings) {
   if (const int error = run()) return fail(fmt::format("process {} cannot be traced: {}", tgid, errno_text(error)));
   if (change.result) return fail(fmt::format("process {} cannot be traced: too many processes", tgid));
   if (change.fresh) {
-    visit_open_files(skeleton_->progs.on_accepted_before, tgid);
-    change.looked_at = 1;
-    run();
+    if (const int error = visit_open_files(skeleton_->progs.on_accepted_before, tgid)) {
+      spdlog::warn("process {}: its connections cannot be looked at ({}): no call of it begins a trace", tgid,
+                   errno_text(error));
+    } else {
+      change.looked_at = 1;
+      run();
+    }
   }
   if (answers() && !settings.never_enrol) mark_listeners(tgid);
   return {};
@@ -211,10 +216,13 @@ void KernelImpl::run_sweep(const sweep_order& order) {
     for (const pid_t tgid : traced()) visit_open_files(skeleton_->progs.on_sweep, tgid);
     connections_seen_ = skeleton_->bss->sweep.seen;
   }
-  if (go_programs_ == 0) return;  // nobody has made any
-  __u64 nothing = 0;
-  LIBBPF_OPTS(bpf_test_run_opts, run, .ctx_in = &nothing, .ctx_size_in = sizeof nothing);
-  bpf_prog_test_run_opts(bpf_program__fd(skeleton_->progs.sweep_tls), &run);
+  const auto run = [](const bpf_program* program) {
+    __u64 nothing = 0;
+    LIBBPF_OPTS(bpf_test_run_opts, with, .ctx_in = &nothing, .ctx_size_in = sizeof nothing);
+    bpf_prog_test_run_opts(bpf_program__fd(program), &with);
+  };
+  if (options_.capture == CaptureHook::kprobe && !order.release_tgid) run(skeleton_->progs.sweep_left);
+  if (go_programs_) run(skeleton_->progs.sweep_tls);  // else nobody has made any
 }
 
 void KernelImpl::release_members(pid_t tgid) {

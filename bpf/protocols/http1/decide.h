@@ -44,7 +44,7 @@ static __always_inline bool exchange_received(const struct scratch *s, __u64 sum
 {
 	const struct exchange *e = &s->exchange;
 
-	if (!(e->indexed & INDEXED_VALUE) || e->tgid != s->pid_tgid >> 32)
+	if (!(e->indexed & INDEXED_VALUE) || e->tgid != s->pid_tgid >> 32 || e->generation != s->generation)
 		return false;
 	return e->received == sum || ((e->indexed & INDEXED_MORE) && received_more_has(e->id, sum));
 }
@@ -85,7 +85,7 @@ static __always_inline bool trace_is_known(struct scratch *s)
 			return false;
 		if (CARRIED_COUNT(cell) == 1)
 			return exchange_copy(CARRIED_ID(cell), &s->exchange) && (s->exchange.indexed & INDEXED_TRACE) &&
-			       s->exchange.tgid == s->pid_tgid >> 32 &&
+			       s->exchange.tgid == s->pid_tgid >> 32 && s->exchange.generation == s->generation &&
 			       !__builtin_memcmp(s->exchange.ids.trace_id, s->incoming.trace_id, 16);
 	}
 	return false;
@@ -348,6 +348,7 @@ WIRE_GLOBAL int http1_decide(struct connection *c, struct http1 *h, struct scrat
 	if (!s)
 		return 0;
 	finding(p, FINDING_CALLS);
+	s->generation = p->generation;
 	s->facts = h->flags & HTTP1_IS_10 ? REQUEST_HTTP10 : 0;
 	s->parent.exchange_id = 0;
 	if (p->flags & PROCESS_INSTRUMENTED) {

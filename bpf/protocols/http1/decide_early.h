@@ -15,6 +15,7 @@ WIRE_GLOBAL int http1_decided_early(struct connection *c, struct http1 *h, struc
 	s = scratch_again(s);
 	if (!s)
 		return 0;
+	s->generation = c->generation;
 	present = h->traceparent_lines ? 1u << FORMAT_TRACECONTEXT : 0;
 	s->facts = REQUEST_HAS_CONTEXT | (h->flags & HTTP1_IS_10 ? REQUEST_HTTP10 : 0);
 	s->parent = c->overwritten_parent;

@@ -58,9 +58,10 @@ static __always_inline void http1_answered(struct connection *c, struct scratch 
 	}
 	c->answer_kept = 0;
 	pending_finish(c, s, end, text);
+	if (c->joining || (c->blind && !c->receive.parked && !c->send.parked && !c->answers_lost))
+		blind_ends(c);
 	if (c->joining) {
 		c->joining = 0;
-		blind_ends(c);
 		if (c->membership == MEMBER_WANTED)
 			connection_wants_membership(c);
 	} else if (c->rejoins && c->membership == MEMBER_RELEASED && !pending_count(c)) {

@@ -241,7 +241,8 @@ WIRE_GLOBAL int http1_server_request(struct connection *c, struct http1 *h, stru
 			     s->policy.out_length);
 	id = e->id;
 	if (anonymous) {
-		__sync_fetch_and_add(&p->live, 1);
+		if (p->generation == c->generation)
+			__sync_fetch_and_add(&p->live, 1);
 		e->id = 0;		  /* there is nothing to be found under it */
 		attribute_begin(c, s, p); /* the thread may have been known as one that blocks */
 	} else {

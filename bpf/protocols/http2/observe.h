@@ -327,6 +327,8 @@ WIRE_GLOBAL int http2_client_begins(struct connection *c, struct scratch *s, __u
 	*(volatile __u8 *)&c->joining = 0;   /* last: until then a sender waits for the claim */
 	if (!*(volatile __u8 *)&send->known) /* one has just failed */
 		c->joining = 1;
+	else
+		blind_ends(c);
 	return 0;
 }
 
