@@ -220,7 +220,12 @@ int on_accepted_before(struct bpf_iter__task_file *context)
  */
 static long sweep_left_step(struct bpf_map *map, __u64 *address, struct connection *c, void *nothing)
 {
-	if (c && c->id && c->last_ns < sweep.idle_before_ns)
+	const struct tcp_sock *tp;
+
+	if (!c || !address || !c->id || c->last_ns >= sweep.idle_before_ns)
+		return 0;
+	tp = (const struct tcp_sock *)*address; /* or what is there now, of which bytes may be on their way, too */
+	if (KERNEL_FIELD(true, tp, write_seq) == KERNEL_FIELD(true, tp, snd_una))
 		sweep_finish(c, END_TIMEOUT, true);
 	return 0;
 }
