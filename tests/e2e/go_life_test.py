@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """go_life_test.py BUILD [unittest arguments]: Go programs that are attached and let go, execute others, have children,
 live in other namespaces, or are none that can be followed. Built with the installed Go, or beforehand (lib/golang.py)."""
+import contextlib
 import http.client
 import json
 import pathlib
@@ -29,6 +30,30 @@ def load(port, requests, first=1):
     answer = subprocess.run([BUILD / "e2e_load", str(port), str(requests), "8", "1", str(first)], stdout=subprocess.PIPE,
                             text=True, check=True, timeout=300)
     return json.loads(answer.stdout)
+
+
+@contextlib.contextmanager
+def loaded_until_it_rests(agent, front):
+    """Load on `front` for as long as this lasts, which begins when the process rests. Gives what tells whether it does.
+    No request may fail."""
+    results, ends = [], threading.Event()
+
+    def keep_loading():
+        while not ends.is_set():
+            results.append(load(front.port, 10 * REQUESTS, 1 + 10 * REQUESTS * len(results)))
+
+    def rests():
+        return "rests" in agent.processes()[front.pid]["task"]["why"]
+
+    loading = threading.Thread(target=keep_loading)
+    loading.start()
+    try:
+        wait_for("the process to rest", rests)
+        yield rests
+    finally:
+        ends.set()
+        loading.join()
+    assert {result["failed"] for result in results} == {0}, results
 
 
 def changed_code(pid, binary):
@@ -131,19 +156,7 @@ class Life(unittest.TestCase):
                 Agent(PROGRAMS, pids=[front.pid]) as agent:
             self.goroutines(agent, front.pid)
             watched = changed_code(front.pid, self.binary)
-            results, ends = [], threading.Event()
-
-            def keep_loading():
-                while not ends.is_set():
-                    results.append(load(front.port, 10 * REQUESTS, 1 + 10 * REQUESTS * len(results)))
-
-            def rests():
-                return "rests" in agent.processes()[front.pid]["task"]["why"]
-
-            loading = threading.Thread(target=keep_loading)
-            loading.start()
-            try:
-                wait_for("the process to rest", rests)
+            with loaded_until_it_rests(agent, front) as rests:
                 wait_for("breakpoints to go", lambda: changed_code(front.pid, self.binary) <= watched - 2)
                 for number in range(300):   # each served by a goroutine of its own, whose end nobody sees
                     connection = http.client.HTTPConnection("127.0.0.1", front.port)
@@ -159,14 +172,10 @@ class Life(unittest.TestCase):
                 connection.getresponse().read()
                 wait_for("the process to be watched again", lambda: not rests())
                 self.assertEqual(changed_code(front.pid, self.binary), watched)
-            finally:
-                ends.set()
-                loading.join()
             load(front.port, REQUESTS)   # what is born where is learned again
             waking = attribution.count(golang.records(leaf.port))
             self.assertEqual((waking.wrong, waking.malformed), (0, 0), waking)
             self.calls_are_right(front.port, leaf.port)
-            self.assertEqual({result["failed"] for result in results}, {0})
 
     def test_an_event_loop_stays_known_while_the_process_rests(self):
         """Its call must not get the request that it read last, also when a connection that it served has ended."""
@@ -183,20 +192,7 @@ class Life(unittest.TestCase):
         with golang.Server(BUILD / "e2e_leaf", 0) as leaf, golang.Server(self.binary, leaf.port, "direct") as front, \
                 Agent(PROGRAMS, pids=[front.pid]) as agent:
             self.goroutines(agent, front.pid)
-            ends = threading.Event()
-
-            def keep_loading():
-                number = 1
-                while not ends.is_set():
-                    load(front.port, 10 * REQUESTS, number)
-                    number += 10 * REQUESTS
-
-            def rests():
-                return "rests" in agent.processes()[front.pid]["task"]["why"]
-            loading = threading.Thread(target=keep_loading)
-            loading.start()
-            try:
-                wait_for("the process to rest", rests)
+            with loaded_until_it_rests(agent, front) as rests:
                 asked = http.client.HTTPConnection("127.0.0.1", front.port)
                 asked.request("GET", "/loop")
                 loop = int(asked.getresponse().read())
@@ -214,9 +210,6 @@ class Life(unittest.TestCase):
                 answered(waiting)
                 for connection in (asked, waiting, last):
                     connection.close()
-            finally:
-                ends.set()
-                loading.join()
             calls = [record for record in map(json.loads, golang.records(leaf.port)) if record["call"] == "loop"]
             self.assertEqual([record["id"] for record in calls], [str(first)])
             self.assertEqual(calls[0]["traceparent"], "")
