@@ -15,20 +15,19 @@
  */
 static __always_inline void blind_begins(struct connection *c, struct process_entry *p, __u32 tgid)
 {
-	if (c->role == ROLE_CLIENT || __sync_val_compare_and_swap(&c->blind, 0, 1))
+	if (c->role == ROLE_CLIENT || c->blind)
 		return;
-	c->blind_tgid = tgid;
-	c->blind_generation = p->generation;
-	__sync_fetch_and_add(&p->blind, 1);
-	c->blind = 2;
+	__sync_fetch_and_add(&p->blind, 1); /* counted before another may end it */
+	if (__sync_val_compare_and_swap(&c->blind, 0, (__u64)p->generation << 32 | tgid))
+		__sync_fetch_and_add(&p->blind, -1);
 }
 
 static __always_inline void blind_ends(struct connection *c)
 {
-	__u32 tgid = c->blind_tgid, generation = c->blind_generation; /* before another may begin */
+	__u64 whose = *(volatile __u64 *)&c->blind;
 
-	if (__sync_val_compare_and_swap(&c->blind, 2, 0) == 2)
-		process_blind_ends(tgid, generation);
+	if (whose && __sync_val_compare_and_swap(&c->blind, whose, 0) == whose)
+		process_blind_ends(whose, whose >> 32);
 }
 
 /* Requests that come on c are not followed any more. */
@@ -54,7 +53,7 @@ static __always_inline void join_failed(struct connection *c, struct scratch *s)
 	c->pending_begin = c->pending_end;
 	if (c->membership != MEMBER_JOINED && !c->role_certain)
 		c->role = ROLE_UNKNOWN;
-	if (s->outgoing && c->blind)
+	if (s->outgoing && c->accepted && c->blind)
 		return; /* of a response that comes in many pieces, perhaps: its end is not known */
 	if (++c->join_failures > JOIN_FAILURES_MAX) {
 		c->receive.parked = c->send.parked = PARK_POSITION_LOST;
@@ -284,10 +283,11 @@ WIRE_GLOBAL int connection_restart(struct connection *c, struct process_entry *p
 		if (other_protocol)
 			c->receive.parked = c->send.parked = PARK_UPGRADE;
 	}
-	if (c->blind_tgid != c->owner_tgid || c->blind_generation != p->generation)
+	if (c->blind != ((__u64)p->generation << 32 | c->owner_tgid))
 		blind_ends(c); /* else it was accepted before this tracing began, and is not followed yet */
-	c->generation = p->generation;
 	c->joining = 1;
+	barrier(); /* on_accepted_before asks for both */
+	c->generation = p->generation;
 	c->answers_lost = c->answer_begun = c->answer_kept = 0;
 	c->pending_begin = c->pending_end;
 	c->bulk_score = 0;

@@ -39,7 +39,7 @@ static __always_inline bool pending_push(struct connection *c, struct scratch *s
 	pending->exchange_id = exchange_id;
 	pending->request_bytes = 0;
 	pending->tgid = s->pid_tgid >> 32;
-	pending->generation = c->generation;
+	pending->generation = s->generation;
 	pending->task_mark = task_mark(&s->task);
 	pending->method = method;
 	pending->ends_protocol = ends_protocol;
@@ -216,7 +216,7 @@ WIRE_GLOBAL int exchange_begin(struct connection *c, struct scratch *s, struct p
 	s = scratch_again(s);
 	if (!s)
 		return 0;
-	exchange_appears(s, p, c->id, c->generation, received); /* what p says may be of a later tracing by now */
+	exchange_appears(s, p, c->id, s->generation, received); /* what p says may be of a later tracing by now */
 	return attribute_begin(c, s, p);
 }
 

@@ -36,7 +36,7 @@ WIRE_GLOBAL int stream_begin(struct connection *c, struct scratch *s, __u64 exch
 	fresh->exchange_id = exchange_id;
 	fresh->tgid = s->pid_tgid >> 32;
 	fresh->tid = (__u32)s->pid_tgid;
-	fresh->generation = c->generation;
+	fresh->generation = s->generation;
 	fresh->anonymous = anonymous;
 	fresh->hidden = (s->task_unknown & TASK_HIDDEN) != 0;
 	if (!pending_count(c))

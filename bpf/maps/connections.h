@@ -122,8 +122,9 @@ struct connection {
 	__u32 answers;	   /* enum answers */
 	__u64 answer_key;  /* in that hash */
 	__u64 listener;	   /* the mark of the socket that it was accepted from; 0: none */
-	__u32 blind;	   /* counted in process_entry.blind of … */
-	__u32 blind_tgid, blind_generation;
+	__u64
+	    blind; /* counted in process_entry.blind of this process (low half) and tracing (generation); 0: in none */
+	__u32 swept;		      /* the last sweep that found it among the open files of a traced process */
 	__u32 asked;		      /* how often */
 	__u32 destination_generation; /* of the table that `destination` is from */
 	__u32 seen;		      /* somebody has begun to fill it in */
@@ -140,6 +141,7 @@ struct connection {
 	__u32 keeps;
 	__u16 local_port;
 	__u16 peer_port;
+	__u8 accepted; /* before its process was traced */
 	__u8 local_address[16];
 	__u8 peer_address[16];
 	struct half receive;

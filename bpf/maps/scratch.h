@@ -159,7 +159,7 @@ struct scratch {
 	struct carried_context carried[FORMAT_IDS]; /* by format; REQUIRES HTTP1_HAS_CARRIERS */
 	struct received_more received_more;
 	__u64 value_sum;  /* of the context value at hand; see maps/carried.h */
-	__u32 generation; /* of the tracing in which what a message carries is decided */
+	__u32 generation; /* of the tracing in which what a message carries is decided, or a server's exchange begins */
 	struct exchange exchange;
 	struct stream stream_work;
 	struct http2_walk walk;

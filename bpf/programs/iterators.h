@@ -24,7 +24,7 @@ static __always_inline void sweep_finish(struct connection *c, __u32 end, bool s
 		half_release(&c->receive);
 		return;
 	}
-	if (!stop && c->last_ns >= sweep.idle_before_ns)
+	if (!sweep.release_tgid && c->last_ns >= sweep.idle_before_ns)
 		goto out; /* something has come meanwhile */
 	/* What is parked for its bytes stays so, and what waits for a late word on an upgrade may be anything by then.
 	 */
@@ -96,7 +96,7 @@ static __always_inline void sweep_answerer(struct connection *c, bool leaving, _
 /* Whatever may have been served there when it was met is over as any other request would be. */
 static __always_inline void sweep_blind(struct connection *c)
 {
-	bool followed = c->generation == c->blind_generation; /* else what is parked there is of an earlier tracing */
+	bool followed = c->generation == c->blind >> 32; /* else what is parked there is of an earlier tracing */
 
 	if (!c->blind || c->last_ns >= sweep.idle_before_ns)
 		return;
@@ -170,13 +170,21 @@ int on_sweep(struct bpf_iter__task_file *context)
 	if (!task || !sk)
 		return 0;
 	c = connection_get(sk);
-	if (c)
-		sweep_blind(c);
-	if (c && c->id)
+	if (!c)
+		return 0;
+	c->swept = sweep.number;
+	sweep_blind(c);
+	if (c->id)
 		sweep_connection(c, sk, task->tgid);
-	else if (c)
+	else
 		sweep_unread(c);
 	return 0;
+}
+
+static __always_inline bool accepted_is_followed(const struct connection *c, const struct process_entry *p, __u32 tgid)
+{
+	return *(volatile __u64 *)&c->id && *(volatile __u32 *)&c->generation == p->generation &&
+	       !*(volatile __u8 *)&c->joining && c->owner_tgid == tgid;
 }
 
 /*
@@ -190,26 +198,33 @@ int on_accepted_before(struct bpf_iter__task_file *context)
 	struct sock *sk = sock_of_file(context->file);
 	struct process_entry *p, *other;
 	struct connection *c;
+	__u64 whose;
 
 	if (!task || !sk || !is_tcp(sk, false) || !sk->sk_max_ack_backlog)
 		return 0;
 	if (sk->__sk_common.skc_state != TCP_ESTABLISHED && sk->__sk_common.skc_state != TCP_CLOSE_WAIT)
 		return 0;
 	p = process_get(task->tgid);
-	c = p ? connection_create(sk) : NULL;
-	if (!c)
+	if (!p)
 		return 0;
-	/* Several may have it open: it counts for one, and for none where one follows it. */
-	other = c->id && !c->joining ? process_get(c->owner_tgid) : NULL;
-	if (other && other->generation == c->generation)
+	c = connection_create(sk);
+	if (!c) {
+		count_fault(PROGRAM_ITERATOR, FAULT_STORAGE);
+		__sync_fetch_and_add(&p->blind, 1); /* when it ends will not be known */
 		return 0;
-	other = c->blind ? process_get(c->blind_tgid) : NULL;
-	if (other && other->generation == c->blind_generation)
+	}
+	if (accepted_is_followed(c, p, task->tgid))
+		return 0;
+	/* Several may have it open: it counts for the first of them. */
+	whose = c->blind;
+	other = whose ? process_get(whose) : NULL;
+	if (other && other->generation == whose >> 32)
 		return 0;
 	c->last_ns = bpf_ktime_get_ns();
+	c->accepted = 1;
 	blind_ends(c);
 	blind_begins(c, p, task->tgid);
-	if (*(volatile __u64 *)&c->id && !*(volatile __u8 *)&c->joining && c->generation == p->generation)
+	if (accepted_is_followed(c, p, task->tgid))
 		blind_ends(c); /* it has begun meanwhile */
 	return 0;
 }
@@ -222,11 +237,14 @@ static long sweep_left_step(struct bpf_map *map, __u64 *address, struct connecti
 {
 	const struct tcp_sock *tp;
 
-	if (!c || !address || !c->id || c->last_ns >= sweep.idle_before_ns)
+	if (!c || !address || c->swept == sweep.number || c->last_ns >= sweep.idle_before_ns)
 		return 0;
 	tp = (const struct tcp_sock *)*address; /* or what is there now, of which bytes may be on their way, too */
-	if (KERNEL_FIELD(true, tp, write_seq) == KERNEL_FIELD(true, tp, snd_una))
+	if (KERNEL_FIELD(true, tp, write_seq) != KERNEL_FIELD(true, tp, snd_una))
+		return 0;
+	if (c->id)
 		sweep_finish(c, END_TIMEOUT, true);
+	blind_ends(c); /* nobody who is traced could be served there */
 	return 0;
 }
 

@@ -157,6 +157,7 @@ struct sweep_order {
 	__u32 release_tgid;   /* 0 = none, all ones = everybody: members leave the hash, pending exchanges end */
 	__u32 keep_observing; /* with release_tgid: only the membership ends … */
 	__u32 keep_answers;   /* … and not that of accepted sockets */
+	__u32 number;	      /* of this sweep, not 0 */
 	__u32 seen;	      /* out: connections with state that their owner has open */
 };
 

@@ -171,6 +171,67 @@ TEST_CASE("… and for no longer than a request may be idle, traced for the firs
   }
 }
 
+TEST_CASE("… also where another process that has it open follows it") {
+  Scene scene;
+  const Scene::Taken taken = scene.accepted("a");
+  const pid_t child = scene.number("main", "fork");
+  REQUIRE(scene.kernel().trace(child, {}));
+  REQUIRE(send_all(taken.peer.get(), get("/of-child")));
+  REQUIRE(scene.number("child", fmt::format("main recv {}", taken.fd)) > 0);
+  REQUIRE(scene.reported("/of-child") == 1);
+  scene.trace();
+  CHECK_FALSE(begins_a_trace(scene, "/of-main"));
+  CHECK(scene.tell("child", fmt::format("main send {}", taken.fd), kOk) == "sent");
+  is_free_again(scene);
+  CHECK(scene.tell("child", "main exit") == "child ended");
+}
+
+TEST_CASE("a connection of its own on which it speaks first, and no HTTP, holds back nothing for long") {
+  Scene scene;
+  const int fd = scene.number("a", fmt::format("connect {}", scene.sink()));
+  REQUIRE(fd >= 0);
+  const Fd peer = scene.accept_at_sink();
+  const auto hears = [&] {
+    REQUIRE(send_all(peer.get(), "+OK\r\n"));
+    REQUIRE(scene.number("a", fmt::format("recv {}", fd)) > 0);
+  };
+  hears();
+  scene.trace();
+  hears();
+  CHECK_FALSE(begins_a_trace(scene, "/at-first"));
+  for (int i = 0; i < 100; ++i) REQUIRE(scene.tell("a", fmt::format("send {}", fd), "PING~") == "sent");
+  is_free_again(scene);
+}
+
+// Only where connections are kept in a hash, which outlives their sockets.
+TEST_CASE("a blind connection whose socket went without a word is given up as any other") {
+  constexpr auto idle = std::chrono::milliseconds(50);
+  Scene scene({.idle_timeout_ns = std::chrono::nanoseconds(idle).count()});
+  const UniqueFd connections = map_named("connections_by_"), processes = map_named("processes");
+  Scene::Taken taken = scene.take("a", get("/unseen"));
+  scene.trace();
+  Entries gone = entries_of(connections);
+  if (gone.empty()) return;  // kept with their sockets here, and so gone with them
+  REQUIRE(gone.size() == 1);
+  CHECK(scene.tell("a", fmt::format("close {}", taken.fd)) == "0");
+  taken.peer.reset();
+  is_free_again(scene);
+
+  const auto pid = static_cast<__u32>(scene.pid());
+  process_entry entry{};
+  REQUIRE(bpf_map_lookup_elem(processes.get(), &pid, &entry) == 0);
+  entry.blind = 1;
+  REQUIRE(bpf_map_update_elem(processes.get(), &pid, &entry, BPF_EXIST) == 0);
+  Bytes nowhere(sizeof(__u64));
+  nowhere[0] = 8;
+  REQUIRE(bpf_map_update_elem(connections.get(), nowhere.data(), gone.begin()->second.data(), BPF_ANY) == 0);
+  CHECK_FALSE(begins_a_trace(scene, "/of-main"));
+  std::this_thread::sleep_for(2 * idle);
+  scene.kernel().sweep();
+  is_free_again(scene);
+  bpf_map_delete_elem(connections.get(), nowhere.data());
+}
+
 TEST_CASE("a process that has accepted nothing begins traces at once, with connections of its own open") {
   Scene scene;
   const int fd = scene.number("a", fmt::format("connect {}", scene.sink()));

@@ -158,6 +158,7 @@ class KernelImpl final : public Kernel, public GoroutineTracer, public KafkaCall
   std::atomic<std::uint32_t> go_programs_ = 0;
   UniqueFd stats_;
   std::mutex sweep_mutex_;  // the sweep order is one place in memory
+  __u32 sweeps_ = 0;
   std::uint32_t generation_ = 0;
   std::uint64_t connections_seen_ = 0;
   bool members_attached_ = false;

@@ -106,13 +106,12 @@ Result<void> KernelImpl::trace(pid_t tgid, const ProcessSettings& settings) {
   if (const int error = run()) return fail(fmt::format("process {} cannot be traced: {}", tgid, errno_text(error)));
   if (change.result) return fail(fmt::format("process {} cannot be traced: too many processes", tgid));
   if (change.fresh) {
-    if (const int error = visit_open_files(skeleton_->progs.on_accepted_before, tgid)) {
+    int error = visit_open_files(skeleton_->progs.on_accepted_before, tgid);
+    change.looked_at = 1;
+    if (!error) error = run();
+    if (error)
       spdlog::warn("process {}: its connections cannot be looked at ({}): no call of it begins a trace", tgid,
                    errno_text(error));
-    } else {
-      change.looked_at = 1;
-      run();
-    }
   }
   if (answers() && !settings.never_enrol) mark_listeners(tgid);
   return {};
@@ -210,6 +209,8 @@ void KernelImpl::release_socket(std::uint64_t connection_id) {
 void KernelImpl::run_sweep(const sweep_order& order) {
   const std::lock_guard lock(sweep_mutex_);
   skeleton_->bss->sweep = order;
+  if (!++sweeps_) ++sweeps_;
+  skeleton_->bss->sweep.number = sweeps_;
   if (order.release_tgid && order.release_tgid != ~0u) {
     visit_open_files(skeleton_->progs.on_sweep, static_cast<pid_t>(order.release_tgid));
   } else {

@@ -180,8 +180,8 @@ static __always_inline bool http1_message_begins(struct connection *c, struct sc
 		return false;
 	}
 	if (!response && c->upgrade) {
-		server_goes_blind(c); /* it may be a request all the same */
 		park(c, half, s, PARK_UPGRADE);
+		server_goes_blind(c); /* it may be a request all the same */
 		return false;
 	}
 	half->http1.is_response = response;

@@ -211,6 +211,8 @@ WIRE_GLOBAL int http1_server_request(struct connection *c, struct http1 *h, stru
 		return 0;
 	if (!pending_has_room(c, s))
 		return 0;
+	s->generation =
+	    *(volatile __u32 *)&c->generation; /* once: the process may be let go and traced again meanwhile */
 	task_now(s, p);
 	e = &s->exchange;
 	s->facts = h->flags & HTTP1_IS_10 ? REQUEST_HTTP10 : 0;
@@ -241,7 +243,7 @@ WIRE_GLOBAL int http1_server_request(struct connection *c, struct http1 *h, stru
 			     s->policy.out_length);
 	id = e->id;
 	if (anonymous) {
-		if (p->generation == c->generation)
+		if (p->generation == s->generation)
 			__sync_fetch_and_add(&p->live, 1);
 		e->id = 0;		  /* there is nothing to be found under it */
 		attribute_begin(c, s, p); /* the thread may have been known as one that blocks */
@@ -252,7 +254,7 @@ WIRE_GLOBAL int http1_server_request(struct connection *c, struct http1 *h, stru
 	if (!pending_push(c, s, id, h->method, h->method == HTTP1_METHOD_CONNECT || (h->flags & HTTP1_HAS_UPGRADE),
 			  anonymous, unsampled)) {
 		if (anonymous)
-			process_live_ends(s->pid_tgid >> 32, c->generation);
+			process_live_ends(s->pid_tgid >> 32, s->generation);
 		else
 			exchange_end(s, id, 0, 0, NULL);
 		exchange_lost(c, s, id, unsampled);
