@@ -8,6 +8,7 @@
 #define WEFT_WIRE_KAFKA_PRODUCE_H
 
 #include "wire/kafka_record.h"
+#include "wire/kafka_sets.h"
 
 /* A length at *at: compact (one more than it is), or of `width` bytes. -1: null; -2: there is none. */
 WIRE_INLINE __s32 kafka_take_length(struct kafka_work *w, __u32 *at, __u32 width)
@@ -51,8 +52,9 @@ WIRE_GLOBAL int kafka_produce_head(struct kafka_work *w)
 	w->outcome = KAFKA_UNDER_WAY;
 	w->topics_left = w->partitions_left = w->records_left = w->in_topic = w->in_batch = 0;
 	w->part_count = w->partitions = w->records = w->changed = w->own = w->new_length = 0;
-	w->own_baggage = w->unread = 0;
+	w->own_baggage = w->unread = w->number = 0;
 	w->grown = 0;
+	w->summary_parts = ~0ull;
 	w->acks = -1;
 	w->transactional = 0;
 	w->client_id_at = at;
@@ -149,6 +151,7 @@ WIRE_INLINE int kafka_batch_head(struct kafka_work *w, struct kafka_part *part, 
 	count = kafka_u32_at(&w->text, at + 57);
 	part->compression = attributes & 7;
 	part->records = count;
+	part->first = w->number;
 	if (count == 0 || count > KAFKA_CAP || kafka_u32_at(&w->text, at + 23) != count - 1) {
 		w->outcome = KAFKA_MALFORMED;
 		return 1;
@@ -242,6 +245,7 @@ WIRE_INLINE int kafka_record_next(struct kafka_work *w)
 	struct kafka_record *r = &w->record;
 	struct kafka_part *part;
 
+	kafka_set_choose(w);
 	if (!kafka_record_read(w)) {
 		w->outcome = KAFKA_MALFORMED;
 		return 1;
@@ -295,13 +299,22 @@ WIRE_GLOBAL int kafka_produce_read(struct kafka_work *w)
 	return (int)w->outcome;
 }
 
-/* The same, without the baggage when it would more than double the request or make it longer than it may be. */
+#define KAFKA_FITS_ANYWHERE (1u << 16) /* no broker is set up to refuse a request of this length */
+
+/*
+ * The same, without the baggage when it would make the request longer than it may be, or more than twice as long as it
+ * was and too long for a broker with a low limit.
+ */
 WIRE_INLINE int kafka_produce_fit(struct kafka_work *w)
 {
+	__s64 room = w->length <= KAFKA_CAP ? (__s64)(KAFKA_CAP - w->length) : 0;
+
 	kafka_produce_read(w);
-	if (w->outcome == KAFKA_WHOLE && w->baggage_bytes &&
-	    (w->grown > (__s64)w->length || w->grown > (__s64)(KAFKA_CAP - w->length))) {
+	if (w->outcome == KAFKA_WHOLE && (w->told || w->baggage_bytes) &&
+	    (w->grown > room ||
+	     (w->grown > (__s64)w->length && w->grown > (__s64)KAFKA_FITS_ANYWHERE - (__s64)w->length))) {
 		w->baggage_bytes = 0;
+		w->without_baggage = 1;
 		kafka_produce_read(w);
 	}
 	return (int)w->outcome;

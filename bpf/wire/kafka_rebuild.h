@@ -36,7 +36,10 @@ WIRE_GLOBAL int kafka_record_write(struct kafka_work *w)
 	__u64 added;
 	__u32 count;
 
-	if (!w || !kafka_record_read(w))
+	if (!w)
+		return 1;
+	kafka_set_choose(w);
+	if (!kafka_record_read(w))
 		return 1;
 	r = &w->record;
 	w->at = r->end;
@@ -56,6 +59,13 @@ WIRE_GLOBAL int kafka_record_write(struct kafka_work *w)
 		kafka_append(w, r->headers_at, r->end);
 	}
 	added = r->added;
+	if (w->told) {
+		struct kafka_set *set = kafka_set_at(w, w->set);
+
+		kafka_append(w, set->headers_at, set->headers_at + r->added);
+		set->changed++;
+		return 0;
+	}
 	WIRE_OPAQUE(added);
 	if (added == 0 || added > KAFKA_ADDED_CAP)
 		return 1;
@@ -85,6 +95,7 @@ WIRE_GLOBAL int kafka_batch_write(struct kafka_work *w)
 	w->at = part->batch_at + KAFKA_BATCH_HEAD;
 	w->batch_end = part->batch_at + part->batch_bytes;
 	w->emitting = part->records;
+	w->number = part->first;
 	w->in_batch = 1;
 	return 0;
 }

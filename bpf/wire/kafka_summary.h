@@ -23,6 +23,8 @@ WIRE_STEP kafka_summary_step(__u32 i, void *arg)
 	__u64 bytes = part->topic_bytes;
 	__u32 at = w->summary_at;
 
+	if (!(w->summary_parts >> (i & 63) & 1))
+		return 0;
 	if (w->summary_topic == part->topic_at)
 		bytes = 0;
 	WIRE_OPAQUE(bytes);

@@ -58,7 +58,8 @@ struct kafka_part {
 	__u8 magic;
 	__s32 partition;
 	__u32 records; /* by its head */
-	__u32 changed; /* … of which so many are given a context */
+	__u32 first;   /* number of the first of them … */
+	__u32 changed; /* … and how many are given a context */
 };
 
 enum kafka_single_state {
@@ -93,6 +94,9 @@ struct kafka_work {
 	__u32 baggage_bytes; /* behind them: baggage; 0: none … */
 	__u32 baggage_count; /* … in so many headers */
 	__u32 singles;	     /* it is one header a member: what a record has of that form is its own baggage as well */
+	__u32 told;	     /* which records are given which headers differs: see wire/kafka_sets.h */
+	__u32 adds;	     /* there are records that something is to be added to */
+	__u32 claims, claims_all; /* traces may be claimed for it … for all of it */
 	/* Read. */
 	__u32 outcome; /* enum kafka_outcome */
 	__u32 version, compact;
@@ -105,11 +109,16 @@ struct kafka_work {
 	__u32 in_topic, in_batch;
 	__u32 topic_at, topic_bytes;
 	__u32 batch_end;
-	__s32 growth; /* of the batch at hand */
+	__u32 number;	       /* of the next record, of those that are read */
+	__u32 sets, set;       /* with `told`: so many callers there are; that of the record at hand */
+	__u32 headers_to;      /* with `told`: where the next headers of a set go */
+	__u32 without_baggage; /* with `told`: it is left out */
+	__s32 growth;	       /* of the batch at hand */
 	__u32 part_count;
 	__u32 partitions, records, changed; /* of the request; records by the heads of the batches */
 	__u32 own;			    /* records with a context of their own that stay as they are */
 	__u32 summary_at, summary_most, summary_topic, listed; /* see wire/kafka_summary.h */
+	__u64 summary_parts;				       /* a bit for each that it is about */
 	__u32 own_baggage;				       /* records with baggage of their own, changed or not */
 	__u32 unread; /* batches whose records are stepped over: compressed, of an old format, of a transaction's end */
 	__s64 grown;  /* so many more bytes will it be */

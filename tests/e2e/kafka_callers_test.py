@@ -8,6 +8,7 @@ import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 from lib import kafka_callers   # noqa: E402
+from lib.agent import wait_for   # noqa: E402
 from lib.kafka_callers import Verdict   # noqa: E402
 
 BUILD = pathlib.Path(sys.argv.pop(1) if len(sys.argv) > 1 else "build").resolve()
@@ -65,14 +66,43 @@ class Callers(unittest.TestCase):
     def test_records_of_several_requests_together(self):
         scene = Scene(self, "linger.ms=20").known()
         scene.many("producev", 16, 60, value="TRACE", id="TRACE")
-        verdict = scene.judged()
-        self.assertEqual((sum(verdict), verdict.wrong, verdict.strange), (960, 0, 0))
+        self.assertEqual(scene.judged(), Verdict(right=960, silent=0, wrong=0, strange=0))
+
+    def test_each_of_several_requests_has_its_own_texts_and_span(self):
+        scene = Scene(self, "linger.ms=300", config={"baggage": {"policy": {"deny": ["secret"]}}}).known()
+        traces = [scene.get(scene.caller, "producev", headers={"tracestate": f"a={n}", "baggage": f"tenant={n},secret=y"}
+                            if n % 2 else {}, value="TRACE", id="TRACE") for n in range(40)]
+        arrived = scene.arrived()
+        self.assertEqual([scene.judge(record) for record in arrived], ["right"] * 40)
+        for record in arrived:
+            headers = dict(record.headers)
+            n = traces.index(headers["id"].decode())
+            self.assertEqual((headers.get("tracestate"), headers.get("baggage")),
+                             (f"a={n}".encode(), f"tenant={n}".encode()) if n % 2 else (None, None))
+        spans = scene.agent.wait_spans("each sending", lambda spans: len(
+            [span for span in spans if span["kind"] == "PRODUCER" and span["trace_id"] in traces]) >= 40)
+        sent = {span["trace_id"]: span for span in spans if span["kind"] == "PRODUCER" and span["trace_id"] in traces}
+        for record in arrived:   # it is what the record names as its parent, and a child of the request
+            trace, span_id = dict(record.headers)["traceparent"].decode().split("-")[1:3]
+            self.assertEqual(sent[trace]["span_id"], span_id)
+            self.assertEqual([span["span_id"] for span in spans if span["kind"] == "SERVER" and span["trace_id"] == trace],
+                             [sent[trace]["parent_span_id"]])
 
     def test_equal_records_of_several_requests(self):
         scene = Scene(self, "linger.ms=5").known()
         scene.many("producev", 8, 50, value="equal", id="TRACE")
         verdict = scene.judged()
         self.assertEqual((sum(verdict), verdict.wrong, verdict.strange), (400, 0, 0))
+
+    def test_records_that_cannot_be_read_say_why(self):
+        scene = Scene(self, *EACH_ALONE, "compression.type=gzip").known()
+        scene.many("producev", 4, 25, value="f" * 500, id="TRACE")
+        self.assertEqual(scene.judged(), Verdict(right=0, silent=100, wrong=0, strange=0))
+        missing = wait_for("the calls to be counted", lambda: (found := scene.row()["calls"]["without_parent"]).get(
+            "compressed", 0) >= 100 and found)
+        self.assertLessEqual(missing.get("no_task", 0), scene.warm)   # what was sent before it was noted who does
+        doctor = scene.agent.run("doctor").stdout
+        self.assertRegex(doctor, r"(?s)\d+ compressed .*compression.type=none")
 
     def test_a_thread_beside_that_serves_nobody(self):
         scene = Scene(self, *EACH_ALONE).known()

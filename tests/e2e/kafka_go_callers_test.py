@@ -52,8 +52,7 @@ class Callers:
     def test_records_of_several_requests_together(self):
         scene = self.scene(20)
         scene.many("produce", 16, 60, value="TRACE", id="TRACE")
-        verdict = scene.judged()
-        self.assertEqual((sum(verdict), verdict.wrong, verdict.strange), (960, 0, 0))
+        self.assertEqual(scene.judged(), Verdict(right=960, silent=0, wrong=0, strange=0))
 
     def test_equal_records_of_several_requests(self):
         scene = self.scene(5)

@@ -22,10 +22,11 @@ kafka_work& here() {
 
 constexpr std::size_t state_bytes = offsetof(kafka_work, text);
 
-// One request through both. True: it was rebuilt.
-bool both(const Bytes& request, const Added& added, std::uint32_t have) {
+// One request through both, `given` one Added for all or an Apart. True: it was rebuilt.
+template <class Given>
+bool both(const Bytes& request, Given given, std::uint32_t have) {
   kafka_door& there = door().kafka();
-  give(here(), request, added);
+  give(here(), request, given);
   here().have = std::min(here().have, have);
   std::memcpy(&there.work, &here(), state_bytes);
   std::memcpy(there.work.text.bytes, here().text.bytes, KAFKA_CAP);
@@ -51,6 +52,17 @@ bool both(const Bytes& request, const Added& added, std::uint32_t have) {
 }
 
 }  // namespace
+
+TEST_CASE("Kafka in the kernel: records of different callers") {
+  std::mt19937_64 random(12);
+  int changed = 0;
+  for (int i = 0; i < 300; i++) {
+    const Produce request = random_produce(random);
+    const Bytes bytes = encode(request);
+    if (bytes.size() <= KAFKA_SETS_FROM) changed += both(bytes, random_apart(random, request), ~0u);
+  }
+  CHECK(changed > 100);
+}
 
 TEST_CASE("Kafka in the kernel: random requests, whole, cut and broken") {
   std::mt19937_64 random(11);

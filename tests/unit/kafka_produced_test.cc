@@ -77,6 +77,24 @@ TEST_CASE("kafka spans: a producer's request and the broker's answer") {
   }
 }
 
+TEST_CASE("kafka spans: a request with records of several callers is a span of each, and fails where its records did") {
+  Scene scene;
+  for (const std::uint64_t caller : {1, 2, 3}) {
+    request_event event = produce_event(caller, 12);
+    std::memset(event.ids.trace_id, static_cast<int>(caller), sizeof event.ids.trace_id);
+    scene.kafka.feed(
+        event_record(event, produce_text(caller == 2 ? "refused" : "orders", false, 3, caller == 3 ? 2 : 1)));
+  }
+  CHECK(scene.spans.empty());
+  scene.wire.response(
+      produce, 8, 12,
+      encode::produce_response(8, {{{"orders"}, {{.index = 4}}}, {{"refused"}, {{.index = 4, .error = 10}}}}));
+  REQUIRE(scene.spans.size() == 3);
+  for (const Span& span : scene.spans) CHECK((span.status == StatusCode::error) == (span.name == "send refused"));
+  CHECK(scene.spans[0].trace_id.hex() != scene.spans[1].trace_id.hex());
+  CHECK(scene.pipeline.counters().open_exchanges == 0);
+}
+
 TEST_CASE("kafka spans: no answer is asked for, it was lost, the connection is over, too many wait") {
   KafkaOptions options;
   options.limits.pending = 2;

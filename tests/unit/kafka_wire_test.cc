@@ -222,17 +222,29 @@ TEST_CASE("Kafka: limits are limits") {
   CHECK(rebuilt(encode(request), added_context()).empty());
 }
 
-TEST_CASE("Kafka: baggage that would more than double a request is left out") {
+TEST_CASE("Kafka: baggage that would more than double a request that a broker might refuse is left out") {
+  struct Case {
+    std::size_t records, value;
+    bool goes;
+  };
   Added added = added_context();
   added.baggage = Header{"baggage", "k=" + Bytes(198, 'v')};
-  for (const std::size_t value : {std::size_t{100}, std::size_t{400}, std::size_t{KAFKA_CAP} - 300}) {
+  for (const auto& [records, value, goes] : {Case{1, 100, true},
+                                             {1, 400, true},
+                                             {150, 100, true},
+                                             {300, 100, false},
+                                             {300, 500, true},
+                                             {1, KAFKA_CAP - 300, false}}) {
+    CAPTURE(records);
     CAPTURE(value);
     Produce request = one_record(9);
-    request.topics[0].partitions[0].batch.records[0].value = Bytes(value, 'v');
-    const Bytes bytes = encode(request);
-    give(work(), bytes, added);
+    Batch& batch = request.topics[0].partitions[0].batch;
+    batch.records.assign(records, {.value = Bytes(value, 'v')});
+    batch.count = static_cast<int>(records);
+    batch.last_offset_delta = batch.count - 1;
+    give(work(), encode(request), added);
     REQUIRE(kafka_produce_fit(&work()) == KAFKA_WHOLE);
-    const Added given = value == 400 ? added : added_context();
+    const Added given = goes ? added : added_context();
     std::size_t changed = 0;
     REQUIRE(kafka_rebuild(&work()) > 0);
     CHECK(decode(target(work())) == with_headers(request, given, changed));

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-only */
 /*
- * For whom the records of a Produce request were produced, as was noted when the client library was given them. All of
- * them for the same request, and all of them known: it is the parent, whether it is over or not.
+ * For whom the records of a Produce request were produced, as was noted when the client library was given them. Whether
+ * that request is over or not, it is their parent. All of them for the same one, which is known: s->caller. Else they
+ * are told apart (wire/kafka_sets.h), and those of nobody that is known stay as they are.
  */
 #ifndef WEFT_PROTOCOLS_KAFKA_CALLERS_H
 #define WEFT_PROTOCOLS_KAFKA_CALLERS_H
@@ -10,6 +11,7 @@
 #include "maps/kafka.h"
 #include "maps/kafka_notes.h"
 #include "protocols/http1/decide.h"
+#include "wire/kafka_sets.h"
 
 static __always_inline void kafka_callers_forget(struct scratch *s)
 {
@@ -87,10 +89,12 @@ static __always_inline bool kafka_caller_note(struct kafka_work *w, const struct
 	return kafka_note_get(&key, timestamp_ms, note);
 }
 
-/* The next record. 1 = stop: what they are produced for is not one request, whatever follows. */
-WIRE_GLOBAL int kafka_caller_next(struct kafka_work *w, struct scratch *s, __u32 lost)
+/* The next record. 1 = stop: whatever follows, nothing is known of all. */
+WIRE_GLOBAL int kafka_caller_next(struct kafka_work *w, struct scratch *s, __u32 lost, __u32 apart)
 {
+	__u32 number, set = 0;
 	struct kafka_note note;
+	bool known;
 
 	if (!w || !s)
 		return 1;
@@ -99,23 +103,34 @@ WIRE_GLOBAL int kafka_caller_next(struct kafka_work *w, struct scratch *s, __u32
 		return 1;
 	}
 	w->records_left--;
+	number = w->number++;
 	w->at = w->record.end;
 	kafka_caller_sum(w, s);
-	if (!kafka_caller_note(w, s, lost, &note))
+	known = kafka_caller_note(w, s, lost, &note);
+	if (known && note.exchange_id == KAFKA_NOTE_SEVERAL) {
+		s->callers_several = 1;
+		known = false;
+	}
+	if (!known) {
 		s->callers_unknown = 1;
-	else if (note.exchange_id == KAFKA_NOTE_SEVERAL)
-		s->callers_unknown = s->callers_several = 1;
-	else if (!s->caller.exchange_id)
+	} else if (!s->caller.exchange_id) {
 		s->caller = note;
-	else if (s->caller.exchange_id != note.exchange_id)
+	} else if (s->caller.exchange_id != note.exchange_id) {
 		s->callers_unknown = 1;
-	return s->callers_unknown && s->caller.exchange_id;
+	}
+	if (!apart)
+		return s->callers_unknown && s->caller.exchange_id;
+	if (known)
+		set = kafka_set_of(w, &note);
+	kafka_set_record(w, number, set);
+	return 0;
 }
 
 struct kafka_callers_run {
 	struct kafka_work *work;
 	struct scratch *scratch;
 	__u32 lost;
+	__u32 apart; /* they can be told apart */
 };
 
 static long kafka_callers_step(__u32 i, void *arg)
@@ -125,7 +140,7 @@ static long kafka_callers_step(__u32 i, void *arg)
 	unsigned long stop;
 
 	if (w->records_left)
-		stop = kafka_caller_next(w, run->scratch, run->lost);
+		stop = kafka_caller_next(w, run->scratch, run->lost, run->apart);
 	else
 		stop = kafka_produce_next(w);
 	WIRE_OPAQUE(stop);
@@ -133,8 +148,8 @@ static long kafka_callers_step(__u32 i, void *arg)
 }
 
 /*
- * The whole request is in w->text. s->caller.exchange_id becomes the one for which all its records were produced;
- * s->callers_several says that they were for several, or for one and somebody else.
+ * The whole request is in w->text. s->caller.exchange_id becomes the one for which all its records were produced, or
+ * w->told is set; s->callers_several says that they were for several, or for one and somebody else.
  */
 WIRE_GLOBAL int kafka_callers(struct kafka_work *w, struct scratch *s, struct process_entry *p)
 {
@@ -146,13 +161,17 @@ WIRE_GLOBAL int kafka_callers(struct kafka_work *w, struct scratch *s, struct pr
 		return 0;
 	run.lost = p->findings & FINDING_KAFKA_LOST;
 	w->ids_count = 0;
+	run.apart = w->length <= KAFKA_SETS_FROM;
+	if (run.apart)
+		kafka_sets_begin(w);
 	if (kafka_produce_head(w))
 		return 0;
 	bpf_loop(KAFKA_CAP, kafka_callers_step, &run, 0);
-	if (w->outcome != KAFKA_WHOLE || s->callers_unknown || w->unread) { /* nor is it known for whom others are */
-		s->callers_several |= s->caller.exchange_id != 0;
-		s->caller.exchange_id = 0;
-	}
+	if (w->outcome == KAFKA_WHOLE && !s->callers_unknown && !w->unread) /* nor is it known for whom others are */
+		return 0;
+	s->callers_several |= s->caller.exchange_id != 0;
+	s->caller.exchange_id = 0;
+	w->told = run.apart && w->outcome == KAFKA_WHOLE && !w->unread && w->sets && w->number <= KAFKA_SET_RECORDS;
 	return 0;
 }
 

@@ -10,6 +10,15 @@
 #include "lib/message_rebuild.h"
 #include "protocols/kafka/produce.h"
 
+/*
+ * Nothing is known of whom the records are for, because they cannot be read? Of a process whose records are noted that
+ * is why, whatever it serves; else it would not be known of others either.
+ */
+static __always_inline bool kafka_unread_is_why(const struct process_entry *p, const struct scratch *s)
+{
+	return s->decision.result == INJECTION_NO_TASK && (p->findings & FINDING_KAFKA_NOTED);
+}
+
 /* Why this Produce request stays as it is, before it is looked into; 0: no reason. */
 static __always_inline __u32 kafka_stays(const struct connection *c, const struct scratch *s, const struct kafka *k)
 {
@@ -31,9 +40,12 @@ static __always_inline __u32 kafka_stays(const struct connection *c, const struc
 	return message->shared ? INJECTION_SHARED_PAGES : 0;
 }
 
-/* The request at the message's front is in w->text: it is changed when it can be. Returns an enum injection_result. */
+/*
+ * The request at the message's front is in w->text, and what its records are given is staged: it is changed when it can
+ * be. Returns an enum injection_result; 0: as was decided.
+ */
 static __always_inline __u32 kafka_change(struct sk_msg_md *m, struct connection *c, struct scratch *s,
-					  struct kafka_work *w)
+					  struct process_entry *p, struct kafka_work *w)
 {
 	struct message *message;
 	__u32 unfit;
@@ -41,15 +53,14 @@ static __always_inline __u32 kafka_change(struct sk_msg_md *m, struct connection
 	if (!c || !s || !w)
 		return INJECTION_HELPER_FAILED;
 	message = &s->message;
-	kafka_stage(w, s);
 	kafka_produce_fit(w);
 	if (w->own_baggage) /* it passes no judgement yet */
 		baggage_unenforced(c, s, INJECTION_OWN_HEADER);
 	unfit = kafka_unfit(w);
 	if (unfit) /* they were not read, or have contexts of their own */
-		s->decision.attribution = ATTRIBUTION_NONE;
-	if (!w->ids_count)
-		return s->decision.result;
+		w->claims = 0;
+	if (!w->adds)
+		return unfit && kafka_unread_is_why(p, s) ? unfit : 0;
 	if (unfit)
 		return unfit;
 	if (!kafka_rebuild(w))
@@ -70,7 +81,7 @@ static __always_inline __u32 kafka_change(struct sk_msg_md *m, struct connection
 		w->new_length = 0;
 		return INJECTION_HELPER_FAILED;
 	}
-	return s->decision.result;
+	return 0;
 }
 
 /* What is there of a request that stays as it is, into w->text. */
@@ -95,14 +106,45 @@ WIRE_GLOBAL int kafka_message_prefix(struct sk_msg_md *m, struct scratch *s, str
 	return 0;
 }
 
+/* Of s->decision and `stays`: what becomes of a request that is not looked into. */
+static __always_inline __u32 kafka_passes(const struct process_entry *p, const struct scratch *s, __u32 stays)
+{
+	bool unread = stays == INJECTION_NOT_WHOLE || stays == INJECTION_TOO_LARGE || stays == INJECTION_OLD_FORMAT;
+
+	if (!stays)
+		return s->decision.writes ? INJECTION_HELPER_FAILED : s->decision.result;
+	return s->decision.writes || (unread && kafka_unread_is_why(p, s)) ? stays : s->decision.result;
+}
+
+/* The whole request is in w->text. Changes it, and tells of it; of each caller's records apart where they are. */
+static __always_inline void kafka_message_whole(struct sk_msg_md *m, struct connection *c, struct scratch *s,
+						struct process_entry *p, struct kafka_work *w)
+{
+	__u32 result;
+
+	kafka_callers(w, s, p);
+	if (w->told) {
+		kafka_stage_sets(c, s, p, w);
+	} else {
+		kafka_decide(c, s, p);
+		kafka_stage(w, s);
+	}
+	w->claims = 1;
+	result = kafka_change(m, c, s, p, w);
+	if (w->told)
+		kafka_tell_sets(c, s, p, w, result);
+	else
+		kafka_tell(c, &s->half.kafka, s, w, result);
+}
+
 /* A Produce request has begun. What follows it is looked at in the next run. */
 WIRE_GLOBAL int kafka_message_produce(struct sk_msg_md *m, struct connection *c, struct scratch *s,
 				      struct process_entry *p)
 {
-	bool changed = false, answered = true, whole = false;
+	bool changed = false, answered = true;
 	struct kafka_slot *slot;
 	struct message *message;
-	__u32 stays, result, after = 0;
+	__u32 stays, after = 0;
 	struct kafka *k;
 
 	if (!c || !s || !p)
@@ -125,32 +167,23 @@ WIRE_GLOBAL int kafka_message_produce(struct sk_msg_md *m, struct connection *c,
 	slot = kafka_claim();
 	if (slot) {
 		slot->work.length = k->frame_bytes + KAFKA_LENGTH_BYTES;
-		slot->work.new_length = 0;
-		whole = !stays && !message_read_whole(m, s, &slot->work);
-	}
-	if (slot && whole) {
-		slot->work.have = slot->work.length;
-		kafka_callers(&slot->work, s, p);
-	}
-	kafka_decide(c, s, p);
-	result = s->decision.writes && stays ? stays : s->decision.result;
-	if (slot) {
-		if (!whole) {
-			if (!stays && s->decision.writes)
-				result = INJECTION_HELPER_FAILED;
-			s->decision.attribution = ATTRIBUTION_NONE;
-			kafka_message_prefix(m, s, &slot->work);
-		} else {
-			result = kafka_change(m, c, s, &slot->work);
+		slot->work.new_length = slot->work.told = slot->work.without_baggage = 0;
+		if (!stays && !message_read_whole(m, s, &slot->work)) {
+			slot->work.have = slot->work.length;
+			kafka_message_whole(m, c, s, p, &slot->work);
 			changed = slot->work.new_length != 0;
 			after = slot->work.new_length;
+		} else {
+			slot->work.claims = 0;
+			kafka_decide(c, s, p);
+			kafka_message_prefix(m, s, &slot->work);
+			kafka_tell(c, k, s, &slot->work, kafka_passes(p, s, stays));
 		}
 		answered = slot->work.acks != 0;
-		kafka_tell(c, k, s, &slot->work, result);
 		kafka_release(slot);
 	} else {
-		s->decision.attribution = ATTRIBUTION_NONE;
-		kafka_tell(c, k, s, NULL, s->decision.writes ? INJECTION_NO_SCRATCH : result);
+		kafka_decide(c, s, p);
+		kafka_tell(c, k, s, NULL, s->decision.writes ? INJECTION_NO_SCRATCH : 0);
 	}
 	if (answered)
 		kafka_request_add(c->id, k->correlation_id, kafka_api_of(k), changed ? KAFKA_ADD_CHANGED : 0);

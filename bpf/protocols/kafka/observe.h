@@ -78,7 +78,7 @@ static __always_inline void kafka_produce_seen(struct connection *c, struct scra
 		return;
 	}
 	slot->work.length = k->frame_bytes + KAFKA_LENGTH_BYTES;
-	slot->work.new_length = 0;
+	slot->work.new_length = slot->work.told = slot->work.claims = 0;
 	kafka_call_prefix(s, &slot->work);
 	if (slot->work.acks) /* first: it has left, and another thread may have its answer any moment */
 		kafka_request_add(c->id, k->correlation_id, kafka_api_of(k), joining ? KAFKA_ADD_UNTOLD : 0);

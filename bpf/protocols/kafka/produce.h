@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-only */
 /*
  * A Produce request: whose it is, what its records are to carry, and the event that tells of it. One context for all
- * records of a request: that of the exchange which is the sending of it, a child of the one they were produced for.
+ * records that were produced for the same exchange: that of the exchange which is the sending of them, a child of it.
  */
 #ifndef WEFT_PROTOCOLS_KAFKA_PRODUCE_H
 #define WEFT_PROTOCOLS_KAFKA_PRODUCE_H
@@ -77,7 +77,7 @@ WIRE_GLOBAL int kafka_stage(struct kafka_work *w, struct scratch *s)
 
 	if (!w || !s)
 		return 0;
-	w->replace = w->ids_count = w->ids_bytes = w->baggage_bytes = w->baggage_count = 0;
+	w->replace = w->ids_count = w->ids_bytes = w->baggage_bytes = w->baggage_count = w->adds = 0;
 	w->singles = (s->propagation.flags & PROPAGATION_KAFKA_SINGLES) != 0;
 	if (!(s->decision.writes & WRITE_TRACEPARENT))
 		return 0;
@@ -85,7 +85,7 @@ WIRE_GLOBAL int kafka_stage(struct kafka_work *w, struct scratch *s)
 	wire_store64(w->added + 1, 0x7261706563617274ULL);				 /* tracepar */
 	wire_store64(w->added + 9, 0x746e65ULL | (__u64)(TRACEPARENT_BYTES << 1) << 24); /* ent, 55 */
 	traceparent_format(w->added + 13, s->parent.trace_id, s->decision.span_id, s->parent.flags);
-	w->ids_count = 1;
+	w->ids_count = w->adds = 1;
 	w->ids_bytes = 13 + TRACEPARENT_BYTES;
 	if (!(s->decision.writes & (WRITE_TRACESTATE | WRITE_BAGGAGE)))
 		return 0;
@@ -151,10 +151,13 @@ static __always_inline __u32 kafka_unfit(const struct kafka_work *w)
 		return INJECTION_OLD_FORMAT;
 	if (first->compression)
 		return INJECTION_COMPRESSED;
-	return w->ids_count ? INJECTION_MALFORMED : 0;
+	return w->adds ? INJECTION_MALFORMED : 0;
 }
 
-/* The exchange that the sending of this request is: reported as s->decision says, with `result`. `w` may be NULL. */
+/*
+ * The exchange that the sending of this request is: reported as s->decision says, with `result` if that says something
+ * else. `w` may be NULL; without w->claims no trace is claimed.
+ */
 WIRE_GLOBAL int kafka_tell(struct connection *c, struct kafka *k, struct scratch *s, struct kafka_work *w, __u32 result)
 {
 	struct text_lines none = {};
@@ -165,6 +168,10 @@ WIRE_GLOBAL int kafka_tell(struct connection *c, struct kafka *k, struct scratch
 	s = scratch_again(s);
 	if (!s)
 		return 0;
+	if (!result)
+		result = s->decision.result;
+	if (!w || !w->claims)
+		s->decision.attribution = ATTRIBUTION_NONE;
 	if (w)
 		text = kafka_summary(w, &s->text, most < HEAD_SENT_MAX ? most : HEAD_SENT_MAX);
 	client_outcome(s, result);
@@ -174,6 +181,94 @@ WIRE_GLOBAL int kafka_tell(struct connection *c, struct kafka *k, struct scratch
 	emit_request(c, s, new_exchange_id(), k->frame_bytes, text, &none, 0);
 	s->stream = 0;
 	return 0;
+}
+
+/* s->decision and s->parent for the records of w->set. */
+static __always_inline void kafka_decide_set(struct connection *c, struct scratch *s, struct process_entry *p,
+					     struct kafka_set *set)
+{
+	__builtin_memcpy(&s->caller, &set->caller, sizeof(s->caller));
+	s->callers_several = 1; /* what nobody is known for stays as it is, whatever the process serves */
+	kafka_decide(c, s, p);
+}
+
+WIRE_GLOBAL int kafka_stage_set(struct connection *c, struct scratch *s, struct process_entry *p, struct kafka_work *w)
+{
+	struct kafka_set *set;
+
+	if (!c || !s || !p || !w)
+		return 0;
+	set = kafka_set_at(w, w->set);
+	if (!set->records)
+		return 0;
+	kafka_decide_set(c, s, p, set);
+	kafka_stage(w, s);
+	__builtin_memcpy(set->span_id, s->decision.span_id, sizeof(set->span_id));
+	return kafka_set_stage(w, w->set);
+}
+
+/* What the records of each caller are given. */
+static __always_inline void kafka_stage_sets(struct connection *c, struct scratch *s, struct process_entry *p,
+					     struct kafka_work *w)
+{
+	__u32 adds = 0;
+
+	for (__u32 set = 0; set < KAFKA_SETS && set <= w->sets; set++) {
+		w->set = set;
+		if (kafka_stage_set(c, s, p, w))
+			adds = 1;
+	}
+	w->adds = adds;
+}
+
+WIRE_GLOBAL int kafka_tell_set(struct connection *c, struct scratch *s, struct process_entry *p, struct kafka_work *w,
+			       __u32 result)
+{
+	struct kafka_set *set;
+
+	if (!c || !s || !p || !w)
+		return 0;
+	set = kafka_set_at(w, w->set);
+	if (!set->records)
+		return 0;
+	kafka_decide_set(c, s, p, set);
+	__builtin_memcpy(s->decision.span_id, set->span_id, sizeof(set->span_id));
+	w->claims = w->claims_all;
+	kafka_set_alone(w);
+	if (!set->ids_count) {
+		result = 0;
+	} else if (w->new_length && !set->changed) { /* they have contexts of their own */
+		result = INJECTION_OWN_HEADER;
+		w->claims = 0;
+	}
+	return kafka_tell(c, &s->half.kafka, s, w, result);
+}
+
+struct kafka_tell_run {
+	struct connection *connection;
+	struct scratch *scratch;
+	struct process_entry *process;
+	struct kafka_work *work;
+	__u32 result;
+};
+
+static long kafka_tell_step(__u32 set, void *arg)
+{
+	struct kafka_tell_run *run = arg;
+
+	run->work->set = set;
+	kafka_tell_set(run->connection, run->scratch, run->process, run->work, run->result);
+	return 0;
+}
+
+/* The sending of each caller's records is an exchange of its own. */
+static __always_inline void kafka_tell_sets(struct connection *c, struct scratch *s, struct process_entry *p,
+					    struct kafka_work *w, __u32 result)
+{
+	struct kafka_tell_run run = {.connection = c, .scratch = s, .process = p, .work = w, .result = result};
+
+	w->claims_all = w->claims;
+	bpf_loop(w->sets + 1, kafka_tell_step, &run, 0);
 }
 
 #endif

@@ -266,10 +266,18 @@ Produce decode(const Bytes& bytes) {
   return request;
 }
 
-Produce with_headers(Produce request, const Added& added, std::size_t& changed) {
+Produce with_headers(Produce request, const Added& same, std::size_t& changed) {
+  return with_headers(std::move(request), [&](std::size_t) { return &same; }, changed);
+}
+
+Produce with_headers(Produce request, const AddedTo& whose, std::size_t& changed) {
+  std::size_t number = 0;
   for (Topic& topic : request.topics)
     for (Partition& partition : topic.partitions)
       for (Record& record : partition.batch.records) {
+        const Added* given = whose(number++);
+        if (!given) continue;
+        const Added& added = *given;
         auto& headers = record.headers;
         const auto has = [&](std::string_view key) {
           return std::ranges::any_of(headers, [&](const Header& h) { return is(h, key); });

@@ -2,6 +2,7 @@
 // Produce requests as values, with an encoder and a strict decoder that share nothing with the product.
 #pragma once
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <random>
 #include <string>
@@ -82,6 +83,9 @@ struct Added {
 };
 // The request that is expected; `changed` counts records.
 Produce with_headers(Produce request, const Added& added, std::size_t& changed);
+// The same where records are given different ones: those of the record with this number; null: none.
+using AddedTo = std::function<const Added*(std::size_t)>;
+Produce with_headers(Produce request, const AddedTo& whose, std::size_t& changed);
 Bytes encode_headers(const std::vector<Header>& headers);
 
 }  // namespace weft::test::kafka

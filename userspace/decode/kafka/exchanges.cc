@@ -19,6 +19,10 @@ void put_bounded(Map& map, const Key& key, Value value, std::size_t most) {
   if (map.size() < most || map.contains(key)) map.insert_or_assign(key, std::move(value));
 }
 
+std::size_t partition_hash(std::string_view topic, std::int32_t partition) {
+  return std::hash<std::string>()(kafka::partition_key({.name = topic, .id = {}}, partition));
+}
+
 }  // namespace
 
 KafkaExchanges::KafkaExchanges(Output output, KafkaOptions options)
@@ -64,7 +68,7 @@ void KafkaExchanges::forget(std::uint64_t id) {
 
 void KafkaExchanges::account(Connection& connection) {
   bytes_ -= connection.bytes;
-  connection.bytes = sizeof(Connection) + connection.positions.size() * 64;
+  connection.bytes = sizeof(Connection) + connection.positions.size() * 64 + connection.sent.size() * sizeof(Sent);
   for (const kafka::FrameBuffer& direction : connection.directions) connection.bytes += direction.memory();
   bytes_ += connection.bytes;
 }
@@ -184,20 +188,28 @@ void KafkaExchanges::produced(Connection& connection, const kafka_event& event, 
   kafka::ProduceResponse response;
   const auto whole = kafka::read_produce_response(body, static_cast<std::int16_t>(event.api_version), response);
   if (!whole && whole.error() != kafka::Fault::cut) counters_.bad_frames++;
-  std::int16_t error = 0;
+  // One request may be several exchanges: each of them failed where one of its own partitions did.
+  std::vector<std::pair<std::size_t, std::int16_t>> errors;
   for (const kafka::ProduceResult& result : response.partitions)
-    if (error == 0) error = result.error_code;
-  if (const auto sent = connection.sent.extract(event.correlation_id))
-    end(sent.mapped(), connection.directions[1].first_ns(), event.header.time_ns, END_COMPLETE, error);
+    if (result.error_code != 0)
+      errors.emplace_back(partition_hash(name_of(result.topic), result.partition), result.error_code);
+  while (const auto found = connection.sent.extract(event.correlation_id)) {
+    const Sent& sent = found.mapped();
+    const auto failed = std::ranges::find_if(errors, [&](const auto& error) {
+      return sent.partitions.empty() || std::ranges::find(sent.partitions, error.first) != sent.partitions.end();
+    });
+    end(sent, connection.directions[1].first_ns(), event.header.time_ns, END_COMPLETE,
+        failed == errors.end() ? std::int16_t{0} : failed->second);
+  }
 }
 
-void KafkaExchanges::remember(const request_event& event) {
-  Connection& connection = this->connection(event.connection_id);
+void KafkaExchanges::remember(Sent sent, std::int32_t correlation_id) {
+  const std::uint64_t id = sent.connection_id;
+  Connection& connection = this->connection(id);
   if (connection.sent.size() >= limits_.pending) lose(connection, std::int64_t{connection.sent.begin()->first} + 1);
-  connection.sent[static_cast<std::int32_t>(event.stream)] = {event.exchange_id, event.connection_id,
-                                                              event.header.time_ns, event.tgid};
+  connection.sent.emplace(correlation_id, std::move(sent));
   account(connection);
-  make_room(event.connection_id);
+  make_room(id);
 }
 
 // The kernel names topics as the client did: by id from version 13 on.
@@ -205,9 +217,11 @@ void KafkaExchanges::produce_request(Record record, const request_event& event) 
   const std::string_view text = kafka::text_of(record.subspan(sizeof(request_event)));
   if (event.text_bytes > text.size()) return output_(record);
   auto produce = read_produce_text(text.substr(0, event.text_bytes));
+  Sent sent{event.exchange_id, event.connection_id, event.header.time_ns, event.tgid, {}};
+  const auto correlation_id = static_cast<std::int32_t>(event.stream);
   if (!produce) {
     output_(record);
-    return remember(event);
+    return remember(std::move(sent), correlation_id);
   }
   for (ProducedPartition& partition : produce->partitions) {
     if (!partition.fields.topic_is_id) continue;
@@ -225,9 +239,11 @@ void KafkaExchanges::produce_request(Record record, const request_event& event) 
   std::memcpy(record_.data(), &fields, sizeof fields);
   std::memcpy(record_.data() + sizeof fields, named.data(), named.size());
   output_(record_);
-  if (produce->fields.acks != 0) return remember(event);
-  end({event.exchange_id, event.connection_id, event.header.time_ns, event.tgid}, 0, event.header.time_ns, END_COMPLETE,
-      0);  // the broker says nothing
+  if (produce->fields.acks == 0) return end(sent, 0, event.header.time_ns, END_COMPLETE, 0);  // the broker says nothing
+  if (produce->partitions.size() == produce->fields.partitions)
+    for (const ProducedPartition& partition : produce->partitions)
+      sent.partitions.push_back(partition_hash(partition.topic, partition.fields.partition));
+  remember(std::move(sent), correlation_id);
 }
 
 void KafkaExchanges::feed(Record record) {

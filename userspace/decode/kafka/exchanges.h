@@ -35,7 +35,7 @@ struct KafkaLimits {
   std::size_t connections = 16384;
   std::size_t frame_bytes = 2u << 20;
   std::size_t total_bytes = 64u << 20;  // of all frames
-  std::size_t pending = 256;            // requests of one connection without answer
+  std::size_t pending = 1024;           // exchanges of one connection without answer
   std::size_t partitions = 4096;        // of one connection, whose position is kept
   std::size_t topics = 16384;           // names by id
   std::size_t groups = 4096;            // clients whose group is known
@@ -94,14 +94,15 @@ class KafkaExchanges {
   struct Sent {
     std::uint64_t exchange_id, connection_id, time_ns;
     std::uint32_t tgid;
+    std::vector<std::size_t> partitions;  // hashes of their keys; empty: not all are known
   };
   struct Connection {
     std::array<kafka::FrameBuffer, 2> directions;  // requests, responses
     std::string client_id;
     bool read_committed = false;
     std::map<std::string, std::int64_t> positions;  // topic and partition: what comes next
-    std::map<std::int32_t, Sent> sent;              // correlation id of a Produce that is not answered
-    std::size_t bytes = 0;                          // counted in bytes_
+    std::multimap<std::int32_t, Sent> sent;  // by correlation id of a Produce that is not answered: one for each caller
+    std::size_t bytes = 0;                   // counted in bytes_
     std::list<std::uint64_t>::iterator used;
   };
 
@@ -126,7 +127,7 @@ class KafkaExchanges {
   void record_processed(Record record);
 
   void produce_request(Record record, const request_event& event);
-  void remember(const request_event& event);
+  void remember(Sent sent, std::int32_t correlation_id);
   void end(const Sent& sent, std::uint64_t first_byte_ns, std::uint64_t time_ns, end_reason reason, std::int16_t error);
 
   std::string_view name_of(const kafka::Topic& topic);

@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+// Produce requests whose records were produced for different requests: each is given the headers of its own.
+#include <doctest/doctest.h>
+
+#include <set>
+
+#include "support/kafka/work.h"
+
+namespace weft::test::kafka {
+namespace {
+
+kafka_work& work() {
+  static const auto the_work = new_work();
+  return *the_work;
+}
+
+}  // namespace
+
+TEST_CASE("Kafka: records of different callers are each given their own headers, and nobody's none") {
+  std::mt19937_64 random(21);
+  int rebuilds = 0;
+  for (int i = 0; i < 300; i++) {
+    const Produce request = random_produce(random);
+    const Bytes bytes = encode(request);
+    if (bytes.size() > KAFKA_SETS_FROM) continue;
+    Apart apart = random_apart(random, request);
+    give(work(), bytes, apart);
+    REQUIRE(kafka_produce_read(&work()) == KAFKA_WHOLE);
+    std::size_t changed = 0;
+    const Produce expected = with_headers(request, [&](std::size_t n) { return apart.of(n); }, changed);
+    REQUIRE(work().changed == changed);
+    const Bytes right = encode(expected);
+    if (!changed || right.size() > KAFKA_CAP) continue;
+    REQUIRE(kafka_rebuild(&work()));
+    REQUIRE(target(work()) == right);
+    std::size_t told = 0;
+    for (__u32 set = 0; set <= work().sets; set++) told += kafka_set_at(&work(), set)->changed;
+    REQUIRE(told == changed);
+    rebuilds++;
+  }
+  CHECK(rebuilds > 100);
+}
+
+TEST_CASE("Kafka: with more callers than are told apart, those of the last ones are nobody's") {
+  give(work(), "", added_context());
+  kafka_sets_begin(&work());
+  std::set<__u32> sets;
+  int nobodys = 0;
+  for (std::size_t caller = 1; caller <= 2 * KAFKA_SETS; caller++) {
+    const kafka_note note = caller_note(caller);
+    const __u32 set = kafka_set_of(&work(), &note);
+    CHECK(kafka_set_of(&work(), &note) == set);
+    if (!set)
+      nobodys++;
+    else
+      CHECK(sets.insert(set).second);
+  }
+  CHECK(sets.size() > KAFKA_SETS / 2);
+  CHECK(sets.size() + static_cast<std::size_t>(nobodys) == 2 * KAFKA_SETS);
+}
+
+TEST_CASE("Kafka: the baggage of all callers is left out where that of all would be too much") {
+  Produce request;
+  request.version = 9;
+  request.topics = {{"orders", {Partition{}}}};
+  Apart apart{{added_context(), added_context()}, {}};
+  Batch& batch = request.topics[0].partitions[0].batch;
+  for (batch.count = 0; batch.count < 100; batch.count++) {
+    batch.records.push_back({.offset_delta = batch.count, .value = "value"});
+    apart.whose.push_back(static_cast<std::size_t>(batch.count) % 2 + 1);
+  }
+  batch.last_offset_delta = batch.count - 1;
+  for (const std::size_t bytes : {std::size_t{300}, std::size_t{1000}}) {
+    CAPTURE(bytes);
+    for (Added& added : apart.callers) added.baggage = Header{"baggage", Bytes(bytes, 'b')};
+    give(work(), encode(request), apart);
+    REQUIRE(kafka_produce_fit(&work()) == KAFKA_WHOLE);
+    REQUIRE(kafka_rebuild(&work()));
+    if (bytes == 1000)
+      for (Added& added : apart.callers) added.baggage.reset();
+    std::size_t changed = 0;
+    CHECK(decode(target(work())) == with_headers(request, [&](std::size_t n) { return apart.of(n); }, changed));
+  }
+}
+
+}  // namespace weft::test::kafka
