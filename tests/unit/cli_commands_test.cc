@@ -73,6 +73,19 @@ TEST_CASE("weft ps: state and reason; names cannot steer the terminal") {
   const json rows = json::parse(ask(daemon, {"-o", "json", "ps"}).out)["processes"];
   CHECK(rows[0]["service"] == "orders");
   CHECK(rows[0]["task"]["why"] == "blocking sockets");
+  CHECK(rows[0]["reason"] == "exe_path /usr/bin/python3* (instrument entry 1)");
+}
+
+TEST_CASE("weft ps: WHY is how a traced process is followed, or what selects it while nothing is known of it") {
+  FakeDaemon daemon;
+  const auto known = ask(daemon, {"ps"});
+  CHECK(has(known.out, "blocking sockets"));
+  CHECK_FALSE(has(known.out, "instrument entry"));
+  daemon.agent.tell([&](auto& told) { told.nothing_learned = true; });
+  const auto unknown = ask(daemon, {"ps"});
+  CHECK(has(unknown.out, "attached by hand"));
+  CHECK(has(unknown.out, "it makes its own spans"));  // why no spans are made of it weighs more
+  CHECK_FALSE(has(unknown.out, "its threads block"));
 }
 
 TEST_CASE("weft ps: the selected ones, --all those that are merely seen too") {

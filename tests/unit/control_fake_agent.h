@@ -41,12 +41,21 @@ class FakeAgent final : public AgentControl {
   std::vector<ProcessRow> processes() override {
     std::lock_guard lock(mutex);
     if (told.nothing_selected) return {{.pid = 200, .service = "web", .state = "seen", .reason = "no entry matches"}};
+    if (told.nothing_learned)
+      return {{.pid = 100, .service = "orders", .state = "traced", .reason = "attached by hand"},
+              {.pid = 400,
+               .service = "sdk",
+               .state = "instrumented",
+               .reason = "it makes its own spans: it exports them",
+               .task_rule = "thread",
+               .task_why = "its threads block"}};
     return {
         {.pid = 100,
          .service = "orders",
          .executable = "/usr/bin/python3.11",
          .language = "python",
          .state = "traced",
+         .reason = "exe_path /usr/bin/python3* (instrument entry 1)",
          .task_rule = "thread",
          .task_why = "blocking sockets",
          .protocols = {"http", "kafka"},
@@ -114,6 +123,7 @@ class FakeAgent final : public AgentControl {
     std::optional<double> ratio;         // set by hand
     bool healthy = true;
     bool nothing_selected = false;
+    bool nothing_learned = false;  // of what is traced
     std::vector<std::string> actions;
   };
   template <class Change>

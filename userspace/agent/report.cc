@@ -118,6 +118,7 @@ std::vector<ProcessRow> Agent::processes() {
         if (kafka->go_consume_probes) row.probes.push_back("Kafka consumer of Go");
         row.task_why += kafka_rule(*kafka, found->second);
       }
+      if (!process.never_enrol.empty()) row.task_why += "; observed only: " + process.never_enrol;
     }
     if (const auto made = calls.find(process.pid); made != calls.end()) {
       row.calls = call_report(made->second);

@@ -83,6 +83,12 @@ std::string status_text(const Json& status, const Screen& screen) {
   return out + table.text(screen);
 }
 
+// What is traced shows how it is followed; that it was selected its state says already.
+std::string why_of(const Json& row) {
+  std::string why = text_of(row, "state") == "traced" ? text_of(member(row, "task"), "why") : "";
+  return why.empty() ? text_of(row, "reason") : why;
+}
+
 std::string ps_text(const Json& answer, const Screen& screen) {
   Table table({{"PID", true},
                {"SERVICE", false, true},
@@ -95,9 +101,8 @@ std::string ps_text(const Json& answer, const Screen& screen) {
                {"NO PARENT"},
                {"WHY", false, true}});
   for (const auto& row : member(answer, "processes")) {
-    const auto state = text_of(row, "state"), reason = text_of(row, "reason"), language = text_of(row, "language");
-    const Json& task = member(row, "task");
-    const auto rule = text_of(task, "rule");
+    const auto state = text_of(row, "state"), language = text_of(row, "language");
+    const auto rule = text_of(member(row, "task"), "rule");
     const Json& missing = member(member(row, "calls"), "without_parent");
     table.row({std::to_string(count_of(row, "pid")),
                text_of(row, "service"),
@@ -108,7 +113,7 @@ std::string ps_text(const Json& answer, const Screen& screen) {
                joined(member(row, "protocols")),
                joined(member(row, "probes")),
                missing.empty() ? "-" : counts_text(missing),
-               reason.empty() ? text_of(task, "why") : reason});
+               why_of(row)});
   }
   return table.text(screen) + remedies_text(remedies(answer), screen);
 }

@@ -35,7 +35,7 @@ struct ProcessRow {
   // traced: spans are made. seen: known, not selected. refused: selected, but not possible. instrumented: has an SDK of
   // its own, metrics only.
   std::string state;
-  std::string reason;                  // why seen, refused or instrumented; empty when traced
+  std::string reason;                  // why it is in this state: for traced ones, what selects it
   std::string task_rule;               // "thread", "none", … what ties requests to work in this process
   std::string task_why;                // … and the evidence for it
   std::vector<std::string> protocols;  // seen so far: "http", "http2", "kafka"

@@ -311,7 +311,7 @@ std::vector<DiscoveredProcess> Discoverer::processes() const {
     Language language = process.info.language;  // of those not traced it may not have been asked yet
     if (language == Language::unknown) language = languages_.guess(files_.path(pid, "exe"), process.info.executable);
     rows.push_back({pid, process.service, to_utf8_line(process.info.executable), std::string(language_name(language)),
-                    process.state, process.reason, process.settings});
+                    process.state, process.reason, process.never_enrol, process.settings});
   }
   return rows;
 }

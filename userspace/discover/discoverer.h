@@ -53,6 +53,7 @@ struct DiscoveredProcess {
   std::string language;  // "" when unknown
   DiscoveryState state = DiscoveryState::seen;
   std::string reason;        // one sentence
+  std::string never_enrol;   // why its sockets are never changed, or empty
   ProcessSettings settings;  // of traced and instrumented ones
 };
 
