@@ -15,6 +15,7 @@
 #include "discover/language.h"
 #include "runtime/elf_file.h"
 #include "runtime/libc_ioctl.h"
+#include "support/no_descriptors.h"
 #include "unit/discover_child.h"
 
 using namespace weft;
@@ -102,6 +103,17 @@ TEST_CASE("language: native programs by their sections") {
   CHECK(guesser.guess("/proc/self/exe", "/x/python3") == Language::python);  // the name says enough
   CHECK(guesser.guess("/etc/passwd", "/x/text") == Language::unknown);
   CHECK(guesser.guess("/nowhere", "/x/gone") == Language::unknown);
+}
+
+TEST_CASE("language: a program that could not be opened is read the next time") {
+  LanguageGuesser guesser;
+  {
+    const NoDescriptors none;
+    CHECK(guesser.guess("/proc/self/exe", "/x/unit") == Language::unknown);
+  }
+  CHECK(guesser.guess("/proc/self/exe", "/x/unit") == Language::cpp);
+  const NoDescriptors none;
+  CHECK(guesser.guess("/proc/self/exe", "/x/unit") == Language::cpp);  // what was read is remembered
 }
 
 TEST_CASE("language: a Go program has build information") {

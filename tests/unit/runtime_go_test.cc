@@ -3,11 +3,14 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <filesystem>
+#include <fstream>
 #include <string>
 
 #include "runtime/go_program.h"
 #include "runtime/go_version.h"
 #include "support/fake_go.h"
+#include "support/no_descriptors.h"
 
 using namespace weft;
 using weft::test::FakeGo;
@@ -156,4 +159,23 @@ TEST_CASE("running processes: this one is no Go program, and one that is not the
   CHECK(std::holds_alternative<NoGoProgram>(finder.find(getpid()).analysis));
   CHECK(std::holds_alternative<NoGoProgram>(finder.find(getpid()).analysis));  // now from what it remembers
   CHECK(std::holds_alternative<NoGoProgram>(finder.find(0x7ffffff0).analysis));
+}
+
+TEST_CASE("a program that could not be opened is read the next time") {
+  namespace fs = std::filesystem;
+  std::string root = (fs::temp_directory_path() / "weft-exe-XXXXXX").string();
+  REQUIRE(mkdtemp(root.data()) != nullptr);
+  fs::create_directories(root + "/42");
+  std::ofstream(root + "/42/exe", std::ios::binary) << FakeGo{}.build();
+  GoProgramFinder finder(root);
+  {
+    const test::NoDescriptors none;
+    CHECK(std::holds_alternative<NoGoProgram>(finder.find(42).analysis));
+  }
+  check_found(finder.find(42).analysis);
+  {
+    const test::NoDescriptors none;
+    check_found(finder.find(42).analysis);  // what was read is remembered
+  }
+  fs::remove_all(root);
 }

@@ -1,18 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "discover/language.h"
 
-#include <sys/stat.h>
-
 #include <algorithm>
 #include <array>
 
 #include "discover/process_info.h"
-#include "runtime/elf_file.h"
 
 namespace weft {
 namespace {
-
-constexpr std::size_t kMaxKnown = 4096;
 
 // NAME, NAME3, NAME3.11, NAME3.11-dbg, but not NAMEd or NAME-server.
 bool is_versioned(std::string_view executable, std::string_view name) {
@@ -53,17 +48,10 @@ Language language_of_name(std::string_view executable) {
 
 Language LanguageGuesser::guess(const std::string& file, std::string_view executable) {
   if (const Language named = language_of_name(executable); named != Language::unknown) return named;
-  struct stat status{};
-  if (stat(file.c_str(), &status) != 0) return Language::unknown;
-  const FileId id{status.st_dev, status.st_ino, status.st_mtim.tv_sec * 1'000'000'000 + status.st_mtim.tv_nsec};
-  const std::scoped_lock lock(mutex_);
-  if (const auto known = known_.find(id); known != known_.end()) return known->second;
-  Language language = Language::unknown;
-  if (const auto elf = ElfFile::open(file)) {
-    language = elf->has_section(".go.buildinfo") ? Language::go : Language::cpp;
-  }
-  if (known_.size() >= kMaxKnown) known_.clear();
-  return known_[id] = language;
+  return known_.of(file, [](const Result<ElfFile>& elf) {
+    if (!elf) return Language::unknown;
+    return elf->has_section(".go.buildinfo") ? Language::go : Language::cpp;
+  });
 }
 
 }  // namespace weft

@@ -1,16 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <sys/types.h>
-
-#include <cstdint>
-#include <map>
-#include <mutex>
 #include <string>
 #include <string_view>
-#include <tuple>
 
 #include "discover/rules.h"
+#include "runtime/known_files.h"
 
 namespace weft {
 
@@ -24,9 +19,7 @@ class LanguageGuesser {
   Language guess(const std::string& file, std::string_view executable);
 
  private:
-  using FileId = std::tuple<std::uint64_t, std::uint64_t, std::int64_t>;  // device, inode, mtime in ns
-  std::mutex mutex_;
-  std::map<FileId, Language> known_;
+  KnownFiles<Language> known_{4096};
 };
 
 }  // namespace weft

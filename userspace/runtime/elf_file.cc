@@ -14,17 +14,20 @@
 
 namespace weft {
 
-Result<ElfFile> ElfFile::open(const std::string& path) {
+Result<ElfFile> ElfFile::open(const std::string& path, std::optional<FileId>* read) {
   if (elf_version(EV_CURRENT) == EV_NONE) return fail("libelf is older than the headers it was built with");
   // A traced process may have mapped anything, or put a pipe where its file was.
   const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
   if (fd < 0) return fail(path + ": " + std::strerror(errno));
   struct stat status{};
-  if (fstat(fd, &status) != 0 || !S_ISREG(status.st_mode)) {
+  const bool known = fstat(fd, &status) == 0;
+  if (!known || !S_ISREG(status.st_mode)) {
+    if (known && read != nullptr) *read = file_id(status);
     close(fd);
     return fail(path + ": not a regular file");
   }
   Elf* elf = elf_begin(fd, ELF_C_READ, nullptr);  // reads what is asked for; mapping would count as ours
+  if (elf != nullptr && read != nullptr) *read = file_id(status);
   if (elf == nullptr || elf_kind(elf) != ELF_K_ELF) {
     elf_end(elf);
     close(fd);

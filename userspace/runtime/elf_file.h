@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "runtime/file_id.h"
 
 struct Elf;
 
@@ -27,7 +28,8 @@ struct ElfSection {
 
 class ElfFile {
  public:
-  static Result<ElfFile> open(const std::string& path);
+  // `read` becomes which file was looked at, also where it is no ELF file; it stays as it is where none could be read.
+  static Result<ElfFile> open(const std::string& path, std::optional<FileId>* read = nullptr);
   ElfFile(ElfFile&&) noexcept;
   ElfFile& operator=(ElfFile&&) noexcept;
   ~ElfFile();

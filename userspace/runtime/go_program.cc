@@ -20,7 +20,6 @@
 namespace weft {
 namespace {
 
-constexpr std::size_t kMostPrograms = 256;
 constexpr std::size_t kMostServiceGoroutines = 64;
 
 constexpr std::string_view kNewproc = "runtime.newproc.func1", kRunqput = "runtime.runqput",
@@ -205,10 +204,7 @@ Result<GoProgram> analyse(const ElfFile& file, const ElfSection& buildinfo) {
   return program;
 }
 
-}  // namespace
-
-GoAnalysis analyse_go_program(const std::string& path) {
-  const auto file = ElfFile::open(path);
+GoAnalysis analysis_of(const Result<ElfFile>& file) {
   if (!file) return NoGoProgram{false, file.error().message};
   const auto buildinfo = file->section(".go.buildinfo");
   if (!buildinfo) return NoGoProgram{false, "not a Go program"};
@@ -217,24 +213,19 @@ GoAnalysis analyse_go_program(const std::string& path) {
   return std::move(*program);
 }
 
-GoAnalysis GoProgramFinder::analysis_of(const std::string& path) {
-  struct stat status{};
-  if (stat(path.c_str(), &status) != 0) return NoGoProgram{false, "its program file cannot be read"};
-  const FileId id{status.st_dev, status.st_ino, status.st_mtim.tv_sec * 1'000'000'000 + status.st_mtim.tv_nsec};
-  const std::scoped_lock lock(mutex_);
-  if (const auto known = known_.find(id); known != known_.end()) return known->second;
-  GoAnalysis analysis = analyse_go_program(path);
-  if (known_.size() >= kMostPrograms) known_.clear();
-  known_[id] = analysis;
-  ::malloc_trim(0);  // debugging information takes much more than what is kept of it
-  return analysis;
-}
+}  // namespace
+
+GoAnalysis analyse_go_program(const std::string& path) { return analysis_of(ElfFile::open(path)); }
 
 GoProgramFinder::Found GoProgramFinder::find(pid_t pid) {
   const std::string process = proc_root_ + '/' + std::to_string(pid);
   Found found;
   found.path = process + "/exe";
-  found.analysis = analysis_of(found.path);
+  found.analysis = known_.of(found.path, [](const Result<ElfFile>& file) {
+    GoAnalysis analysis = analysis_of(file);
+    ::malloc_trim(0);  // debugging information takes much more than what is kept of it
+    return analysis;
+  });
   const auto* program = std::get_if<GoProgram>(&found.analysis);
   if (!program || !program->position_independent) return found;
   // The first mapping of the file itself: "55d0-55d1 r--p 00000000 08:01 1234 /path".

@@ -5,11 +5,8 @@
 #include <sys/types.h>
 
 #include <cstdint>
-#include <map>
-#include <mutex>
 #include <optional>
 #include <string>
-#include <tuple>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -17,6 +14,7 @@
 #include "base/result.h"
 #include "runtime/go_kafka.h"
 #include "runtime/go_layout.h"
+#include "runtime/known_files.h"
 
 namespace weft {
 
@@ -83,12 +81,8 @@ class GoProgramFinder {
   Found find(pid_t pid);
 
  private:
-  using FileId = std::tuple<std::uint64_t, std::uint64_t, std::int64_t>;
-  GoAnalysis analysis_of(const std::string& path);
-
   std::string proc_root_;
-  std::mutex mutex_;
-  std::map<FileId, GoAnalysis> known_;
+  KnownFiles<GoAnalysis> known_{256};
 };
 
 }  // namespace weft

@@ -3,12 +3,12 @@
 
 #include <string_view>
 
-#include "runtime/elf_file.h"
-
 namespace weft {
 namespace {
 
-constexpr std::size_t kMostLibcs = 256;
+std::optional<std::uint64_t> ioctl_offset(const Result<ElfFile>& file) {
+  return file ? file->dynamic_function_offset("ioctl") : std::nullopt;
+}
 
 }  // namespace
 
@@ -16,16 +16,6 @@ bool is_libc_name(std::string_view name) {
   if (name == "libc.so.6" || name == "libc.so") return true;
   if (name.starts_with("libc.musl-") || name.starts_with("ld-musl-")) return name.find(".so") != name.npos;
   return name.starts_with("libc-2.") && name.ends_with(".so");
-}
-
-std::optional<std::uint64_t> LibcIoctlFinder::offset_of(const std::string& path, const FileId& id) {
-  const std::scoped_lock lock(mutex_);
-  if (const auto known = known_.find(id); known != known_.end()) return known->second;
-  std::optional<std::uint64_t> offset;
-  if (auto file = ElfFile::open(path)) offset = file->dynamic_function_offset("ioctl");
-  if (known_.size() >= kMostLibcs) known_.clear();
-  known_[id] = offset;
-  return offset;
 }
 
 IoctlSites LibcIoctlFinder::find(pid_t pid) {
@@ -41,7 +31,7 @@ IoctlSites LibcIoctlFinder::find(pid_t pid) {
     if (result.sites.empty()) result.outcome = IoctlSites::Outcome::no_symbol;
     const auto id = file.id();
     if (!id) continue;
-    if (const auto offset = offset_of(file.path, *id)) {
+    if (const auto offset = known_.of(file.path, ioctl_offset)) {
       result.sites.push_back({file.path, *offset, std::get<0>(*id), std::get<1>(*id)});
       result.outcome = IoctlSites::Outcome::found;
     }

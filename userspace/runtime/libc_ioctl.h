@@ -5,12 +5,11 @@
 #include <sys/types.h>
 
 #include <cstdint>
-#include <map>
-#include <mutex>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "runtime/known_files.h"
 #include "runtime/mapped_files.h"
 
 namespace weft {
@@ -42,11 +41,8 @@ class LibcIoctlFinder {
   IoctlSites find(pid_t pid);
 
  private:
-  std::optional<std::uint64_t> offset_of(const std::string& path, const FileId& id);
-
   std::string proc_root_;
-  std::mutex mutex_;
-  std::map<FileId, std::optional<std::uint64_t>> known_;
+  KnownFiles<std::optional<std::uint64_t>> known_{256};
 };
 
 // The file name of a C library: glibc's libc.so.6 and libc-2.31.so, musl's libc.musl-ARCH.so.1 and ld-musl-ARCH.so.1.

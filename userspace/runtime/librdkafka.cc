@@ -9,7 +9,6 @@
 namespace weft {
 namespace {
 
-constexpr std::size_t kMostFiles = 4096;
 constexpr std::string_view kMessageHeaders = "rd_kafka_message_headers", kTopicName = "rd_kafka_topic_name";
 // In the order of RdkafkaCall, then those that tell of the layout.
 constexpr std::array<std::string_view, 15> kCallNames = {"rd_kafka_produce",
@@ -49,8 +48,10 @@ std::optional<RdkafkaLayout> layout_of(const ElfFile& file, const std::map<std::
   return rdkafka_layout(code[0], code[1]);
 }
 
-RdkafkaSites read_sites(const ElfFile& file) {
+RdkafkaSites sites_of(const Result<ElfFile>& opened) {
   RdkafkaSites sites;
+  if (!opened) return sites;
+  const ElfFile& file = *opened;
   const auto functions = find_functions(file, kCallNames);
   for (std::size_t i = 0; i < kCalls; ++i) {
     const auto function = functions.find(std::string(kCallNames[i]));
@@ -65,17 +66,6 @@ RdkafkaSites read_sites(const ElfFile& file) {
 
 }  // namespace
 
-RdkafkaSites LibrdkafkaFinder::sites_of(const MappedFile& mapped, const FileId& id) {
-  const std::scoped_lock lock(mutex_);
-  if (const auto known = known_.find(id); known != known_.end()) return known->second;
-  RdkafkaSites sites;
-  if (const auto file = ElfFile::open(mapped.path)) sites = read_sites(*file);
-  if (mapped.id() != id) return {};  // another file came to stand there meanwhile: of which one is this?
-  if (known_.size() >= kMostFiles) known_.clear();
-  known_[id] = sites;
-  return sites;
-}
-
 std::vector<RdkafkaLibrary> LibrdkafkaFinder::find(pid_t pid) {
   std::vector<RdkafkaLibrary> libraries;
   const auto files = mapped_files(proc_root_, pid);
@@ -83,7 +73,8 @@ std::vector<RdkafkaLibrary> LibrdkafkaFinder::find(pid_t pid) {
   for (const auto& file : *files) {
     const auto id = file.id();
     if (!id) continue;
-    auto sites = sites_of(file, *id);
+    auto sites = known_.of(file.path, sites_of);
+    if (file.id() != id) continue;  // another file came to stand there meanwhile: of which one is this?
     if (!sites.produce.empty() || !sites.consume.empty()) libraries.push_back({file.path, std::move(sites)});
   }
   return libraries;

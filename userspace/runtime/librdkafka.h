@@ -7,11 +7,11 @@
 #include <sys/types.h>
 
 #include <cstdint>
-#include <map>
-#include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "runtime/known_files.h"
 #include "runtime/librdkafka_layout.h"
 #include "runtime/mapped_files.h"
 
@@ -58,11 +58,8 @@ class LibrdkafkaFinder {
   std::vector<RdkafkaLibrary> find(pid_t pid);
 
  private:
-  RdkafkaSites sites_of(const MappedFile& mapped, const FileId& id);
-
   std::string proc_root_;
-  std::mutex mutex_;
-  std::map<FileId, RdkafkaSites> known_;
+  KnownFiles<RdkafkaSites> known_{4096};
 };
 
 }  // namespace weft

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/mapped_files.h"
 
-#include <sys/stat.h>
-
 #include <fstream>
 #include <set>
 
@@ -27,12 +25,6 @@ std::optional<Mapping> executable_mapping(std::string_view line) {
 }
 
 }  // namespace
-
-std::optional<FileId> MappedFile::id() const {
-  struct stat file{};
-  if (stat(path.c_str(), &file) != 0) return std::nullopt;
-  return FileId{file.st_dev, file.st_ino, file.st_mtim.tv_sec * 1'000'000'000 + file.st_mtim.tv_nsec};
-}
 
 std::optional<std::vector<MappedFile>> mapped_files(std::string_view proc_root, pid_t pid) {
   const std::string process = std::string(proc_root) + '/' + std::to_string(pid);
