@@ -7,3 +7,6 @@ weft_test(unit_sinks LABELS unit core
   SOURCES agent_sinks_test.cc ${CMAKE_SOURCE_DIR}/userspace/agent/sinks.cc
   DEPENDS weft_assemble weft_control weft_exporter weft_pipeline)
 target_compile_definitions(unit_sinks PRIVATE WEFT_VERSION="${PROJECT_VERSION}")
+weft_test(unit_log LABELS unit core
+  SOURCES agent_log_test.cc ${CMAKE_SOURCE_DIR}/userspace/agent/log.cc
+  DEPENDS weft_config nlohmann_json::nlohmann_json spdlog::spdlog fmt::fmt)

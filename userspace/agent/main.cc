@@ -3,7 +3,6 @@
 #include <fmt/ranges.h>
 #include <poll.h>
 #include <signal.h>
-#include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
@@ -13,6 +12,7 @@
 #include <iostream>
 
 #include "agent/agent.h"
+#include "agent/log.h"
 #include "agent/machine_lock.h"
 #include "agent/service_manager.h"
 #include "agent/version.h"
@@ -33,18 +33,6 @@ struct Arguments {
 int complain(int code, const std::string& line) {
   std::cerr << "weftd: " << line << '\n';
   return code;
-}
-
-void set_up_log(const Config& config) {
-  auto logger = std::make_shared<spdlog::logger>("weftd", std::make_shared<spdlog::sinks::stderr_sink_mt>());
-  spdlog::set_default_logger(logger);
-  if (config.log.format == LogFormat::json)
-    spdlog::set_pattern(R"({"time":"%Y-%m-%dT%H:%M:%S.%e%z","level":"%l","message":"%v"})");
-  else
-    spdlog::set_pattern("%Y-%m-%d %H:%M:%S.%e %l %v");
-  constexpr spdlog::level::level_enum levels[] = {spdlog::level::trace, spdlog::level::debug, spdlog::level::info,
-                                                  spdlog::level::warn, spdlog::level::err};
-  spdlog::set_level(levels[static_cast<std::size_t>(config.log.level)]);
 }
 
 UniqueFd catch_signals() {
