@@ -41,6 +41,9 @@ std::string describe(const ExportResult& result) {
   return text;
 }
 
+// After a line that an exporter works again: one that fails now and then is to leave the log readable.
+constexpr std::uint64_t kQuiet_ns = 60'000'000'000;
+
 std::uint64_t nanoseconds(std::chrono::nanoseconds time) { return static_cast<std::uint64_t>(time.count()); }
 
 }  // namespace
@@ -199,9 +202,15 @@ void BatchQueue::deliver_part(SpanBatch part, std::vector<SpanBatch>& parts) {
 // True when nothing is left to do for this part.
 bool BatchQueue::settle(const ExportResult& result, SpanBatch& part, std::vector<SpanBatch>& parts) {
   using Outcome = ExportResult::Outcome;
+  const bool whole = result.outcome == Outcome::accepted && result.rejected_spans == 0;
   {
     const std::lock_guard lock(mutex_);
-    last_error_ = result.outcome == Outcome::accepted && result.rejected_spans == 0 ? "" : describe(result);
+    last_error_ = whole ? "" : describe(result);
+  }
+  if (whole) {
+    tell_works();
+  } else if (result.outcome != Outcome::too_large || part.size() == 1) {
+    tell_fails(result);
   }
   if (result.outcome == Outcome::retry) return false;
   if (result.outcome == Outcome::accepted) {
@@ -218,6 +227,30 @@ bool BatchQueue::settle(const ExportResult& result, SpanBatch& part, std::vector
     parts.emplace_back(part.begin(), middle);
   }
   return true;
+}
+
+void BatchQueue::tell_fails(const ExportResult& result) {
+  if (told_failing_ || (told_ns_ && now_ns() - *told_ns_ < kQuiet_ns)) return;
+  {
+    const std::lock_guard lock(mutex_);
+    if (cancelled_) return;  // by shutdown()
+  }
+  told_failing_ = true;
+  if (options_.on_change)
+    options_.on_change({.outcome = result.outcome, .reason = result.reason, .error = describe(result)});
+}
+
+void BatchQueue::tell_works() {
+  const std::uint64_t lost = lost_spans();
+  const std::uint64_t before = std::exchange(lost_before_, lost);
+  if (!std::exchange(told_failing_, false)) return;
+  told_ns_ = now_ns();
+  if (options_.on_change) options_.on_change({.works = true, .lost = lost - before});
+}
+
+std::uint64_t BatchQueue::lost_spans() const {
+  const std::lock_guard lock(mutex_);
+  return counts_.rejected + counts_.failed + counts_.queue_full + counts_.retry + counts_.too_large + counts_.shutdown;
 }
 
 bool BatchQueue::wait_until(std::uint64_t monotonic_ns) {

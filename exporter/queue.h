@@ -9,6 +9,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <thread>
@@ -29,6 +30,15 @@ class Waiter {
                     const std::function<bool()>& ready) = 0;
 };
 
+// An exporter begins to fail, or works again.
+struct ExportChange {
+  bool works = false;
+  ExportResult::Outcome outcome = ExportResult::Outcome::accepted;  // of what failed
+  std::string reason;                                               // … as in ExportResult
+  std::string error;                                                // … with its detail, one line
+  std::uint64_t lost = 0;  // where it works again: spans that were lost since it last worked
+};
+
 struct BatchQueueOptions {
   std::string name;                       // label in metrics; empty = the exporter's own name
   std::size_t queue = 2048;               // spans that wait
@@ -37,6 +47,8 @@ struct BatchQueueOptions {
   RetryOptions retry;
   // Told about each span that is lost, on whichever thread loses it; must be quick. For trace health.
   std::function<void(const Span&, std::string_view reason)> on_drop;
+  // On the worker's thread, for a log: not with each batch, and at most one failure a minute after it worked again.
+  std::function<void(const ExportChange&)> on_change;
 };
 
 // Keys of ExportCounters::by_result, in spans:
@@ -86,6 +98,9 @@ class BatchQueue final : public SpanSink {
   void deliver(SpanBatch batch);
   void deliver_part(SpanBatch part, std::vector<SpanBatch>& parts);
   bool settle(const ExportResult& result, SpanBatch& part, std::vector<SpanBatch>& parts);
+  void tell_fails(const ExportResult& result);
+  void tell_works();
+  std::uint64_t lost_spans() const;
   bool wait_until(std::uint64_t monotonic_ns);  // false: there is no time left for that
   void add(Count count, std::size_t spans);
   void lose(const SpanBatch& batch, Count count, std::string_view reason);
@@ -97,7 +112,11 @@ class BatchQueue final : public SpanSink {
   SystemClock system_clock_;
   std::unique_ptr<Waiter> own_waiter_;
   Tools tools_;
-  std::uint64_t not_before_ns_ = 0;  // worker only. Retry-After holds for the peer, not for one batch
+  // Worker only.
+  std::uint64_t not_before_ns_ = 0;       // Retry-After holds for the peer, not for one batch
+  bool told_failing_ = false;             // by on_change, and not since that it works again …
+  std::optional<std::uint64_t> told_ns_;  // … which was told then
+  std::uint64_t lost_before_ = 0;         // spans, when it last worked
 
   mutable std::mutex mutex_;
   std::condition_variable wake_;   // worker: spans, a full batch, shutdown

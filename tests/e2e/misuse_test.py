@@ -202,6 +202,12 @@ class Unreachable(unittest.TestCase):
             self.assertIn(f"127.0.0.1 port {port}", " ".join(status["problems"]))
             self.assertGreater(sum(n for name, n in status["losses"].items() if name.startswith("otlp")), 0)
             self.assertEqual(agent.run("status").returncode, 1)
+            lines = [f"exporter otlp to {nowhere}/v1/traces fails: connect: ",
+                     f"exporter zipkin to {nowhere}/api/v2/spans fails: connect: "]
+            wait_for("the log to tell of both", lambda: all(line in agent.output() for line in lines))
+            agent.stop()
+            for line in lines:   # once, however many batches there were
+                self.assertEqual(agent.output().count(line), 1, agent.output())
 
 
 if __name__ == "__main__":

@@ -4,8 +4,9 @@ weft_test(unit_agent LABELS unit core
   SOURCES agent_turn_priority_test.cc ${CMAKE_SOURCE_DIR}/userspace/agent/turn_priority.cc
   DEPENDS spdlog::spdlog fmt::fmt)
 weft_test(unit_sinks LABELS unit core
-  SOURCES agent_sinks_test.cc ${CMAKE_SOURCE_DIR}/userspace/agent/sinks.cc
-  DEPENDS weft_assemble weft_control weft_exporter weft_pipeline)
+  SOURCES agent_sinks_test.cc agent_export_log_test.cc ${CMAKE_SOURCE_DIR}/userspace/agent/sinks.cc
+          ${CMAKE_SOURCE_DIR}/userspace/agent/export_log.cc
+  DEPENDS weft_assemble weft_control weft_exporter weft_pipeline spdlog::spdlog fmt::fmt)
 target_compile_definitions(unit_sinks PRIVATE WEFT_VERSION="${PROJECT_VERSION}")
 weft_test(unit_log LABELS unit core
   SOURCES agent_log_test.cc ${CMAKE_SOURCE_DIR}/userspace/agent/log.cc

@@ -11,7 +11,7 @@ target_link_libraries(weft_test_raw_server PUBLIC Threads::Threads)
 weft_test(exporter_console_test LABELS unit core SOURCES exporter_console_test.cc DEPENDS weft_exporter_console)
 weft_test(exporter_encode_test LABELS unit core SOURCES exporter_encode_test.cc
   DEPENDS weft_exporter_otlp weft_exporter_zipkin)
-weft_test(exporter_queue_test LABELS unit core SOURCES exporter_queue_test.cc DEPENDS weft_exporter_base)
+weft_test(exporter_queue_test LABELS unit core SOURCES exporter_queue_test.cc exporter_changes_test.cc DEPENDS weft_exporter_base)
 weft_test(exporter_http_test LABELS unit core SOURCES exporter_http_test.cc
   DEPENDS weft_exporter_otlp weft_exporter_zipkin weft_test_raw_server PkgConfig::WEFT_HTTPLIB ZLIB::ZLIB)
 weft_test(exporter_tls_test LABELS unit core SOURCES exporter_tls_test.cc

@@ -5,6 +5,7 @@
 
 #include <string>
 
+#include "agent/export_log.h"
 #include "agent/version.h"
 #include "exporter/console/console_exporter.h"
 #include "exporter/otlp/otlp_exporter.h"
@@ -52,20 +53,21 @@ Result<void> Sinks::add_exporters(const Config& config, const Clock& clock) {
   for (std::size_t i = 0; i < config.exporters.otlp.size(); ++i) {
     const auto& otlp = config.exporters.otlp[i];
     if (!otlp.enabled()) continue;
-    auto exporter = make_otlp_exporter(otlp_options(otlp, numbered("otlp", i)));
+    const OtlpOptions wanted = otlp_options(otlp, numbered("otlp", i));
+    auto exporter = make_otlp_exporter(wanted);
     if (!exporter) return fail("exporters.otlp: " + exporter.error().message);
     BatchQueueOptions options;
     options.queue = otlp.queue;
     options.batch = otlp.batch;
     options.delay = milliseconds(otlp.delay);
-    add(std::move(*exporter), std::move(options));
+    add(std::move(*exporter), std::move(options), otlp_traces_url(wanted), "exporters.otlp");
   }
   for (std::size_t i = 0; i < config.exporters.zipkin.size(); ++i) {
     const auto& zipkin = config.exporters.zipkin[i];
     if (!zipkin.enabled()) continue;
     auto exporter = make_zipkin_exporter({numbered("zipkin", i), zipkin.endpoint, kVersion, {}});
     if (!exporter) return fail("exporters.zipkin: " + exporter.error().message);
-    add(std::move(*exporter), {});
+    add(std::move(*exporter), {}, zipkin.endpoint, "exporters.zipkin");
   }
   if (config.exporters.console != ConsoleFormat::off) {
     ConsoleOptions console;
@@ -74,12 +76,15 @@ Result<void> Sinks::add_exporters(const Config& config, const Clock& clock) {
     console.waterfall.color = ::isatty(STDOUT_FILENO) && !std::getenv("NO_COLOR");
     BatchQueueOptions options;
     options.delay = std::chrono::milliseconds(100);
-    add(std::make_unique<ConsoleExporter>(console, clock), std::move(options));
+    add(std::make_unique<ConsoleExporter>(console, clock), std::move(options), "", "exporters.console");
   }
   return {};
 }
 
-void Sinks::add(std::unique_ptr<Exporter> exporter, BatchQueueOptions options) {
+void Sinks::add(std::unique_ptr<Exporter> exporter, BatchQueueOptions options, const std::string& endpoint,
+                const char* key) {
+  options.on_change = [target = ExportTarget{std::string(exporter->name()), endpoint, key, options.queue}](
+                          const ExportChange& change) { log_export(target, change); };
   options.on_drop = [this](const Span& span, std::string_view reason) { metrics.dropped(span, reason); };
   queues_.push_back(std::make_unique<BatchQueue>(std::move(exporter), std::move(options)));
 }

@@ -38,7 +38,7 @@ class Sinks {
  private:
   Sinks(const Config& config, const Clock& clock);
   Result<void> add_exporters(const Config& config, const Clock& clock);
-  void add(std::unique_ptr<Exporter> exporter, BatchQueueOptions options);
+  void add(std::unique_ptr<Exporter> exporter, BatchQueueOptions options, const std::string& endpoint, const char* key);
 
   // How spans that look alike are counted, by what they share.
   struct Alike {
