@@ -49,15 +49,18 @@ void add_exporters(Families& out, const AgentSnapshot& snapshot) {
   auto spans = counter_family("weft_export_spans_total", "What became of the spans given to an exporter.");
   auto queue = gauge_family("weft_export_queue_spans", "Spans that wait for an exporter.");
   auto limit = gauge_family("weft_export_queue_limit_spans", "Spans that may wait for an exporter.");
+  auto failing = gauge_family("weft_export_failing", "1 while an exporter's last attempt has failed.");
   for (const ExportCounters& exporter : snapshot.exporters) {
     for (const auto& [result, count] : exporter.by_result)
       add_counter(spans, {{"exporter", exporter.exporter}, {"result", result}}, number(count));
     add_gauge(queue, {{"exporter", exporter.exporter}}, number(exporter.queued));
     add_gauge(limit, {{"exporter", exporter.exporter}}, number(exporter.queue_limit));
+    add_gauge(failing, {{"exporter", exporter.exporter}}, exporter.last_error.empty() ? 0 : 1);
   }
   out.push_back(std::move(spans));
   out.push_back(std::move(queue));
   out.push_back(std::move(limit));
+  out.push_back(std::move(failing));
 }
 
 void add_policy(Families& out, const AgentSnapshot& snapshot) {

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 import unittest
+import urllib.request
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 from lib import host   # noqa: E402
@@ -190,7 +191,9 @@ class Unreachable(unittest.TestCase):
         port = host.free_port()
         nowhere = f"http://127.0.0.1:{port}"
         config = {"exporters": {"otlp": {"endpoint": nowhere, "queue": 50, "batch": 10, "delay": "100ms"},
-                                "zipkin": {"endpoint": nowhere + "/api/v2/spans"}}, "shutdown_timeout": "1s"}
+                                "zipkin": {"endpoint": nowhere + "/api/v2/spans"},
+                                "prometheus": {"listen": f"127.0.0.1:{(scrape := host.free_port())}"}},
+                  "shutdown_timeout": "1s"}
         with Recorder() as recorder, Launcher() as launcher, Agent(PROGRAMS, pids=[launcher.pid], config=config) as agent:
             urls = [f"{recorder.url}/bytes/1?{n}" for n in range(300)]
             done = launcher.run("curl", "-sS", *urls)
@@ -202,6 +205,10 @@ class Unreachable(unittest.TestCase):
             self.assertIn(f"127.0.0.1 port {port}", " ".join(status["problems"]))
             self.assertGreater(sum(n for name, n in status["losses"].items() if name.startswith("otlp")), 0)
             self.assertEqual(agent.run("status").returncode, 1)
+            with urllib.request.urlopen(f"http://127.0.0.1:{scrape}/readyz") as answer:   # it traces
+                self.assertEqual(answer.status, 200)
+            with urllib.request.urlopen(f"http://127.0.0.1:{scrape}/metrics") as answer:
+                self.assertIn('\nweft_export_failing{exporter="otlp"} 1\n', answer.read().decode())
             lines = [f"exporter otlp to {nowhere}/v1/traces fails: connect: ",
                      f"exporter zipkin to {nowhere}/api/v2/spans fails: connect: "]
             wait_for("the log to tell of both", lambda: all(line in agent.output() for line in lines))

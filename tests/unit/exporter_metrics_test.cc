@@ -241,7 +241,8 @@ TEST_CASE("agent metrics: every name of the conventions, from one snapshot") {
   snapshot.baggage_members = {{{"denied", "phone"}, 6}};
   snapshot.policy = {"7", "file", 3, 1'500'000'000'000'000'000, 2, 1, true};
   snapshot.config_stale = true;
-  snapshot.exporters = {{.exporter = "otlp", .by_result = {{"sent", 11}}, .queued = 12, .queue_limit = 2048}};
+  snapshot.exporters = {{.exporter = "otlp", .by_result = {{"sent", 11}}, .queued = 12, .queue_limit = 2048},
+                        {.exporter = "zipkin", .last_error = "connect"}};
   snapshot.processes = {{"traced", 1}};
   snapshot.losses = {{{"decode", "bad_event"}, 8}};
   snapshot.attached_probes = 13;
@@ -265,6 +266,8 @@ TEST_CASE("agent metrics: every name of the conventions, from one snapshot") {
                            "weft_policy_changes_total{result=\"refused\"} 1",
                            "weft_export_spans_total{exporter=\"otlp\",result=\"sent\"} 11",
                            "weft_export_queue_spans{exporter=\"otlp\"} 12",
+                           "weft_export_failing{exporter=\"otlp\"} 0",
+                           "weft_export_failing{exporter=\"zipkin\"} 1",
                            "weft_processes{state=\"traced\"} 1",
                            "weft_losses_total{stage=\"decode\",reason=\"bad_event\"} 8",
                            "weft_attached_probes 13"})

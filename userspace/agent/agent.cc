@@ -163,10 +163,7 @@ Result<void> Agent::serve() {
     ScrapeOptions options;
     options.listen = config_.exporters.prometheus.listen;
     options.path = config_.exporters.prometheus.path;
-    options.not_ready = [this]() -> std::optional<std::string> {
-      const auto all = problems();
-      return all.empty() ? std::nullopt : std::optional(all.front());
-    };
+    options.not_ready = [this] { return readiness_.why_not(clock_.monotonic_ns()); };
     auto scrape = ScrapeServer::start(options, {&sinks_->metrics, agent_metrics_.get(), &process_metrics_});
     if (!scrape) return fail("exporters.prometheus.listen: " + scrape.error().message);
     scrape_ = std::move(*scrape);
@@ -198,6 +195,7 @@ int Agent::turn() {
   discoverer_->attach_late();
   policy_->poll();
   const std::uint64_t now = clock_.monotonic_ns();
+  readiness_.turned(now);
   if (records) last_event_ns_ = now;
   const bool behind = kernel_->events().filled() >= EventSource::kMostAtOnce;
   if (api_) priority_.turned(behind, now);  // its threads and those of the sinks are there
@@ -303,7 +301,7 @@ void Agent::on_process(const ProcessEvent& event) {
 void Agent::on_socket(const SocketEvent& event) {
   if (event.fields.request == SOCKET_RELEASE)
     kernel_->release_socket(event.fields.connection_id);
-  else if (!stopped_)
+  else if (!readiness_.stopping())
     kernel_->enrol_socket(static_cast<pid_t>(event.fields.tgid), event.fields.fd, event.fields.connection_id,
                           event.fields.request == SOCKET_ENROL_ANSWERS);
 }
@@ -370,8 +368,8 @@ std::vector<std::string> Agent::restart_keys() const {
 }
 
 void Agent::stop() {
-  if (stopped_ || !kernel_) return;
-  stopped_ = true;
+  if (readiness_.stopping() || !kernel_) return;
+  readiness_.stops();
   {
     const std::lock_guard lock(remote_mutex_);
     remote_.reset();

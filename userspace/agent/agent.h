@@ -10,6 +10,7 @@
 #include <string>
 
 #include "agent/kernel_target.h"
+#include "agent/readiness.h"
 #include "agent/recorders.h"
 #include "agent/sinks.h"
 #include "agent/turn_priority.h"
@@ -121,7 +122,7 @@ class Agent final : public AgentControl {
   std::atomic<std::uint64_t> spans_{0};
   std::uint64_t spans_before_ = 0;
   std::atomic<double> spans_per_second_{0};
-  bool stopped_ = false;
+  Readiness readiness_;
   mutable std::mutex counters_mutex_;  // pipeline counters, copied once a second
   PipelineCounters pipeline_counters_;
   mutable std::mutex config_problem_mutex_;
