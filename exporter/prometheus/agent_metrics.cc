@@ -37,12 +37,17 @@ void add_kernel(Families& out, const AgentSnapshot& snapshot) {
   out.push_back(std::move(capacity));
   auto seconds = counter_family("weft_bpf_program_seconds_total", "Run time of a kernel program.");
   auto runs = counter_family("weft_bpf_program_runs_total", "Runs of a kernel program.");
+  auto misses =
+      counter_family("weft_bpf_program_misses_total",
+                     "Runs of a kernel program that the kernel left out, because one was running on that processor.");
   for (const auto& [program, run] : snapshot.programs) {
     add_counter(seconds, {{"program", program}}, run.seconds);
     add_counter(runs, {{"program", program}}, number(run.runs));
+    add_counter(misses, {{"program", program}}, number(run.misses));
   }
   out.push_back(std::move(seconds));
   out.push_back(std::move(runs));
+  out.push_back(std::move(misses));
 }
 
 void add_exporters(Families& out, const AgentSnapshot& snapshot) {

@@ -23,6 +23,7 @@ struct AgentSnapshot {
   };
   struct Run {
     std::uint64_t runs = 0;
+    std::uint64_t misses = 0;  // left out, because one was running on that processor
     double seconds = 0;
   };
 
@@ -38,7 +39,7 @@ struct AgentSnapshot {
   std::uint64_t events_lost = 0;
   std::map<Pair, std::uint64_t> errors;  // (program, reason)
   std::map<std::string, MapFill> maps;
-  std::map<std::string, Run> programs;             // run time is there only when asked for
+  std::map<std::string, Run> programs;             // runs and run time are there only when asked for
   std::map<Pair, std::uint64_t> injections;        // (protocol, result)
   std::map<Pair, std::uint64_t> response_headers;  // (protocol, result); empty: none asked for
   std::map<Pair, std::uint64_t> unenforced;        // (protocol, reason)

@@ -235,7 +235,7 @@ TEST_CASE("agent metrics: every name of the conventions, from one snapshot") {
   snapshot.events_lost = 2;
   snapshot.errors = {{{"on_recv", "map_full"}, 3}};
   snapshot.maps = {{"connections", {7, 100}}};
-  snapshot.programs = {{"on_send", {9, 0.5}}};
+  snapshot.programs = {{"on_send", {.runs = 9, .misses = 15, .seconds = 0.5}}, {"on_recv", {}}};
   snapshot.injections = {{{"http", "no_budget"}, 4}};
   snapshot.response_headers = {{{"http", "done"}, 14}};
   snapshot.baggage_members = {{{"denied", "phone"}, 6}};
@@ -255,6 +255,8 @@ TEST_CASE("agent metrics: every name of the conventions, from one snapshot") {
                            "weft_bpf_map_capacity{map=\"connections\"} 100",
                            "weft_bpf_program_seconds_total{program=\"on_send\"} 0.5",
                            "weft_bpf_program_runs_total{program=\"on_send\"} 9",
+                           "weft_bpf_program_misses_total{program=\"on_send\"} 15",
+                           "weft_bpf_program_misses_total{program=\"on_recv\"} 0",
                            "weft_injections_total{protocol=\"http\",result=\"no_budget\"} 4",
                            "weft_response_headers_total{protocol=\"http\",result=\"done\"} 14",
                            "weft_baggage_members_total{action=\"denied\",rule=\"phone\"} 6",

@@ -215,7 +215,8 @@ AgentSnapshot Agent::snapshot() {
   out.events_lost = kernel.events_lost;
   for (const auto& [key, n] : kernel.errors) out.errors[{key.program, key.reason}] = n;
   for (const auto& [name, fill] : kernel.maps) out.maps[name] = {fill.entries, fill.capacity};
-  for (const auto& [name, run] : kernel.programs) out.programs[name] = {run.runs, static_cast<double>(run.ns) / 1e9};
+  for (const auto& [name, run] : kernel.programs)
+    out.programs[name] = {run.runs, run.recursion_misses, static_cast<double>(run.ns) / 1e9};
   for (const auto& [result, n] : kernel.injections) out.injections[{"http", result}] = n;
   for (const auto& [result, n] : kernel.response_headers) out.response_headers[{"http", result}] = n;
   for (const auto& [reason, n] : kernel.unenforced) out.unenforced[{"http", reason}] = n;
