@@ -6,5 +6,5 @@ weft_test(unit_discover LABELS unit core
   DEPENDS weft_discover)
 # Real processes of this machine.
 weft_test(unit_discover_live LABELS unit core
-  SOURCES discover_live_test.cc discover_libc_test.cc discover_fake_proc.cc
+  SOURCES discover_live_test.cc discover_denied_test.cc discover_libc_test.cc discover_fake_proc.cc
   DEPENDS weft_discover)

@@ -125,6 +125,7 @@ Result<void> Agent::build() {
   target_ =
       std::make_unique<KernelTarget>(*kernel_, *sampling_, clock_, report_.fionread_broken, records_not_followed());
   discoverer_ = std::make_unique<Discoverer>(discovery_rules(config_, report_), *target_, *resources_, clock_, "/proc");
+  discoverer_->warn = [](const std::string& line) { spdlog::warn("{}", line); };
   PipelineOptions options = pipeline_options(config_);
   recorders_ = std::make_unique<Recorders>(options.mask, clock_, *resources_);
   pipeline_ = std::make_unique<SpanPipeline>(std::move(options), clock_, *resources_,

@@ -29,8 +29,8 @@ PolicyIdentity identity_of(const Resource& resource) {
 
 }  // namespace
 
-bool Discoverer::refresh(Process& process) {
-  auto info = reader_.read(process.info.pid);
+bool Discoverer::refresh(Process& process, std::optional<DeniedRead>* denied) {
+  auto info = reader_.read(process.info.pid, denied);
   if (!info) return false;
   process.info = std::move(*info);
   if (matcher_.asks_for_containers()) reader_.read_container(process.info);
@@ -55,6 +55,12 @@ bool Discoverer::refresh(Process& process) {
     process.rule = nullptr;
   }
   return true;
+}
+
+bool Discoverer::asked_by_pid(pid_t pid) const {
+  return std::ranges::any_of(rules_.instrument, [pid](const InstrumentRule& rule) {
+    return std::ranges::find(rule.target_pids, pid) != rule.target_pids.end();
+  });
 }
 
 bool Discoverer::asked_for(const Process& process) const {

@@ -21,6 +21,10 @@ constexpr unsigned kPortTurns = 32;
 // What the target does about a client of Kafka may depend on what the process has done by then.
 constexpr std::uint64_t kKafkaAgain_ns = 200'000'000;
 
+DiscoveryState denied_state(const DeniedProcesses::Process& process) {
+  return process.asked ? DiscoveryState::refused : DiscoveryState::seen;
+}
+
 }  // namespace
 
 std::string_view discovery_state_name(DiscoveryState state) {
@@ -68,14 +72,17 @@ void Discoverer::scan_locked(std::optional<unsigned> turn) {
   last_scan_ns_ = clock_.monotonic_ns();
   const bool ports_too = !turn || *turn % kPortTurns == 0;
   if (ports_too) ports_.renew();
-  std::set<pid_t> present;
+  std::set<pid_t> present, denied;
   std::vector<pid_t> changed;
   const bool readable = files_.each_process([&](pid_t pid, std::uint64_t inode) {
     const auto known = processes_.find(pid);
     const bool kept = known != processes_.end() && still_the_same(known->second, inode);
     if (!kept) {
       drop(pid);
-      if (admit(pid, inode) == nullptr) return;
+      if (admit(pid, inode) == nullptr) {
+        if (denied_.contains(pid)) denied.insert(pid);
+        return;
+      }
       changed.push_back(pid);
     }
     present.insert(pid);
@@ -86,6 +93,9 @@ void Discoverer::scan_locked(std::optional<unsigned> turn) {
     if (!present.contains(pid)) gone.push_back(pid);
   }
   for (const pid_t pid : gone) drop(pid);
+  denied_.keep_only(denied);
+  for (const std::string& line : denied_.news())
+    if (warn) warn(line);
   recheck_known(changed, turn, ports_too);
   settle(std::move(changed));
 }
@@ -127,7 +137,14 @@ Discoverer::Process* Discoverer::admit(pid_t pid, std::uint64_t inode) {
   Process process;
   process.info.pid = pid;
   process.inode = inode;
-  if (!refresh(process)) return nullptr;
+  std::optional<DeniedRead> denied;
+  const bool readable = refresh(process, &denied);
+  if (denied) {
+    denied_.add(*denied, asked_by_pid(pid));
+  } else {
+    denied_.remove(pid);
+  }
+  if (!readable) return nullptr;
   return &processes_.insert_or_assign(pid, std::move(process)).first->second;
 }
 
@@ -141,6 +158,7 @@ void Discoverer::drop(pid_t pid) {
 
 void Discoverer::on_change(pid_t pid, ProcessChange change, pid_t parent, std::uint16_t port, std::string_view comm) {
   const std::scoped_lock lock(mutex_);
+  if (change == ProcessChange::exit) denied_.remove(pid);
   if (change == ProcessChange::exit) return drop(pid);
   if (change == ProcessChange::fork) return forked(pid, parent);
   const auto known = processes_.find(pid);
@@ -252,6 +270,7 @@ Result<void> Discoverer::attach(pid_t pid) {
   }
   const auto known = processes_.find(pid);
   Process* process = known == processes_.end() ? admit(pid, 0) : &known->second;
+  if (denied_.contains(pid)) return fail(name + " cannot be traced: " + denied_.why(pid));
   if (process == nullptr || !refresh(*process)) {
     return fail(name + " cannot be traced: a kernel thread, a zombie, or weftd may not read it (CAP_SYS_PTRACE)");
   }
@@ -313,6 +332,10 @@ std::vector<DiscoveredProcess> Discoverer::processes() const {
     rows.push_back({pid, process.service, to_utf8_line(process.info.executable), std::string(language_name(language)),
                     process.state, process.reason, process.never_enrol, process.settings});
   }
+  for (const auto& [pid, process] : denied_.all()) {
+    rows.push_back({.pid = pid, .service = process.name, .state = denied_state(process), .reason = process.why});
+  }
+  std::ranges::sort(rows, {}, &DiscoveredProcess::pid);
   return rows;
 }
 
@@ -320,6 +343,7 @@ std::array<std::size_t, 4> Discoverer::counts() const {
   const std::scoped_lock lock(mutex_);
   std::array<std::size_t, 4> counts{};
   for (const auto& [pid, process] : processes_) ++counts[static_cast<std::size_t>(process.state)];
+  for (const auto& [pid, process] : denied_.all()) ++counts[static_cast<std::size_t>(denied_state(process))];
   return counts;
 }
 

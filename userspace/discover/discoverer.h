@@ -14,6 +14,7 @@
 
 #include <array>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -24,6 +25,7 @@
 
 #include "base/clock.h"
 #include "base/result.h"
+#include "discover/denied.h"
 #include "discover/instrumented.h"
 #include "discover/language.h"
 #include "discover/listening_ports.h"
@@ -62,6 +64,10 @@ class Discoverer {
   // All references must outlive the discoverer. `proc_root` is /proc but for tests.
   Discoverer(DiscoveryRules rules, ProcessTarget& target, ResourceTable& resources, const Clock& clock,
              std::string proc_root = "/proc");
+
+  // One line for the log, of processes that may not be looked at. To be set before the first scan; called with the lock
+  // held.
+  std::function<void(const std::string& line)> warn;
 
   // One look at every process: new ones are judged, vanished ones dropped, those that execute another file judged
   // anew. An exec of the same file is known by its event only.
@@ -126,7 +132,9 @@ class Discoverer {
 
   // All below: REQUIRES mutex_ held. discoverer.cc: what happened; decide.cc: what follows from it.
   Process* admit(pid_t pid, std::uint64_t inode);
-  bool refresh(Process& process);        // reads it again and judges; false: it is gone
+  // Reads it again and judges; false: it is gone, or `denied` says why not.
+  bool refresh(Process& process, std::optional<DeniedRead>* denied = nullptr);
+  bool asked_by_pid(pid_t pid) const;
   void settle(std::vector<pid_t> pids);  // refreshed processes, parents before children: inherit, apply
   void settle_one(Process& process);
   void inherit(Process& child, const Process& parent) const;
@@ -157,6 +165,7 @@ class Discoverer {
   Matcher matcher_;
   InstrumentedDetector detector_;
   std::map<pid_t, Process> processes_;
+  DeniedProcesses denied_;  // none of those
   std::uint64_t last_scan_ns_ = 0;
   unsigned turn_ = 0;
 };

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <charconv>
 #include <memory>
 
@@ -66,8 +67,10 @@ std::optional<std::string> ProcFiles::read(pid_t pid, std::string_view name, std
   return text;
 }
 
-std::optional<std::string> ProcFiles::link(pid_t pid, std::string_view name) const {
-  return read_link(path(pid, name));
+std::optional<std::string> ProcFiles::link(pid_t pid, std::string_view name, int* error) const {
+  auto target = read_link(path(pid, name));
+  if (!target && error != nullptr) *error = errno;
+  return target;
 }
 
 std::uint64_t ProcFiles::namespace_id(pid_t pid, std::string_view name) const {

@@ -22,7 +22,8 @@ class ProcFiles {
 
   // At most `limit_bytes` of the file; nothing when it cannot be opened or read.
   std::optional<std::string> read(pid_t pid, std::string_view name, std::size_t limit_bytes) const;
-  std::optional<std::string> link(pid_t pid, std::string_view name) const;
+  // `error` becomes the errno where there is none.
+  std::optional<std::string> link(pid_t pid, std::string_view name, int* error = nullptr) const;
 
   // Namespace inode of ns/NAME ("net", "pid"); 0 when unreadable.
   std::uint64_t namespace_id(pid_t pid, std::string_view name) const;

@@ -5,8 +5,10 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <charconv>
 #include <cstring>
+#include <utility>
 
 #include "discover/container_id.h"
 #include "discover/language.h"
@@ -17,6 +19,7 @@ namespace {
 constexpr std::size_t kMaxArgs_bytes = 64 * 1024;
 constexpr std::size_t kMaxEnvironment_bytes = 1024 * 1024;
 constexpr std::size_t kMaxCgroup_bytes = 16 * 1024;
+constexpr std::uint32_t kKernelThread = 0x00200000;  // PF_KTHREAD
 
 template <class Number>
 Number number_of(std::string_view text) {
@@ -26,17 +29,21 @@ Number number_of(std::string_view text) {
 }
 
 // /proc/PID/stat: the name in parentheses may hold anything, so the fields are counted from its last ')'.
-bool parse_stat(std::string_view text, ProcessInfo& info) {
+// `runs` becomes whether it is a program: neither a kernel thread nor ended.
+bool parse_stat(std::string_view text, ProcessInfo& info, bool* runs = nullptr) {
   const std::size_t open = text.find('(');
   const std::size_t close = text.rfind(')');
   if (open == std::string_view::npos || close == std::string_view::npos || close < open) return false;
   info.comm = text.substr(open + 1, close - open - 1);
   std::string_view rest = text.substr(close + 1);
+  if (runs != nullptr) *runs = true;
   for (int field = 3; field <= 22; ++field) {  // numbered as in proc(5)
     const std::size_t begin = rest.find_first_not_of(' ');
     if (begin == std::string_view::npos) return false;
     rest.remove_prefix(begin);
     const std::string_view value = rest.substr(0, rest.find_first_of(" \n"));
+    if (runs != nullptr && field == 3) *runs = value != "Z" && value != "X";
+    if (runs != nullptr && field == 9) *runs = *runs && (number_of<std::uint32_t>(value) & kKernelThread) == 0;
     if (field == 4) info.parent = number_of<pid_t>(value);
     if (field == 22) info.start_ticks = number_of<std::uint64_t>(value);
     rest.remove_prefix(value.size());
@@ -122,11 +129,23 @@ std::string ProcessInfo::command_line() const {
   return line;
 }
 
-std::optional<ProcessInfo> ProcessReader::read(pid_t pid) const {
+// Who may not look at a process may still read its line in stat.
+std::optional<DeniedRead> ProcessReader::denied(pid_t pid, int error) const {
+  if (error != EACCES && error != EPERM) return std::nullopt;
+  ProcessInfo info;
+  bool runs = false;
+  const auto stat = files_.read(pid, "stat", 4096);
+  if (!stat || !parse_stat(*stat, info, &runs) || !runs) return std::nullopt;
+  return DeniedRead{pid, info.start_ticks, std::move(info.comm), files_.path(pid, "exe"), error};
+}
+
+std::optional<ProcessInfo> ProcessReader::read(pid_t pid, std::optional<DeniedRead>* denied) const {
   ProcessInfo info;
   info.pid = pid;
   // First, because it also dismisses kernel threads and zombies, and most processes that are already gone.
-  auto executable = files_.link(pid, "exe");
+  int error = 0;
+  auto executable = files_.link(pid, "exe", &error);
+  if (!executable && denied != nullptr) *denied = this->denied(pid, error);
   if (!executable || executable->empty()) return std::nullopt;
   info.executable_deleted = drop_deleted_mark(*executable);
   info.executable = std::move(*executable);

@@ -41,6 +41,15 @@ struct ProcessInfo {
   std::string command_line() const;  // args joined by one space
 };
 
+// A process that runs a program and may not be looked at.
+struct DeniedRead {
+  pid_t pid = 0;
+  std::uint64_t start_ticks = 0;
+  std::string comm;
+  std::string path;  // in /proc, which could not be read …
+  int error = 0;     // … and why
+};
+
 std::string_view base_name(std::string_view path);
 
 // Takes the " (deleted)" off that the kernel puts behind the path of a file which is no longer there. False: there is
@@ -58,8 +67,8 @@ class ProcessReader {
   ProcessReader(const ProcFiles& files, LanguageGuesser* languages) : files_(files), languages_(languages) {}
 
   // What costs least: files, names, times, arguments, the language of interpreters. Nothing: gone, not readable, a
-  // zombie or a kernel thread.
-  std::optional<ProcessInfo> read(pid_t pid) const;
+  // zombie or a kernel thread. `denied` is set where it is none of these, but may not be looked at.
+  std::optional<ProcessInfo> read(pid_t pid, std::optional<DeniedRead>* denied = nullptr) const;
   void read_container(ProcessInfo& info) const;  // container_id, pid_namespace
   void read_network(ProcessInfo& info) const;    // net_namespace
   void read_language(ProcessInfo& info) const;   // of native programs
@@ -71,6 +80,8 @@ class ProcessReader {
   const ProcFiles& files() const { return files_; }
 
  private:
+  std::optional<DeniedRead> denied(pid_t pid, int error) const;
+
   const ProcFiles& files_;
   LanguageGuesser* languages_;
 };
