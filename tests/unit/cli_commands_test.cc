@@ -162,9 +162,7 @@ TEST_CASE("weft spans: rows, or one JSON object a line") {
   CHECK_FALSE(has(ask(daemon, {"spans", "-n", "1"}).out, "orders"));
   CHECK(
       has(ask(daemon, {"spans", "-o", "yaml", "-n", "1"}).out, "---\ntrace_id: \"00000000000000000000000000000002\""));
-  const auto bad = ask(daemon, {"spans", "--kind", "boss"});
-  CHECK(bad.exit_code == 1);
-  CHECK(bad.err == "weft: kind: 'boss' is not valid\n");
+  CHECK(has(ask(daemon, {"spans", "--kind", "Client"}).out, "web"));
 }
 
 TEST_CASE("weft spans -f: live, ends with Ctrl-C, with the agent, and with its reader") {

@@ -5,6 +5,7 @@
 #include <CLI/CLI.hpp>
 
 #include "control/config_values.h"
+#include "span/span.h"
 
 namespace weft::cli {
 
@@ -19,6 +20,23 @@ inline CLI::Validator duration_to_ns() {
         } catch (const config::BadValue& bad) {
           return bad.reason;
         }
+      },
+      "");
+}
+
+inline CLI::Validator span_kind() {
+  return CLI::Validator(
+      [](std::string& text) {
+        return parse_span_kind(text) ? std::string()
+                                     : "'" + text + "' is not server, client, internal, producer or consumer";
+      },
+      "");
+}
+
+inline CLI::Validator trace_id() {
+  return CLI::Validator(
+      [](std::string& text) {
+        return TraceId::parse(text) ? std::string() : "'" + text + "' is no trace id (32 hex digits)";
       },
       "");
 }

@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <memory>
 
+#include "cli/arguments.h"
 #include "cli/client.h"
 #include "cli/command.h"
 #include "cli/format.h"
@@ -43,8 +44,12 @@ void add_spans(CLI::App& app, Context& context) {
   auto options = std::make_shared<SpansOptions>();
   command.add_flag("-f,--follow", options->follow, "go on with spans as they come, until Ctrl-C");
   command.add_option("--service", options->service, "only of this service.name")->type_name("NAME");
-  command.add_option("--trace", options->trace, "only of this trace (32 hex digits)")->type_name("ID");
-  command.add_option("--kind", options->kind, "server, client, internal, producer or consumer")->type_name("KIND");
+  command.add_option("--trace", options->trace, "only of this trace (32 hex digits)")
+      ->check(trace_id())
+      ->type_name("ID");
+  command.add_option("--kind", options->kind, "server, client, internal, producer or consumer")
+      ->check(span_kind())
+      ->type_name("KIND");
   command.add_flag("--error", options->error, "only with status error");
   command.add_option("-n", options->count, "how many recent ones [20]")->check(CLI::Range(0, 10000))->type_name("N");
   command.callback([&context, options] { run(context, *options); });

@@ -91,12 +91,8 @@ void add_trace(CLI::App& app, Context& context) {
   auto& command =
       add_query(app, context, "trace", "one trace as a waterfall", "weft trace 4bf92f3577b34da6a3ce929d0e0e4736");
   auto id = std::make_shared<std::string>();
-  command.add_option("id", *id, "trace id, 32 hex digits")->required()->type_name("ID");
+  command.add_option("id", *id, "trace id, 32 hex digits")->required()->check(trace_id())->type_name("ID");
   command.callback([&context, id] {
-    if (!TraceId::parse(*id)) {
-      context.exit_code = complain(fmt::format("'{}' is no trace id (32 hex digits)", *id), kUsage);
-      return;
-    }
     const auto answer = fetch_json(context, "/v1/traces/" + *id);
     if (!answer) return;
     print(context.format == Format::table ? waterfall_text(*answer, screen()) : machine_text(*answer, context.format));
