@@ -142,6 +142,7 @@ struct connection {
 	__u16 local_port;
 	__u16 peer_port;
 	__u8 accepted; /* before its process was traced */
+	__u8 lives;    /* how often it was joined in mid-life as HTTP/2 */
 	__u8 local_address[16];
 	__u8 peer_address[16];
 	struct half receive;

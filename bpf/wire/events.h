@@ -208,7 +208,8 @@ struct block_event {
 	__u32 text_bytes; /* of the block that follow this struct */
 	__u8 role;	  /* enum exchange_role */
 	__u8 facts;	  /* BLOCK_* */
-	__u8 reserved[2];
+	__u8 life;	  /* another one: the connection was joined anew, and `sequence` began anew */
+	__u8 reserved;
 };
 WIRE_ASSERT(sizeof(struct block_event) == 48, "block_event layout");
 

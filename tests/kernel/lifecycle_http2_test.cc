@@ -2,6 +2,7 @@
 // How HTTP/2 connections begin, where either side may speak first and several threads do at once.
 #include <doctest/doctest.h>
 #include <fmt/format.h>
+#include <sys/socket.h>
 
 #include <string>
 
@@ -102,6 +103,61 @@ TEST_CASE("HTTP/2: many calls that a thread writes while it works on one request
   for (std::size_t at = 0; (at = came.find("traceparent", at)) != std::string::npos; at++) with_context++;
   CHECK(with_context == 7);  // from the twentieth request that the thread has served on
   CHECK(errors(scene) == "");
+}
+
+// A connection of the program's own, to a server that the test plays.
+struct Call {
+  Scene& scene;
+  int fd;
+  Fd server;
+  int stream = -1;
+
+  explicit Call(Scene& of)
+      : scene(of), fd(of.number("a", fmt::format("connect {}", of.sink()))), server(of.accept_at_sink()) {}
+
+  std::string sends(const std::string& bytes) {
+    REQUIRE(scene.tell("a", fmt::format("send {}", fd), bytes) == "sent");
+    std::string came(65536, 0);
+    const ssize_t n = recv(server.get(), came.data(), came.size(), 0);
+    REQUIRE(n > 0);
+    return came.substr(0, static_cast<std::size_t>(n));
+  }
+  void hears(const std::string& bytes) {
+    REQUIRE(send_all(server.get(), bytes));
+    REQUIRE(scene.number("a", fmt::format("recv {}", fd)) > 0);
+  }
+  // Has the request a context? `fields` are bytes of its header block.
+  bool asks(const std::string& fields = {}) {
+    stream += 2;
+    std::string frame = kRequest + fields;
+    frame[1] = static_cast<char>((frame.size() - 9) >> 8);
+    frame[2] = static_cast<char>(frame.size() - 9);
+    frame[8] = static_cast<char>(stream);
+    const std::string came = sends(frame);
+    std::string answer("\0\0\1\1\5\0\0\0\1\x88", 10);
+    answer[8] = static_cast<char>(stream);
+    hears(answer);
+    scene.requests();  // the agent's part is done: it may become a member now
+    return came.find("traceparent") != std::string::npos;
+  }
+};
+
+TEST_CASE("HTTP/2: blocks say in which life of a connection they were sent") {
+  Scene scene;
+  Call call(scene);
+  call.sends(kPreface);
+  for (int life = 1; life <= 3; life++) {
+    scene.trace();
+    CHECK_FALSE(call.asks());
+    CHECK(call.asks());
+    std::string seen;
+    for (const block_event& block : scene.blocks())
+      if (block.life == life)
+        seen += fmt::format("{}{} ", block.facts & BLOCK_RESPONSE ? "answer" : "request", block.sequence);
+    CHECK(seen == "request1 answer1 request2 answer2 ");
+    scene.untrace();
+  }
+  CHECK(scene.blocks().size() == 12);
 }
 
 }  // namespace

@@ -164,6 +164,11 @@ std::vector<response_event> Scene::responses() {
   return responses_;
 }
 
+std::vector<block_event> Scene::blocks() {
+  drain();
+  return blocks_;
+}
+
 const std::vector<ReportedRequest>& Scene::requests() {
   drain();
   return requests_;
@@ -197,6 +202,8 @@ void Scene::on_event(EventBytes bytes) {
   } else if (type.type == EVENT_RESPONSE) {
     std::memcpy(&responses_.emplace_back(), bytes.data(), sizeof(response_event));
     steps_.push_back({.begins = false, .exchange_id = responses_.back().exchange_id});
+  } else if (type.type == EVENT_BLOCK) {
+    std::memcpy(&blocks_.emplace_back(), bytes.data(), sizeof(block_event));
   } else if (type.type == EVENT_SOCKET) {
     socket_event socket{};
     std::memcpy(&socket, bytes.data(), sizeof socket);

@@ -66,6 +66,7 @@ class Scene {
   int reported(const std::string& target);
   std::vector<response_event> responses(std::uint64_t exchange_id);
   std::vector<response_event> responses();
+  std::vector<block_event> blocks();  // of HTTP/2
   const std::vector<ReportedRequest>& requests();
   // Beginnings and ends of exchanges as they were reported.
   struct Step {
@@ -84,6 +85,7 @@ class Scene {
   std::uint16_t port_ = 0;
   std::vector<ReportedRequest> requests_;
   std::vector<response_event> responses_;
+  std::vector<block_event> blocks_;
   std::vector<Step> steps_;
   std::string told_;  // the command whose answer is awaited
 };

@@ -42,6 +42,7 @@ struct Scene {
   Http2Exchanges http2;
   std::array<std::uint32_t, 2> sequence{};
   std::uint32_t role = ROLE_SERVER;
+  __u8 life = 0;
 
   explicit Scene(Http2Limits limits = {})
       : http2([this](std::span<const std::byte> r) { pipeline.feed(r); }, {.limits = limits}) {}
@@ -54,7 +55,14 @@ struct Scene {
     event.sequence = ++sequence[(facts & BLOCK_RESPONSE) != 0];
     event.text_bytes = event.block_bytes = static_cast<__u32>(text.size());
     event.facts = facts;
+    event.life = life;
+    if (life) event.facts |= BLOCK_LATE;
     http2.feed(record(event, text));
+  }
+  // The kernel has lost the connection's position and found it again; what was sent meanwhile nobody has seen.
+  void join_again() {
+    life++;
+    sequence = {};
   }
   request_event begun(std::uint32_t stream) {
     request_event event{};
@@ -187,6 +195,51 @@ TEST_CASE("http2: a lost block costs what it said, not what comes after") {
   CHECK(scene.spans[1].attributes.text("rpc.method").empty());
   CHECK(scene.http2.counters().missed == 1);
   CHECK(scene.http2.counters().unknown_fields >= 1);
+}
+
+// What the two sides have put into their tables while nobody looked moves what was there before.
+void joins_again(int before, int lost) {
+  CAPTURE(before);
+  CAPTURE(lost);
+  Scene scene;
+  OracleEncoder requests, responses;
+  std::uint32_t stream = 1;
+  const auto request = [&](const std::string& agent) {
+    return requests.encode({{":method", "GET"}, {":path", "/"}, {"user-agent", agent}, {"x-one", "1"}});
+  };
+  const auto response = [&](const std::string& status) {
+    return responses.encode({{":status", status}, {"x-one", "1"}});
+  };
+  const auto exchange = [&](const std::string& agent, const std::string& status) {
+    scene.request(stream, request(agent));
+    scene.block(stream, response(status), BLOCK_RESPONSE | BLOCK_END_STREAM);
+    scene.end(stream);
+    stream += 2;
+  };
+  for (int i = 0; i < before; i++) exchange("before" + std::to_string(i), std::to_string(410 + i));
+  request("unseen");
+  response("420");
+  scene.join_again();
+  for (int i = 0; i < lost; i++) {  // in the ring buffer
+    request("lost" + std::to_string(i));
+    response(std::to_string(430 + i));
+    for (std::uint32_t& sequence : scene.sequence) sequence++;
+  }
+  using Pair = std::pair<std::string, std::string>;
+  for (const auto& [agent, status] : {Pair{"first", "450"}, {"unseen", "420"}, {"before0", "410"}, {"first", "450"}}) {
+    exchange(agent, status);
+    const Attributes& attributes = scene.spans.back().attributes;
+    for (const auto& [key, sent] : {Pair{"user_agent.original", agent}, {"http.response.status_code", status}})
+      CHECK((attributes.find(key) == nullptr || attributes.text(key) == sent));
+  }
+  // Known again, once they were sent.
+  CHECK(scene.spans.back().attributes.text("user_agent.original") == "first");
+  CHECK(scene.spans.back().attributes.text("http.response.status_code") == "450");
+}
+
+TEST_CASE("http2: a connection that is joined again keeps nothing of what its tables were") {
+  for (const int before : {1, 2, 3})
+    for (const int lost : {0, 1, 2}) joins_again(before, lost);
 }
 
 TEST_CASE("http2: the same block twice is one") {

@@ -48,6 +48,7 @@ WIRE_GLOBAL int http2_emit_block(struct connection *c, struct scratch *s, struct
 	e->tgid = s->pid_tgid >> 32;
 	e->role = c->role;
 	e->block_bytes = text;
+	e->life = c->lives;
 	if (h->block_flags & HTTP2_END_STREAM)
 		facts |= BLOCK_END_STREAM;
 	if (h->push)

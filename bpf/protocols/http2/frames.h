@@ -157,6 +157,7 @@ static __always_inline bool http2_join(struct connection *c, struct scratch *s, 
 {
 	if (other->known)
 		return false;
+	c->lives++;
 	http2_begin(&half->http2, false);
 	http2_begin(&other->http2, false);
 	http2_names_forget(&half->http2.names);

@@ -120,6 +120,11 @@ Http2Exchanges::Connection& Http2Exchanges::connection(std::uint64_t id) {
 
 // False: seen before.
 bool Http2Exchanges::in_order(Direction& direction, const block_event& event) {
+  if (direction.life != event.life) {  // numbers begin anew, and what was sent between the two nobody has seen
+    direction.life = event.life;
+    direction.sequence = 0;
+    direction.decoder.forget();
+  }
   if (direction.sequence == event.sequence) return false;
   if (event.sequence != direction.sequence + 1 || (direction.sequence == 0 && (event.facts & BLOCK_LATE))) {
     if (direction.sequence) counters_.missed++;

@@ -62,6 +62,7 @@ class Http2Exchanges {
   struct Direction {
     HpackDecoder decoder;
     std::uint32_t sequence = 0;
+    std::uint8_t life = 0;  // block_event::life
   };
   struct Stream {
     std::string request, response;  // as HTTP/1.1 heads without the empty line
