@@ -8,6 +8,8 @@
 #define HTTP2_PREFACE_BYTES 24u
 #define HTTP2_FRAME_HEADER_BYTES 9u
 #define HTTP2_FRAME_MOST 16384u /* what every peer takes (RFC 9113, section 4.2) */
+/* Where a peer's settings were not seen, its limit of a list of headers: the least that servers commonly name. */
+#define HTTP2_LIST_ASSUMED 8192u
 
 enum http2_frame_type {
 	HTTP2_FRAME_DATA = 0,
@@ -84,7 +86,7 @@ struct http2 {
 	    last_stream;  /* highest stream that a request has opened; answers: the last one not known that has ended */
 	__u32 writer;	  /* requests: the one thread that has written all but the first; all ones: several have */
 	__u32 written;	  /* … and for how many exchanges of its own, one after the other, and 1 */
-	__u32 list_limit; /* SETTINGS_MAX_HEADER_LIST_SIZE of whoever sends in this direction; 0 = none */
+	__u32 list_limit; /* SETTINGS_MAX_HEADER_LIST_SIZE of whoever sends in this direction, and 1; 0 = none */
 	__u8 seen;	  /* HTTP2_SEEN_*: what requests have come with */
 	__u8 push;	  /* the header block at hand is that of a PUSH_PROMISE */
 	__u16 reserved;

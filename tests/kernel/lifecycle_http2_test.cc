@@ -105,6 +105,20 @@ TEST_CASE("HTTP/2: many calls that a thread writes while it works on one request
   CHECK(errors(scene) == "");
 }
 
+std::string request_on(int stream, const std::string& fields = {}) {
+  std::string frame = kRequest + fields;
+  frame[1] = static_cast<char>((frame.size() - 9) >> 8);
+  frame[2] = static_cast<char>(frame.size() - 9);
+  frame[8] = static_cast<char>(stream);
+  return frame;
+}
+
+std::string answer_on(int stream) {
+  std::string frame("\0\0\1\1\5\0\0\0\1\x88", 10);
+  frame[8] = static_cast<char>(stream);
+  return frame;
+}
+
 // A connection of the program's own, to a server that the test plays.
 struct Call {
   Scene& scene;
@@ -129,14 +143,8 @@ struct Call {
   // Has the request a context? `fields` are bytes of its header block.
   bool asks(const std::string& fields = {}) {
     stream += 2;
-    std::string frame = kRequest + fields;
-    frame[1] = static_cast<char>((frame.size() - 9) >> 8);
-    frame[2] = static_cast<char>(frame.size() - 9);
-    frame[8] = static_cast<char>(stream);
-    const std::string came = sends(frame);
-    std::string answer("\0\0\1\1\5\0\0\0\1\x88", 10);
-    answer[8] = static_cast<char>(stream);
-    hears(answer);
+    const std::string came = sends(request_on(stream, fields));
+    hears(answer_on(stream));
     scene.requests();  // the agent's part is done: it may become a member now
     return came.find("traceparent") != std::string::npos;
   }
@@ -158,6 +166,54 @@ TEST_CASE("HTTP/2: blocks say in which life of a connection they were sent") {
     scene.untrace();
   }
   CHECK(scene.blocks().size() == 12);
+}
+
+// SETTINGS with a list of headers of so many bytes at most (RFC 9113, section 6.5.2).
+std::string list_limit(std::uint32_t bytes) {
+  std::string frame("\0\0\6\4\0\0\0\0\0\0\6", 11);
+  for (int shift = 24; shift >= 0; shift -= 8) frame += static_cast<char>(bytes >> shift);
+  return frame;
+}
+
+// A field of 7,500 bytes, never indexed.
+std::string long_field() { return "\x10\1x\x7f\xcd\x39" + std::string(7500, 'v'); }
+
+std::uint32_t became(Scene& scene) { return scene.requests().back().event.injection; }
+
+TEST_CASE("HTTP/2: a context that the peer's limit of headers has no room for is left out") {
+  Scene scene;
+  scene.trace();
+  Call call(scene);
+  call.sends(kPreface);
+  call.hears(kSettings);
+  CHECK(call.asks(long_field()));  // no limit was named
+  for (const std::uint32_t limit : {0u, 100u, 8192u}) {
+    CAPTURE(limit);
+    call.hears(list_limit(limit));
+    CHECK_FALSE(call.asks(long_field()));
+    CHECK(became(scene) == INJECTION_TOO_LARGE);
+    CHECK(call.asks() == (limit == 8192));
+  }
+  for (const std::uint32_t limit : {16384u, ~0u}) {
+    CAPTURE(limit);
+    call.hears(list_limit(limit));
+    CHECK(call.asks(long_field()));
+    CHECK(became(scene) == INJECTION_DONE);
+  }
+}
+
+TEST_CASE("HTTP/2: joined in mid-life, the peer is taken to have named the limit that servers commonly do") {
+  Scene scene;
+  Call call(scene);
+  call.sends(kPreface);
+  call.hears(list_limit(8192));
+  scene.trace();
+  CHECK_FALSE(call.asks());
+  CHECK(call.asks());
+  CHECK_FALSE(call.asks(long_field()));
+  CHECK(became(scene) == INJECTION_TOO_LARGE);
+  call.hears(list_limit(65536));
+  CHECK(call.asks(long_field()));
 }
 
 }  // namespace

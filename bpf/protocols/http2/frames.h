@@ -53,7 +53,7 @@ WIRE_GLOBAL int http2_control(struct connection *c, struct scratch *s, struct ht
 	else if (event == HTTP2_RESET)
 		stream_finish(c, s, h->stream, END_RESET, h->value);
 	else if (event == HTTP2_SETTING && h->setting == 6)
-		h->list_limit = h->value;
+		h->list_limit = h->value + 1;
 	return 0;
 }
 
@@ -151,7 +151,7 @@ static __always_inline void http2_is_it(struct connection *c)
 /*
  * A connection is joined in mid-life. Nothing was under way in either direction, so a frame begins here, and another
  * one with the first byte of the other direction; if they do not, the first error ends the attempt. Of the dynamic
- * tables nothing is known, and which side is the client the first header block tells.
+ * tables and the settings nothing is known, and which side is the client the first header block tells.
  */
 static __always_inline bool http2_join(struct connection *c, struct scratch *s, struct half *half, struct half *other)
 {
@@ -160,6 +160,7 @@ static __always_inline bool http2_join(struct connection *c, struct scratch *s, 
 	c->lives++;
 	http2_begin(&half->http2, false);
 	http2_begin(&other->http2, false);
+	half->http2.list_limit = other->http2.list_limit = HTTP2_LIST_ASSUMED + 1;
 	http2_names_forget(&half->http2.names);
 	http2_names_forget(&other->http2.names);
 	half->begun = other->begun = 1;

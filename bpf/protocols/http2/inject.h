@@ -46,7 +46,7 @@ static __always_inline bool http2_over_limit(const struct connection *c, const s
 {
 	__u32 limit = c->receive.http2.list_limit, bytes = s->walk.list_bytes;
 
-	return limit && bytes + bytes / 4 + inserted + 32 * 8 > limit;
+	return limit && bytes + bytes / 4 + inserted + 32 * 8 >= limit;
 }
 
 /* A carried traceparent, in place. Returns where its value begins in the message, 0 = it cannot be written over. */
