@@ -19,12 +19,7 @@ static __always_inline void tls_connection_end(__u64 socket)
 
 	if (!c)
 		return;
-	if (half_claim(answering_half(c)))
-		pending_end_now(c, PROGRAM_STATE, END_CLOSED);
-	blind_ends(c);
-	reader_leaves(c);
-	partial_drop(partial_key(c->id, false));
-	partial_drop(partial_key(c->id, true));
+	connection_gone(c);
 	go_send_remove(c->id);
 	tls_connection_remove(socket);
 }
