@@ -6,6 +6,7 @@
 #include "lib/exchange.h"
 
 #define STREAM_OLDEST_STEPS 8u
+#define HTTP2_REFUSED_STREAM 7u	  /* RFC 9113, section 7 */
 #define STREAM_SEARCH_MOST 65536u /* steps of two numbers */
 
 /* The number below which nothing is under way moves up, as far as is cheap. */
@@ -82,6 +83,42 @@ static long streams_finish_step(__u32 i, void *arg)
 		return 1;
 	stream_finish(c, run->scratch, low, run->end, 0);
 	stream_finish(c, run->scratch, high, run->end, 0);
+	return 0;
+}
+
+struct refused_run {
+	struct connection *connection;
+	struct scratch *scratch;
+	__u32 last, newest;
+	__u32 reached;
+};
+
+static long streams_refused_step(__u32 i, void *arg)
+{
+	struct refused_run *run = arg;
+	struct connection *c = run->connection;
+	__u32 stream = run->newest - 2 * (i & 0xffff);
+
+	run->reached = stream;
+	if (!pending_count(c) || (__s32)(stream - run->last) <= 0 || (__s32)(stream - c->stream_oldest) < 0)
+		return 1;
+	stream_finish(c, run->scratch, stream, END_RESET, HTTP2_REFUSED_STREAM);
+	return 0;
+}
+
+/* The answering side has taken no stream above `last`, and will not: its peer may ask again elsewhere (RFC 9113,
+ * section 6.8). */
+WIRE_GLOBAL int streams_refused(struct connection *c, struct scratch *s, __u32 last)
+{
+	struct refused_run run = {.connection = c, .scratch = s, .last = last};
+
+	if (!c || !s)
+		return 0;
+	run.newest = c->stream_newest;
+	bpf_loop(STREAM_SEARCH_MOST, streams_refused_step, &run, 0);
+	/* So that the same said again and again is not searched for each time. */
+	if ((__s32)run.reached > 0)
+		__sync_val_compare_and_swap(&c->stream_newest, run.newest, run.reached);
 	return 0;
 }
 

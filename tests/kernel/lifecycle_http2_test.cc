@@ -178,6 +178,48 @@ std::string list_limit(std::uint32_t bytes) {
 // A field of 7,500 bytes, never indexed.
 std::string long_field() { return "\x10\1x\x7f\xcd\x39" + std::string(7500, 'v'); }
 
+std::string go_away(int last) {
+  std::string frame("\0\0\x8\7\0\0\0\0\0\0\0\0\0\0\0\0\0", 17);
+  frame[12] = static_cast<char>(last);
+  return frame;
+}
+
+// Which streams have ended, and how, in this order.
+std::string ended(Scene& scene) {
+  std::string all;
+  for (const response_event& event : scene.responses())
+    all += fmt::format("{}:{}/{} ", event.stream, event.end, event.reset_code);
+  return all;
+}
+
+TEST_CASE("HTTP/2: what a server that goes away has not taken is refused at once") {
+  Scene scene;
+  scene.trace();
+  Call call(scene);
+  call.sends(kPreface);
+  call.hears(kSettings);
+  for (const int stream : {1, 3, 5, 7}) call.sends(request_on(stream));
+  call.hears(go_away(0x7f));  // it will, and does not say yet with which
+  CHECK(ended(scene).empty());
+  call.hears(answer_on(5));
+  call.hears(go_away(3));
+  CHECK(ended(scene) == fmt::format("5:{}/0 7:{}/7 ", END_COMPLETE, END_RESET));
+  call.hears(answer_on(1) + answer_on(3));
+  CHECK(ended(scene) == fmt::format("5:{0}/0 7:{1}/7 1:{0}/0 3:{0}/0 ", END_COMPLETE, END_RESET));
+  CHECK(errors(scene) == "");
+}
+
+TEST_CASE("HTTP/2: of what a traced server has read, it refuses what came too late") {
+  Scene scene;
+  scene.trace();
+  const Scene::Taken taken = scene.take("a", kPreface + request_on(1) + request_on(3) + request_on(5));
+  CHECK(scene.tell("a", fmt::format("send {}", taken.fd), kSettings + go_away(1)) == "sent");
+  CHECK(ended(scene) == fmt::format("5:{0}/7 3:{0}/7 ", END_RESET));
+  CHECK(scene.tell("a", fmt::format("send {}", taken.fd), answer_on(1)) == "sent");
+  CHECK(ended(scene) == fmt::format("5:{0}/7 3:{0}/7 1:{1}/0 ", END_RESET, END_COMPLETE));
+  CHECK(errors(scene) == "");
+}
+
 std::uint32_t became(Scene& scene) { return scene.requests().back().event.injection; }
 
 TEST_CASE("HTTP/2: a context that the peer's limit of headers has no room for is left out") {

@@ -52,6 +52,8 @@ WIRE_GLOBAL int http2_control(struct connection *c, struct scratch *s, struct ht
 		http2_answered(c, s, h->stream);
 	else if (event == HTTP2_RESET)
 		stream_finish(c, s, h->stream, END_RESET, h->value);
+	else if (event == HTTP2_GOAWAY && !http2_requests(c, s))
+		streams_refused(c, s, h->value);
 	else if (event == HTTP2_SETTING && h->setting == 6)
 		h->list_limit = h->value + 1;
 	return 0;
