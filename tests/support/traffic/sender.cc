@@ -62,9 +62,11 @@ std::size_t Sender::choose_size(std::size_t end) {
   }
   // A body in single bytes teaches nothing and takes minutes; a head does.
   if (mix_.single_bytes) {
+    if (at_ < mix_.whole_start) return std::min(left, mix_.whole_start - at_);
     while (message_ + 1 < stream_.messages.size() && stream_.messages[message_].end <= at_) message_++;
     const Message& message = stream_.messages[message_];
-    return at_ < message.head_end + 64 ? 1 : std::min(left, message.end > at_ ? message.end - at_ : 1);
+    const bool whole = mix_.whole_start && message_ % 2;
+    return at_ < message.head_end + 64 && !whole ? 1 : std::min(left, message.end > at_ ? message.end - at_ : 1);
   }
   std::size_t n = random_.one_in(4) ? 1 + random_.below(60) : 1 + random_.below(3000);
   if (mix_.batch && !random_.one_in(3)) n = 1 + random_.below(random_.one_in(8) ? 4u << 20 : 400'000);

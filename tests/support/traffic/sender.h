@@ -22,10 +22,11 @@ struct SendMix {
   bool medium = false;         // about as much as a small send buffer holds: it fills up in mid-message
   bool whole = false;          // each request in exactly one call
   bool single_bytes = false;
-  bool nonblocking = false;   // the socket does not block: no sendmmsg then, see member_limit
-  bool member_limit = false;  // sendmmsg all the same: what member sockets are known to get wrong
-  bool plain_calls = false;   // no sendmmsg: the agent cannot read its second message while it only observes
-  bool flush_ends = false;    // the last call before a given end never says that more is coming (the peer is to answer)
+  std::size_t whole_start = 0;  // so many bytes of a connection in one call, and then every other request
+  bool nonblocking = false;     // the socket does not block: no sendmmsg then, see member_limit
+  bool member_limit = false;    // sendmmsg all the same: what member sockets are known to get wrong
+  bool plain_calls = false;     // no sendmmsg: the agent cannot read its second message while it only observes
+  bool flush_ends = false;  // the last call before a given end never says that more is coming (the peer is to answer)
 };
 
 class Sender {
