@@ -141,6 +141,8 @@ std::vector<prometheus::MetricFamily> AgentMetrics::Collect() const {
   out.push_back(std::move(processes));
   add_pairs(out, "weft_losses_total", "What the agent gave up in user space, by stage and reason.", snapshot.losses,
             "stage", "reason");
+  add_counts(out, "weft_http2_blocks_total", "Header blocks of HTTP/2 that came to be decoded, by result.",
+             snapshot.http2_blocks, "result");
   auto probes = gauge_family("weft_attached_probes", "Kernel programs attached.");
   add_gauge(probes, {}, number(snapshot.attached_probes));
   out.push_back(std::move(probes));

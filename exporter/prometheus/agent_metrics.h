@@ -47,9 +47,10 @@ struct AgentSnapshot {
   Policy policy;
   bool config_stale = false;  // the configuration file as it is now was refused
   std::vector<ExportCounters> exporters;
-  std::map<std::string, std::uint64_t> processes;  // by state: traced, seen, refused, instrumented
-  std::map<Pair, std::uint64_t> losses;            // (stage, reason): weft_losses_total, user-space drops
-  std::uint64_t attached_probes = 0;               // weft_attached_probes
+  std::map<std::string, std::uint64_t> http2_blocks;  // header blocks, by what became of them; empty: no HTTP/2 yet
+  std::map<std::string, std::uint64_t> processes;     // by state: traced, seen, refused, instrumented
+  std::map<Pair, std::uint64_t> losses;               // (stage, reason): weft_losses_total, user-space drops
+  std::uint64_t attached_probes = 0;                  // weft_attached_probes
   struct Sampling {
     std::map<std::string, double> ratios;           // by service
     std::map<std::string, std::uint64_t> kept;      // traces by keep rule

@@ -167,9 +167,16 @@ class Baggage(unittest.TestCase):
             self.assertEqual({str(span["baggage"]) for span in spans if span["kind"] == "SERVER" and span["baggage"]},
                              {str({"a": ""})})
             listen = agent.config["exporters"]["prometheus"]["listen"]
-            with urllib.request.urlopen(f"http://{listen}/metrics") as answer:
-                metrics = answer.read().decode()
-            self.assertRegex(metrics, r'weft_baggage_unenforced_total{protocol="http",reason="indexed"} 5\n')
+
+            def metrics():
+                with urllib.request.urlopen(f"http://{listen}/metrics") as answer:
+                    return answer.read().decode()
+            self.assertRegex(metrics(), r'weft_baggage_unenforced_total{protocol="http",reason="indexed"} 5\n')
+
+            def blocks():
+                return {key: int(n) for key, n in re.findall(r'weft_http2_blocks_total{result="(\w+)"} (\d+)', metrics())}
+            wait_for("ten calls' blocks of both sides", lambda: blocks().get("whole", 0) >= 60)
+            self.assertEqual({**blocks(), "whole": 0}, {"whole": 0, "in_part": 0, "unreadable": 0, "missed": 0})
             shown, = agent.json("policy", "show")["unenforced"]   # of the two connections that one
             self.assertEqual((shown["protocol"], shown["peer"], shown["reasons"]),
                              ("http2", f"127.0.0.1:{echo.port}", {"indexed": 5}))

@@ -245,6 +245,7 @@ TEST_CASE("agent metrics: every name of the conventions, from one snapshot") {
                         {.exporter = "zipkin", .last_error = "connect"}};
   snapshot.processes = {{"traced", 1}};
   snapshot.losses = {{{"decode", "bad_event"}, 8}};
+  snapshot.http2_blocks = {{"unreadable", 15}};
   snapshot.attached_probes = 13;
   const std::string text = text_of(AgentMetrics([&] { return snapshot; }));
   for (const char* line : {"weft_build_info{version=\"0.1.0\"} 1",
@@ -272,6 +273,7 @@ TEST_CASE("agent metrics: every name of the conventions, from one snapshot") {
                            "weft_export_failing{exporter=\"zipkin\"} 1",
                            "weft_processes{state=\"traced\"} 1",
                            "weft_losses_total{stage=\"decode\",reason=\"bad_event\"} 8",
+                           "weft_http2_blocks_total{result=\"unreadable\"} 15",
                            "weft_attached_probes 13"})
     CHECK_MESSAGE(has_line(text, line), line);
   CHECK(text_of(ProcessMetrics()).find("process_resident_memory_bytes ") != std::string::npos);

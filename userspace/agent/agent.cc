@@ -222,6 +222,7 @@ void Agent::every_second() {
   spans_before_ = spans;
   const std::lock_guard lock(counters_mutex_);
   pipeline_counters_ = pipeline_->counters();
+  http2_counters_ = http2_.counters();
 }
 
 void Agent::on_event(EventBytes record) {

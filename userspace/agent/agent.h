@@ -88,6 +88,7 @@ class Agent final : public AgentControl {
   std::string config_problem() const;
   std::vector<std::string> restart_keys() const;
   std::map<std::string, std::uint64_t> losses();
+  std::map<std::string, std::uint64_t> http2_blocks() const;
   KernelCounters kernel_counters();
 
   Config config_;
@@ -123,8 +124,9 @@ class Agent final : public AgentControl {
   std::uint64_t spans_before_ = 0;
   std::atomic<double> spans_per_second_{0};
   Readiness readiness_;
-  mutable std::mutex counters_mutex_;  // pipeline counters, copied once a second
+  mutable std::mutex counters_mutex_;  // those of the event loop, copied once a second
   PipelineCounters pipeline_counters_;
+  Http2Counters http2_counters_;
   mutable std::mutex config_problem_mutex_;
   std::string config_problem_;             // of the file as it is now; empty: it is in force …
   std::vector<std::string> restart_keys_;  // … but for these keys, which differ and need a restart

@@ -159,10 +159,21 @@ std::map<std::string, std::uint64_t> Agent::losses() {
   const std::lock_guard lock(counters_mutex_);
   add("events_refused", pipeline_counters_.decode.refused_total());
   add("exchanges_evicted", pipeline_counters_.exchanges.evicted);
+  add("http2_evicted", http2_counters_.evicted);
   for (const auto& counters : sinks_->counters())
     for (const auto& [result, spans] : counters.by_result)
       if (result != "sent" && spans) all[counters.exporter + "_" + result] += spans;
   return all;
+}
+
+std::map<std::string, std::uint64_t> Agent::http2_blocks() const {
+  const std::lock_guard lock(counters_mutex_);
+  const Http2Counters& now = http2_counters_;
+  if (!now.blocks) return {};
+  return {{"whole", now.blocks - now.bad_blocks - now.unknown_fields},
+          {"in_part", now.unknown_fields},
+          {"unreadable", now.bad_blocks},
+          {"missed", now.missed}};
 }
 
 StatusReport Agent::status() {
@@ -230,6 +241,7 @@ AgentSnapshot Agent::snapshot() {
   for (std::size_t i = 0; i < counts.size(); ++i)
     out.processes[std::string(discovery_state_name(static_cast<DiscoveryState>(i)))] = counts[i];
   for (const auto& [reason, n] : losses()) out.losses[{"agent", reason}] = n;
+  out.http2_blocks = http2_blocks();
   out.attached_probes = target_->probes();
   const SamplingReport sampled = sampling();
   for (const auto& service : sampled.view.services) {

@@ -188,8 +188,9 @@ void Http2Exchanges::block(Record record) {
   if (!whole) {
     counters_.bad_blocks++;
     direction.decoder.forget();
+  } else {
+    counters_.unknown_fields += fields_.unknown();
   }
-  counters_.unknown_fields += fields_.unknown();
   if (!(event->facts & BLOCK_PUSH)) {
     Stream& stream = connection.streams[event->stream];
     connection.stream_bytes -= stream.counted;

@@ -39,7 +39,7 @@ struct Http2Counters {
   std::uint64_t blocks = 0;
   std::uint64_t bad_blocks = 0;      // not legal, or cut
   std::uint64_t missed = 0;          // gaps in the order of blocks
-  std::uint64_t unknown_fields = 0;  // requests and responses with a field that is not known
+  std::uint64_t unknown_fields = 0;  // legal blocks with a field that is not known
   std::uint64_t evicted = 0;         // connections and streams forgotten for want of room
 };
 
