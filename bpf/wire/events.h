@@ -128,6 +128,7 @@ WIRE_ASSERT(sizeof(struct wire_ids) == 32, "wire_ids layout");
 #define REQUEST_DECIDED                                                                                                \
 	(1u << 7) /* sampling was decided here: the member "ot" of a tracestate it came with is not kept */
 #define REQUEST_THRESHOLD (1u << 8) /* … and `threshold` stands in its tracestate */
+#define REQUEST_UNKNOWN (1u << 9)   /* HTTP/2: some of its fields are not known; the agent's door sees that */
 
 /*
  * A request head is complete. Server role: time_ns is the arrival of its last byte. Client role: time_ns is the moment

@@ -54,6 +54,9 @@ class Life(Case):
                     wait_for("a context on each call", lambda: all(list(seen)))
                     spans = agent.wait_spans("spans of both sides", lambda spans: len({s["kind"] for s in spans}) == 2)
                     self.assertEqual({span["status"]["code"] for span in spans}, {"UNSET"})
+                    # The codes of both sides are indices of tables that nobody has seen.
+                    told = collections.Counter((span["name"], span["attributes"].get("rpc.system.name")) for span in spans)
+                    self.assertEqual({system for _, system in told}, {"grpc"}, told)
                     process.terminate()
                     process.wait()
             finally:

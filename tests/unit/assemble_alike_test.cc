@@ -48,7 +48,7 @@ struct Choices {
     response.request_body_bytes = random() % 3;
     response.response_body_bytes = random() % 100;
     response.response_messages = random() % 3;
-    std::string head = one_of({"GET", "GET", "POST", "PUSH"});
+    std::string head = one_of({"GET", "POST", "POST", "PUSH"});
     head += one_of({" /orders", " /orders/17", " /orders/17?token=x", " http://abs.example", " /healthz", " *"});
     head += " HTTP/1.1\r\n";
     if (!rarely()) head += one_of({"Host: shop:81\r\n", "Host: stock\r\n"});
@@ -64,9 +64,11 @@ struct Choices {
     std::string response_head = "HTTP/1.1 200 OK\r\n";
     if (random() % 3 == 0) {
       request.protocol = PROTOCOL_HTTP2;
-      head += one_of({"content-type: application/grpc\r\n", "content-type: application/grpc\r\n", "x: y\r\n"});
+      head += one_of({"content-type: application/grpc\r\n", "x: y\r\n"});
+      if (random() % 2) request.facts |= REQUEST_UNKNOWN;
+      response.request_messages = random() % 2;
       if (rarely()) head += "grpc-timeout: " + std::to_string(random() % 3) + "m\r\n";
-      response_head += one_of({"grpc-status: 0\r\n", "grpc-status: 0\r\n", "grpc-status: 12\r\n", ""});
+      response_head += one_of({"grpc-status: 0\r\n", "grpc-status: 12\r\n", "", ""});
     }
     return {with_text(request, head + "\r\n"), with_text(response, response_head + "\r\n")};
   }

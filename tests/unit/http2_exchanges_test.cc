@@ -43,6 +43,7 @@ struct Scene {
   std::array<std::uint32_t, 2> sequence{};
   std::uint32_t role = ROLE_SERVER;
   __u8 life = 0;
+  std::array<std::uint32_t, 2> messages{1, 3};
 
   explicit Scene(Http2Limits limits = {})
       : http2([this](std::span<const std::byte> r) { pipeline.feed(r); }, {.limits = limits}) {}
@@ -92,8 +93,8 @@ struct Scene {
     event.end = end;
     event.stream = stream;
     event.reset_code = code;
-    event.request_messages = 1;
-    event.response_messages = 3;
+    event.request_messages = messages[0];
+    event.response_messages = messages[1];
     http2.feed(record(event));
   }
 };
@@ -141,6 +142,59 @@ TEST_CASE("http2: a call by gRPC, unary and failing") {
   }
 }
 
+// Joined in mid-life: what the request says of itself is an index of a table that nobody has seen.
+TEST_CASE("http2: a call by gRPC whose request is not known is one by its answer") {
+  struct Case {
+    Fields answer, trailers;
+    bool grpc;
+    std::array<std::uint32_t, 2> messages{};
+  };
+  const Fields grpc{{":status", "200"}, {"content-type", "application/grpc+proto"}};
+  const Fields nothing{{":status", "200"}};
+  for (const Case& c : {Case{grpc, {{"grpc-status", "3"}}, true},
+                        {nothing, {{"grpc-status", "3"}}, true},
+                        {grpc, {}, true},
+                        {nothing, {}, false},
+                        {nothing, {}, false, {1, 0}},
+                        {nothing, {}, true, {1, 1}},
+                        {{{":status", "200"}, {"content-type", "text/html"}}, {}, false, {1, 1}}}) {
+    for (const std::string known : {"", "text/plain", "application/grpc+json"}) {
+      CAPTURE(known);
+      Scene scene;
+      scene.role = ROLE_CLIENT;
+      scene.messages = c.messages;
+      OracleEncoder requests, responses;
+      requests.encode({{":authority", "shop:50051"}, {"content-type", "application/grpc"}, {"user-agent", "unseen"}});
+      scene.join_again();
+      Fields request{{":method", "POST"}, {":scheme", "http"}, {":authority", "shop:50051"}};
+      request.push_back({"content-type", known.empty() ? "application/grpc" : known});
+      scene.request(1, requests.encode(request));
+      scene.block(1, responses.encode(c.answer), BLOCK_RESPONSE);
+      if (!c.trailers.empty()) scene.block(1, responses.encode(c.trailers), BLOCK_RESPONSE | BLOCK_END_STREAM);
+      scene.end(1);
+      REQUIRE(scene.spans.size() == 1);
+      const Span& span = scene.spans[0];
+      const bool expected = known.empty() ? c.grpc : known == "application/grpc+json";
+      CHECK((span.attributes.text("rpc.system.name") == "grpc") == expected);
+      CHECK((span.attributes.find("http.request.method") == nullptr) == expected);
+      CHECK((span.attributes.text("rpc.status_code") == "INVALID_ARGUMENT") == (expected && !c.trailers.empty()));
+      CHECK((span.status == StatusCode::error) == (expected && !c.trailers.empty()));
+      if (expected) CHECK(span.name == "grpc");
+    }
+  }
+}
+
+TEST_CASE("http2: of a GET that a gRPC server answers is made no call") {
+  Scene scene;
+  OracleEncoder requests, responses;
+  scene.request(1, requests.encode({{":method", "GET"}, {":scheme", "http"}, {":path", "/a"}}));
+  scene.block(1, responses.encode({{":status", "415"}, {"content-type", "application/grpc"}, {"grpc-status", "13"}}),
+              BLOCK_RESPONSE | BLOCK_END_STREAM);
+  scene.end(1);
+  REQUIRE(scene.spans.size() == 1);
+  CHECK(scene.spans[0].attributes.text("http.request.method") == "GET");
+}
+
 TEST_CASE("http2: plain HTTP has the names of HTTP") {
   Scene scene;
   OracleEncoder requests, responses;
@@ -184,6 +238,7 @@ TEST_CASE("http2: how a stream ends without trailers") {
 TEST_CASE("http2: a lost block costs what it said, not what comes after") {
   Scene scene;
   OracleEncoder requests;
+  scene.messages = {};  // which would tell what it was all the same
   scene.request(1, requests.encode(grpc_request("/a.A/One")));
   requests.encode({{":path", "/lost"}, {"x-lost", "1"}});
   scene.sequence[0]++;

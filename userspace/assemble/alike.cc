@@ -5,6 +5,7 @@
 #include <type_traits>
 #include <utility>
 
+#include "assemble/rpc.h"
 #include "wire/tls.h"
 
 namespace weft {
@@ -16,7 +17,7 @@ struct Fields {
   std::uint8_t local_address[16], peer_address[16];
   std::uint32_t facts, head_bytes, own_bytes;
   std::uint16_t local_port, peer_port, status;
-  std::uint8_t role, protocol, injection, reserved[3];
+  std::uint8_t role, protocol, injection, grpc_messages, reserved[2];
 };
 static_assert(std::has_unique_object_representations_v<Fields>);
 
@@ -36,6 +37,7 @@ Fields fields_of(const Exchange& exchange, const Resource* resource) {
   fields.role = request.role;
   fields.protocol = request.protocol;
   fields.injection = request.injection;
+  fields.grpc_messages = has_grpc_messages(exchange);
   return fields;
 }
 

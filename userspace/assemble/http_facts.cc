@@ -42,6 +42,7 @@ void read_header(const HeaderLine& line, HttpFacts& facts) {
 void read_grpc(const HeaderLine& line, HttpFacts& facts) {
   if (equals_lower(line.name, "grpc-status")) facts.grpc_status = line.value;
   if (equals_lower(line.name, "grpc-message")) facts.grpc_message = line.value;
+  if (equals_lower(line.name, "content-type")) facts.response_type = line.value;
 }
 
 }  // namespace
@@ -52,7 +53,7 @@ void HttpFacts::read(const Exchange& exchange, const OwnLines& own, const MaskRu
   known_method = is_known_method(method);
   target = split_target(method, head.target);
   authority = target.authority;
-  user_agent = content_type = grpc_status = grpc_message = {};
+  user_agent = content_type = grpc_status = grpc_message = response_type = {};
   grpc_timeout = own.grpc_timeout;
   captured_request.clear();
   captured_response.clear();

@@ -25,7 +25,8 @@ struct HttpFacts {
   std::string_view user_agent;
   std::string_view content_type;  // of the request
   std::string_view grpc_timeout;
-  std::string_view grpc_status, grpc_message;  // of the response, when the protocol is HTTP/2
+  std::string_view grpc_status, grpc_message;  // of the response, when the protocol is HTTP/2 …
+  std::string_view response_type;              // … and its content-type
   std::vector<std::pair<const std::string*, std::string_view>> captured_request;  // name in the rules, value
   std::vector<std::pair<const std::string*, std::string_view>> captured_response;
 

@@ -108,8 +108,19 @@ std::string_view grpc_code_name(unsigned code) {
   return code < names.size() ? names[code] : std::string_view{};
 }
 
+bool has_grpc_messages(const Exchange& exchange) {
+  return (exchange.request.facts & REQUEST_UNKNOWN) && exchange.response.request_messages &&
+         exchange.response.response_messages;
+}
+
 bool is_grpc(const Exchange& exchange, const HttpFacts& facts) {
-  return exchange.request.protocol == PROTOCOL_HTTP2 && facts.content_type.starts_with("application/grpc");
+  constexpr std::string_view grpc = "application/grpc";
+  if (exchange.request.protocol != PROTOCOL_HTTP2) return false;
+  if (!facts.content_type.empty()) return facts.content_type.starts_with(grpc);
+  // Not known, or not sent: a gRPC server answers so whatever it was asked, and calls are POST.
+  if (facts.method != "POST") return false;
+  if (!facts.grpc_status.empty()) return true;
+  return facts.response_type.empty() ? has_grpc_messages(exchange) : facts.response_type.starts_with(grpc);
 }
 
 std::optional<unsigned> grpc_code_of(const Exchange& exchange, const HttpFacts& facts) {

@@ -15,6 +15,11 @@ namespace weft {
 // gRPC's status codes, https://grpc.io/docs/guides/status-codes/.
 std::string_view grpc_code_name(unsigned code);  // "" beyond 16
 
+// Of a request that is known in part only: its body and the answer's are messages as gRPC frames them.
+bool has_grpc_messages(const Exchange& exchange);
+
+// By the request's content-type; where that is not known, as on a connection that was joined in mid-life, by the answer
+// and by what the messages look like.
 bool is_grpc(const Exchange& exchange, const HttpFacts& facts);
 
 // From the trailers, else from what HTTP/2 says. nullopt: nothing is known.

@@ -153,6 +153,7 @@ void Http2Exchanges::take_request(Stream& stream) {
   if (!authority.empty() && !has_host) append_line(head, "host", authority, limits_.text_bytes);
   if (head.size() + lines.size() <= 2 * limits_.text_bytes) head.append(lines);
   stream.has_request = true;
+  stream.unknown = fields_.unknown();
 }
 
 void Http2Exchanges::take_response(Stream& stream) {
@@ -217,6 +218,7 @@ void Http2Exchanges::request(Record record, request_event event) {
   const Record text = record.subspan(sizeof(request_event));
   if (event.text_bytes > text.size() || event.baggage_bytes > text.size() - event.text_bytes) return output_(record);
   event.head_bytes = static_cast<__u32>(stream->second.request.size());
+  if (stream->second.unknown) event.facts |= REQUEST_UNKNOWN;
   if (options_.trust_incoming) read_context(stream->second.request, event);
   put(record_, event, stream->second.request, text.subspan(event.text_bytes, event.baggage_bytes));
   output_(record_);

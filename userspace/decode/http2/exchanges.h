@@ -68,6 +68,7 @@ class Http2Exchanges {
     std::string request, response;  // as HTTP/1.1 heads without the empty line
     std::uint16_t status = 0;
     bool has_request = false;
+    bool unknown = false;     // a field of the request is
     std::size_t counted = 0;  // in Connection::stream_bytes
     std::size_t bytes() const { return request.size() + response.size() + sizeof(Stream); }
   };
