@@ -46,6 +46,7 @@ struct decision {
 	__u32 attribution; /* enum attribution */
 	__u32 writes;	   /* WRITE_* */
 	__u32 over;	   /* formats (1 << enum context_format) whose lines are written over */
+	__u32 telemetry;   /* enum telemetry of the request: such a one is left alone and not told of */
 	__u8 span_id[8];   /* of the client exchange */
 };
 /* Lines to be added. Those of a format with ids: WRITE_FORMAT(format). */

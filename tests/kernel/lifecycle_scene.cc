@@ -179,6 +179,14 @@ const std::vector<Scene::Step>& Scene::steps() {
   return steps_;
 }
 
+std::vector<process_event> Scene::changes(process_change change) {
+  drain();
+  std::vector<process_event> of_it;
+  for (const process_event& event : changes_)
+    if (event.tgid == static_cast<__u32>(pid()) && event.change == change) of_it.push_back(event);
+  return of_it;
+}
+
 void Scene::drain() {
   while (kernel().events().drain([this](EventBytes bytes) { on_event(bytes); })) {
   }
@@ -204,6 +212,8 @@ void Scene::on_event(EventBytes bytes) {
     steps_.push_back({.begins = false, .exchange_id = responses_.back().exchange_id});
   } else if (type.type == EVENT_BLOCK) {
     std::memcpy(&blocks_.emplace_back(), bytes.data(), sizeof(block_event));
+  } else if (type.type == EVENT_PROCESS) {
+    std::memcpy(&changes_.emplace_back(), bytes.data(), sizeof(process_event));
   } else if (type.type == EVENT_SOCKET) {
     socket_event socket{};
     std::memcpy(&socket, bytes.data(), sizeof socket);

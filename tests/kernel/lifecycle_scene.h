@@ -74,6 +74,8 @@ class Scene {
     std::uint64_t exchange_id = 0;
   };
   const std::vector<Step>& steps();
+  // Changes of this kind that the traced program was reported with.
+  std::vector<process_event> changes(process_change change);
 
  private:
   void drain();
@@ -87,6 +89,7 @@ class Scene {
   std::vector<response_event> responses_;
   std::vector<block_event> blocks_;
   std::vector<Step> steps_;
+  std::vector<process_event> changes_;
   std::string told_;  // the command whose answer is awaited
 };
 

@@ -209,11 +209,11 @@ TEST_CASE("state: a process that makes its own spans is measured only, until it 
   Scene scene(instrument({kOrders}));
   scene.proc.put(python(30, "orders.py"));
   scene.discoverer.scan();
-  scene.discoverer.saw_request({.pid = 30, .outgoing = true, .method = "POST", .target = "/v1/traces"});
+  scene.discoverer.saw_spans_sent(30, "OTLP");
   CHECK(scene.target.traced[30].instrumented);
   CHECK(scene.resources.instrumented(30));
   CHECK(scene.row(30).state == DiscoveryState::instrumented);
-  CHECK(scene.row(30).reason == "it makes its own spans: it sends spans to /v1/traces");
+  CHECK(scene.row(30).reason == "it makes its own spans: it sends spans (OTLP)");
   scene.discoverer.on_change(30, ProcessChange::exec);
   CHECK_FALSE(scene.target.traced[30].instrumented);
   CHECK_FALSE(scene.resources.instrumented(30));
@@ -225,7 +225,7 @@ TEST_CASE("state: exclude_otel_instrumented false leaves such processes to weft"
   Scene scene(rules);
   scene.proc.put(python(30, "orders.py"));
   scene.discoverer.scan();
-  scene.discoverer.saw_request({.pid = 30, .outgoing = true, .method = "POST", .target = "/v1/traces"});
+  scene.discoverer.saw_spans_sent(30, "OTLP");
   CHECK_FALSE(scene.target.traced[30].instrumented);
   CHECK(scene.row(30).state == DiscoveryState::traced);
 }

@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "wire/settings.h"
+#include "wire/telemetry.h"
 
 using namespace weft;
 
@@ -32,4 +33,5 @@ TEST_CASE("names: every number of the wire contract has a word of its own") {
   check_words(program_name, PROGRAM_RECEIVE, PROGRAM_COUNT - 1);
   check_words(protocol_name, PROTOCOL_HTTP1, PROTOCOL_COUNT - 1);
   check_words(event_name, EVENT_REQUEST, EVENT_RECORD);
+  check_words(spans_name, TELEMETRY_SPANS, TELEMETRY_JAEGER);
 }

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # The parsers of bpf/wire as user space builds them.
+weft_test(wire_telemetry_test LABELS unit core SOURCES wire_telemetry_test.cc)
+
 weft_test(wire_trace_context_test LABELS unit core SOURCES
   wire_trace_context_test.cc wire_traceparent_test.cc wire_tracestate_test.cc
   ${CMAKE_SOURCE_DIR}/tests/support/trace_context_cases.cc

@@ -21,6 +21,7 @@
 #include "decode/http_head.h"
 #include "decode/record.h"
 #include "decode/text.h"
+#include "kernel/names.h"
 
 namespace weft {
 namespace {
@@ -287,14 +288,8 @@ void Agent::on_process(const ProcessEvent& event) {
           "are observed from now on, no longer changed",
           pid);
       return discoverer_->saw_fionread(pid);
-    case PROCESS_EXPORTS: {
-      SeenRequest seen;
-      seen.pid = pid;
-      seen.outgoing = true;
-      seen.method = "POST";
-      seen.target = "/v1/traces";
-      return discoverer_->saw_request(seen);
-    }
+    case PROCESS_SENDS_SPANS:
+      return discoverer_->saw_spans_sent(pid, spans_name(fields.detail));
     default:
       return;
   }

@@ -234,7 +234,16 @@ void Discoverer::saw_request(const SeenRequest& request) {
   const std::string why = detector_.saw(request);
   if (why.empty()) return;
   const std::scoped_lock lock(mutex_);
-  const auto known = processes_.find(request.pid);
+  makes_own_spans(request.pid, why);
+}
+
+void Discoverer::saw_spans_sent(pid_t pid, std::string_view format) {
+  const std::scoped_lock lock(mutex_);
+  makes_own_spans(pid, "it sends spans (" + std::string(format) + ")");
+}
+
+void Discoverer::makes_own_spans(pid_t pid, const std::string& why) {
+  const auto known = processes_.find(pid);
   if (!rules_.exclude_otel_instrumented || known == processes_.end() || !known->second.instrumented.empty()) return;
   known->second.instrumented = why;
   apply(known->second, false);

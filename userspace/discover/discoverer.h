@@ -86,6 +86,9 @@ class Discoverer {
   // Every request that the kernel saw (cheap): finds processes that make their own spans.
   void saw_request(const SeenRequest& request);
 
+  // The process has handed spans to a back end; `format` is a word for people.
+  void saw_spans_sent(pid_t pid, std::string_view format);
+
   // The process asks FIONREAD on a kernel that answers it wrongly: its sockets are changed no more.
   void saw_fionread(pid_t pid);
 
@@ -152,6 +155,7 @@ class Discoverer {
   void recheck_known(std::vector<pid_t>& again, std::optional<unsigned> turn, bool ports_too);
   bool executes_another(const Process& process) const;
   void attach_descendants(pid_t ancestor, bool attached);
+  void makes_own_spans(pid_t pid, const std::string& why);
 
   mutable std::mutex mutex_;
   DiscoveryRules rules_;

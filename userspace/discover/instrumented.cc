@@ -22,24 +22,7 @@ std::uint64_t key_of(pid_t pid, const SpanId& id) {
   return key | 1;
 }
 
-// The path of a target in origin or absolute form.
-std::string_view path_of(std::string_view target) {
-  if (const std::size_t scheme = target.find("://"); scheme != target.npos && !target.starts_with('/')) {
-    const std::size_t slash = target.find('/', scheme + 3);
-    target = slash == target.npos ? std::string_view{} : target.substr(slash);
-  }
-  return target.substr(0, target.find('?'));
-}
-
 }  // namespace
-
-bool sends_spans(std::string_view method, std::string_view target) {
-  if (method != "POST") return false;
-  const std::string_view path = path_of(target);
-  if (path.ends_with("/v1/traces") || path.ends_with("/api/v2/spans") || path.ends_with("/api/v1/spans")) return true;
-  // A path that others may use too; Jaeger's clients always name their format.
-  return path.ends_with("/api/traces") && target.find("format=jaeger.thrift") != target.npos;
-}
 
 void InstrumentedDetector::RecentIds::add(pid_t pid, const SpanId& id) {
   const std::uint64_t key = key_of(pid, id);
@@ -63,25 +46,15 @@ InstrumentedDetector::Evidence& InstrumentedDetector::evidence_of(pid_t pid) {
 }
 
 std::string InstrumentedDetector::saw(const SeenRequest& request) {
-  const bool spans = sends_spans(request.method, request.target);
-  if (!request.outgoing) {
-    if (!spans && !request.parent.valid()) return {};
-    const std::scoped_lock lock(mutex_);
-    if (request.parent.valid()) received_.add(request.pid, request.parent);
-    if (spans) evidence_of(request.pid).forwards_spans = true;
-    return {};
-  }
-  if (!spans && !request.foreign_parent) return {};
+  if (!request.parent.valid() || (request.outgoing && !request.foreign_parent)) return {};
   const std::scoped_lock lock(mutex_);
-  if (spans) {
-    if (evidence_of(request.pid).forwards_spans) return {};
-    return "it sends spans to " + std::string(path_of(request.target));
-  }
-  return saw_foreign_parent(request);
+  if (request.outgoing) return saw_foreign_parent(request);
+  received_.add(request.pid, request.parent);
+  return {};
 }
 
 std::string InstrumentedDetector::saw_foreign_parent(const SeenRequest& request) {
-  if (!request.parent.valid() || received_.contains(request.pid, request.parent)) return {};
+  if (received_.contains(request.pid, request.parent)) return {};
   Evidence& evidence = evidence_of(request.pid);
   const std::uint64_t now_ns = clock_.monotonic_ns();
   if (now_ns - evidence.last_ns > kEvidenceLasts_ns) evidence.count = 0;

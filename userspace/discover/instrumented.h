@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Finds processes that make spans of their own (an OpenTelemetry, Zipkin or Jaeger library inside): by what they send,
-// never by their settings.
+// Finds processes that make spans of their own (an OpenTelemetry, Zipkin or Jaeger library inside) by the contexts that
+// their calls carry, never by their settings. Who hands spans to a back end, the kernel tells.
 #pragma once
 
 #include <sys/types.h>
@@ -10,7 +10,6 @@
 #include <map>
 #include <mutex>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "base/clock.h"
@@ -21,14 +20,9 @@ namespace weft {
 struct SeenRequest {
   pid_t pid = 0;
   bool outgoing = false;
-  std::string_view method;
-  std::string_view target;      // as in the request line
   SpanId parent;                // the parent id that the message carried; not valid() = none
   bool foreign_parent = false;  // outgoing: REQUEST_FOREIGN_PARENT of the kernel
 };
-
-// A request that hands spans to a back end: OTLP/HTTP, Zipkin v1 and v2, Jaeger over HTTP.
-bool sends_spans(std::string_view method, std::string_view target);
 
 // Thread-safe, bounded.
 class InstrumentedDetector {
@@ -41,7 +35,6 @@ class InstrumentedDetector {
 
  private:
   struct Evidence {
-    bool forwards_spans = false;      // it serves such requests: a gateway, whose spans are others'
     std::array<SpanId, 3> parents{};  // different foreign parents seen
     unsigned count = 0;
     std::uint64_t last_ns = 0;

@@ -2,6 +2,7 @@
 #include "kernel/names.h"
 
 #include "wire/settings.h"
+#include "wire/telemetry.h"
 
 namespace weft {
 
@@ -211,6 +212,21 @@ std::string_view event_name(unsigned type) {
       return "block";
     case EVENT_RECORD:
       return "record";
+    default:
+      return "unknown";
+  }
+}
+
+std::string_view spans_name(unsigned telemetry) {
+  switch (telemetry) {
+    case TELEMETRY_OTLP:
+      return "OTLP";
+    case TELEMETRY_OTLP_GRPC:
+      return "OTLP by gRPC";
+    case TELEMETRY_ZIPKIN:
+      return "Zipkin";
+    case TELEMETRY_JAEGER:
+      return "Jaeger";
     default:
       return "unknown";
   }

@@ -14,5 +14,6 @@ std::string_view park_name(unsigned reason);        // enum park_reason
 std::string_view fault_name(unsigned fault);        // enum fault
 std::string_view program_name(unsigned program);    // enum kernel_program
 std::string_view event_name(unsigned type);         // enum event_type
+std::string_view spans_name(unsigned telemetry);    // enum telemetry, of spans: a word for people
 
 }  // namespace weft

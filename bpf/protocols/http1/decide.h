@@ -8,6 +8,7 @@
 
 #include "lib/sample.h"
 #include "protocols/http1/context.h"
+#include "protocols/http1/telemetry.h"
 
 static __always_inline int decided(struct scratch *s, __u32 result, __u32 attribution, __u32 writes)
 {
@@ -351,6 +352,9 @@ WIRE_GLOBAL int http1_decide(struct connection *c, struct http1 *h, struct scrat
 	s->generation = p->generation;
 	s->facts = h->flags & HTTP1_IS_10 ? REQUEST_HTTP10 : 0;
 	s->parent.exchange_id = 0;
+	s->decision.telemetry = telemetry_of(h, s);
+	if (s->decision.telemetry)
+		return decided(s, INJECTION_NOT_TRIED, ATTRIBUTION_NONE, 0);
 	if (p->flags & PROCESS_INSTRUMENTED) {
 		if (h->traceparent_lines)
 			s->facts |= REQUEST_HAS_CONTEXT;

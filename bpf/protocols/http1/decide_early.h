@@ -22,6 +22,7 @@ WIRE_GLOBAL int http1_decided_early(struct connection *c, struct http1 *h, struc
 	s->decision.result = INJECTION_OVERWRITTEN;
 	s->decision.attribution = ATTRIBUTION_CARRIED;
 	s->decision.writes = s->decision.over = 0;
+	s->decision.telemetry = TELEMETRY_NONE; /* of which nothing is written over */
 	__builtin_memcpy(s->decision.span_id, c->overwritten_span_id, 8);
 	if (h->traceparent_lines > 1 || (h->flags & HTTP1_TEXT_LOST))
 		return 0;

@@ -38,6 +38,12 @@ WIRE_GLOBAL int http2_decide(struct connection *c, struct http2 *h, struct scrat
 	s->task_unknown = p->go || writer_is_known(h, s) ? 0 : TASK_OTHER;
 	s->stream = h->stream;
 	http1_decide(c, &s->head, s, p);
+	if (s->decision.telemetry) {
+		h->seen |= HTTP2_SEEN_TELEMETRY;
+	} else if (!(s->walk.flags & HTTP2_WALK_PATH) && (h->seen & HTTP2_SEEN_TELEMETRY)) { /* it is an index by now */
+		s->decision.telemetry = TELEMETRY_OTHER;
+		decided(s, INJECTION_NOT_TRIED, ATTRIBUTION_NONE, 0);
+	}
 	s->stream = 0;
 	s->task_unknown = 0;
 	if (http2_hides_context(h, s)) {
@@ -83,17 +89,10 @@ static __always_inline void http2_police(struct connection *c, struct http2 *h, 
  */
 WIRE_GLOBAL int http2_client_request(struct connection *c, struct http2 *h, struct scratch *s, __u32 result, __u32 why)
 {
-	bool known;
-
 	if (!c || !h || !s)
 		return 0;
-	known = s->walk.flags & HTTP2_WALK_PATH;
 	if (rewrite_polices(s) || s->rewrite.baggage_unjudged)
 		http1_unenforced(c, s, why);
-	if (known && is_telemetry(s, &s->head))
-		h->seen |= HTTP2_SEEN_TELEMETRY;
-	else if (!known && (h->seen & HTTP2_SEEN_TELEMETRY)) /* its path is an index by now */
-		return 0;
 	s->stream = h->stream;
 	http1_client_request(c, &s->head, s, result);
 	s->stream = 0;
