@@ -316,19 +316,20 @@ enum process_change {
 	PROCESS_EXIT = 3,
 	PROCESS_LISTEN = 4,
 	PROCESS_SENDS_SPANS = 6,
-	PROCESS_FIONREAD = 7
+	PROCESS_FIONREAD = 7,
+	PROCESS_TAKES_SPANS = 8,
 };
 
 /* FORK: of a traced process only. EXEC: of every process (discovery looks at it). EXIT: of a traced process. LISTEN: a
  * TCP socket began to listen. SENDS_SPANS: a traced process hands spans to a back end. FIONREAD: it asked for FIONREAD.
- */
+ * TAKES_SPANS: it receives spans of others, once; it is told of those that it sends no more. */
 struct process_event {
 	struct event_header header;
 	__u32 tgid;
 	__u32 parent_tgid;
 	__u8 change; /* enum process_change */
 	__u8 reserved[3];
-	__u32 detail;  /* LISTEN: port; SENDS_SPANS: enum telemetry */
+	__u32 detail;  /* LISTEN: port; SENDS_SPANS, TAKES_SPANS: enum telemetry */
 	char comm[16]; /* FORK, EXEC: the name of the task that does it, to its first NUL */
 };
 WIRE_ASSERT(sizeof(struct process_event) == 48, "process_event layout");

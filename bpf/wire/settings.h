@@ -76,6 +76,7 @@ struct listener {
 #define FINDING_CALLS (1u << 7)	       /* it has sent a request that a context could go with */
 #define FINDING_KAFKA_SHARED (1u << 8) /* several of its threads are given the records of one consumer */
 #define FINDING_KAFKA_UNREAD (1u << 9) /* the context of a record that it consumed could not be read */
+#define FINDING_TAKES_SPANS (1u << 10) /* it receives spans of others: those that it sends are not its own */
 
 /* Births that did their work inside their exchange before threads of a process inherit. */
 #define INHERIT_AFTER_BIRTHS 20u

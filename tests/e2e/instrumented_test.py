@@ -91,6 +91,31 @@ class Instrumented(unittest.TestCase):
                     self.is_alone(of, of.export(target))
                     self.is_traced(of)
 
+    def passes_on(self, of, path):
+        """As a library's exporter sends it, which may have a context of its own."""
+        of.back.take()
+        sent = of.send("POST", path, b"spans")
+        arrived, = of.back.take()
+        self.assertEqual((arrived.target, arrived.contexts), (path, [sent.traceparent.encode()]))
+
+    def test_who_passes_spans_on_stays_traced(self):
+        for path in ("/v1/traces", "/otlp/v1/traces", "/api/v2/spans"):
+            with self.subTest(path), scene() as of:
+                for _ in range(3):
+                    self.passes_on(of, path)
+                    self.is_traced(of)
+                of.export("/v1/traces")   # what it kept, or metrics of its own in the guise of spans: it cannot be told
+                self.is_traced(of)
+
+    def test_who_receives_spans_only_later(self):
+        with scene() as of:
+            of.export("/v1/traces")
+            self.is_left_its_own(of, "it sends spans (OTLP)")
+            self.passes_on(of, "/v1/traces")
+            wait_for("it to be traced again", lambda: of.row()["state"] == "traced")
+            of.export("/v1/traces")
+            self.is_traced(of)
+
     def test_it_can_be_switched_off(self):
         with scene({"discovery": {"exclude_otel_instrumented": False}}) as of:
             self.is_alone(of, of.export("/v1/traces"))

@@ -99,6 +99,39 @@ TEST_CASE("telemetry: of sockets that are only observed nothing is told either")
   CHECK(scene.reported("/orders") == 1);
 }
 
+TEST_CASE("telemetry: spans that are sent by who receives some are not its own, in this tracing") {
+  for (const char* target : {"/v1/traces", "/otlp/v1/traces?k=v", "/api/v2/spans", "/api/traces"}) {
+    CAPTURE(target);
+    Scene scene;
+    scene.trace();
+    for (int i = 0; i < 2; i++) {
+      const Scene::Taken taken = scene.take("a", post(target));
+      left_alone(scene, "/back/v1/traces");
+      scene.tell("a", fmt::format("send {}", taken.fd), kOk);
+    }
+    CHECK(scene.changes(PROCESS_TAKES_SPANS).size() == 1);
+    traced(scene, post("/orders"), "/orders");
+    left_alone(scene, "/back/v1/traces");
+    CHECK(sent_spans(scene) == 0);
+    scene.untrace();
+    scene.trace();
+    left_alone(scene, "/back/v1/traces");
+    CHECK(sent_spans(scene) == 1);
+  }
+}
+
+TEST_CASE("telemetry: receiving anything else says nothing about spans that are sent") {
+  Scene scene;
+  scene.trace();
+  for (const std::string& request : {post("/v1/metrics"), post("/orders"), get("/v1/traces")}) {
+    const Scene::Taken taken = scene.take("a", request);
+    scene.tell("a", fmt::format("send {}", taken.fd), kOk);
+  }
+  left_alone(scene, "/back/v1/traces");
+  CHECK(scene.changes(PROCESS_TAKES_SPANS).empty());
+  CHECK(sent_spans(scene) == 1);
+}
+
 std::string headers_frame(int stream, const std::string& block) {
   std::string frame("\0\0\0\1\5\0\0\0\0", 9);
   frame[2] = static_cast<char>(block.size());

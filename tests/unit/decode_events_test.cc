@@ -120,5 +120,7 @@ TEST_CASE("events: fields out of range are refused") {
   CHECK(refusal_of(with_text(server_request(0, 1000), head)) == Refusal::bad_field);
   const Bytes response = with_text(response_to(server_request(7, 1), 2), "");
   CHECK(refusal_of(with_u8(response, offsetof(response_event, end), END_RESET + 1)) == Refusal::bad_field);
-  CHECK(refusal_of(plain(process_change_of(5, static_cast<process_change>(0), 9))) == Refusal::bad_field);
+  for (const int change : {0, PROCESS_TAKES_SPANS + 1})
+    CHECK(refusal_of(plain(process_change_of(5, static_cast<process_change>(change), 9))) == Refusal::bad_field);
+  CHECK(decode_event(plain(process_change_of(5, PROCESS_TAKES_SPANS, 9))).has_value());
 }

@@ -219,6 +219,38 @@ TEST_CASE("state: a process that makes its own spans is measured only, until it 
   CHECK_FALSE(scene.resources.instrumented(30));
 }
 
+TEST_CASE("state: who receives spans sends those of others, whichever is seen first") {
+  Scene scene(instrument({kOrders}));
+  for (const pid_t pid : {30, 31}) scene.proc.put(python(pid, "orders.py"));
+  scene.discoverer.scan();
+  scene.discoverer.saw_spans_taken(30);
+  scene.discoverer.saw_spans_sent(30, "OTLP");
+  CHECK(scene.row(30).state == DiscoveryState::traced);
+  scene.discoverer.saw_spans_sent(31, "OTLP");
+  CHECK(scene.row(31).state == DiscoveryState::instrumented);
+  scene.discoverer.saw_spans_taken(31);
+  CHECK_FALSE(scene.target.traced[31].instrumented);
+  CHECK_FALSE(scene.resources.instrumented(31));
+  CHECK(scene.row(31).state == DiscoveryState::traced);
+  scene.discoverer.on_change(31, ProcessChange::exec);
+  scene.discoverer.saw_spans_sent(31, "OTLP");
+  CHECK(scene.row(31).state == DiscoveryState::instrumented);
+}
+
+TEST_CASE("state: a process whose calls carry ids that it made itself makes spans, also when it receives some") {
+  Scene scene(instrument({kOrders}));
+  scene.proc.put(python(30, "orders.py"));
+  scene.discoverer.scan();
+  for (std::uint8_t i = 1; i <= 3; i++) {
+    SeenRequest call{.pid = 30, .outgoing = true, .parent = {}, .foreign_parent = true};
+    call.parent.bytes[0] = i;
+    scene.discoverer.saw_request(call);
+  }
+  REQUIRE(scene.row(30).state == DiscoveryState::instrumented);
+  scene.discoverer.saw_spans_taken(30);
+  CHECK(scene.row(30).state == DiscoveryState::instrumented);
+}
+
 TEST_CASE("state: exclude_otel_instrumented false leaves such processes to weft") {
   DiscoveryRules rules = instrument({kOrders});
   rules.exclude_otel_instrumented = false;

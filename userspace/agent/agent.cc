@@ -290,6 +290,8 @@ void Agent::on_process(const ProcessEvent& event) {
       return discoverer_->saw_fionread(pid);
     case PROCESS_SENDS_SPANS:
       return discoverer_->saw_spans_sent(pid, spans_name(fields.detail));
+    case PROCESS_TAKES_SPANS:
+      return discoverer_->saw_spans_taken(pid);
     default:
       return;
   }

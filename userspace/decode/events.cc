@@ -45,7 +45,7 @@ std::expected<Event, Refusal> decode_exchange_event(Bytes record) {
 std::expected<Event, Refusal> decode_process_event(Bytes record) {
   ProcessEvent event;
   if (!read_front(record, event.fields)) return std::unexpected(Refusal::too_short);
-  if (event.fields.change < PROCESS_FORK || event.fields.change > PROCESS_FIONREAD)
+  if (event.fields.change < PROCESS_FORK || event.fields.change > PROCESS_TAKES_SPANS)
     return std::unexpected(Refusal::bad_field);
   return event;
 }

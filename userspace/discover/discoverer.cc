@@ -185,6 +185,7 @@ void Discoverer::executed(Process& process, std::string_view comm) {
   detector_.forget(process.info.pid);
   process.ports.clear();
   process.instrumented.clear();
+  process.sends_spans = process.takes_spans = false;
   process.asked_fionread = false;
   process.blocking_known = false;
   process.failed_ns = 0;
@@ -224,6 +225,8 @@ void Discoverer::forked(pid_t pid, pid_t parent) {
   }
   if (known != processes_.end() && known->second.info.executable == child->info.executable) {
     child->instrumented = known->second.instrumented;
+    child->sends_spans = known->second.sends_spans;
+    child->takes_spans = known->second.takes_spans;
     child->asked_fionread = known->second.asked_fionread;
     child->blocking_known = known->second.blocking_known;
   }
@@ -234,19 +237,34 @@ void Discoverer::saw_request(const SeenRequest& request) {
   const std::string why = detector_.saw(request);
   if (why.empty()) return;
   const std::scoped_lock lock(mutex_);
-  makes_own_spans(request.pid, why);
+  const auto known = processes_.find(request.pid);
+  if (known != processes_.end()) makes_own_spans(known->second, why);
 }
 
 void Discoverer::saw_spans_sent(pid_t pid, std::string_view format) {
   const std::scoped_lock lock(mutex_);
-  makes_own_spans(pid, "it sends spans (" + std::string(format) + ")");
+  const auto known = processes_.find(pid);
+  if (known == processes_.end() || known->second.takes_spans) return;
+  if (makes_own_spans(known->second, "it sends spans (" + std::string(format) + ")")) known->second.sends_spans = true;
 }
 
-void Discoverer::makes_own_spans(pid_t pid, const std::string& why) {
+void Discoverer::saw_spans_taken(pid_t pid) {
+  const std::scoped_lock lock(mutex_);
   const auto known = processes_.find(pid);
-  if (!rules_.exclude_otel_instrumented || known == processes_.end() || !known->second.instrumented.empty()) return;
-  known->second.instrumented = why;
-  apply(known->second, false);
+  if (known == processes_.end()) return;
+  Process& process = known->second;
+  process.takes_spans = true;
+  if (!std::exchange(process.sends_spans, false)) return;
+  process.instrumented.clear();
+  apply(process, false);
+}
+
+// False: it was known already, or is not asked for.
+bool Discoverer::makes_own_spans(Process& process, const std::string& why) {
+  if (!rules_.exclude_otel_instrumented || !process.instrumented.empty()) return false;
+  process.instrumented = why;
+  apply(process, false);
+  return true;
 }
 
 void Discoverer::saw_fionread(pid_t pid) {
@@ -325,7 +343,10 @@ void Discoverer::set_rules(DiscoveryRules rules) {
     // A child of a process that has ended since keeps its entry, if the new rules still have it.
     if (process.inherited) process.rule = matcher_.same_rule(*process.rule);
     if (process.rule == nullptr) process.inherited = false;
-    if (!rules_.exclude_otel_instrumented) process.instrumented.clear();
+    if (!rules_.exclude_otel_instrumented) {
+      process.instrumented.clear();
+      process.sends_spans = false;
+    }
     if (refresh(process)) all.push_back(pid);
   }
   settle(std::move(all));

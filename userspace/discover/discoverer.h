@@ -88,6 +88,8 @@ class Discoverer {
 
   // The process has handed spans to a back end; `format` is a word for people.
   void saw_spans_sent(pid_t pid, std::string_view format);
+  // It has received spans of others, so that those that it sends are not its own.
+  void saw_spans_taken(pid_t pid);
 
   // The process asks FIONREAD on a kernel that answers it wrongly: its sockets are changed no more.
   void saw_fionread(pid_t pid);
@@ -126,6 +128,8 @@ class Discoverer {
     std::string never_enrol;          // why its sockets are never changed, or empty
     bool blocking_known = false;
     std::string instrumented;  // why, or empty
+    bool sends_spans = false;  // … because of that
+    bool takes_spans = false;
     DiscoveryState state = DiscoveryState::seen;
     std::string reason;
     bool handed_over = false;     // the target traces it
@@ -155,7 +159,7 @@ class Discoverer {
   void recheck_known(std::vector<pid_t>& again, std::optional<unsigned> turn, bool ports_too);
   bool executes_another(const Process& process) const;
   void attach_descendants(pid_t ancestor, bool attached);
-  void makes_own_spans(pid_t pid, const std::string& why);
+  bool makes_own_spans(Process& process, const std::string& why);
 
   mutable std::mutex mutex_;
   DiscoveryRules rules_;

@@ -21,7 +21,7 @@ WIRE_GLOBAL int http1_client_request(struct connection *c, struct http1 *h, stru
 	if (s->decision.telemetry) {
 		pending_push(c, s, 0, h->method, ends, false, false);
 		if (s->decision.telemetry >= TELEMETRY_SPANS)
-			emit_spans_sent(s);
+			spans_sent(s);
 		return 0;
 	}
 	id = new_exchange_id();

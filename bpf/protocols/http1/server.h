@@ -6,6 +6,7 @@
 #include "lib/policy.h"
 #include "lib/sample.h"
 #include "protocols/http1/context.h"
+#include "protocols/http1/telemetry.h"
 #include "protocols/http1/unsampled.h"
 
 /* The usual head: traceparent or nothing. Returns enum received_values. */
@@ -214,6 +215,7 @@ WIRE_GLOBAL int http1_server_request(struct connection *c, struct http1 *h, stru
 	s->generation =
 	    *(volatile __u32 *)&c->generation; /* once: the process may be let go and traced again meanwhile */
 	task_now(s, p);
+	spans_taken(h, s, p);
 	e = &s->exchange;
 	s->facts = h->flags & HTTP1_IS_10 ? REQUEST_HTTP10 : 0;
 	number = id_number();

@@ -3,6 +3,7 @@
 #ifndef WEFT_PROTOCOLS_HTTP1_TELEMETRY_H
 #define WEFT_PROTOCOLS_HTTP1_TELEMETRY_H
 
+#include "lib/attribute.h"
 #include "maps/ring.h"
 #include "maps/scratch.h"
 #include "wire/http1.h"
@@ -15,16 +16,46 @@ static __always_inline __u32 telemetry_of(const struct http1 *h, const struct sc
 					      : TELEMETRY_NONE;
 }
 
-static __always_inline void emit_spans_sent(const struct scratch *s)
+static __always_inline void emit_spans(const struct scratch *s, __u32 change, __u32 kind)
 {
 	struct process_event e = {};
 
 	e.header.type = EVENT_PROCESS;
 	e.header.time_ns = s->now_ns;
 	e.tgid = s->pid_tgid >> 32;
-	e.change = PROCESS_SENDS_SPANS;
-	e.detail = s->decision.telemetry;
+	e.change = change;
+	e.detail = kind;
 	ring_put(&e.header, sizeof(e));
+}
+
+/* A gateway passes on what it receives: what it sends is no sign that it makes spans. */
+WIRE_GLOBAL int spans_sent(const struct scratch *s)
+{
+	struct process_entry *p;
+
+	if (!s)
+		return 0;
+	p = process_get(s->pid_tgid >> 32);
+	if (p && !(p->findings & FINDING_TAKES_SPANS))
+		emit_spans(s, PROCESS_SENDS_SPANS, s->decision.telemetry);
+	return 0;
+}
+
+/* Does the server's request with this head hand over spans? Noted of the process. */
+WIRE_GLOBAL int spans_taken(struct http1 *h, struct scratch *s, struct process_entry *p)
+{
+	__u32 kind;
+
+	if (!h || !s || !p)
+		return 0;
+	kind = telemetry_of(h, s);
+	if (kind < TELEMETRY_SPANS)
+		return 0;
+	if (!(p->findings & FINDING_TAKES_SPANS)) {
+		finding(p, FINDING_TAKES_SPANS);
+		emit_spans(s, PROCESS_TAKES_SPANS, kind);
+	}
+	return 1;
 }
 
 #endif
