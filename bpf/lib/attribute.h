@@ -47,7 +47,7 @@ static __always_inline void parent_is(struct scratch *s, const struct exchange *
 
 /*
  * Inheritance is learned: for the threads of a process as a whole, for goroutines by the function they start with.
- * `owner` is that of the task's key. A thread that was started for one request may soon work for all, and nothing tells
+ * `owner` is that of the task's key. A task that was started for one request may soon work for all, and nothing tells
  * it from the others before the first has ended: so it is trusted with no more acts than were borne out. It has done
  * `acts` of them.
  */
@@ -55,14 +55,12 @@ static __always_inline bool inherits(const struct task *task, const struct proce
 {
 	struct start_site *site;
 
-	if (!task->site) {
-		if (p->findings & FINDING_INHERIT_OFF)
-			return false;
-		WIRE_OPAQUE(acts);
-		return p->good_births[acts & (INHERIT_ACTS - 1)] >= INHERIT_AFTER_BIRTHS;
-	}
+	WIRE_OPAQUE(acts);
+	acts &= INHERIT_ACTS - 1;
+	if (!task->site)
+		return !(p->findings & FINDING_INHERIT_OFF) && p->good_births[acts] >= INHERIT_AFTER_BIRTHS;
 	site = start_site_get((__u32)owner, task->site);
-	return site && !site->off && site->good_births >= INHERIT_AFTER_BIRTHS;
+	return site && !site->off && site->good_births[acts] >= INHERIT_AFTER_BIRTHS;
 }
 
 /* For good: tasks of this kind do not keep within the exchange they are started in. */
@@ -97,7 +95,11 @@ static __always_inline void good_birth(const struct task *task, __u64 owner)
 		return;
 	}
 	site = start_site_get((__u32)owner, task->site);
-	if (!site || __sync_fetch_and_add(&site->good_births, 1) + 1 != INHERIT_AFTER_BIRTHS)
+	if (!site)
+		return;
+	for (__u32 acts = 1; acts < INHERIT_ACTS && acts < task->acts; acts++)
+		__sync_fetch_and_add(&site->good_births[acts], 1);
+	if (__sync_fetch_and_add(&site->good_births[0], 1) + 1 != INHERIT_AFTER_BIRTHS)
 		return;
 	go = go_process_get(owner >> 32);
 	if (go)
@@ -353,7 +355,8 @@ static __always_inline bool attribute_birth(struct process_entry *p, struct task
 	} else if (task_works_on(parent, p, parent_key.owner, &birth) == ATTRIBUTION_NONE) {
 		birth = 0; /* who was started inside a request passes it on once its kind is known to keep within it */
 	}
-	if (!(parent->flags & TASK_HANDS_ON) && !parent->current)
+	/* What never inherits is nothing that was done for the request: net/http opens connections that way. */
+	if (!(parent->flags & TASK_HANDS_ON) && !parent->current && !(known && known->off))
 		task_acted(parent, parent_key);
 	if ((!birth && !fresh.reads) || !task_is(parent, parent_key))
 		return false;

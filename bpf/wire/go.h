@@ -6,7 +6,7 @@
 #ifndef WEFT_WIRE_GO_H
 #define WEFT_WIRE_GO_H
 
-#include "wire/port.h"
+#include "wire/settings.h"
 
 /* Who works: a thread, or a goroutine. */
 struct task_key {
@@ -119,7 +119,7 @@ enum start_site_kind {
 };
 
 struct start_site {
-	__u32 good_births;
+	__u32 good_births[INHERIT_ACTS]; /* by how often they had acted before: that many, and that often at least */
 	__u32 off;  /* a goroutine from here outlived its exchange and worked on, or the site serves a connection */
 	__u32 kind; /* enum start_site_kind */
 };

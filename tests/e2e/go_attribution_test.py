@@ -32,7 +32,7 @@ TABLE = []
 # for no request, when none is served).
 WAYS = {"direct": (0.999, False), "child": (0.999, False), "parallel": (0.999, False), "errgroup": (0.999, False),
         "depth": (0.999, False), "short": (0.999, False), "raw": (0.999, False), "late": (0.999, True),
-        "pool": (0, False), "lazy": (0, False)}
+        "pool": (0, False), "lazy": (0, False), "shared": (0.01, False)}
 
 
 class Server:

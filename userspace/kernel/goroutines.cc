@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
 #include <chrono>
 #include <utility>
 
@@ -97,9 +98,9 @@ Result<void> KernelImpl::trace_goroutines(pid_t tgid, const GoroutineSettings& s
   if (const int error = bpf_map_update_elem(late_tables_->fd_of(skeleton_->maps.go_processes), &key, &go, BPF_ANY))
     return failed(errno_text(error));
   const std::pair<const std::vector<std::uint64_t>&, start_site> known[] = {
-      {settings.service_goroutines, {.good_births = 0, .off = 1, .kind = START_SITE_LEARNED}},
-      {settings.sender_goroutines, {.good_births = 0, .off = 0, .kind = START_SITE_SENDER}},
-      {settings.handler_goroutines, {.good_births = 0, .off = 0, .kind = START_SITE_HANDLER}}};
+      {settings.service_goroutines, {.good_births = {}, .off = 1, .kind = START_SITE_LEARNED}},
+      {settings.sender_goroutines, {.good_births = {}, .off = 0, .kind = START_SITE_SENDER}},
+      {settings.handler_goroutines, {.good_births = {}, .off = 0, .kind = START_SITE_HANDLER}}};
   for (const auto& [addresses, site] : known)
     for (const std::uint64_t address : addresses) {
       const start_site_key where{.program = program, .reserved = 0, .address = address};
@@ -193,8 +194,8 @@ void KernelImpl::learn_anew(__u32 program) {
   const int map = late_tables_->fd_of(skeleton_->maps.start_sites);
   for (const start_site_key& key : start_sites_of(program)) {
     start_site site{};
-    if (bpf_map_lookup_elem(map, &key, &site) || site.off || site.good_births >= INHERIT_AFTER_BIRTHS) continue;
-    site.good_births = 0;
+    if (bpf_map_lookup_elem(map, &key, &site) || site.off || site.good_births[0] >= INHERIT_AFTER_BIRTHS) continue;
+    std::ranges::fill(site.good_births, 0u);
     bpf_map_update_elem(map, &key, &site, BPF_EXIST);
   }
 }

@@ -48,8 +48,10 @@ constexpr std::array kFunctionNames{kNewproc,           kRunqput,       kGoexit,
                                     kDoRequests[0],     kDoRequests[1], kH2cWrite};
 
 // Goroutines of a connection serve whoever comes: readers and writers of net/http and of HTTP/2.
-constexpr std::array<std::string_view, 7> kServicePrefixes{"net/http.(*connReader).startBackgroundRead.",
+constexpr std::array<std::string_view, 9> kServicePrefixes{"net/http.(*connReader).startBackgroundRead.",
                                                            "net/http.(*Transport).dialConn.",
+                                                           "net/http.(*Transport).queueForDial.",
+                                                           "net/http.(*Transport).startDialConnForLocked.",
                                                            "net/http.(*http2Transport).newClientConn.",
                                                            "net/http.(*http2clientConnPool).",
                                                            "golang.org/x/net/http2.(*Transport).newClientConn.",

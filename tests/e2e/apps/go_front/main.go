@@ -10,6 +10,7 @@
 //	short     direct, a new connection for each call
 //	pool      on one of eight workers that were there before
 //	lazy      on a worker that is started when none is idle, and stays
+//	shared    on a goroutine of a function that starts all of them; request 350 lasts, and its goroutine stays and works for others
 //	late      direct, and a goroutine calls once more after the answer, when the next request may run on the connection
 //	leaf      calls nobody
 //	parent    starts itself with `direct`, twice, and waits: each prints its port
@@ -103,6 +104,10 @@ func lazily(job func()) {
 	}
 }
 
+func start(work func()) {
+	go func() { work() }()
+}
+
 func handle(how, id string) {
 	switch how {
 	case "leaf", "tls-leaf":
@@ -133,6 +138,23 @@ func handle(how, id string) {
 		wait(1, func(_ int, done func()) { jobs <- func() { defer done(); call(id, "0") } })
 	case "lazy":
 		wait(1, func(_ int, done func()) { lazily(func() { defer done(); call(id, "0") }) })
+	case "shared":
+		wait(1, func(_ int, done func()) {
+			work := func() { defer done(); call(id, "0") }
+			select {
+			case jobs <- work:
+			default:
+				start(func() {
+					work()
+					for id == "350" {
+						(<-jobs)()
+					}
+				})
+			}
+		})
+		if id == "350" {
+			time.Sleep(300 * time.Millisecond)
+		}
 	case "late":
 		call(id, "0")
 		go func() { time.Sleep(2 * time.Millisecond); call(id, "late") }()
