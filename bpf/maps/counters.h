@@ -31,13 +31,17 @@ static __always_inline void count_event(__u32 type, bool lost)
 		__sync_fetch_and_add(&c->events[type & 15], 1);
 }
 
-static __always_inline void count_injection(__u32 result)
+#define PROTOCOLS_MASK (PROTOCOL_COUNT - 1u)
+WIRE_ASSERT(!(PROTOCOL_COUNT & PROTOCOLS_MASK), "PROTOCOL_COUNT is a power of two, so that no branch is needed");
+
+static __always_inline void count_injection(__u32 protocol, __u32 result)
 {
 	struct kernel_counters *c = counters_of_cpu();
 
 	WIRE_OPAQUE(result);
+	WIRE_OPAQUE(protocol);
 	if (c && result < INJECTION_COUNT)
-		__sync_fetch_and_add(&c->injections[result], 1);
+		__sync_fetch_and_add(&c->injections[protocol & PROTOCOLS_MASK][result], 1);
 }
 
 static __always_inline void count_answer(__u32 result)

@@ -220,7 +220,7 @@ int on_message(struct sk_msg_md *m)
 		return SK_PASS;
 	s = scratch_claim(PROGRAM_MESSAGE, settings.scratch_slots);
 	if (!s) {
-		count_injection(INJECTION_NO_SCRATCH);
+		count_injection(c->protocol, INJECTION_NO_SCRATCH);
 		return message_park(m, c, PARK_NO_SCRATCH);
 	}
 	s->now_ns = bpf_ktime_get_ns();

@@ -171,7 +171,7 @@ class Baggage(unittest.TestCase):
             def metrics():
                 with urllib.request.urlopen(f"http://{listen}/metrics") as answer:
                     return answer.read().decode()
-            self.assertRegex(metrics(), r'weft_baggage_unenforced_total{protocol="http",reason="indexed"} 5\n')
+            self.assertRegex(metrics(), r'weft_baggage_unenforced_total{protocol="http2",reason="indexed"} 5\n')
 
             def blocks():
                 return {key: int(n) for key, n in re.findall(r'weft_http2_blocks_total{result="(\w+)"} (\d+)', metrics())}

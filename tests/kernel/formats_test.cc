@@ -339,25 +339,25 @@ TEST_CASE("baggage of an application's own is judged on its way out") {
   seen = sent(many);
   CHECK(seen.arrived == head(many + Lines{"traceparent: " + traceparent(seen.client)}));
   CHECK((seen.client.facts & REQUEST_BAGGAGE_UNENFORCED) != 0);
-  CHECK(scene.counters().unenforced["too_large"] == 1);
+  CHECK(scene.counters().unenforced[{"http", "too_large"}] == 1);
   // So many that a count of them in a byte begins again.
   many.assign(264, "baggage: junk");
   seen = sent(many);
   CHECK(seen.arrived == head(many + Lines{"traceparent: " + traceparent(seen.client)}));
-  CHECK(scene.counters().unenforced["too_large"] == 2);
+  CHECK(scene.counters().unenforced[{"http", "too_large"}] == 2);
   // Behind more lines of other formats than are held.
   Lines others;
   for (int i = 0; i < 30; i++) others.push_back(fmt::format("uberctx-k{}: v", i));
   seen = sent(Lines{"baggage: junk,a=1"} + others + Lines{"baggage: junk"});
   CHECK(seen.arrived == head(Lines{"baggage: " + padded("a=1", 8)} + others +
                              Lines{"baggage: " + padded("", 4), "traceparent: " + traceparent(seen.client)}));
-  CHECK(scene.counters().unenforced["too_large"] == 2);
+  CHECK(scene.counters().unenforced[{"http", "too_large"}] == 2);
   others.push_back("uberctx-k: v");
   seen = sent(Lines{"baggage: junk,a=1"} + others + Lines{"baggage: junk"});
   CHECK(seen.arrived == head(Lines{"baggage: " + padded("a=1", 8)} + others +
                              Lines{"baggage: junk", "traceparent: " + traceparent(seen.client)}));
   CHECK((seen.client.facts & REQUEST_BAGGAGE_UNENFORCED) != 0);
-  CHECK(scene.counters().unenforced["too_large"] == 3);
+  CHECK(scene.counters().unenforced[{"http", "too_large"}] == 3);
   // Cut in the middle of the name: the value is all there.
   const std::string named = head({"X-First: 1", "baggage: junk,b=2", "baggage: c=3"});
   for (const std::size_t at :
@@ -366,12 +366,12 @@ TEST_CASE("baggage of an application's own is judged on its way out") {
     CHECK(seen.arrived == head({"X-First: 1", "baggage: " + padded("b=2,c=3", 8), "baggage: " + padded("", 3),
                                 "traceparent: " + traceparent(seen.client)}));
   }
-  CHECK(scene.counters().unenforced["split_head"] == 0);
+  CHECK(scene.counters().unenforced[{"http", "split_head"}] == 0);
   // Cut in the middle of the value.
   const std::string cut = head({"baggage: junk,b=2"});
   seen = scene.exchange({}, {cut.substr(0, cut.find("nk,b")), cut.substr(cut.find("nk,b"))});
   CHECK(seen.arrived == head({"baggage: junk,b=2", "traceparent: " + traceparent(seen.client)}));
-  CHECK(scene.counters().unenforced["split_head"] == 1);
+  CHECK(scene.counters().unenforced[{"http", "split_head"}] == 1);
   // Cut behind the line: judged before it leaves.
   seen = scene.exchange({}, {cut.substr(0, cut.find("b=2") + 5), cut.substr(cut.find("b=2") + 5)});
   CHECK(seen.arrived == head({"baggage: " + padded("b=2", 8), "traceparent: " + traceparent(seen.client)}));

@@ -298,7 +298,7 @@ TEST_CASE("Kafka on sockets: after a refusal nothing more is changed on the conn
   CHECK(outcome.last_changed <= refuse_at);
   if (agent->real()) {
     CHECK(outcome.changed > 5);
-    CHECK(agent->counters().injections.at("refused") > 0);
+    CHECK(agent->counters().injections.at({"kafka", "refused"}) > 0);
   }
 }
 
@@ -310,7 +310,7 @@ TEST_CASE("Kafka on sockets: one request at a time with what is there from the s
   const Plan plan{.seed = 8, .way = Way::whole, .requests = 40};
   CHECK_FALSE(is_made("kafka_more_slots"));
   CHECK(run(*agent, plan).changed == 0);
-  CHECK(agent->counters().injections.at("no_scratch") > 0);
+  CHECK(agent->counters().injections.at({"kafka", "no_scratch"}) > 0);
   REQUIRE(kafka_caller_notes(kernel).expect_kafka());
   CHECK(is_made("kafka_more_slots"));
   CHECK(run(*agent, plan).changed > 5);

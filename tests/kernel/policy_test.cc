@@ -147,7 +147,7 @@ TEST_CASE("policy: uberctx- lines pass without rules, however many; those that a
   std::string lines;
   for (int i = 0; i < 40; i++) lines += fmt::format("uberctx-k{}: 100%\r\n", i);
   CHECK(scene.called("a", get("/x", kContext + lines)).find(lines) != std::string::npos);
-  const std::map<std::string, std::uint64_t> once{{"too_large", 1}};
+  const KernelCounters::ByProtocol once{{{"http", "too_large"}, 1}};
   CHECK(scene.counters().unenforced == once);
 
   // Of which connection, also when it is closed.
@@ -159,7 +159,7 @@ TEST_CASE("policy: uberctx- lines pass without rules, however many; those that a
     CHECK(one.protocol == "http");
     CHECK(one.peer == fmt::format("127.0.0.1:{}", scene.sink()));
     CHECK(one.local.starts_with("127.0.0.1:"));
-    CHECK(one.reasons == once);
+    CHECK(one.reasons == std::map<std::string, std::uint64_t>{{"too_large", 1}});
   }
   CHECK(connections[0].last_ns > connections[1].last_ns);
   CHECK(connections[0].connection_id == scene.request("/y").event.connection_id);

@@ -74,7 +74,7 @@ Transcript play(const std::vector<Script>& scripts, bool traced) {
     transcript.server.push_back(side.log);
   }
   transcript.client = split(client.result());
-  if (agent && agent->real()) CHECK(agent->counters().injections["done"] > 0);
+  if (agent && agent->real()) CHECK(agent->counters().injections[{"http", "done"}] > 0);
   return transcript;
 }
 

@@ -64,7 +64,7 @@ class Injected(unittest.TestCase):
     def test_growth_between_two_scrapes(self):
         name = "weft_injections_total"
         before = {(name, "http", "done"): 5.0, (name, "http", "no_task"): 1.0}
-        after = {(name, "http", "done"): 15.0, (name, "http", "no_task"): 1.0, (name, "http", "no_budget"): 2.0, ("up",): 1.0}
+        after = {(name, "http2", "done"): 3.0, (name, "http", "done"): 12.0, (name, "http", "no_task"): 1.0, (name, "http", "no_budget"): 2.0, ("up",): 1.0}
         self.assertEqual(injections(before, after), {"done": 10, "no_budget": 2})
 
     def test_no_budget_is_beside_the_share_and_no_task_within(self):

@@ -63,6 +63,12 @@ CallReport call_report(const ProcessCalls& calls) {
   return report;
 }
 
+std::map<std::string, std::uint64_t> over_protocols(const KernelCounters::ByProtocol& counts) {
+  std::map<std::string, std::uint64_t> sums;
+  for (const auto& [key, n] : counts) sums[key.second] += n;
+  return sums;
+}
+
 std::vector<std::string> protocol_names(std::uint32_t protocols) {
   std::vector<std::string> names;
   for (unsigned protocol = 0; protocol < PROTOCOL_COUNT; ++protocol)
@@ -205,9 +211,9 @@ StatusReport Agent::status() {
   report.spans_total = spans_;
   report.spans_per_second = spans_per_second_;
   report.losses = losses();
-  report.injections = kernel_counters().injections;
+  report.injections = over_protocols(kernel_counters().injections);
   report.response_headers = kernel_counters().response_headers;
-  report.unenforced = kernel_counters().unenforced;
+  report.unenforced = over_protocols(kernel_counters().unenforced);
   report.exporters = sinks_->counters();
   const SamplingReport sampled = sampling();
   report.sampler = sampled.view.options.sampler;
@@ -228,9 +234,9 @@ AgentSnapshot Agent::snapshot() {
   for (const auto& [name, fill] : kernel.maps) out.maps[name] = {fill.entries, fill.capacity};
   for (const auto& [name, run] : kernel.programs)
     out.programs[name] = {run.runs, run.recursion_misses, static_cast<double>(run.ns) / 1e9};
-  for (const auto& [result, n] : kernel.injections) out.injections[{"http", result}] = n;
+  out.injections = kernel.injections;
   for (const auto& [result, n] : kernel.response_headers) out.response_headers[{"http", result}] = n;
-  for (const auto& [reason, n] : kernel.unenforced) out.unenforced[{"http", reason}] = n;
+  out.unenforced = kernel.unenforced;
   out.config_stale = !config_problem().empty();
   const PolicyKeeper::Summary policy = policy_->summary();
   out.policy = {policy.version, policy.origin,  policy.generation,      policy.since_unix_ns,

@@ -37,6 +37,12 @@ std::uint64_t count_keys(int map, std::uint32_t capacity) {
   return n;
 }
 
+// What went before anybody could say what it was is HTTP/1.1's.
+void add(KernelCounters::ByProtocol& counts, unsigned protocol, const std::string& what, std::uint64_t n) {
+  if (protocol == PROTOCOL_UNKNOWN) protocol = PROTOCOL_HTTP1;
+  counts[{std::string(protocol_name(protocol)), what}] += n;
+}
+
 }  // namespace
 
 KernelCounters KernelImpl::counters() {
@@ -46,12 +52,16 @@ KernelCounters KernelImpl::counters() {
                               EVENT_BLOCK, EVENT_RECORD})
     out.events[std::string(event_name(type))] = sum.events[type];
   out.events_lost = sum.events_lost;
-  for (unsigned result = INJECTION_DONE; result < INJECTION_COUNT; ++result)
-    out.injections[std::string(injection_name(result))] = sum.injections[result];
+  for (unsigned result = INJECTION_DONE; result < INJECTION_COUNT; ++result) {
+    const std::string name(injection_name(result));
+    for (unsigned protocol = 0; protocol < PROTOCOL_COUNT; ++protocol) {
+      if (protocol == PROTOCOL_HTTP1 || sum.injections[protocol][result])
+        add(out.injections, protocol, name, sum.injections[protocol][result]);
+      if (sum.unenforced[protocol][result]) add(out.unenforced, protocol, name, sum.unenforced[protocol][result]);
+    }
+  }
   for (unsigned result = INJECTION_DONE; result < INJECTION_COUNT; ++result)
     if (sum.answers[result]) out.response_headers[std::string(injection_name(result))] = sum.answers[result];
-  for (unsigned reason = INJECTION_DONE; reason < INJECTION_COUNT; ++reason)
-    if (sum.unenforced[reason]) out.unenforced[std::string(injection_name(reason))] = sum.unenforced[reason];
   for (unsigned program = 0; program < PROGRAM_COUNT; ++program) {
     for (unsigned reason = PARK_NOT_HTTP; reason < PARK_COUNT; ++reason)
       if (sum.parked[program][reason])

@@ -35,7 +35,7 @@ WIRE_GLOBAL int http1_client_request(struct connection *c, struct http1 *h, stru
 		followed = pending_push(c, s, id, h->method, ends, false, unsampled);
 	client_outcome(s, result);
 	attribute_sent(c, s);
-	count_injection(result);
+	count_injection(c->protocol, result);
 	if (!unsampled)
 		emit_request(c, s, id, s->stream ? 0 : h->head_bytes, http1_clear_bytes(h, s), &h->baggage, 0);
 	/* What is still to be sent, only now: whoever ends it (a reset, for one) tells of its end after its beginning.

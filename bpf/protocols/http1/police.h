@@ -32,14 +32,17 @@ static __always_inline bool is_obstacle(__u32 result)
 WIRE_GLOBAL int baggage_unenforced(struct connection *c, struct scratch *s, __u32 reason)
 {
 	struct kernel_counters *counters = counters_of_cpu();
+	__u32 protocol;
 
 	if (!c || !s || reason >= INJECTION_COUNT)
 		return 0;
 	s->facts |= REQUEST_BAGGAGE_UNENFORCED;
 	unenforced_add(c, s->pid_tgid >> 32, s->now_ns, reason);
+	protocol = c->protocol;
+	WIRE_OPAQUE(protocol);
 	WIRE_OPAQUE(reason);
 	if (counters && reason < INJECTION_COUNT)
-		__sync_fetch_and_add(&counters->unenforced[reason], 1);
+		__sync_fetch_and_add(&counters->unenforced[protocol & PROTOCOLS_MASK][reason], 1);
 	return 0;
 }
 

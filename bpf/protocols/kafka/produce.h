@@ -176,7 +176,7 @@ WIRE_GLOBAL int kafka_tell(struct connection *c, struct kafka *k, struct scratch
 		text = kafka_summary(w, &s->text, most < HEAD_SENT_MAX ? most : HEAD_SENT_MAX);
 	client_outcome(s, result);
 	attribute_sent(c, s);
-	count_injection(result);
+	count_injection(PROTOCOL_KAFKA, result);
 	s->stream = (__u32)k->correlation_id;
 	emit_request(c, s, new_exchange_id(), k->frame_bytes, text, &none, 0);
 	s->stream = 0;

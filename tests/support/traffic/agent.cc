@@ -122,7 +122,7 @@ std::vector<SeenRequest> TestAgent::requests() {
 std::string TestAgent::summary() {
   std::string text;
   for (const auto& [result, count] : counters().injections)
-    if (count) text += fmt::format("{}={} ", result, count);
+    if (count) text += fmt::format("{}:{}={} ", result.first, result.second, count);
   for (const auto& [key, count] : counters().errors)
     if (count) text += fmt::format("{}:{}={} ", key.program, key.reason, count);
   return text;

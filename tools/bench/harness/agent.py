@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The agent in its two measured forms: the kernel side alone, and all of weftd."""
+import collections
 import contextlib
 import http.client
 import json
@@ -151,7 +152,10 @@ def counted(metrics, name):
 def injections(before, after):
     """{result: count} of weft_injections_total between two scrapes."""
     name = "weft_injections_total"
-    grown = {key[-1]: after[key] - before.get(key, 0) for key in after if key[0] == name}
+    grown = collections.Counter()
+    for key in after:
+        if key[0] == name:   # of each protocol
+            grown[key[-1]] += after[key] - before.get(key, 0)
     return {result: int(count) for result, count in grown.items() if count}
 
 

@@ -5,6 +5,7 @@
 
 #include <cstdlib>
 #include <iostream>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <string>
 
@@ -29,8 +30,9 @@ int main(int argc, char** argv) {
   std::string line;
   std::getline(std::cin, line);
   const weft::KernelCounters counters = (*kernel)->counters();
-  nlohmann::json json = {
-      {"injections", counters.injections}, {"events", counters.events}, {"lost", counters.events_lost}};
+  std::map<std::string, std::uint64_t> injections;  // of all protocols
+  for (const auto& [key, count] : counters.injections) injections[key.second] += count;
+  nlohmann::json json = {{"injections", injections}, {"events", counters.events}, {"lost", counters.events_lost}};
   json["errors"] = nlohmann::json::object();
   for (const auto& [key, count] : counters.errors)
     if (count) json["errors"][key.program + ":" + key.reason] = count;
