@@ -7,6 +7,8 @@
 
 #include <chrono>
 #include <cstring>
+#include <filesystem>
+#include <fstream>
 #include <map>
 #include <string>
 #include <string_view>
@@ -23,14 +25,18 @@ namespace {
 using Bytes = std::vector<char>;
 using Entries = std::map<Bytes, Bytes>;
 
-// The newest map of that name: there is one kernel side at a time.
+// The map of that name that this process has open: others on the machine may have some of the same.
 UniqueFd map_named(std::string_view name) {
   UniqueFd found;
-  for (__u32 id = 0; bpf_map_get_next_id(id, &id) == 0;) {
-    UniqueFd map(bpf_map_get_fd_by_id(id));
-    bpf_map_info info{};
-    __u32 bytes = sizeof info;
-    if (map && bpf_obj_get_info_by_fd(map.get(), &info, &bytes) == 0 && name == info.name) found = std::move(map);
+  for (const auto& file : std::filesystem::directory_iterator("/proc/self/fdinfo")) {
+    std::ifstream lines(file.path());
+    for (std::string line; std::getline(lines, line);) {
+      if (!line.starts_with("map_id:")) continue;
+      UniqueFd map(bpf_map_get_fd_by_id(static_cast<__u32>(std::stoul(line.substr(7)))));
+      bpf_map_info info{};
+      __u32 bytes = sizeof info;
+      if (map && bpf_obj_get_info_by_fd(map.get(), &info, &bytes) == 0 && name == info.name) found = std::move(map);
+    }
   }
   REQUIRE(found);
   return found;
