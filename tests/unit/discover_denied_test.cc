@@ -7,7 +7,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "unit/discover_fake_proc.h"
@@ -135,6 +137,18 @@ TEST_CASE("denied: others are seen, and the log tells of all of them once") {
     CHECK(row.pid > last);
     last = row.pid;
   }
+}
+
+TEST_CASE("denied: what was found before anybody listened is told then") {
+  const GuardedChild child;
+  DeniedScene scene(instrument({{.target_pids = {child.pid()}}}));
+  const NoRights none;
+  const auto listener = std::exchange(scene.discoverer.warn, nullptr);
+  scene.discoverer.scan();
+  CHECK(scene.log.empty());
+  scene.discoverer.warn = listener;
+  scene.discoverer.scan();
+  CHECK(scene.log[0].starts_with("process " + std::to_string(child.pid()) + " (guarded) is not traced: "));
 }
 
 TEST_CASE("denied: neither kernel threads nor what has ended") {

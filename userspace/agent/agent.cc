@@ -108,6 +108,8 @@ Result<std::unique_ptr<Agent>> Agent::start(const Config& config, KernelReport r
   std::unique_ptr<Agent> agent(new Agent(config, std::move(report)));
   if (auto built = agent->build(); !built) return std::unexpected(built.error());
   if (auto served = agent->serve(); !served) return std::unexpected(served.error());
+  // Not before: an agent that cannot start says that alone. Only turn() looks for processes, in this thread.
+  agent->discoverer_->warn = [](const std::string& line) { spdlog::warn("{}", line); };
   return agent;
 }
 
@@ -126,7 +128,6 @@ Result<void> Agent::build() {
   target_ =
       std::make_unique<KernelTarget>(*kernel_, *sampling_, clock_, report_.fionread_broken, records_not_followed());
   discoverer_ = std::make_unique<Discoverer>(discovery_rules(config_, report_), *target_, *resources_, clock_, "/proc");
-  discoverer_->warn = [](const std::string& line) { spdlog::warn("{}", line); };
   PipelineOptions options = pipeline_options(config_);
   recorders_ = std::make_unique<Recorders>(options.mask, clock_, *resources_);
   pipeline_ = std::make_unique<SpanPipeline>(std::move(options), clock_, *resources_,

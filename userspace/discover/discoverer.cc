@@ -94,8 +94,7 @@ void Discoverer::scan_locked(std::optional<unsigned> turn) {
   }
   for (const pid_t pid : gone) drop(pid);
   denied_.keep_only(denied);
-  for (const std::string& line : denied_.news())
-    if (warn) warn(line);
+  if (warn) std::ranges::for_each(denied_.news(), warn);
   recheck_known(changed, turn, ports_too);
   settle(std::move(changed));
 }

@@ -65,8 +65,8 @@ class Discoverer {
   Discoverer(DiscoveryRules rules, ProcessTarget& target, ResourceTable& resources, const Clock& clock,
              std::string proc_root = "/proc");
 
-  // One line for the log, of processes that may not be looked at. To be set before the first scan; called with the lock
-  // held.
+  // One line for the log, of processes that may not be looked at. Called by scan() and poll() with the lock held; what
+  // was found before it is set is told then.
   std::function<void(const std::string& line)> warn;
 
   // One look at every process: new ones are judged, vanished ones dropped, those that execute another file judged
