@@ -11,7 +11,9 @@
 #define SAMPLE_YES TRACE_FLAG_SAMPLED
 #define SAMPLE_REPORT (1u << 1) /* keep rules want to see it in full, sampled or not */
 
+/* … instead of what the caller decided. */
 #define SAMPLE_NO_CALLER ~0u
+#define SAMPLE_NEVER (1u << 2) /* not this request, whatever the caller and the rules say */
 
 /* The member that tells `threshold` (by ot_threshold), to s->tracestate. Returns its length. */
 WIRE_GLOBAL int sample_member(struct scratch *s, __u32 threshold)
@@ -38,8 +40,8 @@ static __always_inline void sample_threshold(struct scratch *s, const struct sam
 
 /*
  * The head in s->text begins or continues the trace of s->sampling.randomness. `target`: where its target lies, by
- * sample_target. `caller`: what the caller decided (0 or SAMPLE_YES), or SAMPLE_NO_CALLER. Returns SAMPLE_*; how it
- * came about is in s->sampling.
+ * sample_target. `caller`: what the caller decided (0 or SAMPLE_YES), SAMPLE_NO_CALLER or SAMPLE_NEVER. Returns
+ * SAMPLE_*; how it came about is in s->sampling.
  */
 WIRE_GLOBAL int sample_request(struct scratch *s, __u32 service, __u32 target, __u32 caller)
 {
@@ -51,8 +53,9 @@ WIRE_GLOBAL int sample_request(struct scratch *s, __u32 service, __u32 target, _
 
 	if (!s)
 		return caller & SAMPLE_YES;
-	s->sampling.decided = s->sampling.told = 0;
-	if (!table)
+	s->sampling.decided = caller == SAMPLE_NEVER;
+	s->sampling.told = 0;
+	if (!table || caller == SAMPLE_NEVER)
 		return caller & SAMPLE_YES;
 	rules = sampling_service_of(table, service);
 	report = rules->flags & SAMPLING_REPORT_ALL ? SAMPLE_REPORT : 0;

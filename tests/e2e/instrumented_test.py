@@ -97,6 +97,7 @@ class Instrumented(unittest.TestCase):
         sent = of.send("POST", path, b"spans")
         arrived, = of.back.take()
         self.assertEqual((arrived.target, arrived.contexts), (path, [sent.traceparent.encode()]))
+        self.assertEqual(of.spans_of(sent), [])
 
     def test_who_passes_spans_on_stays_traced(self):
         for path in ("/v1/traces", "/otlp/v1/traces", "/api/v2/spans"):

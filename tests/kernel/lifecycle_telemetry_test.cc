@@ -120,6 +120,21 @@ TEST_CASE("telemetry: spans that are sent by who receives some are not its own, 
   }
 }
 
+TEST_CASE("telemetry: receiving spans makes none, nor does what is called meanwhile") {
+  Scene scene;
+  scene.trace();
+  for (const std::string& lines : {kContext, std::string()}) {
+    const Scene::Taken taken = scene.take("a", post("/v1/traces", lines));
+    const auto values = header(scene.called("a", get("/check")), "traceparent");
+    REQUIRE(values.size() == 1);
+    CHECK((values[0][54] & 1) == 0);
+    scene.tell("a", fmt::format("send {}", taken.fd), kOk);
+  }
+  CHECK(scene.requests().empty());
+  scene.take("b", post("/v1/metrics"));
+  CHECK(scene.reported("/v1/metrics") == 1);
+}
+
 TEST_CASE("telemetry: receiving anything else says nothing about spans that are sent") {
   Scene scene;
   scene.trace();

@@ -202,7 +202,7 @@ WIRE_GLOBAL int http1_server_request(struct connection *c, struct http1 *h, stru
 {
 	struct exchange *e;
 	__u32 received, caller = SAMPLE_NO_CALLER;
-	bool anonymous, unsampled;
+	bool anonymous, unsampled, taken;
 	__u64 id, number;
 
 	if (!c || !h || !s || !p)
@@ -215,12 +215,14 @@ WIRE_GLOBAL int http1_server_request(struct connection *c, struct http1 *h, stru
 	s->generation =
 	    *(volatile __u32 *)&c->generation; /* once: the process may be let go and traced again meanwhile */
 	task_now(s, p);
-	spans_taken(h, s, p);
+	taken = spans_taken(h, s, p);
 	e = &s->exchange;
 	s->facts = h->flags & HTTP1_IS_10 ? REQUEST_HTTP10 : 0;
 	number = id_number();
 	span_id_of(number, e->ids.span_id);
 	received = server_context(h, s, number, &caller);
+	if (taken) /* or a back end that is traced by an agent that exports to it never comes to rest */
+		caller = SAMPLE_NEVER;
 	unsampled = !server_sample(h, s, p, caller);
 	e->tracestate_bytes = 0;
 	server_baggage(h, s, p);
