@@ -171,6 +171,7 @@ struct scratch {
 	};
 	struct parent parent;
 	struct kafka_note caller; /* for whom all records of a request were produced; exchange_id 0: not known … */
+	struct kafka_note note;	  /* of the record at hand */
 	__u32 callers_unknown;	  /* … because there is one of nobody, or of somebody else … */
 	__u32 callers_several;	  /* … than others of it */
 	struct kafka_headers record_headers; /* of a record that is consumed … */

@@ -77,9 +77,13 @@ WIRE_INLINE void kafka_sets_begin(struct kafka_work *w)
 }
 
 /* The set of this caller, a new one if there is none yet: from 1 to w->sets. 0: there are too many. */
-WIRE_INLINE __u32 kafka_set_of(struct kafka_work *w, const struct kafka_note *caller)
+WIRE_GLOBAL __u32 kafka_set_of(struct kafka_work *w, const struct kafka_note *caller)
 {
-	__u32 place = (__u32)(caller->exchange_id * 0x9e3779b97f4a7c15ull >> 32);
+	__u32 place;
+
+	if (!w || !caller)
+		return 0;
+	place = (__u32)(caller->exchange_id * 0x9e3779b97f4a7c15ull >> 32);
 
 	for (__u32 i = 0; i < KAFKA_SET_TRIES; i++, place++) {
 		__u32 number = *kafka_set_index(w, place);

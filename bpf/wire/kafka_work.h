@@ -111,6 +111,7 @@ struct kafka_work {
 	__u32 batch_end;
 	__u32 number;	       /* of the next record, of those that are read */
 	__u32 sets, set;       /* with `told`: so many callers there are; that of the record at hand */
+	__u32 staged;	       /* with `told`: sets that have headers */
 	__u32 headers_to;      /* with `told`: where the next headers of a set go */
 	__u32 without_baggage; /* with `told`: it is left out */
 	__s32 growth;	       /* of the batch at hand */

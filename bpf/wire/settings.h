@@ -204,8 +204,9 @@ struct kernel_counters {
 	__u64 events[16]; /* by enum event_type */
 	__u64 events_lost;
 	__u64 injections[PROTOCOL_COUNT][INJECTION_COUNT];
-	__u64 answers[INJECTION_COUNT];	   /* what became of responses that were to get a header */
-	__u64 unenforced[PROTOCOL_COUNT][INJECTION_COUNT]; /* baggage of an application's own that went out as it was: why */
+	__u64 answers[INJECTION_COUNT]; /* what became of responses that were to get a header */
+	__u64 unenforced[PROTOCOL_COUNT]
+			[INJECTION_COUNT]; /* baggage of an application's own that went out as it was: why */
 	__u64 parked[PROGRAM_COUNT][PARK_COUNT];
 	__u64 faults[PROGRAM_COUNT][FAULT_COUNT];
 };

@@ -115,9 +115,9 @@ struct KernelCounters {
     std::string program, reason;
     auto operator<=>(const Key&) const = default;
   };
-  std::map<Key, std::uint64_t> errors;                    // weft_bpf_errors_total
+  std::map<Key, std::uint64_t> errors;                                              // weft_bpf_errors_total
   using ByProtocol = std::map<std::pair<std::string, std::string>, std::uint64_t>;  // protocol, and what happened
-  ByProtocol injections;  // by result: weft_injections_total
+  ByProtocol injections;                                                            // by result: weft_injections_total
   std::map<std::string, std::uint64_t> response_headers;  // by result: weft_response_headers_total
   ByProtocol unenforced;  // baggage that went out unjudged or against the policy, by reason
   struct MapFill {

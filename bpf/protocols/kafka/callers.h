@@ -93,7 +93,6 @@ static __always_inline bool kafka_caller_note(struct kafka_work *w, const struct
 WIRE_GLOBAL int kafka_caller_next(struct kafka_work *w, struct scratch *s, __u32 lost, __u32 apart)
 {
 	__u32 number, set = 0;
-	struct kafka_note note;
 	bool known;
 
 	if (!w || !s)
@@ -106,22 +105,22 @@ WIRE_GLOBAL int kafka_caller_next(struct kafka_work *w, struct scratch *s, __u32
 	number = w->number++;
 	w->at = w->record.end;
 	kafka_caller_sum(w, s);
-	known = kafka_caller_note(w, s, lost, &note);
-	if (known && note.exchange_id == KAFKA_NOTE_SEVERAL) {
+	known = kafka_caller_note(w, s, lost, &s->note);
+	if (known && s->note.exchange_id == KAFKA_NOTE_SEVERAL) {
 		s->callers_several = 1;
 		known = false;
 	}
 	if (!known) {
 		s->callers_unknown = 1;
 	} else if (!s->caller.exchange_id) {
-		s->caller = note;
-	} else if (s->caller.exchange_id != note.exchange_id) {
+		__builtin_memcpy(&s->caller, &s->note, sizeof(s->caller));
+	} else if (s->caller.exchange_id != s->note.exchange_id) {
 		s->callers_unknown = 1;
 	}
 	if (!apart)
 		return s->callers_unknown && s->caller.exchange_id;
 	if (known)
-		set = kafka_set_of(w, &note);
+		set = kafka_set_of(w, &s->note);
 	kafka_set_record(w, number, set);
 	return 0;
 }

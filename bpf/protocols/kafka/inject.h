@@ -124,7 +124,7 @@ static __always_inline void kafka_message_whole(struct sk_msg_md *m, struct conn
 
 	kafka_callers(w, s, p);
 	if (w->told) {
-		kafka_stage_sets(c, s, p, w);
+		kafka_stage_sets(c, s, w);
 	} else {
 		kafka_decide(c, s, p);
 		kafka_stage(w, s);
@@ -132,7 +132,7 @@ static __always_inline void kafka_message_whole(struct sk_msg_md *m, struct conn
 	w->claims = 1;
 	result = kafka_change(m, c, s, p, w);
 	if (w->told)
-		kafka_tell_sets(c, s, p, w, result);
+		kafka_tell_sets(c, s, w, result);
 	else
 		kafka_tell(c, &s->half.kafka, s, w, result);
 }

@@ -14,25 +14,9 @@
 
 #define KAFKA_PREFIX 4096u /* bytes of a request that is only seen which are looked at */
 
-/*
- * s->decision for the request at hand, and s->parent. Whose request it is, the sending thread does not tell: client
- * libraries keep records until there are enough, so that those of one request leave while the same thread serves the
- * next one. What was noted when they were produced does: see kafka_callers.
- */
-static __always_inline int kafka_decide(struct connection *c, struct scratch *s, struct process_entry *p)
+/* What of s->decision holds for records. */
+static __always_inline void kafka_decided(struct scratch *s)
 {
-	__builtin_memset(&s->head, 0, sizeof(s->head));
-	if (s->caller.exchange_id) {
-		kafka_decide_for_caller(c, s);
-	} else if (s->callers_several) {
-		s->facts = 0;
-		s->parent.exchange_id = 0;
-		decided(s, INJECTION_NO_TASK, ATTRIBUTION_NONE, 0);
-	} else {
-		s->task_unknown = TASK_OTHER;
-		http1_decide(c, &s->head, s, p);
-		s->task_unknown = 0;
-	}
 	s->decision.writes &= WRITE_TRACEPARENT | WRITE_TRACESTATE | WRITE_BAGGAGE;
 	if (s->decision.writes & WRITE_TRACEPARENT) {
 		if (!(s->propagation.flags & PROPAGATION_KAFKA)) {
@@ -43,7 +27,38 @@ static __always_inline int kafka_decide(struct connection *c, struct scratch *s,
 		s->decision.result = INJECTION_DESTINATION; /* traceparent is no format that is written */
 		s->decision.writes = 0;
 	}
-	return 0;
+}
+
+/* s->decision and s->parent for records of s->caller; of nobody that is known: they stay as they are. */
+static __always_inline void kafka_decide_noted(struct connection *c, struct scratch *s)
+{
+	__builtin_memset(&s->head, 0, sizeof(s->head));
+	if (s->caller.exchange_id) {
+		kafka_decide_for_caller(c, s);
+	} else {
+		s->facts = 0;
+		s->parent.exchange_id = 0;
+		decided(s, INJECTION_NO_TASK, ATTRIBUTION_NONE, 0);
+	}
+	kafka_decided(s);
+}
+
+/*
+ * s->decision for the request at hand, and s->parent. Whose request it is, the sending thread does not tell: client
+ * libraries keep records until there are enough, so that those of one request leave while the same thread serves the
+ * next one. What was noted when they were produced does: see kafka_callers.
+ */
+static __always_inline void kafka_decide(struct connection *c, struct scratch *s, struct process_entry *p)
+{
+	if (s->caller.exchange_id || s->callers_several) {
+		kafka_decide_noted(c, s);
+		return;
+	}
+	__builtin_memset(&s->head, 0, sizeof(s->head));
+	s->task_unknown = TASK_OTHER;
+	http1_decide(c, &s->head, s, p);
+	s->task_unknown = 0;
+	kafka_decided(s);
 }
 
 /* A header's value of `bytes` from `text` behind its key, at w->added + at. Returns where it ends. */
@@ -183,55 +198,54 @@ WIRE_GLOBAL int kafka_tell(struct connection *c, struct kafka *k, struct scratch
 	return 0;
 }
 
-/* s->decision and s->parent for the records of w->set. */
-static __always_inline void kafka_decide_set(struct connection *c, struct scratch *s, struct process_entry *p,
-					     struct kafka_set *set)
+/* s->decision and s->parent for the records of a set; of nobody's, whatever the process serves. */
+static __always_inline void kafka_decide_set(struct connection *c, struct scratch *s, const struct kafka_set *set)
 {
 	__builtin_memcpy(&s->caller, &set->caller, sizeof(s->caller));
-	s->callers_several = 1; /* what nobody is known for stays as it is, whatever the process serves */
-	kafka_decide(c, s, p);
+	kafka_decide_noted(c, s);
 }
 
-WIRE_GLOBAL int kafka_stage_set(struct connection *c, struct scratch *s, struct process_entry *p, struct kafka_work *w)
+WIRE_GLOBAL int kafka_stage_set(struct connection *c, struct scratch *s, struct kafka_work *w)
 {
 	struct kafka_set *set;
 
-	if (!c || !s || !p || !w)
+	if (!c || !s || !w)
 		return 0;
 	set = kafka_set_at(w, w->set);
 	if (!set->records)
 		return 0;
-	kafka_decide_set(c, s, p, set);
+	kafka_decide_set(c, s, set);
 	kafka_stage(w, s);
 	__builtin_memcpy(set->span_id, s->decision.span_id, sizeof(set->span_id));
-	return kafka_set_stage(w, w->set);
+	w->staged += kafka_set_stage(w, w->set);
+	return 0;
 }
 
-/* What the records of each caller are given. */
-static __always_inline void kafka_stage_sets(struct connection *c, struct scratch *s, struct process_entry *p,
-					     struct kafka_work *w)
+/* What the records of each caller are given. A function of its own: wherever its loop ends, no more is to be verified.
+ */
+WIRE_GLOBAL int kafka_stage_sets(struct connection *c, struct scratch *s, struct kafka_work *w)
 {
-	__u32 adds = 0;
-
+	if (!c || !s || !w)
+		return 0;
+	w->staged = 0;
 	for (__u32 set = 0; set < KAFKA_SETS && set <= w->sets; set++) {
 		w->set = set;
-		if (kafka_stage_set(c, s, p, w))
-			adds = 1;
+		kafka_stage_set(c, s, w);
 	}
-	w->adds = adds;
+	w->adds = w->staged;
+	return 0;
 }
 
-WIRE_GLOBAL int kafka_tell_set(struct connection *c, struct scratch *s, struct process_entry *p, struct kafka_work *w,
-			       __u32 result)
+WIRE_GLOBAL int kafka_tell_set(struct connection *c, struct scratch *s, struct kafka_work *w, __u32 result)
 {
 	struct kafka_set *set;
 
-	if (!c || !s || !p || !w)
+	if (!c || !s || !w)
 		return 0;
 	set = kafka_set_at(w, w->set);
 	if (!set->records)
 		return 0;
-	kafka_decide_set(c, s, p, set);
+	kafka_decide_set(c, s, set);
 	__builtin_memcpy(s->decision.span_id, set->span_id, sizeof(set->span_id));
 	w->claims = w->claims_all;
 	kafka_set_alone(w);
@@ -247,7 +261,6 @@ WIRE_GLOBAL int kafka_tell_set(struct connection *c, struct scratch *s, struct p
 struct kafka_tell_run {
 	struct connection *connection;
 	struct scratch *scratch;
-	struct process_entry *process;
 	struct kafka_work *work;
 	__u32 result;
 };
@@ -257,15 +270,14 @@ static long kafka_tell_step(__u32 set, void *arg)
 	struct kafka_tell_run *run = arg;
 
 	run->work->set = set;
-	kafka_tell_set(run->connection, run->scratch, run->process, run->work, run->result);
+	kafka_tell_set(run->connection, run->scratch, run->work, run->result);
 	return 0;
 }
 
 /* The sending of each caller's records is an exchange of its own. */
-static __always_inline void kafka_tell_sets(struct connection *c, struct scratch *s, struct process_entry *p,
-					    struct kafka_work *w, __u32 result)
+static __always_inline void kafka_tell_sets(struct connection *c, struct scratch *s, struct kafka_work *w, __u32 result)
 {
-	struct kafka_tell_run run = {.connection = c, .scratch = s, .process = p, .work = w, .result = result};
+	struct kafka_tell_run run = {.connection = c, .scratch = s, .work = w, .result = result};
 
 	w->claims_all = w->claims;
 	bpf_loop(w->sets + 1, kafka_tell_step, &run, 0);
