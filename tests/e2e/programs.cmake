@@ -82,6 +82,8 @@ if(TARGET weftd)
   weft_e2e(receivers receivers_test LABELS core)
   weft_e2e(zipkin peers_test LABELS zipkin ARGUMENTS Zipkin)
   weft_e2e(otelcol peers_test LABELS otelcol ARGUMENTS OpenTelemetryCollector)
+  weft_e2e(jaeger peers_test LABELS jaeger ARGUMENTS Jaeger)
+  weft_e2e(prometheus peers_test LABELS prometheus ARGUMENTS Prometheus)
   weft_e2e(kafka_go_callers kafka_go_callers_test LABELS full kafka TIMEOUT 1800)
   weft_e2e(kafka_go_consumers kafka_go_consumers_test LABELS full go TIMEOUT 1800)
   weft_e2e(kafka_go_one kafka_go_consumers_test LABELS go TIMEOUT 300 ARGUMENTS Segmentio.test_one_at_a_time

@@ -7,8 +7,11 @@ from lib.launcher import Launcher
 TRACE_STATE = "vendor=opaque,other=1"
 
 
-def play(programs, config):
-    """({span id: span of `weft spans -o json`}, the requests from outside); everything is exported when it returns."""
+def play(programs, config, meanwhile=None):
+    """
+    ({span id: span of `weft spans -o json`}, the requests from outside); everything is exported when it returns.
+    `meanwhile` is called with the spans while the agent still runs.
+    """
     with servers.Python("threaded.py") as server, Launcher() as launcher:
         with Agent(programs, pids=[server.pid, launcher.pid], config=config) as agent:
             with requests.Connection(server.port) as outside:
@@ -23,6 +26,8 @@ def play(programs, config):
             for span in spans:
                 if span["kind"] == "CLIENT":
                     assert [s for s in spans if s["parent_span_id"] == span["span_id"] and s["kind"] == "SERVER"], span
+            if meanwhile:
+                meanwhile(spans)
             agent.stop()
     return {span["span_id"]: span for span in spans}, sent
 
