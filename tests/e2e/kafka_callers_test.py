@@ -104,6 +104,12 @@ class Callers(unittest.TestCase):
         doctor = scene.agent.run("doctor").stdout
         self.assertRegex(doctor, r"(?s)\d+ compressed .*compression.type=none")
 
+    def test_switched_off_by_one_line(self):
+        scene = Scene(self, *EACH_ALONE, config={"propagation": {"protocols": ["http"]}}).known()
+        scene.many("producev", 4, 25, value="TRACE", id="TRACE")
+        arrived = scene.arrived()
+        self.assertEqual([[name for name, _ in record.headers] for record in arrived], [["id"]] * 100)
+
     def test_a_thread_beside_that_serves_nobody(self):
         scene = Scene(self, *EACH_ALONE).known()
         verdict = scene.beside_background("producev")

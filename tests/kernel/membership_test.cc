@@ -183,6 +183,25 @@ TEST_CASE("small requests behind an upload carry a context again in another netw
   uploads(scene);
 }
 
+TEST_CASE("a sustained sender of bulk is let go for good, and what it asks then is counted so") {
+  Scene scene({.bulk_bytes = 1u << 20});
+  scene.trace();
+  const Scene::Taken serving = scene.take("a", get("/in", kContext));
+  const Outgoing out = connected(scene, kUploadBuffer);
+  for (int i = 0; i < 6; i++) {
+    uploaded(scene, out, fmt::format("/upload-{}", i), false);
+    answered(scene, out);
+    scene.requests();  // the agent's turn
+  }
+  for (int i = 0; i < 5; i++) {
+    const std::string target = fmt::format("/{}", i);
+    CHECK(exchanged(scene, out, get(target)) == get(target));
+    CHECK(scene.request(target).event.injection == INJECTION_BULK);
+    CHECK(scene.entries("members") == 0);
+  }
+  CHECK(scene.counters().injections[{"http", "bulk"}] >= 5);
+}
+
 TEST_CASE("taken back in the middle of a request: that one is seen to its end, the next ones carry a context") {
   Scene scene;
   scene.trace();
