@@ -35,18 +35,16 @@ static __always_inline struct task_key goroutine_key(__u32 tgid, const struct go
 /* Is it the running goroutine's struct that the register holds? */
 static __always_inline bool go_registers_agree(struct go_process *go, __u64 g)
 {
-	if (current_g(go) == g) {
-		if (go->unproven)
-			__sync_fetch_and_add(&go->proofs, 1);
+	if (current_g(go) == g)
 		return true;
-	}
 	go->refuted = 1;
 	return false;
 }
 
 /*
  * On the scheduler's stack, R14 is its own g: the parent is the goroutine that its thread serves. Since Go 1.21 the new
- * one knows its parent's number itself; there both have to be the same when the offsets are right.
+ * one knows its parent's number itself; there both have to be the same when the offsets are right, and so it is by births
+ * that a layout proves itself.
  */
 static __always_inline __u64 go_parent(struct go_process *go, __u64 g0, __u64 born)
 {

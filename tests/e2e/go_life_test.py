@@ -293,13 +293,30 @@ class Life(unittest.TestCase):
                 load(outer.port, REQUESTS)
                 self.calls_are_right(outer.port, leaf.port)
 
+    def patched(self, name, version):
+        """The program, stripped, with another text at the front of its Go version."""
+        binary = golang.build(APPS / "go_front", pathlib.Path(self.folder.name) / name, how="stripped")
+        bytes_ = pathlib.Path(binary).read_bytes()
+        at = bytes_.index(b"\xff Go buildinf:") + 33
+        self.assertEqual(bytes_[at:at + 4], b"go1.")
+        pathlib.Path(binary).write_bytes(bytes_[:at] + version + bytes_[at + len(version):])
+        return binary
+
+    def test_a_newer_go_is_followed_once_its_goroutines_bore_the_layout_out(self):
+        newer = self.patched("front-newer", b"go1.99")
+        with golang.Server(BUILD / "e2e_leaf", 0) as leaf, golang.Server(newer, leaf.port, "direct") as front:
+            with Agent(PROGRAMS, pids=[front.pid]) as agent:
+                task = agent.processes()[front.pid]["task"]
+                self.assertEqual(task["rule"], "none", task)
+                self.assertIn("borne out by more goroutines first", task["why"])
+                self.assertEqual(load(front.port, REQUESTS), {"ok": REQUESTS, "failed": 0})
+                self.goroutines(agent, front.pid)
+                self.assertEqual(attribution.count(golang.records(leaf.port)).wrong, 0)
+                self.calls_are_right(front.port, leaf.port)
+
     def test_a_program_that_cannot_be_followed_says_why_and_runs_on(self):
         # Without its build's version and without debugging information.
-        stripped = golang.build(APPS / "go_front", pathlib.Path(self.folder.name) / "front-unknown", how="stripped")
-        bytes_ = pathlib.Path(stripped).read_bytes()
-        at = bytes_.index(b"\xff Go buildinf:") + 33
-        self.assertEqual(bytes_[at:at + 2], b"go")
-        pathlib.Path(stripped).write_bytes(bytes_[:at] + b"xx" + bytes_[at + 2:])
+        stripped = self.patched("front-unknown", b"xx")
         with golang.Server(BUILD / "e2e_leaf", 0) as leaf, golang.Server(stripped, leaf.port, "direct") as front:
             with Agent(PROGRAMS, pids=[front.pid]) as agent:
                 task = agent.processes()[front.pid]["task"]
