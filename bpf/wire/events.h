@@ -322,7 +322,7 @@ enum process_change {
 
 /* FORK: of a traced process only. EXEC: of every process (discovery looks at it). EXIT: of a traced process. LISTEN: a
  * TCP socket began to listen. SENDS_SPANS: a traced process hands spans to a back end. FIONREAD: it asked for FIONREAD.
- * TAKES_SPANS: it receives spans of others, once; it is told of those that it sends no more. */
+ * TAKES_SPANS: it receives spans of others, three times at most; it is told of those that it sends no more. */
 struct process_event {
 	struct event_header header;
 	__u32 tgid;

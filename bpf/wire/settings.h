@@ -77,6 +77,8 @@ struct listener {
 #define FINDING_KAFKA_SHARED (1u << 8) /* several of its threads are given the records of one consumer */
 #define FINDING_KAFKA_UNREAD (1u << 9) /* the context of a record that it consumed could not be read */
 #define FINDING_TAKES_SPANS (1u << 10) /* it receives spans of others: those that it sends are not its own */
+#define FINDING_TAKES_TWICE (1u << 11) /* … it has done so twice … */
+#define FINDING_TAKES_OFTEN (1u << 12) /* … and three times, of which the agent was told each time */
 
 /* Births that did their work inside their exchange before threads of a process inherit. */
 #define INHERIT_AFTER_BIRTHS 20u

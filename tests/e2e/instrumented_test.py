@@ -112,6 +112,9 @@ class Instrumented(unittest.TestCase):
         with scene() as of:
             of.export("/v1/traces")
             self.is_left_its_own(of, "it sends spans (OTLP)")
+            for _ in range(2):
+                self.passes_on(of, "/v1/traces")
+                self.is_left_its_own(of, "it sends spans (OTLP)")   # that may have been a stranger's
             self.passes_on(of, "/v1/traces")
             wait_for("it to be traced again", lambda: of.row()["state"] == "traced")
             of.export("/v1/traces")

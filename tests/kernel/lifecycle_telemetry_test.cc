@@ -109,7 +109,7 @@ TEST_CASE("telemetry: spans that are sent by who receives some are not its own, 
       left_alone(scene, "/back/v1/traces");
       scene.tell("a", fmt::format("send {}", taken.fd), kOk);
     }
-    CHECK(scene.changes(PROCESS_TAKES_SPANS).size() == 1);
+    CHECK(scene.changes(PROCESS_TAKES_SPANS).size() == 2);
     traced(scene, post("/orders"), "/orders");
     left_alone(scene, "/back/v1/traces");
     CHECK(sent_spans(scene) == 0);

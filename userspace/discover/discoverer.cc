@@ -12,6 +12,8 @@
 namespace weft {
 namespace {
 
+constexpr unsigned kTakesSpansOften = 3;  // as often as the kernel tells
+
 constexpr std::uint64_t kRetryRefused_ns = 30'000'000'000;
 // A poll looks for another executable in one process of so many: exec events tell it at once, this is for lost ones.
 constexpr unsigned kTurns = 8;
@@ -184,7 +186,8 @@ void Discoverer::executed(Process& process, std::string_view comm) {
   detector_.forget(process.info.pid);
   process.ports.clear();
   process.instrumented.clear();
-  process.sends_spans = process.takes_spans = false;
+  process.sends_spans = false;
+  process.takes_spans = 0;
   process.asked_fionread = false;
   process.blocking_known = false;
   process.failed_ns = 0;
@@ -252,8 +255,9 @@ void Discoverer::saw_spans_taken(pid_t pid) {
   const auto known = processes_.find(pid);
   if (known == processes_.end()) return;
   Process& process = known->second;
-  process.takes_spans = true;
-  if (!std::exchange(process.sends_spans, false)) return;
+  process.takes_spans++;
+  // One or two may be a stranger's, who tries what there is.
+  if (process.takes_spans < kTakesSpansOften || !std::exchange(process.sends_spans, false)) return;
   process.instrumented.clear();
   apply(process, false);
 }

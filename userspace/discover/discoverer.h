@@ -129,7 +129,7 @@ class Discoverer {
     bool blocking_known = false;
     std::string instrumented;  // why, or empty
     bool sends_spans = false;  // … because of that
-    bool takes_spans = false;
+    unsigned takes_spans = 0;  // so often, as far as it is told
     DiscoveryState state = DiscoveryState::seen;
     std::string reason;
     bool handed_over = false;     // the target traces it

@@ -16,7 +16,7 @@ static __always_inline __u32 telemetry_of(const struct http1 *h, const struct sc
 					      : TELEMETRY_NONE;
 }
 
-static __always_inline void emit_spans(const struct scratch *s, __u32 change, __u32 kind)
+static __always_inline bool emit_spans(const struct scratch *s, __u32 change, __u32 kind)
 {
 	struct process_event e = {};
 
@@ -25,7 +25,7 @@ static __always_inline void emit_spans(const struct scratch *s, __u32 change, __
 	e.tgid = s->pid_tgid >> 32;
 	e.change = change;
 	e.detail = kind;
-	ring_put(&e.header, sizeof(e));
+	return ring_put(&e.header, sizeof(e));
 }
 
 /* A gateway passes on what it receives: what it sends is no sign that it makes spans. */
@@ -41,20 +41,24 @@ WIRE_GLOBAL int spans_sent(const struct scratch *s)
 	return 0;
 }
 
-/* Does the server's request with this head hand over spans? Noted of the process. */
+/*
+ * Does the server's request with this head hand over spans? Noted of the process; the first three are told, as one may
+ * be a stranger's.
+ */
 WIRE_GLOBAL int spans_taken(struct http1 *h, struct scratch *s, struct process_entry *p)
 {
-	__u32 kind;
+	__u32 kind, known;
 
 	if (!h || !s || !p)
 		return 0;
 	kind = telemetry_of(h, s);
 	if (kind < TELEMETRY_SPANS)
 		return 0;
-	if (!(p->findings & FINDING_TAKES_SPANS)) {
-		finding(p, FINDING_TAKES_SPANS);
-		emit_spans(s, PROCESS_TAKES_SPANS, kind);
-	}
+	known = p->findings;
+	if (!(known & FINDING_TAKES_OFTEN) && emit_spans(s, PROCESS_TAKES_SPANS, kind))
+		finding(p, known & FINDING_TAKES_TWICE	 ? FINDING_TAKES_OFTEN
+			   : known & FINDING_TAKES_SPANS ? FINDING_TAKES_TWICE
+							 : FINDING_TAKES_SPANS);
 	return 1;
 }
 
