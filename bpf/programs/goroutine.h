@@ -43,8 +43,8 @@ static __always_inline bool go_registers_agree(struct go_process *go, __u64 g)
 
 /*
  * On the scheduler's stack, R14 is its own g: the parent is the goroutine that its thread serves. Since Go 1.21 the new
- * one knows its parent's number itself; there both have to be the same when the offsets are right, and so it is by births
- * that a layout proves itself.
+ * one knows its parent's number itself; there both have to be the same when the offsets are right, and so it is by
+ * births that a layout proves itself.
  */
 static __always_inline __u64 go_parent(struct go_process *go, __u64 g0, __u64 born)
 {

@@ -17,7 +17,7 @@
 
 /* [0, KAFKA_CAP) as it was, then as it is to be, then room that a copy may seem to reach. */
 struct kafka_bytes {
-	__u8 bytes[2 * KAFKA_CAP + KAFKA_PIECE + 64];
+	__u8 bytes[2 * KAFKA_CAP + KAFKA_PIECE + 64] __attribute__((aligned(8))); /* for what lies in it as structs */
 };
 
 WIRE_INLINE __u32 kafka_index(__u32 offset)

@@ -12,6 +12,7 @@
 #define KAFKA_SETS 256u		      /* a power of two; set 0 is nobody's */
 #define KAFKA_SET_HEADERS 2048u	      /* bytes of headers in one set, at most … */
 #define KAFKA_SETS_HEADERS (1u << 17) /* … and in all */
+#define KAFKA_SET_LEAST 68u	      /* … of which a traceparent takes so many */
 #define KAFKA_SET_RECORDS 8192u	      /* records of a request that can be told apart; a power of two */
 #define KAFKA_SET_INDEX 512u	      /* places by which a caller's set is found; a power of two … */
 #define KAFKA_SET_TRIES 16u	      /* … so many of which may be the one */
@@ -148,7 +149,8 @@ WIRE_INLINE void kafka_set_alone(struct kafka_work *w)
 	w->changed = set->changed;
 }
 
-/* The headers in w->added, as they were staged for all records, become those of a set. */
+/* The headers in w->added, as they were staged for all records, become those of a set. REQUIRES: all callers are told.
+ */
 WIRE_GLOBAL int kafka_set_stage(struct kafka_work *w, __u32 number)
 {
 	struct kafka_set *set;
@@ -158,12 +160,19 @@ WIRE_GLOBAL int kafka_set_stage(struct kafka_work *w, __u32 number)
 	if (!w)
 		return 0;
 	set = kafka_set_at(w, number);
-	room = KAFKA_SET_INDEX_AT - w->headers_to;
-	if (w->ids_bytes + w->baggage_bytes > (room < KAFKA_SET_HEADERS ? room : KAFKA_SET_HEADERS))
-		w->baggage_bytes = w->baggage_count = 0; /* texts are left out before ids */
+	/* A traceparent finds room for every caller; texts give way, those of the first callers as well. */
+	room = KAFKA_SET_INDEX_AT - w->headers_to - (w->sets - number) * KAFKA_SET_LEAST;
+	if (room > KAFKA_SET_HEADERS)
+		room = KAFKA_SET_HEADERS;
+	if (w->ids_bytes + w->baggage_bytes > room)
+		w->baggage_bytes = w->baggage_count = 0;
+	if (w->ids_bytes > room) {
+		w->ids_bytes = KAFKA_SET_LEAST;
+		w->ids_count = 1;
+	}
 	bytes = w->ids_bytes + w->baggage_bytes;
 	WIRE_OPAQUE(bytes);
-	if (bytes == 0 || bytes > KAFKA_SET_HEADERS || bytes > room)
+	if (bytes == 0 || bytes > KAFKA_SET_HEADERS || bytes > KAFKA_SET_INDEX_AT - w->headers_to)
 		return 0;
 	set->headers_at = w->headers_to;
 	w->headers_to += (__u32)bytes;

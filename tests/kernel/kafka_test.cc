@@ -346,13 +346,16 @@ TEST_CASE("Kafka on sockets: what is not what it should be passes as it was sent
     bytes[at] = static_cast<char>(bytes[at] ^ 0x40);
     return bytes;
   };
-  const auto longer = [&](std::uint32_t by) { return number(static_cast<std::uint32_t>(good.size()) - 4 + by) + good.substr(4); };
+  const auto longer = [&](std::uint32_t by) {
+    return number(static_cast<std::uint32_t>(good.size()) - 4 + by) + good.substr(4);
+  };
   const std::uint64_t malformed_before = agent->counters().injections[{"kafka", "malformed"}];
   for (const auto& [name, hostile, ends] : std::vector<std::tuple<std::string, Bytes, bool>>{
            {"a sum that is wrong", flipped(good.size() - 20), false},
            {"a batch of another length", flipped(head + 17), false},
            {"a format that there is not", flipped(head + 23), false},
-           {"a request that ends in its batch", number(static_cast<std::uint32_t>(head + 60 - 4)) + good.substr(4, head + 60 - 4), false},
+           {"a request that ends in its batch",
+            number(static_cast<std::uint32_t>(head + 60 - 4)) + good.substr(4, head + 60 - 4), false},
            {"a frame that lies about its length", longer(100), false},
            {"a frame without end", Bytes("\xff\xff\xff\xff") + good.substr(4), true},
            {"another protocol", "GET / HTTP/1.1\r\nHost: x\r\n\r\n", true}}) {

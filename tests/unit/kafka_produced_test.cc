@@ -95,6 +95,20 @@ TEST_CASE("kafka spans: a request with records of several callers is a span of e
   CHECK(scene.pipeline.counters().open_exchanges == 0);
 }
 
+TEST_CASE("kafka spans: a topic by id whose name comes between request and answer fails all the same") {
+  Scene scene;
+  const std::string id(16, 'o'), other(16, 'p');
+  scene.kafka.feed(event_record(produce_event(1, 12), produce_text(id, true, 1)));
+  scene.kafka.feed(event_record(produce_event(2, 12), produce_text(other, true, 1)));
+  scene.wire.response(metadata, 12, 2, encode::metadata_response(12, {{{"orders", id}, {}}}));
+  scene.wire.response(
+      produce, 13, 12,
+      encode::produce_response(13, {{{"", id}, {{.index = 4, .error = 10}}}, {{"", other}, {{.index = 4}}}}));
+  REQUIRE(scene.spans.size() == 2);
+  CHECK(scene.spans[0].status == StatusCode::error);
+  CHECK(scene.spans[1].status != StatusCode::error);
+}
+
 TEST_CASE("kafka spans: no answer is asked for, it was lost, the connection is over, too many wait") {
   KafkaOptions options;
   options.limits.pending = 2;

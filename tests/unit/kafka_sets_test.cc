@@ -59,6 +59,36 @@ TEST_CASE("Kafka: with more callers than are told apart, those of the last ones 
   CHECK(sets.size() + static_cast<std::size_t>(nobodys) == 2 * KAFKA_SETS);
 }
 
+TEST_CASE("Kafka: every caller's records get a traceparent, however long the texts of those before are") {
+  Produce request;
+  request.version = 9;
+  request.topics = {{"orders", {Partition{}}}};
+  Batch& batch = request.topics[0].partitions[0].batch;
+  Apart apart;
+  for (int caller = 0; caller < 200; caller++) {
+    apart.callers.push_back(added_context());
+    apart.callers.back().ids.push_back({"tracestate", Bytes(500, 's')});
+    apart.callers.back().baggage = Header{"baggage", Bytes(1000, 'b')};
+    apart.whose.push_back(static_cast<std::size_t>(caller) + 1);
+    batch.records.push_back({.offset_delta = caller, .value = "value"});
+  }
+  batch.count = 200;
+  batch.last_offset_delta = 199;
+  give(work(), encode(request), apart);
+  REQUIRE(kafka_produce_read(&work()) == KAFKA_WHOLE);
+  REQUIRE(kafka_rebuild(&work()));
+  std::size_t whole = 0, bare = 0;
+  const Produce out = decode(target(work()));
+  for (const Record& record : out.topics[0].partitions[0].batch.records) {
+    REQUIRE(!record.headers.empty());
+    CHECK(record.headers[0] == added_context().ids[0]);
+    whole += record.headers.size() == 3;
+    bare += record.headers.size() == 1;
+  }
+  CHECK(whole > 50);
+  CHECK(bare > 0);
+}
+
 TEST_CASE("Kafka: the baggage of all callers is left out where that of all would be too much") {
   Produce request;
   request.version = 9;

@@ -94,8 +94,11 @@ WIRE_GLOBAL int kafka_message_prefix(struct sk_msg_md *m, struct scratch *s, str
 		return 0;
 	message = &s->message;
 	w->have = 0;
-	if (message->head_at < 0)
+	if (message->head_at <
+	    0) { /* its head came in pieces: nothing is known, above all not what the slot held before */
+		kafka_produce_skim(w);
 		return 0;
+	}
 	offset = message->offset;
 	message->offset = message->head_at;
 	got = message_load(m, message, &s->text, 0, KAFKA_PREFIX);

@@ -247,6 +247,8 @@ WIRE_GLOBAL int kafka_tell_set(struct connection *c, struct scratch *s, struct k
 		return 0;
 	kafka_decide_set(c, s, set);
 	__builtin_memcpy(s->decision.span_id, set->span_id, sizeof(set->span_id));
+	if (w->own_baggage)
+		s->facts |= REQUEST_BAGGAGE_UNENFORCED;
 	w->claims = w->claims_all;
 	kafka_set_alone(w);
 	if (!set->ids_count) {

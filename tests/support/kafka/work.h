@@ -65,12 +65,14 @@ inline void give(kafka_work& work, const Bytes& request, Apart& apart) {
   kafka_sets_begin(&work);
   work.part_count = 1;
   std::vector<__u32> sets{0};
-  for (const Added& added : apart.callers) {
+  while (sets.size() <= apart.callers.size()) {
     const kafka_note note = caller_note(sets.size());
     sets.push_back(kafka_set_of(&work, &note));
     if (!sets.back()) std::ranges::replace(apart.whose, sets.size() - 1, 0u);
-    give_headers(work, added);
-    if (sets.back()) kafka_set_stage(&work, sets.back());
+  }
+  for (std::size_t caller = 0; caller < apart.callers.size(); caller++) {
+    give_headers(work, apart.callers[caller]);
+    if (sets[caller + 1]) kafka_set_stage(&work, sets[caller + 1]);
   }
   for (std::size_t number = 0; number < apart.whose.size(); number++)
     kafka_set_record(&work, static_cast<__u32>(number), sets[apart.whose[number]]);

@@ -19,8 +19,9 @@ void put_bounded(Map& map, const Key& key, Value value, std::size_t most) {
   if (map.size() < most || map.contains(key)) map.insert_or_assign(key, std::move(value));
 }
 
-std::size_t partition_hash(std::string_view topic, std::int32_t partition) {
-  return std::hash<std::string>()(kafka::partition_key({.name = topic, .id = {}}, partition));
+// As the client named the topic: by its id from Produce 13 on, in requests and responses.
+std::size_t partition_hash(const kafka::Topic& topic, std::int32_t partition) {
+  return std::hash<std::string>()(kafka::partition_key(topic, partition));
 }
 
 }  // namespace
@@ -50,8 +51,9 @@ void KafkaExchanges::end(const Sent& sent, std::uint64_t first_byte_ns, std::uin
 // Answers come in order: those of the requests before this one will not come any more.
 void KafkaExchanges::lose(Connection& connection, std::int64_t before) {
   while (!connection.sent.empty() && connection.sent.begin()->first < before) {
-    const Sent sent = connection.sent.begin()->second;
+    const Sent sent = std::move(connection.sent.begin()->second);
     connection.sent.erase(connection.sent.begin());
+    connection.sent_bytes -= sent.memory();
     end(sent, 0, sent.time_ns, END_LOST, 0);
   }
 }
@@ -68,7 +70,7 @@ void KafkaExchanges::forget(std::uint64_t id) {
 
 void KafkaExchanges::account(Connection& connection) {
   bytes_ -= connection.bytes;
-  connection.bytes = sizeof(Connection) + connection.positions.size() * 64 + connection.sent.size() * sizeof(Sent);
+  connection.bytes = sizeof(Connection) + connection.positions.size() * 64 + connection.sent_bytes;
   for (const kafka::FrameBuffer& direction : connection.directions) connection.bytes += direction.memory();
   bytes_ += connection.bytes;
 }
@@ -191,10 +193,10 @@ void KafkaExchanges::produced(Connection& connection, const kafka_event& event, 
   // One request may be several exchanges: each of them failed where one of its own partitions did.
   std::vector<std::pair<std::size_t, std::int16_t>> errors;
   for (const kafka::ProduceResult& result : response.partitions)
-    if (result.error_code != 0)
-      errors.emplace_back(partition_hash(name_of(result.topic), result.partition), result.error_code);
+    if (result.error_code != 0) errors.emplace_back(partition_hash(result.topic, result.partition), result.error_code);
   while (const auto found = connection.sent.extract(event.correlation_id)) {
     const Sent& sent = found.mapped();
+    connection.sent_bytes -= sent.memory();
     const auto failed = std::ranges::find_if(errors, [&](const auto& error) {
       return sent.partitions.empty() || std::ranges::find(sent.partitions, error.first) != sent.partitions.end();
     });
@@ -207,6 +209,7 @@ void KafkaExchanges::remember(Sent sent, std::int32_t correlation_id) {
   const std::uint64_t id = sent.connection_id;
   Connection& connection = this->connection(id);
   if (connection.sent.size() >= limits_.pending) lose(connection, std::int64_t{connection.sent.begin()->first} + 1);
+  connection.sent_bytes += sent.memory();
   connection.sent.emplace(correlation_id, std::move(sent));
   account(connection);
   make_room(id);
@@ -223,11 +226,18 @@ void KafkaExchanges::produce_request(Record record, const request_event& event) 
     output_(record);
     return remember(std::move(sent), correlation_id);
   }
+  const bool all_listed = produce->partitions.size() == produce->fields.partitions;
   for (ProducedPartition& partition : produce->partitions) {
-    if (!partition.fields.topic_is_id) continue;
-    kafka::Uuid id{};
-    if (partition.topic.size() == id.size()) std::memcpy(id.data(), partition.topic.data(), id.size());
-    partition.topic = name_of({.id = id});
+    kafka::Topic topic{.name = partition.topic, .id = {}};
+    if (partition.fields.topic_is_id) {
+      topic.id.emplace();
+      if (partition.topic.size() == topic.id->size())
+        std::memcpy(topic.id->data(), partition.topic.data(), topic.id->size());
+    }
+    if (all_listed && produce->fields.acks != 0)
+      sent.partitions.push_back(partition_hash(topic, partition.fields.partition));
+    if (!topic.id) continue;
+    partition.topic = name_of(topic);
     partition.fields.topic_is_id = 0;
   }
   const std::string named = write_produce_text(*produce);
@@ -240,9 +250,6 @@ void KafkaExchanges::produce_request(Record record, const request_event& event) 
   std::memcpy(record_.data() + sizeof fields, named.data(), named.size());
   output_(record_);
   if (produce->fields.acks == 0) return end(sent, 0, event.header.time_ns, END_COMPLETE, 0);  // the broker says nothing
-  if (produce->partitions.size() == produce->fields.partitions)
-    for (const ProducedPartition& partition : produce->partitions)
-      sent.partitions.push_back(partition_hash(partition.topic, partition.fields.partition));
   remember(std::move(sent), correlation_id);
 }
 

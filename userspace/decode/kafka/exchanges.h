@@ -95,6 +95,7 @@ class KafkaExchanges {
     std::uint64_t exchange_id, connection_id, time_ns;
     std::uint32_t tgid;
     std::vector<std::size_t> partitions;  // hashes of their keys; empty: not all are known
+    std::size_t memory() const { return sizeof(Sent) + partitions.size() * sizeof(std::size_t); }
   };
   struct Connection {
     std::array<kafka::FrameBuffer, 2> directions;  // requests, responses
@@ -102,6 +103,7 @@ class KafkaExchanges {
     bool read_committed = false;
     std::map<std::string, std::int64_t> positions;  // topic and partition: what comes next
     std::multimap<std::int32_t, Sent> sent;  // by correlation id of a Produce that is not answered: one for each caller
+    std::size_t sent_bytes = 0;              // of them
     std::size_t bytes = 0;                   // counted in bytes_
     std::list<std::uint64_t>::iterator used;
   };
