@@ -167,13 +167,23 @@ long Sender::by_sendfile(std::size_t n) {
   return sendfile(fd_, file_.get(), &from, n);
 }
 
+// Pages lent to the kernel are read when they are sent, which may be when the stream is over and its memory another's:
+// so they are this call's own, and given up at once.
+long Sender::lend(std::size_t n) {
+  void* pages = mmap(nullptr, n, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (pages == MAP_FAILED) return -1;
+  std::memcpy(pages, stream_.bytes.data() + at_, n);
+  iovec memory{pages, n};
+  const long piped = vmsplice(pipe_in_.get(), &memory, 1, 0);
+  munmap(pages, n);
+  return piped;
+}
+
 long Sender::by_splice(std::size_t n, bool more) {
   more = more || n > kSpliceBytes;
   n = std::min(n, kSpliceBytes);
   loff_t from = static_cast<loff_t>(at_);
-  iovec memory{const_cast<char*>(stream_.bytes.data()) + at_, n};
-  const long piped = random_.one_in(2) ? splice(file_.get(), &from, pipe_in_.get(), nullptr, n, 0)
-                                       : vmsplice(pipe_in_.get(), &memory, 1, 0);
+  const long piped = random_.one_in(2) ? splice(file_.get(), &from, pipe_in_.get(), nullptr, n, 0) : lend(n);
   if (piped <= 0) return -1;
   for (long done = 0; done < piped;) {
     const long moved = splice(pipe_out_.get(), nullptr, fd_, nullptr, static_cast<std::size_t>(piped - done),

@@ -57,6 +57,7 @@ class Sender {
   long by_sendmmsg(std::size_t n);
   long by_writev(std::size_t n);
   long by_sendfile(std::size_t n);
+  long lend(std::size_t n);
   long by_splice(std::size_t n, bool more);
   bool drain_notices();
   bool fail(std::string what);
