@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-only */
 /*
  * Finds the user memory that the current system call sends from or has received into, from the registers it was
- * entered with (x86-64). What is not in this list (splice, sendfile, io_uring, a second message of sendmmsg) has no
+ * entered with (x86-64). What is not in this list (splice, sendfile, sendmmsg, recvmmsg, io_uring) has no
  * readable bytes: bodies go on by their length, a head cannot.
  */
 #ifndef WEFT_LIB_SOURCE_H
