@@ -36,7 +36,7 @@ struct stream {
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__uint(max_entries, 32768);
+	__uint(max_entries, 16384);
 	__type(key, struct stream_key);
 	__type(value, struct stream);
 } streams SEC(".maps");

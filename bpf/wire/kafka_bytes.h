@@ -13,7 +13,7 @@
 #define KAFKA_CAP (1u << 19) /* longest request, before and after */
 #define KAFKA_TARGET KAFKA_CAP
 
-#define KAFKA_PIECE (1u << 16) /* so much is copied at once … */
+#define KAFKA_PIECE (1u << 15) /* so much is copied at once … */
 
 /* [0, KAFKA_CAP) as it was, then as it is to be, then room that a copy may seem to reach. */
 struct kafka_bytes {
