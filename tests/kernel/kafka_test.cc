@@ -9,8 +9,8 @@
 
 #include <cstring>
 #include <thread>
-#include <tuple>
 
+#include "kafka_frames.h"
 #include "kernel/kafka_callers.h"
 #include "kernel/unique_fd.h"
 #include "support/kafka/produce.h"
@@ -21,38 +21,6 @@
 
 namespace weft::test::kafka {
 namespace {
-
-Bytes number(std::uint32_t value) {
-  Bytes out;
-  for (int shift = 24; shift >= 0; shift -= 8) out += static_cast<char>(value >> shift);
-  return out;
-}
-
-std::uint32_t number_at(const Bytes& bytes, std::size_t at) {
-  std::uint32_t value = 0;
-  for (std::size_t i = 0; i < 4; i++) value = value << 8 | static_cast<std::uint8_t>(bytes[at + i]);
-  return value;
-}
-
-Bytes api_versions() {
-  const Bytes rest = Bytes("\0\22\0\0\0\0\0\0\0\4test", 14);
-  return number(static_cast<std::uint32_t>(rest.size())) + rest;
-}
-
-std::optional<Bytes> read_frame(int fd) {
-  Bytes bytes;
-  const auto read_up_to = [&](std::size_t size) {
-    char buffer[65536];
-    while (bytes.size() < size) {
-      const ssize_t n = ::recv(fd, buffer, std::min(size - bytes.size(), sizeof buffer), 0);
-      if (n <= 0) return false;
-      bytes.append(buffer, static_cast<std::size_t>(n));
-    }
-    return true;
-  };
-  if (!read_up_to(4) || !read_up_to(4 + number_at(bytes, 0))) return std::nullopt;
-  return bytes;
-}
 
 // A Produce response of the simplest version of `request`'s form: one topic, one partition.
 Bytes answer_to(const Produce& request, std::uint16_t error) {
@@ -205,12 +173,6 @@ Outcome run(TestAgent& agent, const Plan& plan, int refuse_at = -1) {
   return outcome;
 }
 
-std::unique_ptr<TestAgent> agent_now() {
-  auto agent = TestAgent::start({}, true);
-  REQUIRE(agent);
-  return std::move(*agent);
-}
-
 // The kernel's map of that type whose name begins so, which is the agent's.
 UniqueFd map_named(bpf_map_type type, std::string_view name) {
   for (__u32 id = 0; bpf_map_get_next_id(id, &id) == 0;) {
@@ -301,84 +263,6 @@ TEST_CASE("Kafka on sockets: after a refusal nothing more is changed on the conn
     CHECK(outcome.changed > 5);
     CHECK(agent->counters().injections.at({"kafka", "refused"}) > 0);
   }
-}
-
-// What a confirmed connection of Kafka then sends, as it arrives; the broker answers only what comes before.
-Bytes passed(TestAgent& agent, const Bytes& good, const Bytes& hostile) {
-  const Listener listener = listen_on_loopback();
-  Bytes arrived;
-  std::thread broker([&] {
-    const Fd fd = accept_from(listener.fd.get());
-    read_frame(fd.get());
-    send_all(fd.get(), number(10) + number(0) + Bytes(6, '\0'));
-    char buffer[65536];
-    for (ssize_t n = 0; (n = ::recv(fd.get(), buffer, sizeof buffer, 0)) > 0;)
-      arrived.append(buffer, static_cast<std::size_t>(n));
-  });
-  ForkedChild client([&] {
-    const Fd fd = connect_to(listener.port);
-    if (!send_all(fd.get(), api_versions()) || !read_frame(fd.get())) return "no broker";
-    return send_all(fd.get(), good) && send_all(fd.get(), hostile) && send_all(fd.get(), good) ? "done" : "cannot send";
-  });
-  REQUIRE(agent.trace(client.pid()));
-  client.go();
-  CHECK(client.result() == "done");
-  broker.join();
-  agent.untrace(client.pid());
-  return arrived;
-}
-
-TEST_CASE("Kafka on sockets: what is not what it should be passes as it was sent, and is counted") {
-  const auto agent = agent_now();
-  std::mt19937_64 random(9);
-  Produce request;
-  request.version = 9;
-  request.acks = 0;
-  request.topics = {{"orders", {Partition{}}}};
-  Batch& batch = request.topics[0].partitions[0].batch;
-  batch.records = {{.value = Bytes(500, 'v')}, {.offset_delta = 1, .value = "second"}};
-  batch.count = 2;
-  batch.last_offset_delta = 1;
-  const Bytes good = encode(request);
-  const std::size_t head = good.find("orders") + 6;  // behind it: partitions, and the batch
-  const auto flipped = [&](std::size_t at) {
-    Bytes bytes = good;
-    bytes[at] = static_cast<char>(bytes[at] ^ 0x40);
-    return bytes;
-  };
-  const auto longer = [&](std::uint32_t by) {
-    return number(static_cast<std::uint32_t>(good.size()) - 4 + by) + good.substr(4);
-  };
-  const std::uint64_t malformed_before = agent->counters().injections[{"kafka", "malformed"}];
-  for (const auto& [name, hostile, ends] : std::vector<std::tuple<std::string, Bytes, bool>>{
-           {"a sum that is wrong", flipped(good.size() - 20), false},
-           {"a batch of another length", flipped(head + 17), false},
-           {"a format that there is not", flipped(head + 23), false},
-           {"a request that ends in its batch",
-            number(static_cast<std::uint32_t>(head + 60 - 4)) + good.substr(4, head + 60 - 4), false},
-           {"a frame that lies about its length", longer(100), false},
-           {"a frame without end", Bytes("\xff\xff\xff\xff") + good.substr(4), true},
-           {"another protocol", "GET / HTTP/1.1\r\nHost: x\r\n\r\n", true}}) {
-    CAPTURE(name);
-    const Bytes arrived = passed(*agent, good, hostile);
-    if (!agent->real()) {
-      CHECK(arrived == good + hostile + good);
-      continue;
-    }
-    // Good ones may be given headers, the one in between may not.
-    REQUIRE(arrived.size() >= hostile.size());
-    CHECK(arrived.find(hostile) != Bytes::npos);
-    const std::size_t first = 4 + number_at(arrived, 0);
-    CHECK(first > good.size());
-    CHECK(arrived.substr(first, hostile.size()) == hostile);
-    if (ends) CHECK(arrived.substr(first + hostile.size()) == good);
-  }
-  if (!agent->real()) return;
-  CHECK(agent->counters().injections[{"kafka", "malformed"}] >= malformed_before + 3);
-  std::uint64_t parked = 0;
-  for (const auto& [key, count] : agent->counters().errors)
-    if (key.reason == "parked_bad_framing") parked += count;
-  CHECK(parked >= 2);
 }
 
 TEST_CASE("Kafka on sockets: one request at a time with what is there from the start, more once Kafka is spoken") {

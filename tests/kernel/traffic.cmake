@@ -78,4 +78,5 @@ set_tests_properties(formats_test PROPERTIES RESOURCE_LOCK weft_kernel)
 
 # Produce requests of Kafka.
 traffic_test(kafka_test)
-target_sources(kafka_test PRIVATE ${CMAKE_SOURCE_DIR}/tests/support/kafka/produce.cc)
+target_sources(kafka_test PRIVATE ${CMAKE_CURRENT_LIST_DIR}/kafka_hostile_test.cc
+  ${CMAKE_SOURCE_DIR}/tests/support/kafka/produce.cc)

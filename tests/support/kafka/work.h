@@ -83,6 +83,18 @@ inline Bytes target(const kafka_work& work) {
   return {reinterpret_cast<const char*>(work.text.bytes) + KAFKA_TARGET, work.new_length};
 }
 
+inline Produce one_record(int version, Record record = {}) {
+  Produce request;
+  request.version = version;
+  request.client_id = "client";
+  record.value = record.value.value_or("value");
+  Batch batch;
+  batch.count = 1;
+  batch.records = {std::move(record)};
+  request.topics = {{version >= 13 ? Bytes(16, 'i') : Bytes("orders"), {{3, batch, {}}}}};
+  return request;
+}
+
 inline std::size_t records_in(const Produce& request) {
   std::size_t records = 0;
   for (const Topic& topic : request.topics)
