@@ -90,6 +90,13 @@ enum answers {
 };
 #define ANSWERS_LEFT_MOST 8u /* as often it comes back */
 
+/* Are its bytes plaintext that a probe saw? See maps/tls.h. */
+enum encrypted {
+	ENCRYPTED_NOT = 0,
+	ENCRYPTED,
+	ENCRYPTED_BLOCKING, /* … and who reads and writes them waits for its socket */
+};
+
 #define CONNECTION_WITHOUT_COOKIE (1ULL << 63)
 
 struct connection {
@@ -114,7 +121,7 @@ struct connection {
 	__u8 answer_kept;  /* that head waits in partial_heads, to go along with the response event */
 	__u8 role_certain; /* stays, even when the position is lost */
 	__u8 end_wanted;   /* what is pending is to end: by whoever holds the claim */
-	__u8 encrypted;	   /* its bytes are plaintext that a probe saw: see maps/tls.h */
+	__u8 encrypted;	   /* enum encrypted */
 	__u8 rejoins;	   /* released for this exchange only: enrolled again after it */
 	__u8 answers_left; /* the hash of answerers, so often; more than ANSWERS_LEFT_MOST: for good */
 	__u8 answers_told; /* that requests are read from it without waiting */

@@ -6,6 +6,7 @@
 #ifndef WEFT_PROGRAMS_CAPTURE_H
 #define WEFT_PROGRAMS_CAPTURE_H
 
+#include "programs/openssl_socket.h"
 #include "protocols/table.h"
 
 static __always_inline bool is_tcp(const struct sock *sk, const bool probed)
@@ -296,23 +297,26 @@ static __always_inline int capture_bytes(struct sock *sk, struct connection *c, 
 	return 0;
 }
 
-/* The peer has closed: a response that lasts until then is complete. */
-WIRE_GLOBAL int capture_end_of_stream(struct connection *c)
+/* Nothing more comes: a response that lasts until then is complete. */
+WIRE_GLOBAL int answer_ends_with_stream(struct connection *c)
 {
+	struct half *half;
 	struct scratch *s;
 
-	if (!c || c->role != ROLE_CLIENT || c->receive.http1.state != HTTP1_BODY_UNTIL_CLOSE ||
-	    !half_claim(&c->receive))
+	if (!c || c->protocol != PROTOCOL_HTTP1)
+		return 0;
+	half = answering_half(c);
+	if (half->http1.state != HTTP1_BODY_UNTIL_CLOSE || !half_claim(half))
 		return 0;
 	s = scratch_claim(PROGRAM_RECEIVE, settings.scratch_slots);
 	if (s) {
 		s->now_ns = bpf_ktime_get_ns();
-		s->outgoing = 0;
-		c->receive.http1.state = HTTP1_START;
+		s->outgoing = c->role == ROLE_SERVER;
+		half->http1.state = HTTP1_START;
 		http1_answered(c, s, END_COMPLETE, false);
 		scratch_release(s);
 	}
-	half_done(c, &c->receive, PROGRAM_RECEIVE);
+	half_done(c, half, PROGRAM_RECEIVE);
 	return 0;
 }
 
@@ -320,6 +324,7 @@ WIRE_GLOBAL int capture_end_of_stream(struct connection *c)
 static __always_inline int capture_call(struct sock *sk, int result, __u32 skip, int flags, bool outgoing,
 					const bool probed)
 {
+	__u64 address = (__u64)sk; /* a function of its own takes no pointer to a socket */
 	struct process_entry *p;
 	struct connection *c;
 
@@ -330,7 +335,7 @@ static __always_inline int capture_call(struct sock *sk, int result, __u32 skip,
 		return 0;
 	if (result == 0) {
 		c = outgoing ? NULL : connection_get(sk);
-		return c ? capture_end_of_stream(c) : 0;
+		return c && c->role == ROLE_CLIENT ? answer_ends_with_stream(c) : 0;
 	}
 	c = connection_create(sk);
 	if (!c) /* also when another processor was first */
@@ -344,6 +349,8 @@ static __always_inline int capture_call(struct sock *sk, int result, __u32 skip,
 		count_fault(outgoing ? PROGRAM_SEND : PROGRAM_RECEIVE, FAULT_STORAGE);
 		return 0;
 	}
+	if (p->findings & FINDING_OPENSSL)
+		openssl_moves(c, p, &address, outgoing, is_nonblocking(sk, flags, probed));
 	return capture_bytes(sk, c, p, result, skip, flags, outgoing, !outgoing && (flags & MSG_TRUNC), probed);
 }
 

@@ -5,8 +5,8 @@
 
 #include "maps/answerers.h"
 #include "programs/capture.h"
-#include "programs/go_tls.h"
 #include "programs/process.h"
+#include "programs/tls.h"
 
 /* A server cannot answer any more once it has closed its side; a client waits until the connection is gone for good. */
 static __always_inline bool connection_ends(const struct connection *c, const struct sock *sk, int state)

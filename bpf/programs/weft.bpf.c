@@ -15,6 +15,7 @@
 #include "programs/kafka_produce.h"
 #include "programs/kafka_produce_go.h"
 #include "programs/message.h"
+#include "programs/openssl.h"
 #include "programs/process.h"
 #include "programs/socket_fentry.h"
 #include "programs/socket_kprobe.h"

@@ -10,7 +10,9 @@
 #define KAFKA_MORE_SLOTS 2u  /* at most, one a processor */
 #define KAFKA_CONSUMERS 16384u
 #define GO_PROCESSES 16384u
-#define GO_TLS_CONNECTIONS 16384u
+#define TLS_CONNECTIONS 8192u
+#define OPENSSL_SESSIONS 8192u
+#define OPENSSL_CALLS 8192u
 #define GO_START_SITES 32768u
 #define GO_SENDS 65536u
 #define GO_STREAM_SENDS 8192u

@@ -17,6 +17,7 @@ CHUNKED = sum(range(1, 51)) * 100
 class ServerCase(unittest.TestCase):
     config = {}
     need = ()
+    scheme = "http"
 
     @classmethod
     def make(cls):
@@ -44,7 +45,7 @@ class ServerCase(unittest.TestCase):
         spans = self.server_spans(all_sent)
         for number, (sent, span) in enumerate(zip(all_sent, spans)):
             attributes = span["attributes"]
-            wanted = {"http.request.method": sent.method, "url.path": sent.path, "url.scheme": "http",
+            wanted = {"http.request.method": sent.method, "url.path": sent.path, "url.scheme": self.scheme,
                       "http.response.status_code": sent.status, "http.response.body.size": sizes[number] if sizes else len(sent.body),
                       "server.port": self.server.port, "client.address": "127.0.0.1", "user_agent.original": "weft-test",
                       "network.peer.address": "127.0.0.1", "network.peer.port": sent.client_port, "network.protocol.version": "1.1"}

@@ -45,6 +45,7 @@ TEST_CASE("config: every key that needs a restart is named") {
   CHECK(after([](Config& c) { c.spans.baggage_attributes = {"a"}; }) == Keys{"spans.baggage_attributes"});
   CHECK(after([](Config& c) { c.capture.headers = {"a"}; }) == Keys{"capture.headers"});
   CHECK(after([](Config& c) { c.capture.hook = CaptureHook::kprobe; }) == Keys{"capture.hook"});
+  CHECK(after([](Config& c) { c.capture.openssl = false; }) == Keys{"capture.openssl"});
   CHECK(after([](Config& c) { c.capture.idle_timeout = {}; }) == Keys{"capture.idle_timeout"});
   CHECK(after([](Config& c) { c.capture.header_bytes = c.capture.ring_bytes = c.capture.max_connections = 1; }) ==
         Keys{"capture.header_bytes", "capture.ring_bytes", "capture.max_connections"});

@@ -26,6 +26,7 @@ TEST_CASE("config: an empty file is valid and gives the defaults") {
     CHECK(config.store.traces == 1000);
     CHECK(config.capture.ring_bytes == 4u << 20);
     CHECK(config.capture.idle_timeout == 60s);
+    CHECK(config.capture.openssl);
     CHECK(config.control.socket == "/run/weft/weft.sock");
     CHECK(config.shutdown_timeout == 5s);
   }
@@ -72,7 +73,7 @@ routes:
   ignored: []
 kafka: {topics: [], per_key_headers: false, trace_id_header: "", baggage_headers: [], span_per: record, record_limit: 100}
 spans: {baggage_attributes: []}
-capture: {headers: [], header_bytes: 4096, ring_bytes: 4MiB, max_connections: 65536, idle_timeout: 60s}
+capture: {headers: [], header_bytes: 4096, ring_bytes: 4MiB, max_connections: 65536, idle_timeout: 60s, openssl: true}
 exporters:
   otlp: {endpoint: "", protocol: http/protobuf, headers: {}, compression: gzip, tls: {ca: "", cert: "", key: ""}, queue: 2048, batch: 512, delay: 1s, timeout: 10s}
   zipkin: {endpoint: ""}
@@ -110,7 +111,7 @@ propagation: {extract: [baggage], inject: [], protocols: [http], orphans: none, 
 sampling: {sampler: always_on}
 routes: {patterns: ["/users/{id}"], unmatched: path, ignored: [/healthz]}
 spans: {baggage_attributes: [tenant]}
-capture: {headers: [X-Request-Id], header_bytes: 2KiB, ring_bytes: 1MiB, max_connections: 1000, idle_timeout: 1m30s}
+capture: {headers: [X-Request-Id], header_bytes: 2KiB, ring_bytes: 1MiB, max_connections: 1000, idle_timeout: 1m30s, openssl: false}
 exporters:
   otlp:
     - {endpoint: "https://a.example:4318/", headers: {Access-Token: "${TOKEN}"}, tls: {ca: /ca, cert: /c, key: /k}, compression: none, queue: 100, batch: 10, delay: 0, timeout: 2s}
@@ -145,6 +146,7 @@ shutdown_timeout: 2m
   CHECK(config.capture.ring_bytes == 1u << 20);
   CHECK(config.capture.max_connections == 1000);
   CHECK(config.capture.idle_timeout == 90s);
+  CHECK_FALSE(config.capture.openssl);
   REQUIRE(config.exporters.otlp.size() == 2);
   const OtlpConfig& otlp = config.exporters.otlp[0];
   CHECK(otlp.traces_url() == "https://a.example:4318/v1/traces");

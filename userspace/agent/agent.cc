@@ -125,8 +125,10 @@ Result<void> Agent::build() {
   resources_ =
       std::make_unique<ResourceTable>(read_host_identity(ProcFiles("/proc")), clock_, config_.resource_attributes);
   if (auto built = build_sampling(); !built) return built;
-  target_ =
-      std::make_unique<KernelTarget>(*kernel_, *sampling_, clock_, report_.fionread_broken, records_not_followed());
+  target_ = std::make_unique<KernelTarget>(*kernel_, *sampling_, clock_,
+                                           KernelTarget::Options{.watch_fionread = report_.fionread_broken,
+                                                                 .openssl = config_.capture.openssl,
+                                                                 .no_records = records_not_followed()});
   discoverer_ = std::make_unique<Discoverer>(discovery_rules(config_, report_), *target_, *resources_, clock_, "/proc");
   PipelineOptions options = pipeline_options(config_);
   recorders_ = std::make_unique<Recorders>(options.mask, clock_, *resources_);

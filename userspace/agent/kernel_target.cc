@@ -51,6 +51,10 @@ Result<void> KernelTarget::trace(pid_t pid, const ProcessSettings& settings) {
   watch(pid, settings);
   follow_goroutines(pid, settings);
   forget_librdkafka(pid);
+  if (const auto go = go_state(pid); go && go->traced)
+    openssl_.untrace(pid);  // a library of C in it would have to tell for which goroutine it is called
+  else
+    openssl_.trace(pid, goroutines_.executions(pid));
   return {};
 }
 
@@ -113,8 +117,8 @@ void KernelTarget::note_producers(pid_t pid, KafkaState& state) {
 
 void KernelTarget::follow_consumers(pid_t pid, KafkaState& state) {
   state.consumers = true;
-  state.unread = no_records_;
-  if (!no_records_.empty()) return;
+  state.unread = options_.no_records;
+  if (!options_.no_records.empty()) return;
   if (const auto go = go_state(pid); go && go->traced) return follow_go_consumers(pid, state);
   for (const auto& library : librdkafka_finder_.find(pid)) {
     if (library.sites.consume.empty()) continue;
@@ -261,7 +265,8 @@ std::optional<KernelTarget::GoState> KernelTarget::start_goroutines(pid_t pid, s
 
 bool KernelTarget::attach_late() {
   if (calls) rest_.look(calls());
-  return goroutines_.attach_late();
+  const bool goroutines_wait = goroutines_.attach_late();
+  return openssl_.look() || goroutines_wait;
 }
 
 void KernelTarget::rests_now(pid_t pid, bool rests) {
@@ -277,7 +282,7 @@ std::optional<KernelTarget::GoState> KernelTarget::go_state(pid_t pid) const {
 
 // Called again after an exec: the probe belongs to the memory of the program before.
 void KernelTarget::watch(pid_t pid, const ProcessSettings& settings) {
-  if (!watch_fionread_) return;
+  if (!options_.watch_fionread) return;
   kernel_.unwatch_ioctl(pid);
   forget(pid);
   if (settings.never_enrol) return;
@@ -293,6 +298,7 @@ void KernelTarget::watch(pid_t pid, const ProcessSettings& settings) {
 
 void KernelTarget::untrace(pid_t pid) {
   kernel_.untrace(pid);
+  openssl_.untrace(pid);
   forget(pid);
   const std::lock_guard lock(mutex_);
   go_.erase(pid);
@@ -316,7 +322,7 @@ bool KernelTarget::watches(pid_t pid) const {
 
 std::size_t KernelTarget::probes() const {
   const std::lock_guard lock(mutex_);
-  std::size_t all = watched_.size();
+  std::size_t all = watched_.size() + openssl_.probes();
   for (const auto& [pid, state] : go_) all += state.probes;
   for (const auto& [pid, state] : kafka_) all += state.probes();
   return all;

@@ -10,6 +10,7 @@
 #include <string>
 
 #include "agent/goroutine_rest.h"
+#include "agent/openssl_follower.h"
 #include "discover/process_target.h"
 #include "kernel/goroutines.h"
 #include "kernel/kafka_callers.h"
@@ -23,16 +24,19 @@ namespace weft {
 
 class KernelTarget final : public ProcessTarget {
  public:
-  // The references outlive the object. With `watch_fionread`, traced processes get a probe on ioctl. `no_records` says
-  // why what is done for a record that was consumed cannot be followed with these settings; empty: it can.
-  KernelTarget(Kernel& kernel, SamplingController& sampling, const Clock& clock, bool watch_fionread,
-               std::string no_records)
+  struct Options {
+    bool watch_fionread = false;  // traced processes get a probe on ioctl
+    bool openssl = true;          // … and in their OpenSSL
+    std::string no_records;       // why what is done for a record that was consumed cannot be followed; empty: it can
+  };
+  // The references outlive the object.
+  KernelTarget(Kernel& kernel, SamplingController& sampling, const Clock& clock, Options options)
       : kernel_(kernel),
         sampling_(sampling),
         goroutines_(goroutine_tracer(kernel)),
         kafka_notes_(kafka_caller_notes(kernel)),
-        watch_fionread_(watch_fionread),
-        no_records_(std::move(no_records)),
+        options_(std::move(options)),
+        openssl_(openssl_tracer(kernel), clock, options_.openssl),
         rest_(goroutines_, clock, [this](pid_t pid, bool rests) { rests_now(pid, rests); }) {}
 
   Result<void> trace(pid_t pid, const ProcessSettings& settings) override;
@@ -67,6 +71,7 @@ class KernelTarget final : public ProcessTarget {
   // From any thread.
   std::optional<KafkaState> kafka_state(pid_t pid) const;
   bool follows_records(pid_t pid) const;
+  const OpensslFollower& openssl() const { return openssl_; }
   std::size_t probes() const;
 
  private:
@@ -86,8 +91,8 @@ class KernelTarget final : public ProcessTarget {
   SamplingController& sampling_;
   GoroutineTracer& goroutines_;
   KafkaCallerNotes& kafka_notes_;
-  const bool watch_fionread_;
-  const std::string no_records_;
+  const Options options_;
+  OpensslFollower openssl_;
   bool kafka_cramped_ = false;  // … and that was said
   GoroutineRest rest_;
   LibcIoctlFinder finder_;

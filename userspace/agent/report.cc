@@ -117,6 +117,7 @@ std::vector<ProcessRow> Agent::processes() {
       row.live_exchanges = found->second.live_exchanges;
       if (target_->watches(process.pid)) row.probes.push_back("ioctl");
       if (go && go->traced) row.probes.push_back("goroutines");
+      if (target_->openssl().probes(process.pid)) row.probes.push_back("OpenSSL");
       if (const auto kafka = target_->kafka_state(process.pid)) {
         if (kafka->produce_probes) row.probes.push_back("librdkafka");
         if (kafka->go_probes) row.probes.push_back("Kafka of Go");

@@ -81,6 +81,7 @@ struct CaptureConfig {
   std::uint32_t max_connections = 65536;
   std::chrono::nanoseconds idle_timeout = std::chrono::seconds(60);
   CaptureHook hook = CaptureHook::automatic;
+  bool openssl = true;  // what programs encrypt by it is seen
 };
 
 struct TlsConfig {

@@ -175,6 +175,7 @@ KeyTable<Config> span_keys() {
                        c.capture.hook = choose<CaptureHook>(
                            v, {{"auto", automatic}, {"tp_btf", tp_btf}, {"fentry", fentry}, {"kprobe", kprobe}});
                      }),
+      scalar<Config>("capture.openssl", [](Config& c, const std::string& v) { c.capture.openssl = parse_bool(v); }),
       scalar<Config>("capture.idle_timeout",
                      [](Config& c, const std::string& v) { c.capture.idle_timeout = parse_duration(v, 1s, 24h); }),
   };

@@ -15,6 +15,7 @@ std::vector<std::string> keys_for_a_restart(const Config& running, const Config&
   compare("capture.ring_bytes", [](const Config& c) { return c.capture.ring_bytes; });
   compare("capture.max_connections", [](const Config& c) { return c.capture.max_connections; });
   compare("capture.hook", [](const Config& c) { return c.capture.hook; });
+  compare("capture.openssl", [](const Config& c) { return c.capture.openssl; });
   compare("capture.idle_timeout", [](const Config& c) { return c.capture.idle_timeout; });
   compare("kafka.follow_consumers", [](const Config& c) { return c.kafka.follow_consumers; });
   if (running.kafka.follow_consumers) {

@@ -125,7 +125,10 @@ Result<void> KernelImpl::trace_goroutines(pid_t tgid, const GoroutineSettings& s
     return failed(attached.error().message);
   if (auto attached = attach_go(tgid, process, process.birth_places, process.births); !attached)
     return failed(attached.error().message);
-  if (!tls.places.empty()) waiting_tls_.push_back(std::move(tls));
+  if (!tls.places.empty()) {
+    if (const auto made = late_tables_->make(LateTables::Use::tls); !made) return failed(made.error().message);
+    waiting_tls_.push_back(std::move(tls));
+  }
   const GoProcess& traced = go_processes_.insert_or_assign(tgid, std::move(process)).first->second;
   if (auto set = set_go(tgid, traced, false); !set) return failed(set.error().message);
   attach_late();

@@ -16,6 +16,7 @@
 #include "kernel/kernel.h"
 #include "kernel/late_tables.h"
 #include "kernel/link.h"
+#include "kernel/openssl.h"
 #include "kernel/parts.h"
 #include "kernel/policy_maps_impl.h"
 #include "kernel/probe_ends.h"
@@ -50,7 +51,7 @@ class RingSource final : public EventSource {
   std::size_t records_ = 0, bytes_ = 0;  // of the last drain
 };
 
-class KernelImpl final : public Kernel, public GoroutineTracer, public KafkaCallerNotes {
+class KernelImpl final : public Kernel, public GoroutineTracer, public KafkaCallerNotes, public OpensslTracer {
  public:
   // `late` is not loaded yet.
   KernelImpl(Skeleton skeleton, Parts parts, Parts late, std::unique_ptr<LateTables> tables,
@@ -98,6 +99,9 @@ class KernelImpl final : public Kernel, public GoroutineTracer, public KafkaCall
                                       const kafka_consume_layout& layout) override;
   Result<void> follow_go_consumers(pid_t tgid, const std::string& file, std::span<const GoConsumeSite> sites) override;
   void forget_kafka_callers(pid_t tgid) override;
+  bool follows_openssl() override;
+  Result<void> follow_openssl(pid_t tgid, const std::string& file, std::span<const OpensslPlace> places) override;
+  void forget_openssl(pid_t tgid) override;
 
  private:
   bool found(pid_t tgid, std::uint32_t finding);
@@ -110,6 +114,7 @@ class KernelImpl final : public Kernel, public GoroutineTracer, public KafkaCall
   int swap_destinations(int table);
   Result<void> change_destinations(const std::vector<DestinationRule>& rules, const propagation& form);
   void release_records(release_order order);
+  void forget_objects(__u32 tgid);
   void forget_tasks(__u32 tgid);
   void release_goroutines(pid_t tgid);
   void forget_start_sites(__u32 program);
@@ -132,7 +137,7 @@ class KernelImpl final : public Kernel, public GoroutineTracer, public KafkaCall
   std::vector<Link> links_;
   Link sockops_;
   ProbeEnds probe_ends_;
-  std::map<pid_t, std::vector<Uprobes>> ioctl_probes_, kafka_probes_;
+  std::map<pid_t, std::vector<Uprobes>> ioctl_probes_, kafka_probes_, openssl_probes_;
   struct GoProcess {
     std::uint32_t program = 0, executed = 0;
     UniqueFd file;

@@ -35,7 +35,6 @@ LateTables::LateTables(const weft_bpf& skeleton) {
                        .put = {}});
   };
   add(Use::goroutines, maps.go_processes, GO_PROCESSES);
-  add(Use::goroutines, maps.tls_connections, GO_TLS_CONNECTIONS);
   add(Use::goroutines, maps.start_sites, GO_START_SITES);
   add(Use::goroutines, maps.go_sends, GO_SENDS);
   add(Use::goroutines, maps.go_stream_sends, GO_STREAM_SENDS);
@@ -44,6 +43,9 @@ LateTables::LateTables(const weft_bpf& skeleton) {
   add(Use::kafka_producers, maps.kafka_texts, KAFKA_TEXTS);
   add(Use::kafka_consumers, maps.kafka_consumers, KAFKA_CONSUMERS);
   add(Use::kafka_consumers, maps.kafka_sources, KAFKA_SOURCES);
+  add(Use::tls, maps.tls_connections, TLS_CONNECTIONS);
+  add(Use::openssl, maps.openssl_sessions, OPENSSL_SESSIONS);
+  add(Use::openssl, maps.openssl_calls, OPENSSL_CALLS);
 }
 
 UniqueFd LateTables::create(const Wanted& wanted) {

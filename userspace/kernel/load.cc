@@ -138,11 +138,13 @@ Result<std::unique_ptr<Kernel>> Kernel::load(const KernelOptions& options) {
   for (auto* program :
        {skeleton->progs.on_ioctl, skeleton->progs.on_goroutine, skeleton->progs.on_go_tls,
         skeleton->progs.on_kafka_produce, skeleton->progs.on_kafka_produce_go, skeleton->progs.on_kafka_consume,
-        skeleton->progs.on_kafka_consumed, skeleton->progs.on_kafka_consume_go})
+        skeleton->progs.on_kafka_consumed, skeleton->progs.on_kafka_consume_go, skeleton->progs.on_openssl,
+        skeleton->progs.on_openssl_returned})
     prepare_uprobe(program);
   auto tables = std::make_unique<LateTables>(*skeleton);
   late.take(skeleton->progs.on_go_tls);
   late.take(skeleton->progs.on_kafka_consumed);
+  late.take(skeleton->progs.on_openssl_returned);
   bpf_program__set_autoload(skeleton->progs.on_kafka_consume_go, false);
   if (options.go_consumers) late.take(skeleton->progs.on_kafka_consume_go);
   refused_program.clear();
@@ -185,7 +187,7 @@ Result<void> KernelImpl::attach() {
   const auto load_late = [this] {
     const auto loaded = late_parts_.load(*skeleton_);
     if (has_uprobe_multi()) late_parts_.forget_objects();
-    if (!loaded) spdlog::warn("TLS of Go and consumers of Kafka are not followed: {}", loaded.error().message);
+    if (!loaded) spdlog::warn("TLS and consumers of Kafka are not followed: {}", loaded.error().message);
     ::malloc_trim(0);  // that took far more memory than running it does
     return loaded;
   };
@@ -237,7 +239,7 @@ Result<void> KernelImpl::attach_sockops() {
 KernelImpl::~KernelImpl() {
   sockops_.reset();
   links_.clear();
-  for (auto* all : {&ioctl_probes_, &kafka_probes_})
+  for (auto* all : {&ioctl_probes_, &kafka_probes_, &openssl_probes_})
     for (auto& [tgid, probes] : *all) probe_ends_.take(std::move(probes));
   for (auto& [tgid, process] : go_processes_) {
     probe_ends_.take(std::move(process.probes));

@@ -134,6 +134,7 @@ void KernelImpl::untrace(pid_t tgid) {
     __atomic_fetch_sub(&marks[key % std::size(marks)], 1, __ATOMIC_RELAXED);
   unwatch_ioctl(tgid);
   forget_kafka_callers(tgid);
+  forget_openssl(tgid);
   run_sweep({.release_tgid = key});
   release_goroutines(tgid);
   forget_tasks(key);

@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "runtime/elf_symbols.h"
+#include "runtime/function_start.h"
 
 namespace weft {
 namespace {
@@ -28,14 +29,6 @@ constexpr std::array<std::string_view, 15> kCallNames = {"rd_kafka_produce",
                                                          kTopicName};
 constexpr std::size_t kCalls = kCallNames.size() - 2;
 constexpr std::size_t kCodeRead = 512;  // of a function
-constexpr std::array kEndbr64 = {std::byte{0xf3}, std::byte{0x0f}, std::byte{0x1e}, std::byte{0xfa}};
-
-// The kernel emulates the push or the jump that such functions begin with, but not the mark before it.
-std::uint64_t behind_mark(const ElfFile& file, std::uint64_t offset) {
-  std::array<std::byte, kEndbr64.size()> first{};
-  return file.read(offset, first) == first.size() && first == kEndbr64 ? offset + first.size() : offset;
-}
-
 std::optional<RdkafkaLayout> layout_of(const ElfFile& file, const std::map<std::string, std::uint64_t>& functions) {
   std::array<std::vector<std::byte>, 2> code;
   for (std::size_t i = 0; i < code.size(); ++i) {
@@ -58,7 +51,8 @@ RdkafkaSites sites_of(const Result<ElfFile>& opened) {
     if (function == functions.end()) continue;
     const auto call = static_cast<RdkafkaCall>(i);
     if (const auto offset = file.file_offset(function->second))
-      (call < RdkafkaCall::consumer_poll ? sites.produce : sites.consume).push_back({call, behind_mark(file, *offset)});
+      (call < RdkafkaCall::consumer_poll ? sites.produce : sites.consume)
+          .push_back({call, function_start(file, *offset)});
   }
   if (!sites.consume.empty()) sites.layout = layout_of(file, functions);
   return sites;

@@ -79,6 +79,32 @@ std::optional<std::uint64_t> call_site(const ElfFile& file, const GoFunction& fu
   });
 }
 
+std::optional<std::uint64_t> first_call(const ElfFile& file, std::uint64_t address) {
+  const auto code = code_of(file, {.address = address, .bytes = 2 * kPrologue}, 2 * kPrologue);
+  if (!code) return std::nullopt;
+  std::optional<std::uint64_t> callee;
+  find(*code, [&](const ZydisDecodedInstruction& in, const ZydisDecodedOperand* operands, std::size_t at) {
+    ZyanU64 target = 0;
+    if (in.mnemonic != ZYDIS_MNEMONIC_CALL) return false;
+    if (operands[0].type == ZYDIS_OPERAND_TYPE_IMMEDIATE &&
+        ZYAN_SUCCESS(ZydisCalcAbsoluteAddress(&in, &operands[0], address + at, &target)))
+      callee = target;
+    return true;
+  });
+  return callee;
+}
+
+bool begins_with_push(const ElfFile& file, std::uint64_t address) {
+  const auto code = code_of(file, {.address = address, .bytes = kPrologue}, kPrologue);
+  bool push = false;
+  if (code)
+    find(*code, [&](const ZydisDecodedInstruction& in, const ZydisDecodedOperand* operands, std::size_t) {
+      push = in.mnemonic == ZYDIS_MNEMONIC_PUSH && operands[0].type == ZYDIS_OPERAND_TYPE_REGISTER;
+      return in.mnemonic != ZYDIS_MNEMONIC_ENDBR64;
+    });
+  return push;
+}
+
 std::vector<std::uint64_t> return_sites(const ElfFile& file, const GoFunction& function) {
   const auto code = code_of(file, function, kLongestFunction);
   if (!code || code->bytes.size() != function.bytes) return {};

@@ -19,6 +19,12 @@ std::optional<std::uint64_t> entry_site(const ElfFile& file, const GoFunction& f
 // Offset in the file of the first direct call of `callee` within `function`.
 std::optional<std::uint64_t> call_site(const ElfFile& file, const GoFunction& function, std::uint64_t callee);
 
+// Address of what the function at `address` calls first, by a direct call near its beginning.
+std::optional<std::uint64_t> first_call(const ElfFile& file, std::uint64_t address);
+
+// Is the first instruction there, behind ENDBR64, one that puts a register on the stack?
+bool begins_with_push(const ElfFile& file, std::uint64_t address);
+
 // Offsets in the file of the return instructions of `function`; empty: its code cannot be read to its end.
 std::vector<std::uint64_t> return_sites(const ElfFile& file, const GoFunction& function);
 

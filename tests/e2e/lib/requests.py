@@ -7,6 +7,14 @@ import socket
 from lib import payload
 
 
+TLS = None   # an ssl.SSLContext: all connections are encrypted
+
+
+def connect(port):
+    plain = socket.create_connection(("127.0.0.1", port), timeout=30)
+    return TLS.wrap_socket(plain, server_hostname="localhost") if TLS else plain
+
+
 class Sent:
     """What a client knows of one exchange, to be compared with the server's span."""
 
@@ -25,7 +33,8 @@ class Connection:
 
     def __init__(self, port):
         self.port = port
-        self.http = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+        self.http = (http.client.HTTPSConnection("localhost", port, timeout=30, context=TLS) if TLS else
+                     http.client.HTTPConnection("127.0.0.1", port, timeout=30))
 
     def __enter__(self):
         return self
@@ -50,7 +59,7 @@ def head_of(sent, *lines):
 def pipelined(port, paths):
     """All requests in one send, the last asks for the end; gives the requests and all bytes that came back."""
     all_sent = [Sent("GET", path) for path in paths]
-    with socket.create_connection(("127.0.0.1", port), timeout=30) as connection:
+    with connect(port) as connection:
         heads = [head_of(sent) for sent in all_sent[:-1]] + [head_of(all_sent[-1], "Connection: close")]
         connection.sendall(b"".join(heads))
         got = b""
@@ -62,7 +71,7 @@ def pipelined(port, paths):
 def aborted(port, path, read_bytes):
     """Reads the beginning of the answer and goes away."""
     sent = Sent("GET", path)
-    with socket.create_connection(("127.0.0.1", port), timeout=30) as connection:
+    with connect(port) as connection:
         connection.sendall(head_of(sent))
         got = 0
         while got < read_bytes:

@@ -74,8 +74,9 @@ class Perl(Server):
 
 
 class Nginx(Server):
-    def __init__(self, more=""):
+    def __init__(self, more="", certificate=None):
         self.more = more
+        self.tls = f"ssl_certificate {certificate}; ssl_certificate_key {certificate};" if certificate else ""
 
     def command(self):
         (self.folder / "conf").write_text(f"""
@@ -86,7 +87,7 @@ http {{
   client_body_temp_path {self.folder}/t1; proxy_temp_path {self.folder}/t2; fastcgi_temp_path {self.folder}/t3;
   uwsgi_temp_path {self.folder}/t4; scgi_temp_path {self.folder}/t5;
   server {{
-    listen 127.0.0.1:{self.port};
+    listen 127.0.0.1:{self.port}{" ssl http2" if self.tls else ""}; {self.tls}
     location = /empty {{ return 204; }}
     location = /hello {{ return 200 "hello\\n"; }}
     location = /fails {{ return 503; }}
@@ -119,11 +120,11 @@ class Nghttpd(Server):
 class Apache(Server):
     """Static files, and /forward/ through mod_proxy_http to a port of this machine. HTTP/2 after an upgrade with h2c."""
 
-    def __init__(self, forward_port=9, mpm="event", h2c=False):
-        self.forward_port, self.mpm, self.h2c = forward_port, mpm, h2c
+    def __init__(self, forward_port=9, mpm="event", h2c=False, certificate=None):
+        self.forward_port, self.mpm, self.h2c, self.certificate = forward_port, mpm, h2c, certificate
 
     def command(self):
-        modules = [f"mpm_{self.mpm}", "authz_core", "mime", "dir", "proxy", "proxy_http"] + ["http2"] * self.h2c
+        modules = [f"mpm_{self.mpm}", "authz_core", "mime", "dir", "proxy", "proxy_http"] + ["http2"] * self.h2c + ["ssl"] * bool(self.certificate)
         load = "\n".join(f"LoadModule {name}_module {MODULES}/mod_{name}.so" for name in modules)
         (self.folder / "conf").write_text(f"""
 {load}
@@ -140,6 +141,7 @@ EnableSendfile On
   Require all granted
 </Directory>
 {"Protocols h2c http/1.1" if self.h2c else ""}
+{f"SSLEngine on{chr(10)}SSLCertificateFile {self.certificate}" if self.certificate else ""}
 ProxyPass /forward/ http://127.0.0.1:{self.forward_port}/
 """)
         return ["/usr/sbin/apache2", "-d", self.folder, "-f", self.folder / "conf", "-DFOREGROUND"]

@@ -1,8 +1,9 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""loop.py PORT FOLDER: aiohttp, everything on one event loop."""
+"""loop.py PORT FOLDER [CERTIFICATE]: aiohttp, everything on one event loop."""
 import asyncio
 import hashlib
+import ssl
 import sys
 
 from aiohttp import web
@@ -33,4 +34,8 @@ async def status(request):
 application = web.Application(client_max_size=64 << 20)
 application.add_routes([web.get("/chunked", chunked), web.post("/upload", upload), web.get("/sleep/{seconds}", sleep),
                         web.get("/empty", status), web.get("/fails", status), web.static("/", sys.argv[2])])
-web.run_app(application, host="127.0.0.1", port=int(sys.argv[1]), print=None, access_log=None)
+tls = None
+if len(sys.argv) > 3:
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(sys.argv[3])
+web.run_app(application, host="127.0.0.1", port=int(sys.argv[1]), ssl_context=tls, print=None, access_log=None)

@@ -1,12 +1,13 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""threaded.py PORT FOLDER: http.server with a thread a connection; files, chunked answers, slow ones, uploads.
+"""threaded.py PORT FOLDER [CERTIFICATE]: http.server with a thread a connection; files, chunked answers, slow ones, uploads.
 
 Its answer to /context is what it received as traceparent, so that a caller sees what came through a proxy.
 """
 import hashlib
 import http.server
 import os
+import ssl
 import sys
 import time
 
@@ -60,6 +61,8 @@ class Handler(http.server.SimpleHTTPRequestHandler):
             self.send_header("Content-Length", str(size))
             self.end_headers()
             self.wfile.flush()
+            if isinstance(self.connection, ssl.SSLSocket):
+                return self.copyfile(file, self.wfile)
             sent = 0
             while sent < size:
                 sent += os.sendfile(self.connection.fileno(), file.fileno(), sent, size - sent)
@@ -71,4 +74,9 @@ class Handler(http.server.SimpleHTTPRequestHandler):
 
 if __name__ == "__main__":
     os.chdir(sys.argv[2])
-    http.server.ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Handler).serve_forever()
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Handler)
+    if len(sys.argv) > 3:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(sys.argv[3])
+        server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
+    server.serve_forever()

@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-only */
+/*
+ * Plaintext of OpenSSL and of libraries with the same functions (x86-64, System V). One program at the beginning of the
+ * functions of wire/openssl.h and one at the return of those that move bytes, told apart by the cookie. What a call
+ * moved is known when it returns: one that would have to wait is repeated by its caller.
+ */
+#ifndef WEFT_PROGRAMS_OPENSSL_H
+#define WEFT_PROGRAMS_OPENSSL_H
+
+#include "programs/openssl_socket.h"
+#include "programs/tls.h"
+
+/* openssl_session.connection: there was no room for it. */
+#define CONNECTION_NONE CONNECTION_WITHOUT_COOKIE
+
+/* The state of its connection; NULL: it has none, or another one has come to its place. */
+static __always_inline struct connection *openssl_connection(const struct openssl_session *session)
+{
+	struct connection *c = session->socket ? tls_connection_get(session->socket) : NULL;
+
+	return c && c->id == session->connection ? c : NULL;
+}
+
+WIRE_GLOBAL int openssl_session_ends(struct openssl_session *session)
+{
+	if (session && openssl_connection(session))
+		tls_connection_end(session->socket);
+	return 0;
+}
+
+/* Bytes of it went by unseen. */
+static __always_inline void openssl_loses(__u64 object, __u32 tgid)
+{
+	struct openssl_session *session = openssl_session_get(object, tgid);
+
+	if (!session || session->lost)
+		return;
+	session->lost = 1;
+	openssl_session_ends(session);
+}
+
+static __always_inline void openssl_handshake_begins(struct process_entry *p, struct openssl_object object, __u8 role)
+{
+	struct openssl_session fresh = {.generation = p->generation, .role = role};
+	struct openssl_session *before = openssl_session_get(object.address, object.tgid);
+
+	if (before)
+		openssl_session_ends(before);
+	finding(p, FINDING_OPENSSL);
+	if (late_update(&openssl_sessions, &object, &fresh, BPF_ANY))
+		count_fault(PROGRAM_STATE, FAULT_MAP_FULL);
+}
+
+/* The object is free, or about to be used for another connection. */
+static __always_inline void openssl_object_ends(struct process_entry *p, struct openssl_object object, bool stays)
+{
+	struct openssl_session *session = openssl_session_get(object.address, object.tgid);
+	__u8 role;
+
+	if (!session)
+		return;
+	role = session->role;
+	if (stays) {
+		openssl_handshake_begins(p, object, role);
+		return;
+	}
+	openssl_session_ends(session);
+	late_delete(&openssl_sessions, &object);
+}
+
+static __always_inline void openssl_call_begins(struct pt_regs *regs, __u64 thread, __u32 site)
+{
+	struct openssl_call *call = openssl_call_create(thread);
+	__u64 object = regs->di, buffer = regs->si, bytes_at = regs->cx;
+
+	WIRE_OPAQUE(buffer); /* the verifier allows no computed offset into the registers */
+	WIRE_OPAQUE(bytes_at);
+	if (!call) {
+		openssl_loses(object, thread >> 32);
+		return;
+	}
+	if (call->object) {
+		if (site == OPENSSL_HANDSHAKE && call->object == object)
+			return;				   /* BoringSSL calls it within the others */
+		openssl_loses(call->object, thread >> 32); /* encrypted twice, or its return was not seen */
+	}
+	call->site = site;
+	call->buffer = buffer;
+	call->bytes_at = site == OPENSSL_READ_EX || site == OPENSSL_WRITE_EX ? bytes_at : 0;
+	call->object = object;
+}
+
+SEC("uprobe")
+int on_openssl(struct pt_regs *regs)
+{
+	__u64 thread = bpf_get_current_pid_tgid();
+	struct process_entry *p = process_get(thread >> 32);
+	struct openssl_object object = {.address = regs->di, .tgid = thread >> 32};
+	__u32 site = bpf_get_attach_cookie(regs);
+
+	if (!p || p->go)
+		return 0;
+	if (site == OPENSSL_CONNECT_STATE)
+		openssl_handshake_begins(p, object, ROLE_CLIENT);
+	else if (site == OPENSSL_ACCEPT_STATE)
+		openssl_handshake_begins(p, object, ROLE_SERVER);
+	else if (site == OPENSSL_CLEAR || site == OPENSSL_FREE)
+		openssl_object_ends(p, object, site == OPENSSL_CLEAR);
+	else if (site == OPENSSL_UNSEEN)
+		openssl_loses(object.address, object.tgid);
+	else
+		openssl_call_begins(regs, thread, site);
+	return 0;
+}
+
+/* The socket is known: its connection begins, before the first plaintext. */
+static __always_inline void openssl_connection_begins(struct openssl_session *session, struct process_entry *p,
+						      __u32 tgid)
+{
+	struct connection *c = tls_connection_begin(p, session->socket, tgid, session->role);
+
+	session->connection = c ? c->id : CONNECTION_NONE;
+}
+
+/* How many bytes the call has moved; 0: none. */
+static __always_inline __u64 openssl_moved(const struct openssl_call *call, __s32 result)
+{
+	if (result <= 0 || call->site == OPENSSL_HANDSHAKE)
+		return 0;
+	if (!call->bytes_at)
+		return (__u32)result;
+	return result == 1 ? user_word(call->bytes_at) : 0;
+}
+
+/* The thread's call is over. Returns 1 if it has moved bytes: call says how many, and of what. */
+WIRE_GLOBAL int openssl_call_ends(struct openssl_call *call, struct process_entry *p, __s32 result)
+{
+	__u32 tgid = bpf_get_current_pid_tgid() >> 32;
+	struct openssl_session *session;
+	struct connection *c;
+	__u64 bytes;
+
+	if (!call || !p)
+		return 0;
+	session = openssl_session_of(call->object, tgid, p);
+	call->object = 0;
+	if (!session)
+		return 0;
+	if (!session->socket && call->received_on && !tls_connection_get(call->received_on)) {
+		session->nonblocking = call->nonblocking;
+		session->socket = call->received_on;
+	}
+	call->received_on = 0;
+	if (session->socket && !session->connection)
+		openssl_connection_begins(session, p, tgid);
+	bytes = openssl_moved(call, result);
+	c = openssl_connection(session);
+	if (bytes && !session->socket)
+		session->lost = 1;
+	if (!bytes || !c)
+		return 0;
+	call->bytes = bytes;
+	call->socket = session->socket;
+	c->encrypted = session->nonblocking ? ENCRYPTED : ENCRYPTED_BLOCKING;
+	return 1;
+}
+
+SEC("uprobe")
+int on_openssl_returned(struct pt_regs *regs)
+{
+	struct process_entry *p = process_get(bpf_get_current_pid_tgid() >> 32);
+	struct openssl_call *call = openssl_call_get(bpf_get_current_pid_tgid());
+	bool handshake = (__u32)bpf_get_attach_cookie(regs) == OPENSSL_HANDSHAKE;
+
+	if (!p || !call || !call->object || handshake != (call->site == OPENSSL_HANDSHAKE))
+		return 0;
+	if (!openssl_call_ends(call, p, regs->ax))
+		return 0;
+	return tls_bytes(tls_connection_get(call->socket), p, call->buffer, call->bytes, call->site >= OPENSSL_WRITE);
+}
+
+#endif

@@ -1,0 +1,110 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""openssl_test.py BUILD [unittest arguments]: HTTPS of programs that encrypt by OpenSSL, seen before it is encrypted."""
+import atexit
+import concurrent.futures
+import contextlib
+import pathlib
+import subprocess
+import sys
+import unittest
+
+sys.path.insert(0, str(pathlib.Path(__file__).parent))
+import servers_test                              # noqa: E402
+from lib import certificate, requests, servers   # noqa: E402
+from lib.agent import Agent                      # noqa: E402
+
+STACK = contextlib.ExitStack()
+atexit.register(STACK.close)
+CERTIFICATE = STACK.enter_context(certificate.made())
+requests.TLS = certificate.trusts(CERTIFICATE)
+
+
+class HttpsServer(servers_test.ServerCase):
+    scheme = "https"
+
+
+class NginxTls(servers_test.Common, servers_test.WithStatuses, servers_test.NotModified, HttpsServer):
+    need = ("/usr/sbin/nginx",)
+
+    @classmethod
+    def make(cls):
+        return servers.Nginx(certificate=CERTIFICATE)
+
+    def test_http2(self):
+        """Its protocol is agreed on within the handshake."""
+        sent = [requests.Sent("GET", f"/small.txt?{number}") for number in range(3)]
+        command = ["curl", "--silent", "--fail", "--http2", "--cacert", CERTIFICATE, "--output", "/dev/null", "--write-out", "%{http_version} "]
+        for one in sent:
+            url = f"https://localhost:{self.server.port}{one.path}"
+            done = subprocess.run([*command, "-H", f"traceparent: {one.traceparent}", url], capture_output=True, text=True, timeout=30)
+            self.assertEqual((done.returncode, done.stdout), (0, "2 "), done.stderr)
+        for one, span in zip(sent, self.server_spans(sent)):
+            attributes = span["attributes"]
+            self.assertEqual((attributes["network.protocol.version"], attributes["url.scheme"], attributes["url.path"],
+                              attributes["http.response.status_code"], span["parent_span_id"]),
+                             ("2", "https", "/small.txt", 200, one.parent_id))
+
+
+class PythonThreadsTls(servers_test.Common, servers_test.WithStatuses, servers_test.WithChunks, servers_test.NotModified,
+                       servers_test.Uploads, HttpsServer):
+    @classmethod
+    def make(cls):
+        return servers.Python("threaded.py", CERTIFICATE)
+
+
+class PythonLoopTls(servers_test.Common, servers_test.WithStatuses, servers_test.WithChunks, servers_test.NotModified,
+                    servers_test.Uploads, HttpsServer):
+    @classmethod
+    def make(cls):
+        return servers.Python("loop.py", CERTIFICATE)
+
+
+class ApacheTls(servers_test.Common, servers_test.NotModified, HttpsServer):
+    need = ("/usr/sbin/apache2",)
+
+    @classmethod
+    def make(cls):
+        return servers.Apache(certificate=CERTIFICATE)
+
+
+class Calls(unittest.TestCase):
+    """A request that comes by TLS, and the calls that are made for it, by TLS and without."""
+    CLIENTS, REQUESTS = 16, 60
+
+    def test_each_call_has_its_own_request_as_parent(self):
+        with (servers.Nginx(certificate=CERTIFICATE) as tls_back, servers.Python("threaded.py") as plain_back,
+              servers.Python("tls_front.py", CERTIFICATE, tls_back.port, plain_back.port) as front,
+              Agent(servers_test.PROGRAMS, pids=[front.pid]) as agent):
+            def client(number):
+                requests_made = []
+                with requests.Connection(front.port) as connection:
+                    for i in range(self.REQUESTS):
+                        requests_made.append(connection.send("GET", f"/{number * self.REQUESTS + i}"))
+                return requests_made
+            with concurrent.futures.ThreadPoolExecutor(self.CLIENTS) as pool:
+                all_sent = [sent for made in pool.map(client, range(self.CLIENTS)) for sent in made]
+            expected = self.CLIENTS * self.REQUESTS
+            self.assertEqual([sent.status for sent in all_sent], [200] * expected)
+            spans = agent.wait_spans("three spans a request", lambda spans: len(spans) >= 3 * expected)
+            self.assertIn("OpenSSL", agent.processes()[front.pid]["probes"])
+        served = {span["span_id"]: span for span in spans if span["kind"] == "SERVER"}
+        called = [span for span in spans if span["kind"] == "CLIENT"]
+        self.assertEqual((len(served), len(called)), (expected, 2 * expected))
+        plain = {}
+        for span in called:
+            parent = served[span["parent_span_id"]]
+            self.assertEqual(parent["trace_id"], span["trace_id"])
+            if span["attributes"]["url.full"].startswith("http:"):
+                plain[span["trace_id"]] = span
+                continue
+            self.assertEqual(span["attributes"]["server.port"], tls_back.port)
+            self.assertEqual(span["attributes"]["url.full"].rpartition("=")[2], parent["attributes"]["url.path"][1:])
+            self.assertEqual(span["attributes"]["weft.injection"], "not_member")
+        # The plain one carries what the request brought, by the span of its call.
+        for sent in all_sent:
+            self.assertEqual(sent.body.decode(), f"00-{sent.trace_id}-{plain[sent.trace_id]['span_id']}-01")
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+// Where OpenSSL is probed, in the library of the system.
+#include <dlfcn.h>
+#include <doctest/doctest.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <fstream>
+#include <string>
+
+#include "runtime/openssl.h"
+
+using namespace weft;
+
+namespace {
+
+std::array<unsigned char, 16> code_at(const std::string& path, std::uint64_t offset) {
+  std::array<unsigned char, 16> bytes{};
+  std::ifstream file(path, std::ios::binary);
+  file.seekg(static_cast<std::streamoff>(offset));
+  file.read(reinterpret_cast<char*>(bytes.data()), bytes.size());
+  return bytes;
+}
+
+bool is_push(const std::array<unsigned char, 16>& code) {
+  const bool extended = code[0] == 0x41;
+  return code[extended] >= 0x50 && code[extended] <= 0x57;
+}
+
+}  // namespace
+
+TEST_CASE("openssl: names of its library, also of those that came with a package") {
+  for (const char* name : {"libssl.so.3", "libssl.so.1.1", "libssl-3e69114b.so.1.1", "libssl.so"})
+    CHECK(is_openssl_name(name));
+  for (const char* name : {"libcrypto.so.3", "ssl.so", "libssh.so.4", "libssl", "_ssl.cpython-311-x86_64-linux-gnu.so"})
+    CHECK_FALSE(is_openssl_name(name));
+}
+
+TEST_CASE("openssl: found in a process that has loaded it, reads and writes in what both forms of them call") {
+  OpensslFinder finder;
+  void* const library = dlopen("libssl.so.3", RTLD_NOW);
+  REQUIRE(library != nullptr);
+  const auto found = finder.find(getpid());
+  REQUIRE(found.size() == 1);
+  const auto site = [&](OpensslFunction function) {
+    return std::ranges::find(found[0].sites, function, &OpensslSite::function);
+  };
+  const auto end = found[0].sites.end();
+  const std::pair<OpensslFunction, const char*> named[] = {
+      {OpensslFunction::set_connect_state, "SSL_set_connect_state"},
+      {OpensslFunction::set_accept_state, "SSL_set_accept_state"},
+      {OpensslFunction::clear, "SSL_clear"},
+      {OpensslFunction::free, "SSL_free"},
+      {OpensslFunction::sendfile, "SSL_sendfile"},
+      {OpensslFunction::do_handshake, "SSL_do_handshake"}};
+  for (const auto& [function, name] : named) {
+    CAPTURE(name);
+    REQUIRE(site(function) != end);
+    CHECK(std::memcmp(code_at(found[0].path, site(function)->offset).data(), dlsym(library, name), 16) == 0);
+  }
+  // Debian's release has SSL_read_ex, and a function below it and SSL_read.
+  CHECK(site(OpensslFunction::read) == end);
+  CHECK(site(OpensslFunction::write) == end);
+  const auto* image = static_cast<const unsigned char*>(dlsym(library, "SSL_read_ex"));
+  for (const auto function : {OpensslFunction::read_ex, OpensslFunction::write_ex}) {
+    REQUIRE(site(function) != end);
+    CHECK(is_push(code_at(found[0].path, site(function)->offset)));
+  }
+  CHECK(site(OpensslFunction::read_ex)->offset != site(OpensslFunction::write_ex)->offset);
+  CHECK(std::memcmp(code_at(found[0].path, site(OpensslFunction::read_ex)->offset).data(), image, 16) != 0);
+  CHECK(finder.find(getpid())[0].sites == found[0].sites);  // now from what it remembers
+  dlclose(library);
+}
