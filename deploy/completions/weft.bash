@@ -23,7 +23,7 @@ _weft() {
   case $command in
     status | trace | doctor) options+=" -o --output --socket" ;;
     ps) options+=" -o --output --socket --all" ;;
-    spans) options+=" -o --output --socket -f --follow --service --trace --kind --error -n" ;;
+    spans) options+=" -o --output --socket -f --follow --open --service --trace --kind --error -n" ;;
     traces) options+=" -o --output --socket --service --min-duration --error -n" ;;
     top) options+=" -o --output --socket -n --interval --once" ;;
     record) options+=" --socket --force --duration" ;;

@@ -26,6 +26,7 @@ complete -c weft -n 'not __fish_seen_subcommand_from completion record' -s o -l 
 complete -c weft -n 'not __fish_seen_subcommand_from completion replay check' -l socket -r -F -d 'control socket'
 complete -c weft -n '__fish_seen_subcommand_from ps' -l all -d 'also those that nothing selects'
 complete -c weft -n '__fish_seen_subcommand_from spans' -s f -l follow -d 'live'
+complete -c weft -n '__fish_seen_subcommand_from spans' -l open -d 'not over yet'
 complete -c weft -n '__fish_seen_subcommand_from spans' -l trace -x -d 'only of this trace'
 complete -c weft -n '__fish_seen_subcommand_from spans' -l kind -xa 'server client internal producer consumer' -d 'kind'
 complete -c weft -n '__fish_seen_subcommand_from spans traces sampling' -l service -x -d 'service.name'

@@ -70,32 +70,42 @@ TEST_CASE("route: patterns") {
 
 TEST_CASE("route: configured patterns come first, then what unmatched says") {
   Routes routes({.patterns = {"/p/{name}/edit", "/p/**"}});
-  CHECK(routes.route("s", "/p/ann/edit", true) == "/p/{name}/edit");
-  CHECK(routes.route("s", "/p/ann/view", true) == "/p/**");
-  CHECK(routes.route("s", "/q/1", true) == "/q/{id}");
+  CHECK(routes.route("s", "/p/ann/edit", Routes::Unknown::learn) == "/p/{name}/edit");
+  CHECK(routes.route("s", "/p/ann/view", Routes::Unknown::learn) == "/p/**");
+  CHECK(routes.route("s", "/q/1", Routes::Unknown::learn) == "/q/{id}");
   Routes paths({.unmatched = RouteOptions::Unmatched::path});
-  CHECK(paths.route("s", "/q/1", true) == "/q/1");
+  CHECK(paths.route("s", "/q/1", Routes::Unknown::learn) == "/q/1");
   Routes wildcard({.patterns = {"/p"}, .unmatched = RouteOptions::Unmatched::wildcard});
-  CHECK(wildcard.route("s", "/q/1", true) == "/*");
-  CHECK(wildcard.route("s", "/p", true) == "/p");
+  CHECK(wildcard.route("s", "/q/1", Routes::Unknown::learn) == "/*");
+  CHECK(wildcard.route("s", "/p", Routes::Unknown::learn) == "/p");
 }
 
 TEST_CASE("route: cardinality is bounded per service, known ones go on") {
   Routes routes({.routes_per_service = 2, .services = 2});
-  CHECK(routes.route("a", "/one", true) == "/one");
-  CHECK(routes.route("a", "/two", true) == "/two");
-  CHECK(routes.route("a", "/three", true) == "/*");
-  CHECK(routes.route("a", "/one", true) == "/one");
-  CHECK(routes.route("b", "/three", true) == "/three");
-  CHECK(routes.route("c", "/three", true) == "/*");
+  CHECK(routes.route("a", "/one", Routes::Unknown::learn) == "/one");
+  CHECK(routes.route("a", "/two", Routes::Unknown::learn) == "/two");
+  CHECK(routes.route("a", "/three", Routes::Unknown::learn) == "/*");
+  CHECK(routes.route("a", "/one", Routes::Unknown::learn) == "/one");
+  CHECK(routes.route("b", "/three", Routes::Unknown::learn) == "/three");
+  CHECK(routes.route("c", "/three", Routes::Unknown::learn) == "/*");
   CHECK(routes.overflows() == 2);
 }
 
 TEST_CASE("route: a path that leads nowhere uses up nothing") {
   Routes routes({});
-  CHECK(routes.route("a", "/users/1", false).empty());
-  CHECK(routes.route("a", "/users/1", true) == "/users/{id}");
-  CHECK(routes.route("a", "/users/2", false) == "/users/{id}");
+  CHECK(routes.route("a", "/users/1", Routes::Unknown::leave_out).empty());
+  CHECK(routes.route("a", "/users/1", Routes::Unknown::learn) == "/users/{id}");
+  CHECK(routes.route("a", "/users/2", Routes::Unknown::leave_out) == "/users/{id}");
+}
+
+TEST_CASE("route: one that is told is not learned") {
+  Routes routes({.routes_per_service = 1, .services = 1});
+  for (int i = 0; i < 3; i++) CHECK(routes.route("a", "/users/1", Routes::Unknown::tell) == "/users/{id}");
+  CHECK(routes.route("b", "/one", Routes::Unknown::learn) == "/one");  // it is the first service
+  CHECK(routes.route("b", "/one", Routes::Unknown::tell) == "/one");
+  CHECK(routes.route("b", "/two", Routes::Unknown::tell) == "/*");
+  CHECK(routes.route("a", "/users/1", Routes::Unknown::tell) == "/*");
+  CHECK(routes.overflows() == 0);
 }
 
 TEST_CASE("tracestate: valid lists, joined and limited to whole members") {

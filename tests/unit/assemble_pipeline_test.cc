@@ -65,6 +65,62 @@ TEST_CASE("pipeline: everything ends") {
   CHECK(f.pipeline.counters().open_exchanges == 0);
 }
 
+TEST_CASE("pipeline: what is open is told as far as it is known, and counts nowhere") {
+  SpanFixture f({.routes = {.ignored = {"/healthz"}}});
+  request_event call = server_request(1, 2000);
+  call.protocol = PROTOCOL_HTTP2;
+  call.connection_id = 70;
+  call.stream = 5;
+  call.ids = ids_of(0xb2, 0x12, 0x22);
+  f.pipeline.feed(with_text(call, "POST /shop.Stock/Watch HTTP/2.0\r\ncontent-type: application/grpc\r\n\r\n"));
+  f.pipeline.feed(with_text(server_request(2, 3000, 200), "GET /users/7 HTTP/1.1\r\nbaggage: a=1\r\n\r\n"));
+  request_event unsampled = server_request(3, 4000), nobodys = server_request(4, 4000);
+  unsampled.facts &= ~static_cast<__u32>(REQUEST_SAMPLED);
+  f.pipeline.feed(with_text(unsampled, "GET /unsampled HTTP/1.1\r\n\r\n"));
+  nobodys.role = ROLE_CLIENT;
+  nobodys.attribution = ATTRIBUTION_NONE;
+  f.pipeline.feed(with_text(nobodys, "GET /nobodys HTTP/1.1\r\n\r\n"));
+  f.pipeline.feed(with_text(server_request(5, 4000), "GET /healthz HTTP/1.1\r\n\r\n"));
+  const auto any = [](const auto&...) { return true; };
+  for (int i = 0; i < 300; i++) {  // more than there is room for routes
+    const auto open = f.pipeline.open(any, 10);
+    REQUIRE(open.size() == 2);
+    CHECK(open[0].span->name == "shop.Stock/Watch");
+    CHECK(open[0].span->trace_id.hex() == "b2b2b2b2b2b2b2b2b2b2b2b2b2b2b2b2");
+    CHECK(open[0].span->parent_span_id.hex() == "2222222222222222");
+    CHECK(open[0].span->resource->service_name == "orders");
+    CHECK(open[0].span->start_unix_ns == 1'700'000'000'000'002'000);
+    CHECK(open[0].span->end_unix_ns == 0);
+    CHECK(open[0].span->status == StatusCode::unset);
+    CHECK_FALSE(open[0].span->attributes.find("weft.end"));
+    CHECK(open[0].pid == 100);
+    CHECK(open[0].begun_ns == 2000);
+    CHECK(open[0].connection_id == 70);
+    CHECK(open[0].stream == 5);
+    CHECK(open[1].span->name == "GET /users/{id}");
+    CHECK(open[1].span->attributes.text("http.route") == "/users/{id}");
+    CHECK(open[1].span->baggage.size() == 1);
+  }
+  CHECK(f.pipeline.open(any, 1).size() == 1);
+  const auto of_stock = [](const TraceId&, SpanKind kind, const Resource& resource) {
+    return kind == SpanKind::server && resource.service_name == "stock";
+  };
+  REQUIRE(f.pipeline.open(of_stock, 10).size() == 1);
+  CHECK(f.pipeline.open(of_stock, 10)[0].span->name == "GET /users/{id}");
+  f.processes.with_sdk = 200;
+  CHECK(f.pipeline.open(of_stock, 10).empty());
+  const PipelineCounters counters = f.pipeline.counters();
+  CHECK(counters.assemble.spans + counters.assemble.unsampled + counters.assemble.ignored == 0);
+  CHECK(counters.assemble.instrumented + counters.assemble.unattributed == 0);
+  CHECK(counters.route_overflows == 0);
+  CHECK(f.out.empty());
+  // As if nobody had asked: a path that led nowhere is no route.
+  f.processes.with_sdk = 0;
+  f.pipeline.feed(plain(response_to(server_request(2, 3000, 200), 9000, 404)));
+  CHECK(f.out.at(0).span->name == "GET");
+  CHECK(f.pipeline.open(any, 10).size() == 1);
+}
+
 TEST_CASE("pipeline: a jump of the wall clock moves later spans as a whole") {
   SpanFixture f;
   f.clock.unix_time += 3'600'000'000'000;

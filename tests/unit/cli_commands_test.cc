@@ -58,6 +58,34 @@ TEST_CASE("weft status: a summary, JSON, YAML; exit code 1 when not well") {
   CHECK(has(ill.out, "exporter otlp: connection refused"));
 }
 
+TEST_CASE("weft spans --open: what is not over, for how long and with how many messages") {
+  FakeDaemon daemon;
+  daemon.add_spans();
+  const auto table = ask(daemon, {"spans", "--open"});
+  CHECK(table.exit_code == 0);
+  std::istringstream lines(table.out);
+  std::string title, first, second;
+  std::getline(lines, title), std::getline(lines, first), std::getline(lines, second);
+  CHECK(std::regex_match(title, std::regex("OPEN FOR +SERVICE +KIND +SENT +ANSWERED +TRACE +SPAN +NAME")));
+  CHECK(std::regex_match(first, std::regex(" *1h02m +orders +SERVER +1 +250 +0*1 +0*9  shop.Stock/Watch")));
+  CHECK(std::regex_match(second, std::regex(" *5.00ms +web +CLIENT +- +- +0*3 +0*8  GET[^\x1b]+")));
+  const auto out = ask(daemon, {"spans", "--open", "-o", "json", "--service", "orders"}).out;
+  const json span = json::parse(out);  // one alone
+  CHECK(span["name"] == "shop.Stock/Watch");
+  CHECK(span["end_unix_nano"] == 0);
+  CHECK(span["open"] ==
+        json::parse(R"({"for_nano": 3723000000000, "pid": 100, "request_bytes": 7, "response_bytes": 4096,
+                                        "request_messages": 1, "response_messages": 250})"));
+  CHECK(has(ask(daemon, {"spans", "--open", "-o", "yaml"}).out, "response_messages: 250"));
+  CHECK(json::parse(ask(daemon, {"spans", "--open", "-o", "json", "-n", "1", "--kind", "client"}).out)["name"] !=
+        "shop.Stock/Watch");
+  for (const char* other : {"-f", "--error"}) CHECK(ask(daemon, {"spans", "--open", other}).exit_code == 2);
+  daemon.agent.tell([](auto& told) { told.busy = true; });
+  const auto busy = ask(daemon, {"spans", "--open"});
+  CHECK(busy.exit_code == 1);
+  CHECK(has(busy.err, "too busy"));
+}
+
 TEST_CASE("weft ps: state and reason; names cannot steer the terminal") {
   FakeDaemon daemon;
   const auto table = ask(daemon, {"ps"});

@@ -65,6 +65,25 @@ class FakeAgent final : public AgentControl {
         {.pid = 200, .service = "web", .executable = "/usr/sbin/nginx", .state = "seen", .reason = "no entry matches"},
         {.pid = 300, .service = "odd\x1b[31m\xff", .state = "refused", .reason = "another user namespace"}};
   }
+  // A gRPC stream of orders, and a request of web of which nothing more is known.
+  Result<std::vector<OpenSpan>> open_spans(const SpanFilter& filter, std::size_t limit) override {
+    const auto open = [](SpanRecipe recipe) {
+      auto span = std::make_shared<Span>(*make_span(recipe));
+      span->end_unix_ns = 0;
+      return span;
+    };
+    const auto stream = open({.trace = 1, .span = 9, .parent = 1, .service = "orders", .name = "shop.Stock/Watch"});
+    stream->attributes.set("rpc.system.name", std::string("grpc"));
+    std::lock_guard lock(mutex);
+    if (told.busy) return fail("too busy");
+    std::vector<OpenSpan> found;
+    for (const OpenSpan& one :
+         {OpenSpan{stream, 100, 3'723'000'000'000, StreamProgress{7, 4096, 1, 250}},
+          OpenSpan{open({.trace = 3, .span = 8, .service = "web", .kind = SpanKind::client, .name = "GET\x1b[31m"}),
+                   200, 5'000'000, std::nullopt}})
+      if (found.size() < limit && filter.matches(*one.span)) found.push_back(one);
+    return found;
+  }
   Result<void> attach(pid_t pid) override { return act("attach", pid); }
   Result<void> detach(pid_t pid) override { return act("detach", pid); }
 
@@ -123,6 +142,7 @@ class FakeAgent final : public AgentControl {
     std::optional<double> ratio;         // set by hand
     bool healthy = true;
     bool nothing_selected = false;
+    bool busy = false;
     bool nothing_learned = false;  // of what is traced
     std::vector<std::string> actions;
   };

@@ -47,6 +47,26 @@ TEST_CASE("a request and its response are one exchange") {
   CHECK(f.table.counters().completed == 1);
 }
 
+TEST_CASE("what waits for its response, the oldest first, as long as it is asked for") {
+  Fixture f;
+  for (const std::uint64_t id : {5, 3, 9}) f.request(server_request(id, 1000 + id));
+  f.response(response_to(server_request(8, 1), 2));  // its request is still to come
+  f.response(response_to(server_request(3, 1003), 2000));
+  const auto open = [&](std::size_t most) {
+    std::vector<std::uint64_t> ids;
+    f.table.each_open([&](const Exchange& exchange) {
+      CHECK_FALSE(exchange.is_over());
+      CHECK(exchange.request_head == "GET / HTTP/1.1\r\nHost: h\r\n\r\n");
+      ids.push_back(exchange.request.exchange_id);
+      return ids.size() < most;
+    });
+    return ids;
+  };
+  CHECK(open(10) == std::vector<std::uint64_t>{5, 9});
+  CHECK(open(1) == std::vector<std::uint64_t>{5});
+  CHECK(f.done.at(0).is_over());
+}
+
 TEST_CASE("nothing is stored unmasked") {
   Fixture f;
   const request_event request = server_request(7, 1000);

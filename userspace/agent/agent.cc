@@ -199,6 +199,7 @@ int Agent::turn() {
   const std::size_t records = take_events();
   discoverer_->attach_late();
   policy_->poll();
+  errands_.turn();
   const std::uint64_t now = clock_.monotonic_ns();
   readiness_.turned(now);
   if (records) last_event_ns_ = now;
@@ -384,6 +385,7 @@ void Agent::stop() {
   kafka_.flush();
   if (pipeline_) pipeline_->flush();
   if (keeper_) keeper_->flush();
+  errands_.close();
   api_.reset();
   scrape_.reset();
   if (sinks_) sinks_->shutdown(std::chrono::duration_cast<std::chrono::milliseconds>(config_.shutdown_timeout));

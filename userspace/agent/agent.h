@@ -10,6 +10,7 @@
 #include <string>
 
 #include "agent/kernel_target.h"
+#include "agent/loop_errands.h"
 #include "agent/readiness.h"
 #include "agent/recorders.h"
 #include "agent/sinks.h"
@@ -50,6 +51,7 @@ class Agent final : public AgentControl {
 
   StatusReport status() override;
   std::vector<ProcessRow> processes() override;
+  Result<std::vector<OpenSpan>> open_spans(const SpanFilter& filter, std::size_t limit) override;
   Result<void> attach(pid_t pid) override;
   Result<void> detach(pid_t pid) override;
   PolicyControl* policy() override { return policy_.get(); }
@@ -117,6 +119,7 @@ class Agent final : public AgentControl {
   ProcessMetrics process_metrics_;
   std::unique_ptr<ScrapeServer> scrape_;
   std::unique_ptr<ApiServer> api_;
+  LoopErrands errands_;  // of the API's threads
 
   TurnPriority priority_ = TurnPriority::of_this_thread();  // … that calls turn()
   std::uint64_t next_second_ns_ = 0, next_sweep_ns_ = 0, next_raise_ns_ = 0, last_event_ns_ = 0;

@@ -3,12 +3,17 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <chrono>
+
 #include "agent/agent.h"
 #include "agent/version.h"
 #include "kernel/names.h"
 
 namespace weft {
 namespace {
+
+constexpr auto kPatience = std::chrono::seconds(5);
 
 struct TaskRuleText {
   std::string rule, why;
@@ -134,6 +139,27 @@ std::vector<ProcessRow> Agent::processes() {
     rows.push_back(std::move(row));
   }
   return rows;
+}
+
+// What the loop is asked for is bounded: it stands still meanwhile. What the kernel knows is asked here.
+Result<std::vector<OpenSpan>> Agent::open_spans(const SpanFilter& filter, std::size_t limit) {
+  const auto open = errands_.ask(
+      [this, filter, limit] {
+        return pipeline_->open(
+            [&filter](const TraceId& trace, SpanKind kind, const Resource& resource) {
+              return filter.matches(trace, kind, StatusCode::unset, resource);
+            },
+            limit);
+      },
+      kPatience);
+  if (!open) return fail("the agent is too busy to say what is open");
+  const std::uint64_t now_ns = clock_.monotonic_ns();
+  std::vector<OpenSpan> spans;
+  for (const OpenExchange& one : *open) {
+    spans.push_back({one.span, one.pid, now_ns - std::min(now_ns, one.begun_ns), std::nullopt});
+    if (one.stream) spans.back().progress = kernel_->stream_progress(one.connection_id, one.stream);
+  }
+  return spans;
 }
 
 Result<void> Agent::attach(pid_t pid) { return discoverer_->attach(pid); }

@@ -40,6 +40,11 @@ bool may_claim_parent(const request_event& request) {
          request.injection != INJECTION_INSTRUMENTED;
 }
 
+SpanKind kind_of(const Exchange& exchange) {
+  if (exchange.request.protocol == PROTOCOL_KAFKA) return SpanKind::producer;
+  return exchange.is_server() ? SpanKind::server : SpanKind::client;
+}
+
 bool was_injected(const request_event& request) {
   return request.injection == INJECTION_DONE || request.injection == INJECTION_OVERWRITTEN;
 }
@@ -63,6 +68,11 @@ std::optional<SpanLink> link_to_untrusted(const Exchange& exchange) {
 bool leads_somewhere(const Exchange& exchange) {
   const int status = exchange.response.status;
   return status != 400 && status != 404 && status != 405 && status != 414;
+}
+
+Routes::Unknown unknown_route(const Exchange& exchange) {
+  if (!exchange.is_over()) return Routes::Unknown::tell;
+  return leads_somewhere(exchange) ? Routes::Unknown::learn : Routes::Unknown::leave_out;
 }
 
 std::string_view scheme_of(const Exchange& exchange) {
@@ -100,23 +110,34 @@ Assembler::Assembler(const MaskRules& rules, RouteOptions routes, ResourceSource
       clock_(clock),
       unknown_resource_(make_unknown_resource()) {}
 
-// Counts why an exchange gives no span; the first reason is the one.
-void Assembler::decide(const Exchange& exchange, Assembled& assembled) {
+// Of the exchange whose span was just made. Why it gives none: the first reason is the one.
+Assembler::Fate Assembler::fate_of(const Exchange& exchange) {
   const request_event& request = exchange.request;
-  const bool sampled = request.facts & REQUEST_SAMPLED;
-  assembled.record = false;
-  if (resources_.instrumented(static_cast<pid_t>(request.tgid))) {
-    counters_.instrumented++;
-  } else if (!exchange.is_server() && !may_claim_parent(request)) {
-    counters_.unattributed++;
-  } else if (ignored_) {
-    (sampled ? counters_.ignored : counters_.unsampled)++;
-  } else if (!sampled) {
-    counters_.unsampled++;
-    assembled.unsampled = true;
-  } else {
-    counters_.spans++;
-    assembled.record = true;
+  if (resources_.instrumented(static_cast<pid_t>(request.tgid))) return Fate::instrumented;
+  if (!exchange.is_server() && !may_claim_parent(request)) return Fate::unattributed;
+  if (ignored_) return Fate::ignored;
+  return request.facts & REQUEST_SAMPLED ? Fate::recorded : Fate::unsampled;
+}
+
+void Assembler::decide(const Exchange& exchange, Assembled& assembled) {
+  const Fate fate = fate_of(exchange);
+  assembled.record = fate == Fate::recorded;
+  assembled.unsampled = fate == Fate::unsampled;
+  switch (fate) {
+    case Fate::recorded:
+      counters_.spans++;
+      break;
+    case Fate::instrumented:
+      counters_.instrumented++;
+      break;
+    case Fate::unattributed:
+      counters_.unattributed++;
+      break;
+    case Fate::ignored:
+      (exchange.request.facts & REQUEST_SAMPLED ? counters_.ignored : counters_.unsampled)++;
+      break;
+    case Fate::unsampled:
+      counters_.unsampled++;
   }
 }
 
@@ -162,7 +183,7 @@ void Assembler::set_server_attributes(const Exchange& exchange, Span& span) {
   Attributes& attributes = span.attributes;
   const std::string_view method = facts_.known_method ? facts_.method : std::string_view("HTTP");
   const std::string_view route = facts_.target.path.starts_with('/')
-                                     ? routes_.route(span.resource->service_name, path_, leads_somewhere(exchange))
+                                     ? routes_.route(span.resource->service_name, path_, unknown_route(exchange))
                                      : std::string_view{};
   span.name.reserve(method.size() + 1 + route.size());
   span.name.append(method);
@@ -209,9 +230,9 @@ void Assembler::set_rpc_attributes(const Exchange& exchange, Span& span) {
   if (!exchange.is_server()) add_injection(request, span.attributes);
 }
 
-void Assembler::set_resource(std::uint32_t tgid, Span& span) {
-  span.resource = resources_.of(static_cast<pid_t>(tgid));
-  if (!span.resource) span.resource = unknown_resource_;
+std::shared_ptr<const Resource> Assembler::resource_of(std::uint32_t tgid) {
+  auto resource = resources_.of(static_cast<pid_t>(tgid));
+  return resource ? resource : unknown_resource_;
 }
 
 // What can be said of a request by those that look like it. False: and by itself alone.
@@ -239,7 +260,7 @@ bool Assembler::describe(const Exchange& exchange, Span& span) {
 }
 
 void Assembler::describe_alike(const Exchange& exchange, Span& span) {
-  if (exchange.response.end != END_COMPLETE) {  // rare, and each in its own way
+  if (exchange.response.end != END_COMPLETE || !exchange.is_over()) {  // rare, and each in its own way
     describe(exchange, span);
     return;
   }
@@ -269,13 +290,12 @@ void Assembler::add_own(const Exchange& exchange, Attributes& attributes) {
 std::shared_ptr<Span> Assembler::make_span(const Exchange& exchange) {
   auto span = std::make_shared<Span>();
   const request_event& request = exchange.request;
-  set_resource(request.tgid, *span);
-  span->kind = exchange.is_server() ? SpanKind::server : SpanKind::client;
+  span->resource = resource_of(request.tgid);
+  span->kind = kind_of(exchange);
   span->start_unix_ns = clock_.to_unix_ns(request.header.time_ns);
   span->end_unix_ns = clock_.to_unix_ns(std::max(request.header.time_ns, exchange.response.header.time_ns));
   own_.read(exchange.request_own);
   if (request.protocol == PROTOCOL_KAFKA) {
-    span->kind = SpanKind::producer;
     span->attributes.items.reserve(usual_attributes);
     set_produced(exchange, *span);
     add_injection(request, span->attributes);
@@ -297,10 +317,23 @@ Assembled Assembler::assemble(const Exchange& exchange) {
   return assembled;
 }
 
+SpanPtr Assembler::assemble_open(const Exchange& exchange, const Wanted& wanted) {
+  const request_event& request = exchange.request;
+  TraceId trace;
+  std::memcpy(trace.bytes.data(), request.ids.trace_id, sizeof request.ids.trace_id);
+  if (!wanted(trace, kind_of(exchange), *resource_of(request.tgid))) return nullptr;
+  auto span = make_span(exchange);
+  if (fate_of(exchange) != Fate::recorded) return nullptr;
+  set_context(exchange, *span);
+  set_baggage(exchange, *span);
+  span->end_unix_ns = 0;
+  return span;
+}
+
 Assembled Assembler::assemble(const MessageEvent& event) {
   auto span = std::make_shared<Span>();
   const MessageFields& fields = event.fields;
-  set_resource(fields.tgid, *span);
+  span->resource = resource_of(fields.tgid);
   span->kind = SpanKind::consumer;
   const std::uint64_t received_unix_ns = clock_.to_unix_ns(fields.header.time_ns);
   if (fields.processed_ns) {

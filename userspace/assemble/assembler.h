@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -41,6 +42,10 @@ class Assembler {
   Assembler(const MaskRules& rules, RouteOptions routes, ResourceSource& resources, const WallClock& clock);
 
   Assembled assemble(const Exchange& exchange);
+  // Of one that is not over: what is known of its span so far, without an end. Null: it is not wanted, which the
+  // request alone tells, or is to have none. Counts nothing.
+  using Wanted = std::function<bool(const TraceId&, SpanKind, const Resource&)>;
+  SpanPtr assemble_open(const Exchange& exchange, const Wanted& wanted);
   // What the event says, as a span for metrics: its times and ids are those of no span.
   SpanPtr assemble(const UnsampledEvent& event);
   Assembled assemble(const MessageEvent& event);
@@ -58,7 +63,9 @@ class Assembler {
   void describe_alike(const Exchange& exchange, Span& span);
   bool describe(const Exchange& exchange, Span& span);
   void add_own(const Exchange& exchange, Attributes& attributes);
-  void set_resource(std::uint32_t tgid, Span& span);
+  std::shared_ptr<const Resource> resource_of(std::uint32_t tgid);
+  enum class Fate : std::uint8_t { recorded, instrumented, unattributed, ignored, unsampled };
+  Fate fate_of(const Exchange& exchange);
   void decide(const Exchange& exchange, Assembled& assembled);
   void set_context(const Exchange& exchange, Span& span);
   void set_baggage(const Exchange& exchange, Span& span);

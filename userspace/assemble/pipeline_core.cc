@@ -84,6 +84,19 @@ void SpanPipeline::sweep() {
 
 void SpanPipeline::flush() { table_.flush(clock_.monotonic_ns()); }
 
+std::vector<OpenExchange> SpanPipeline::open(const Assembler::Wanted& wanted, std::size_t most) {
+  std::vector<OpenExchange> found;
+  table_.each_open([&](const Exchange& exchange) {
+    if (found.size() >= most) return false;
+    const request_event& request = exchange.request;
+    if (SpanPtr span = assembler_.assemble_open(exchange, wanted))
+      found.push_back({std::move(span), static_cast<pid_t>(request.tgid), request.header.time_ns, request.connection_id,
+                       request.stream});
+    return true;
+  });
+  return found;
+}
+
 PipelineCounters SpanPipeline::counters() const {
   return {decode_,        table_.counters(),   assembler_.counters(),
           table_.open(),  wall_clock_.jumps(), assembler_.route_overflows(),

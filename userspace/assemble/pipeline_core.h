@@ -5,10 +5,13 @@
 // Belongs to one thread. Nothing of an event outlives feed() unmasked.
 #pragma once
 
+#include <sys/types.h>
+
 #include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <span>
+#include <vector>
 
 #include "assemble/assembler.h"
 #include "assemble/process_calls.h"
@@ -39,6 +42,15 @@ struct PipelineCounters {
   CallsByProcess calls;
 };
 
+// A request that waits for its response: what is known of its span so far, and where it goes on.
+struct OpenExchange {
+  SpanPtr span;  // without an end: end_unix_ns is 0
+  pid_t pid = 0;
+  std::uint64_t begun_ns = 0;  // monotonic
+  std::uint64_t connection_id = 0;
+  std::uint32_t stream = 0;  // HTTP/2
+};
+
 class SpanPipeline {
  public:
   using Output = std::function<void(Assembled)>;
@@ -66,6 +78,8 @@ class SpanPipeline {
     mask_.show_baggage_values(std::move(shown));
     assembler_.forget_alike();
   }
+  // Those that are to have a span and are `wanted`, the oldest first, `most` of them.
+  std::vector<OpenExchange> open(const Assembler::Wanted& wanted, std::size_t most);
   PipelineCounters counters() const;
   const CallsByProcess& calls() const { return calls_.counts(); }
 

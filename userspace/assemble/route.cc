@@ -133,7 +133,7 @@ bool Routes::ignored(std::string_view path) const {
                      [&](const std::string& pattern) { return route_pattern_matches(pattern, path); });
 }
 
-std::string_view Routes::route(std::string_view service, std::string_view path, bool may_be_new) {
+std::string_view Routes::route(std::string_view service, std::string_view path, Unknown unknown) {
   for (const std::string& pattern : options_.patterns)
     if (route_pattern_matches(pattern, path)) return pattern;
   if (options_.unmatched == RouteOptions::Unmatched::wildcard) return overflow;
@@ -143,14 +143,13 @@ std::string_view Routes::route(std::string_view service, std::string_view path, 
   else
     append_heuristic_route(path, scratch_);
   auto routes = known_.find(service);
-  if (routes == known_.end()) {
-    if (!may_be_new) return {};
-    if (known_.size() >= options_.services) return overflows_++, overflow;
-    routes = known_.try_emplace(std::string(service)).first;
-  }
-  if (routes->second.contains(std::string_view(scratch_))) return scratch_;
-  if (!may_be_new) return {};
-  if (routes->second.size() >= options_.routes_per_service) return overflows_++, overflow;
+  if (routes != known_.end() && routes->second.contains(std::string_view(scratch_))) return scratch_;
+  if (unknown == Unknown::leave_out) return {};
+  const bool room =
+      routes == known_.end() ? known_.size() < options_.services : routes->second.size() < options_.routes_per_service;
+  if (unknown == Unknown::tell) return room ? std::string_view(scratch_) : overflow;
+  if (!room) return overflows_++, overflow;
+  if (routes == known_.end()) routes = known_.try_emplace(std::string(service)).first;
   routes->second.insert(scratch_);
   return scratch_;
 }

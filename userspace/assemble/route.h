@@ -32,9 +32,12 @@ class Routes {
 
   explicit Routes(RouteOptions options) : options_(std::move(options)) {}
 
-  // `may_be_new` = false: a path that led nowhere (404 …) gets a route only when that route is known already, so that a
-  // scanner does not use up the bound; otherwise the answer is empty. The view is valid until the next call.
-  std::string_view route(std::string_view service, std::string_view path, bool may_be_new);
+  // A route that is not known yet: becomes known; is left out (the answer is empty) for a path that led nowhere (404
+  // …), so that a scanner does not use up the bound; or is told and not learned, while nobody knows where the path
+  // leads.
+  enum class Unknown : std::uint8_t { learn, leave_out, tell };
+  // The view is valid until the next call.
+  std::string_view route(std::string_view service, std::string_view path, Unknown unknown);
   bool ignored(std::string_view path) const;
   std::uint64_t overflows() const { return overflows_; }
 

@@ -15,6 +15,7 @@
 #include "exporter/exporter.h"
 #include "kernel/event_source.h"
 #include "kernel/kernel.h"
+#include "pipeline/store.h"
 #include "sampling/report.h"
 
 namespace weft {
@@ -68,6 +69,14 @@ struct StatusReport {
   std::string policy_version;  // empty: no policy (this version)
 };
 
+// A request that waits for its response.
+struct OpenSpan {
+  SpanPtr span;  // as far as it is known; end_unix_ns is 0
+  pid_t pid = 0;
+  std::uint64_t open_ns = 0;               // so long by now
+  std::optional<StreamProgress> progress;  // HTTP/2
+};
+
 // Lives as long as the events are wanted. After the destructor returns the handler is not called any more.
 class EventSubscription {
  public:
@@ -81,6 +90,8 @@ class AgentControl {
   virtual ~AgentControl() = default;
   virtual StatusReport status() = 0;
   virtual std::vector<ProcessRow> processes() = 0;
+  // Those of `filter`, the oldest first, `limit` of them. Errors: the agent does not get round to it.
+  virtual Result<std::vector<OpenSpan>> open_spans(const SpanFilter& filter, std::size_t limit) = 0;
   // Until the agent ends. Errors: no such process, refused and why; one line.
   virtual Result<void> attach(pid_t pid) = 0;
   virtual Result<void> detach(pid_t pid) = 0;

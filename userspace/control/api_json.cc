@@ -127,6 +127,21 @@ std::string trace_json(const TraceId& id, const std::vector<SpanPtr>& spans) {
   return json + "]}";
 }
 
+std::string open_span_json(const OpenSpan& open) {
+  Json so_far = {{"for_nano", open.open_ns}, {"pid", open.pid}};
+  if (const auto& progress = open.progress) {
+    so_far["request_bytes"] = progress->request_bytes;
+    so_far["response_bytes"] = progress->response_bytes;
+    if (open.span->attributes.find("rpc.system.name")) {
+      if (progress->request_messages) so_far["request_messages"] = *progress->request_messages;
+      if (progress->response_messages) so_far["response_messages"] = *progress->response_messages;
+    }
+  }
+  std::string json = span_json(*open.span);
+  json.pop_back();
+  return json + ",\"open\":" + text(so_far) + "}";
+}
+
 std::string routes_json(const std::vector<RouteRow>& routes) {
   Json list = Json::array();
   for (const RouteRow& row : routes) {

@@ -16,6 +16,8 @@ std::string status_json(const StatusReport& status, const StoreCounters& store);
 std::string processes_json(const std::vector<ProcessRow>& processes);
 std::string traces_json(const std::vector<TraceSummary>& traces);
 std::string trace_json(const TraceId& id, const std::vector<SpanPtr>& spans);
+// One line without a newline: the span's shape, and `open` beside it.
+std::string open_span_json(const OpenSpan& open);
 std::string routes_json(const std::vector<RouteRow>& routes);
 std::string error_json(std::string_view message);
 

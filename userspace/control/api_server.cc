@@ -28,6 +28,7 @@ namespace weft {
 namespace {
 
 constexpr std::size_t kMostItems = 10'000;  // of one answer
+constexpr std::size_t kMostOpen = 1'000;    // … for which the event loop stands still
 
 // Query parameters. The first bad one is kept as `problem`.
 class Query {
@@ -179,6 +180,7 @@ class HttpApi final : public ApiServer {
 
   void spans(const httplib::Request& request, httplib::Response& response) {
     Query query(request);
+    if (query.flag("open")) return open_spans(query, response);
     const bool follow = query.flag("follow");
     const auto limit = query.number("limit", follow ? 0 : 100, kMostItems);
     const SpanFilter filter = span_filter(query);
@@ -192,6 +194,18 @@ class HttpApi final : public ApiServer {
     if (!place) return refuse(response, 503, "too many streams are open");
     auto follower = store_.follow(filter, options_.follower_spans);
     stream_spans(response, store_.spans(filter, limit), std::move(follower), streams_, std::move(place));
+  }
+
+  void open_spans(Query& query, httplib::Response& response) {
+    const auto limit = query.number("limit", 100, kMostOpen);
+    const SpanFilter filter = span_filter(query);
+    if (filter.error || query.flag("follow")) query.bad("open");
+    if (!query.problem.empty()) return refuse(response, 400, query.problem);
+    const auto open = agent_.open_spans(filter, limit);
+    if (!open) return refuse(response, 503, open.error().message);
+    std::string lines;
+    for (const OpenSpan& one : *open) lines += open_span_json(one) + "\n";
+    response.set_content(lines, "application/x-ndjson");
   }
 
   void traces(const httplib::Request& request, httplib::Response& response) {

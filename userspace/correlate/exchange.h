@@ -21,6 +21,7 @@ struct Exchange {
   std::string parent_context;
 
   bool is_server() const { return request.role == ROLE_SERVER; }
+  bool is_over() const { return response.header.time_ns != 0; }
 };
 
 }  // namespace weft

@@ -226,6 +226,11 @@ void ExchangeTable::sweep(std::uint64_t now_ns) {
   }
 }
 
+void ExchangeTable::each_open(const std::function<bool(const Exchange&)>& visit) const {
+  for (std::uint32_t number = oldest_; number != none; number = slots_[number].newer)
+    if (slots_[number].has_request && !visit(slots_[number].exchange)) return;
+}
+
 void ExchangeTable::flush(std::uint64_t now_ns) {
   while (oldest_ != none) drop_or_end(oldest_, END_LOST, now_ns, counters_.flushed);
   exits_.clear();

@@ -53,6 +53,8 @@ class ExchangeTable {
   void flush(std::uint64_t now_ns);  // ends everything as END_LOST; for shutdown
 
   std::size_t open() const { return used_; }
+  // The requests that wait for their responses, the oldest first, until `visit` returns false.
+  void each_open(const std::function<bool(const Exchange&)>& visit) const;
   const ExchangeCounters& counters() const { return counters_; }
 
  private:

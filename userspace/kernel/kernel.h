@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -108,6 +109,12 @@ struct ProcessFindings {
   std::uint64_t connections = 0;
 };
 
+// What has gone either way of an HTTP/2 stream so far.
+struct StreamProgress {
+  std::uint64_t request_bytes = 0, response_bytes = 0;
+  std::optional<std::uint32_t> request_messages, response_messages;  // as gRPC frames them, where that is what it is
+};
+
 struct KernelCounters {
   std::map<std::string, std::uint64_t> events;  // by type: weft_bpf_events_total
   std::uint64_t events_lost = 0;
@@ -175,6 +182,8 @@ class Kernel {
   // with release_socket. False: it is gone, or the kernel refuses.
   virtual bool enrol_socket(pid_t tgid, int fd, std::uint64_t connection_id, bool for_answers = false) = 0;
   virtual void sweep() = 0;  // ends exchanges that have been idle for idle_timeout; call every few seconds
+  // Nothing: it is over, or not followed. From any thread.
+  virtual std::optional<StreamProgress> stream_progress(std::uint64_t connection_id, std::uint32_t stream) = 0;
   virtual KernelCounters counters() = 0;
   virtual void stop_changing() = 0;  // first step of shutdown: no more injection, members released
   // Notice FIONREAD in this process (process event PROCESS_FIONREAD): its libc and the file offset of ioctl there.

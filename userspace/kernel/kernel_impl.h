@@ -27,6 +27,7 @@
 #include "wire/kafka_consume.h"
 #include "wire/sampling.h"
 #include "wire/settings.h"
+#include "wire/streams.h"
 
 namespace weft {
 
@@ -78,6 +79,7 @@ class KernelImpl final : public Kernel, public GoroutineTracer, public KafkaCall
   void release_members(pid_t tgid) override;
   bool enrol_socket(pid_t tgid, int fd, std::uint64_t connection_id, bool for_answers) override;
   void sweep() override;
+  std::optional<StreamProgress> stream_progress(std::uint64_t connection_id, std::uint32_t stream) override;
   KernelCounters counters() override;
   void stop_changing() override;
   Result<void> watch_ioctl(pid_t tgid, const std::string& libc, std::uint64_t offset) override;

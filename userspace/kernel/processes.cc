@@ -190,6 +190,19 @@ std::map<pid_t, ProcessFindings> KernelImpl::findings() {
   return all;
 }
 
+std::optional<StreamProgress> KernelImpl::stream_progress(std::uint64_t connection_id, std::uint32_t stream) {
+  const stream_key key{.connection_id = connection_id, .stream = stream, .reserved = 0};
+  struct stream entry{};
+  if (bpf_map__lookup_elem(skeleton_->maps.streams, &key, sizeof key, &entry, sizeof entry, 0)) return std::nullopt;
+  const auto messages = [](const stream_flow& flow) {
+    return flow.other ? std::nullopt : std::optional<std::uint32_t>(flow.messages);
+  };
+  return StreamProgress{.request_bytes = entry.request.bytes,
+                        .response_bytes = entry.response.bytes,
+                        .request_messages = messages(entry.request),
+                        .response_messages = messages(entry.response)};
+}
+
 // Sockets that listen already; what listens later is marked in the kernel.
 void KernelImpl::mark_listeners(pid_t tgid) {
   const std::set<std::string> listening = listening_sockets(tgid);

@@ -27,8 +27,6 @@ struct SpanFilter {
   bool error = false;  // true: only spans with status error
   bool matches(const Span& span) const;
   bool matches(PackedSpanView span, const Resource& resource) const;
-
- private:
   bool matches(const TraceId& trace, SpanKind of, StatusCode status, const Resource& resource) const;
 };
 

@@ -118,6 +118,11 @@ class Agent:
         assert done.returncode == 0, done
         return [json.loads(line) for line in done.stdout.splitlines()]
 
+    def open_spans(self, *arguments):
+        done = self.run("spans", "--open", "-o", "json", "-n", 1000, *arguments)
+        assert done.returncode == 0, done
+        return [json.loads(line) for line in done.stdout.splitlines()]
+
     def wait_spans(self, what, found):
         """Spans, once found(spans) is true of them."""
         def look():
