@@ -12,9 +12,22 @@
 
 struct sweep_order sweep = {};
 
-/* What waits on c ends, for good when `stop`; otherwise the connection is joined again at its next exchange. */
+/*
+ * A connection on which nothing has moved since then is idle. Streams may be silent for long (a watch, a subscription)
+ * on a connection that lives.
+ */
+static __always_inline __u64 sweep_before(const struct connection *c)
+{
+	return is_multiplexed(c) ? sweep.streams_before_ns : sweep.idle_before_ns;
+}
+
+/*
+ * What waits on c ends, for good when `stop`. Otherwise the connection is joined again at its next exchange, but for a
+ * multiplexed one, where a late answer says by its number that it belongs to nobody any more.
+ */
 static __always_inline void sweep_finish(struct connection *c, __u32 end, bool stop)
 {
+	__u64 before = stop ? sweep.idle_before_ns : sweep_before(c);
 	struct process_entry *p = process_get(c->owner_tgid);
 	struct scratch *s;
 
@@ -24,8 +37,12 @@ static __always_inline void sweep_finish(struct connection *c, __u32 end, bool s
 		half_release(&c->receive);
 		return;
 	}
-	if (!sweep.release_tgid && c->last_ns >= sweep.idle_before_ns)
+	if (!sweep.release_tgid && c->last_ns >= before)
 		goto out; /* something has come meanwhile */
+	if (is_multiplexed(c) && !stop) {
+		pending_end_now(c, PROGRAM_ITERATOR, end);
+		goto out;
+	}
 	/* What is parked for its bytes stays so, and what waits for a late word on an upgrade may be anything by then.
 	 */
 	stop = stop || !p || c->receive.parked || c->send.parked || c->upgrade == UPGRADE_ASKED;
@@ -51,7 +68,7 @@ static __always_inline bool sweep_is_idle(const struct connection *c, struct soc
 {
 	const struct tcp_sock *tp;
 
-	if (c->last_ns >= sweep.idle_before_ns)
+	if (c->last_ns >= sweep_before(c))
 		return false;
 	tp = bpf_skc_to_tcp_sock(sk);
 	return !tp || tp->write_seq == tp->snd_una;
@@ -142,7 +159,8 @@ static __always_inline void sweep_connection(struct connection *c, struct sock *
 		sweep_release(c);
 	sweep_answerer(c, true, 0);
 	if (sweep_is_idle(c, sk)) {
-		if (pending_count(c) && c->membership != MEMBER_NO && c->membership != MEMBER_WANTED)
+		if (pending_count(c) && !is_multiplexed(c) && c->membership != MEMBER_NO &&
+		    c->membership != MEMBER_WANTED)
 			sweep_release(c);
 		sweep_finish(c, END_TIMEOUT, false);
 	}

@@ -157,12 +157,13 @@ enum fault {
 
 /* Order to the sweep iterator, written by the agent before it starts it. */
 struct sweep_order {
-	__u64 idle_before_ns; /* last byte before this: pending exchanges end with END_TIMEOUT */
-	__u32 release_tgid;   /* 0 = none, all ones = everybody: members leave the hash, pending exchanges end */
-	__u32 keep_observing; /* with release_tgid: only the membership ends … */
-	__u32 keep_answers;   /* … and not that of accepted sockets */
-	__u32 number;	      /* of this sweep, not 0 */
-	__u32 seen;	      /* out: connections with state that their owner has open */
+	__u64 idle_before_ns;	 /* last byte before this: pending exchanges end with END_TIMEOUT … */
+	__u64 streams_before_ns; /* … and those of a multiplexed connection, whose streams may be silent */
+	__u32 release_tgid;	 /* 0 = none, all ones = everybody: members leave the hash, pending exchanges end */
+	__u32 keep_observing;	 /* with release_tgid: only the membership ends … */
+	__u32 keep_answers;	 /* … and not that of accepted sockets */
+	__u32 number;		 /* of this sweep, not 0 */
+	__u32 seen;		 /* out: connections with state that their owner has open */
 };
 
 /*

@@ -56,6 +56,7 @@ KernelOptions kernel_options_of(const Config& config, const KernelReport& report
   options.propagation = propagation_options(config.propagation);
   options.answer_headers = config.propagation.response_header;
   options.idle_timeout_ns = static_cast<std::uint64_t>(config.capture.idle_timeout.count());
+  options.stream_timeout_ns = pipeline_options(config).limits.open_ns;  // its span has ended by then
   options.go_consumers = config.kafka.follow_consumers;
   options.enrol = can_enrol(report);
   return options;

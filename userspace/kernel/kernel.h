@@ -73,11 +73,12 @@ struct KernelOptions {
   bool go_consumers = false;    // KafkaCallerNotes::follow_go_consumers is to be used
   bool enrol = true;            // false: observe only, no sk_msg at all
   std::uint64_t idle_timeout_ns = 60'000'000'000;
-  std::uint64_t bulk_bytes = 8u << 20;  // body bytes after which a bulk sender is let go
-  std::string cgroup;                   // cgroup v2 mount; empty = found in /proc/mounts
-  bool stats = false;                   // kernel.bpf_stats_enabled while this object lives
-  bool discard_events = false;          // measurement: everything but the writing to the ring
-  bool late_at_need = false;            // what few processes need is loaded with the first, not after the start
+  std::uint64_t stream_timeout_ns = 3'660'000'000'000;  // the same where a connection's streams may be silent: HTTP/2
+  std::uint64_t bulk_bytes = 8u << 20;                  // body bytes after which a bulk sender is let go
+  std::string cgroup;                                   // cgroup v2 mount; empty = found in /proc/mounts
+  bool stats = false;                                   // kernel.bpf_stats_enabled while this object lives
+  bool discard_events = false;                          // measurement: everything but the writing to the ring
+  bool late_at_need = false;  // what few processes need is loaded with the first, not after the start
   bool operator==(const KernelOptions&) const = default;
 };
 

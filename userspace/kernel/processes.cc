@@ -267,8 +267,9 @@ bool KernelImpl::enrol_socket(pid_t tgid, int fd, std::uint64_t connection_id, b
 void KernelImpl::sweep() {
   tell_time();
   const auto now = monotonic_ns();
-  const std::uint64_t before = now > options_.idle_timeout_ns ? now - options_.idle_timeout_ns : 0;
-  run_sweep({.idle_before_ns = before});
+  const auto ago = [now](std::uint64_t ns) { return now > ns ? now - ns : 0; };
+  const std::uint64_t before = ago(options_.idle_timeout_ns);
+  run_sweep({.idle_before_ns = before, .streams_before_ns = ago(options_.stream_timeout_ns)});
   if (!kafka_probes_.empty()) release_records({.tgid = 0, .before_ns = before});
 }
 
