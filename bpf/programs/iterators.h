@@ -139,6 +139,18 @@ static __always_inline void sweep_answers(struct connection *c)
 		listener_tell(c->listener, 0, true);
 }
 
+/* What its client connections of HTTP/2 have shown of their process. */
+static __always_inline void sweep_writers(const struct connection *c)
+{
+	struct process_entry *p;
+
+	if (!is_multiplexed(c) || c->role != ROLE_CLIENT)
+		return;
+	p = process_get(c->owner_tgid);
+	if (p)
+		writer_is_told(c, p);
+}
+
 /* Of a socket that process `tgid` has open. */
 static __always_inline void sweep_connection(struct connection *c, struct sock *sk, __u32 tgid)
 {
@@ -158,6 +170,7 @@ static __always_inline void sweep_connection(struct connection *c, struct sock *
 	if (sweep_releases(c))
 		sweep_release(c);
 	sweep_answerer(c, true, 0);
+	sweep_writers(c);
 	if (sweep_is_idle(c, sk)) {
 		if (pending_count(c) && !is_multiplexed(c) && c->membership != MEMBER_NO &&
 		    c->membership != MEMBER_WANTED)

@@ -81,6 +81,10 @@ struct listener {
 #define FINDING_TAKES_OFTEN (1u << 12) /* … and three times, of which the agent was told each time */
 #define FINDING_OPENSSL (1u << 13)     /* it encrypts by OpenSSL */
 
+#define FINDING_HTTP2_WRITER                                                                                           \
+	(1u << 13) /* one thread writes an HTTP/2 connection alone: it tells whose calls those are */
+#define FINDING_HTTP2_WRITERS (1u << 14) /* several write one: nobody's */
+
 /* Births that did their work inside their exchange before threads of a process inherit. */
 #define INHERIT_AFTER_BIRTHS 20u
 #define INHERIT_ACTS 4u /* so many acts of a thread are told apart; a power of two */

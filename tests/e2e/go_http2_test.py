@@ -17,6 +17,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).parent))
 import agents                                          # noqa: E402
 import attribution                                     # noqa: E402
 from lib import golang                                 # noqa: E402
+from lib.agent import wait_for                         # noqa: E402
 
 BUILD = pathlib.Path(sys.argv.pop(1)).resolve()
 PROGRAMS = [argument for argument in sys.argv[1:] if "/" in argument]
@@ -84,6 +85,8 @@ class GoHttp2(unittest.TestCase):
                         self.assertEqual(row["task"]["rule"], "goroutine", row)
                         for text in ("calls of gRPC", "handlers of gRPC", "handlers of HTTP/2", "requests of HTTP/2"):
                             self.assertIn(text, row["task"]["why"])
+                        self.assertEqual(wait_for("its calls to be counted", lambda: agent.processes()[0]["task"].get("http2"))["rule"],
+                                         "goroutine")
 
     def test_programs(self):
         for program in PROGRAMS:

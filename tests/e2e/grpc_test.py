@@ -15,7 +15,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).parent))
 import attribution   # noqa: E402
 import grpc_cases   # noqa: E402
 from grpc_cases import CPP_AND_PYTHON, PEER, PROGRAMS, contexts   # noqa: E402
-from lib.agent import Agent   # noqa: E402
+from lib.agent import Agent, wait_for   # noqa: E402
 from lib.golang import Server   # noqa: E402
 from lib.launcher import Launcher   # noqa: E402
 
@@ -100,6 +100,8 @@ class WhoseCall(grpc_cases.Case):
                     thread.join()
             self.assertEqual((strange, len(records)), ([], channels * (41 + 8 * 30)))
             self.assertGreaterEqual(named, channels * 3 // 4)
+            wait_for("weft ps to tell it", lambda: "several" in agent.processes()[front.pid]["task"]["http2"]["why"])
+            self.assertIn("calls over HTTP/2: ", agent.run("ps").stdout)
             self.judge("http", records, agent)
 
     @classmethod

@@ -84,14 +84,23 @@ TEST_CASE("HTTP/2: many calls that a thread writes while it works on one request
     REQUIRE(scene.tell("a", fmt::format("send {}", taken.fd), "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n") ==
             "sent");
   };
+  const auto told = [&] {
+    scene.kernel().sweep();
+    const ProcessFindings found = scene.findings();
+    return fmt::format("{}{}", found.http2_writer ? "one " : "", found.http2_writers ? "several " : "");
+  };
   serve(0, 60);
+  CHECK(told() == "");
   for (int number = 1; number <= 25; number++) serve(number, 1);
+  CHECK(told() == "one ");
+  REQUIRE(scene.tell("b", fmt::format("send {}", fd), request()) == "sent");
+  CHECK(told() == "one several ");
   scene.tell("a", fmt::format("close {}", fd));
   const std::string came = read_to_end(server.get());
   CHECK(came.find("traceparent") > kPreface.size() + (60 + 18) * kRequest.size());
   std::size_t with_context = 0;
   for (std::size_t at = 0; (at = came.find("traceparent", at)) != std::string::npos; at++) with_context++;
-  CHECK(with_context == 7);  // from the twentieth request that the thread has served on
+  CHECK(with_context == 8);  // from the twentieth request that the thread has served on, and the orphan of the other
   CHECK(errors(scene) == "");
 }
 

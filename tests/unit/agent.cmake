@@ -5,6 +5,9 @@ weft_test(unit_agent LABELS unit core
           ${CMAKE_SOURCE_DIR}/userspace/agent/loop_errands.cc ${CMAKE_SOURCE_DIR}/userspace/agent/readiness.cc
           ${CMAKE_SOURCE_DIR}/userspace/agent/turn_priority.cc
   DEPENDS weft_base spdlog::spdlog fmt::fmt)
+weft_test(unit_task_rules LABELS unit core
+  SOURCES agent_task_rules_test.cc ${CMAKE_SOURCE_DIR}/userspace/agent/task_rules.cc
+  DEPENDS weft_base weft_discover weft_runtime weft_sampling fmt::fmt)
 weft_test(unit_sinks LABELS unit core
   SOURCES agent_sinks_test.cc agent_export_log_test.cc ${CMAKE_SOURCE_DIR}/userspace/agent/sinks.cc
           ${CMAKE_SOURCE_DIR}/userspace/agent/export_log.cc

@@ -97,10 +97,13 @@ TEST_CASE("weft ps: state and reason; names cannot steer the terminal") {
   CHECK(has(table.out, "7 compressed  producer: compression.type=none"));
   CHECK(has(table.out, "blocking sockets"));
   CHECK(has(table.out, "another user namespace"));
+  CHECK(has(table.out, "blocking sockets; calls over HTTP/2: none: several threads write\n"));
   CHECK_FALSE(has(table.out, "\x1b"));
   const json rows = json::parse(ask(daemon, {"-o", "json", "ps"}).out)["processes"];
   CHECK(rows[0]["service"] == "orders");
   CHECK(rows[0]["task"]["why"] == "blocking sockets");
+  CHECK(rows[0]["task"]["http2"] == json::parse(R"({"rule": "none", "why": "several threads write"})"));
+  CHECK_FALSE(rows[1]["task"].contains("http2"));  // it calls nobody over HTTP/2
   CHECK(rows[0]["reason"] == "exe_path /usr/bin/python3* (instrument entry 1)");
 }
 
@@ -114,6 +117,7 @@ TEST_CASE("weft ps: WHY is how a traced process is followed, or what selects it 
   CHECK(has(unknown.out, "attached by hand"));
   CHECK(has(unknown.out, "it makes its own spans"));  // why no spans are made of it weighs more
   CHECK_FALSE(has(unknown.out, "its threads block"));
+  CHECK(has(unknown.out, "event loop\n"));  // said once
 }
 
 TEST_CASE("weft ps: the selected ones, --all those that are merely seen too") {

@@ -48,7 +48,14 @@ class FakeAgent final : public AgentControl {
                .state = "instrumented",
                .reason = "it makes its own spans: it exports them",
                .task_rule = "thread",
-               .task_why = "its threads block"}};
+               .task_why = "its threads block"},
+              {.pid = 500,
+               .service = "loop",
+               .state = "traced",
+               .task_rule = "none",
+               .task_why = "event loop",
+               .http2_rule = "none",
+               .http2_why = "event loop"}};
     return {
         {.pid = 100,
          .service = "orders",
@@ -58,6 +65,8 @@ class FakeAgent final : public AgentControl {
          .reason = "exe_path /usr/bin/python3* (instrument entry 1)",
          .task_rule = "thread",
          .task_why = "blocking sockets",
+         .http2_rule = "none",
+         .http2_why = "several threads write",
          .protocols = {"http", "kafka"},
          .connections = 3,
          .calls =

@@ -8,17 +8,19 @@
 namespace weft {
 namespace {
 
-// Which requests of HTTP/2 find their goroutine, for a person to read.
-std::string streams_of(const GoProgram& program) {
-  std::string text;
-  const auto add = [&](bool known, const char* what) {
-    if (known) text += text.empty() ? what : std::string(", ") + what;
-  };
-  add(!program.http2_run_handler.empty(), "handlers of HTTP/2");
-  add(!program.sender_goroutines.empty(), "requests of HTTP/2");
-  add(program.grpc_operate_headers.has_value(), "handlers of gRPC");
-  add(program.grpc_client.has_value(), "calls of gRPC");
-  return text;
+// What of the two there is.
+std::string both(bool first, const char* one, bool second, const char* other) {
+  return std::string(first ? one : "") + (first && second ? ", " : "") + (second ? other : "");
+}
+
+std::string served_streams(const GoProgram& program) {
+  return both(!program.http2_run_handler.empty(), "handlers of HTTP/2", program.grpc_operate_headers.has_value(),
+              "handlers of gRPC");
+}
+
+std::string called_streams(const GoProgram& program) {
+  return both(!program.sender_goroutines.empty(), "requests of HTTP/2", program.grpc_client.has_value(),
+              "calls of gRPC");
 }
 
 KafkaConsumeSite::Call consume_call(RdkafkaCall call) {
@@ -201,7 +203,8 @@ void KernelTarget::follow_goroutines(pid_t pid, const ProcessSettings& settings)
 
 std::optional<KernelTarget::GoState> KernelTarget::start_goroutines(pid_t pid, std::uint32_t executed) {
   const auto found = go_finder_.find(pid);
-  GoState state{.executed = executed, .traced = false, .text = {}, .streams = {}, .probes = 0, .rests = false};
+  GoState state;
+  state.executed = executed;
   if (const auto* none = std::get_if<NoGoProgram>(&found.analysis)) {
     if (!none->is_go) return std::nullopt;
     state.text = none->reason;
@@ -252,7 +255,8 @@ std::optional<KernelTarget::GoState> KernelTarget::start_goroutines(pid_t pid, s
   settings.sender_goroutines = moved(program.sender_goroutines);
   settings.handler_goroutines = moved(program.handler_goroutines);
   state.text = program.version;
-  state.streams = streams_of(program);
+  state.served_streams = served_streams(program);
+  state.called_streams = called_streams(program);
   if (auto traced = goroutines_.trace_goroutines(pid, settings, executed); !traced) {
     state.text = traced.error().message;
     spdlog::info("{}", traced.error().message);

@@ -52,7 +52,8 @@ class KernelTarget final : public ProcessTarget {
     std::uint32_t executed = 0;  // for which of its programs
     bool traced = false;
     std::string text;
-    std::string streams;  // whose HTTP/2 requests find their goroutine, for a person to read
+    // Which requests of HTTP/2 find their goroutine, for a person to read.
+    std::string served_streams, called_streams;
     std::size_t probes = 0;
     bool rests = false;  // births are not seen now
   };

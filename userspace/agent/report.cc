@@ -7,6 +7,7 @@
 #include <chrono>
 
 #include "agent/agent.h"
+#include "agent/task_rules.h"
 #include "agent/version.h"
 #include "kernel/names.h"
 
@@ -14,51 +15,6 @@ namespace weft {
 namespace {
 
 constexpr auto kPatience = std::chrono::seconds(5);
-
-struct TaskRuleText {
-  std::string rule, why;
-};
-
-TaskRuleText goroutine_rule(const KernelTarget::GoState& go, const GoroutineFindings* found) {
-  if (!go.traced || found == nullptr) return {"none", "Go: " + go.text};
-  if (found->refuted) return {"none", go.text + ": what was read in its memory is no goroutine"};
-  if (found->unproven)
-    return {"none", go.text + " is not known well enough: has to be borne out by more goroutines first"};
-  std::string why = go.text + ": the goroutine that read the request";
-  if (found->sites_learned) why += fmt::format("; inherited by those of {} functions", found->sites_learned);
-  if (found->sites_off) why += fmt::format("; never by those of {}, which outlived a request", found->sites_off);
-  if (go.rests) why += "; rests from births, which pass nothing on, until a call needs them";
-  if (!go.streams.empty()) why += "; " + go.streams;
-  return {"goroutine", why};
-}
-
-TaskRuleText task_rule(const ProcessSettings& settings, const ProcessFindings& found) {
-  std::string inherit = found.inherit_off ? "; started threads do not inherit (one outlived its request)"
-                        : found.inherits  ? "; started threads inherit"
-                                          : "";
-  if (settings.task == TaskRule::none) return {"none", "configuration says task: none"};
-  if (settings.task == TaskRule::thread) return {"thread", "configuration says task: thread" + inherit};
-  if (found.overlapping) return {"none", "event loop: one thread held requests of two connections at once"};
-  if (found.nonblocking_server) return {"none", "event loop: its server sockets do not block"};
-  if (settings.blocking_known) return {"thread", "known to serve one request per thread" + inherit};
-  return {"thread", "its threads block" + inherit};
-}
-
-std::string kafka_rule(const KernelTarget::KafkaState& kafka, const ProcessFindings& found) {
-  std::string text;
-  if (kafka.produce_probes || kafka.go_probes)
-    text += found.kafka_blocks
-                ? "; never for Kafka records, which it produces with calls that wait (RD_KAFKA_MSG_F_BLOCK)"
-                : "; for Kafka records who produced them";
-  if (kafka.follows()) {
-    const char* task = kafka.go_consume_probes ? "goroutine" : "thread";
-    text += fmt::format("; the Kafka record that a {} was given last", task);
-    if (found.kafka_shared) text += fmt::format(", but not where several {}s are given those of one consumer", task);
-    if (found.kafka_unread) text += ", but some could not be read";
-  }
-  if (!kafka.unread.empty()) text += (kafka.follows() ? "; no other: " : "; never a Kafka record: ") + kafka.unread;
-  return text;
-}
 
 CallReport call_report(const ProcessCalls& calls) {
   CallReport report{
@@ -110,6 +66,7 @@ std::vector<ProcessRow> Agent::processes() {
     row.language = process.language;
     row.state = discovery_state_name(process.state);
     row.reason = process.reason;
+    const auto made = calls.find(process.pid);
     if (const auto found = findings.find(process.pid); found != findings.end()) {
       const auto go = target_->go_state(process.pid);
       const auto learned = goroutines.find(process.pid);
@@ -118,6 +75,11 @@ std::vector<ProcessRow> Agent::processes() {
                             : task_rule(process.settings, found->second);
       row.task_rule = text.rule;
       row.task_why = text.why;
+      if (made != calls.end() && made->second.called_by & 1u << PROTOCOL_HTTP2) {
+        const auto http2 = http2_rule(text, go ? &*go : nullptr, found->second);
+        row.http2_rule = http2.rule;
+        row.http2_why = http2.why;
+      }
       row.connections = found->second.connections;
       row.live_exchanges = found->second.live_exchanges;
       if (target_->watches(process.pid)) row.probes.push_back("ioctl");
@@ -132,7 +94,7 @@ std::vector<ProcessRow> Agent::processes() {
       }
       if (!process.never_enrol.empty()) row.task_why += "; observed only: " + process.never_enrol;
     }
-    if (const auto made = calls.find(process.pid); made != calls.end()) {
+    if (made != calls.end()) {
       row.calls = call_report(made->second);
       row.protocols = protocol_names(made->second.protocols);
     }

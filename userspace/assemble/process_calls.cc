@@ -24,6 +24,7 @@ ProcessCalls* ProcessCallCounts::spoke(__u32 tgid, unsigned protocol) {
 void ProcessCallCounts::request(const request_event& request) {
   ProcessCalls* calls = spoke(request.tgid, request.protocol);
   if (!calls) return;
+  if (request.role == ROLE_CLIENT) calls->called_by |= 1u << request.protocol;
   if (request.role != ROLE_CLIENT)
     calls->served++;
   else if (request.attribution == ATTRIBUTION_ROOT)

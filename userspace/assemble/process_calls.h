@@ -16,6 +16,7 @@ namespace weft {
 
 struct ProcessCalls {
   std::uint32_t protocols = 0;                           // 1 << enum wire_protocol
+  std::uint32_t called_by = 0;                           // … by which it has sent requests
   std::uint64_t served = 0;                              // requests to it
   std::uint64_t with_parent = 0;                         // made for a request that is known
   std::uint64_t roots = 0;                               // no request was being served: each began a trace

@@ -83,10 +83,18 @@ std::string status_text(const Json& status, const Screen& screen) {
   return out + table.text(screen);
 }
 
+// Where no call is tied to a request, those over HTTP/2 are not for the same reason.
+std::string http2_why(const Json& task) {
+  const Json& http2 = member(task, "http2");
+  if (http2.is_null() || text_of(task, "rule") == "none") return "";
+  return fmt::format("; calls over HTTP/2: {}: {}", text_of(http2, "rule"), text_of(http2, "why"));
+}
+
 // What is traced shows how it is followed; that it was selected its state says already.
 std::string why_of(const Json& row) {
-  std::string why = text_of(row, "state") == "traced" ? text_of(member(row, "task"), "why") : "";
-  return why.empty() ? text_of(row, "reason") : why;
+  const Json& task = member(row, "task");
+  const std::string why = text_of(row, "state") == "traced" ? text_of(task, "why") : "";
+  return why.empty() ? text_of(row, "reason") : why + http2_why(task);
 }
 
 std::string ps_text(const Json& answer, const Screen& screen) {

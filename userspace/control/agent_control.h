@@ -39,6 +39,8 @@ struct ProcessRow {
   std::string reason;                  // why it is in this state: for traced ones, what selects it
   std::string task_rule;               // "thread", "none", … what ties requests to work in this process
   std::string task_why;                // … and the evidence for it
+  std::string http2_rule;              // the same of its calls over HTTP/2, several of which share a connection; …
+  std::string http2_why;               // … empty: it makes none
   std::vector<std::string> protocols;  // seen so far: "http", "http2", "kafka"
   std::uint64_t connections = 0;
   std::uint64_t live_exchanges = 0;

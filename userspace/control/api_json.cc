@@ -86,13 +86,15 @@ std::string status_json(const StatusReport& status, const StoreCounters& store) 
 std::string processes_json(const std::vector<ProcessRow>& processes) {
   Json list = Json::array();
   for (const ProcessRow& row : processes) {
+    Json task = {{"rule", row.task_rule}, {"why", row.task_why}};
+    if (!row.http2_rule.empty()) task["http2"] = {{"rule", row.http2_rule}, {"why", row.http2_why}};
     list.push_back({{"pid", row.pid},
                     {"service", row.service},
                     {"executable", row.executable},
                     {"language", row.language},
                     {"state", row.state},
                     {"reason", row.reason},
-                    {"task", {{"rule", row.task_rule}, {"why", row.task_why}}},
+                    {"task", std::move(task)},
                     {"protocols", row.protocols},
                     {"connections", row.connections},
                     {"live_exchanges", row.live_exchanges},

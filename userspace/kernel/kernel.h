@@ -106,6 +106,8 @@ struct ProcessFindings {
   bool kafka_shared = false;        // several threads are given records of one consumer: whose they are is not known
   bool kafka_unread = false;        // the context of a record that it consumed could not be read
   bool inherit_off = false;         // … switched off for good
+  bool http2_writer = false;        // one thread writes a connection's requests alone, and has served for twenty
+  bool http2_writers = false;       // several write those of one connection
   std::uint64_t live_exchanges = 0;
   std::uint64_t connections = 0;
 };

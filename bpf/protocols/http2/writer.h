@@ -3,6 +3,7 @@
 #ifndef WEFT_PROTOCOLS_HTTP2_WRITER_H
 #define WEFT_PROTOCOLS_HTTP2_WRITER_H
 
+#include "lib/attribute.h"
 #include "maps/exchanges.h"
 #include "maps/scratch.h"
 #include "maps/tasks.h"
@@ -38,6 +39,17 @@ static __always_inline bool writer_is_known(struct http2 *h, const struct scratc
 		return false;
 	h->written_for = (__u32)current;
 	return ++h->written > WRITER_LEARNED;
+}
+
+/* For `weft ps`: by what the calls on c of process `p` are told apart. */
+static __always_inline void writer_is_told(const struct connection *c, struct process_entry *p)
+{
+	const struct http2 *h = &c->send.http2;
+
+	if (h->writer == ~0u)
+		finding(p, FINDING_HTTP2_WRITERS);
+	else if (h->written > WRITER_LEARNED)
+		finding(p, FINDING_HTTP2_WRITER);
 }
 
 #endif
