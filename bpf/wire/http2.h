@@ -30,7 +30,7 @@ WIRE_INLINE void http2_begin(struct http2 *h, bool preface)
 	h->have = 0;
 	h->in_block = h->push = h->seen = 0;
 	h->last_stream = h->sequence = h->writer = h->written = h->written_for = 0;
-	h->list_limit = 0;
+	h->list_limit = HTTP2_LIST_AT_FIRST + 1;
 	h->names.codes[0] = h->names.codes[1] = h->names.codes[2] = h->names.codes[3] = 0;
 	h->names.known = 0;
 	h->names.complete = 1;
@@ -169,10 +169,15 @@ WIRE_INLINE enum http2_event http2_frame(struct http2 *h, const __u8 *p)
 	case HTTP2_FRAME_SETTINGS:
 		if (stream || h->left % 6 || ((h->flags & HTTP2_ACK) && h->left))
 			return HTTP2_BAD;
+		if (h->list_limit == HTTP2_LIST_AT_FIRST + 1 && !(h->flags & HTTP2_ACK))
+			h->list_limit = 0;
 		if (!h->left)
 			http2_frame_ends(h);
 		return HTTP2_MORE;
 	}
+	/* Known ones are short, and unknown ones never so long: this is text, of another protocol. */
+	if (h->left > HTTP2_FRAME_MOST)
+		return HTTP2_BAD;
 	http2_skip_rest(h);
 	return HTTP2_MORE;
 }

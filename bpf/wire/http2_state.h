@@ -8,8 +8,12 @@
 #define HTTP2_PREFACE_BYTES 24u
 #define HTTP2_FRAME_HEADER_BYTES 9u
 #define HTTP2_FRAME_MOST 16384u /* what every peer takes (RFC 9113, section 4.2) */
-/* Where a peer's settings were not seen, its limit of a list of headers: the least that servers commonly name. */
+/*
+ * Where a peer's settings were not seen, its limit of a list of headers: the least that servers commonly name. That of
+ * one that is yet to name its settings is told apart: the first that it sends, without a limit, say that there is none.
+ */
 #define HTTP2_LIST_ASSUMED 8192u
+#define HTTP2_LIST_AT_FIRST (HTTP2_LIST_ASSUMED + 1)
 
 enum http2_frame_type {
 	HTTP2_FRAME_DATA = 0,

@@ -198,6 +198,23 @@ TEST_CASE("HTTP/2: a context that the peer's limit of headers has no room for is
   }
 }
 
+TEST_CASE("HTTP/2: a peer that has not named its settings yet is taken to have the limit that servers commonly have") {
+  Scene scene;
+  scene.trace();
+  Call call(scene);
+  call.sends(kPreface);
+  call.sends(request_on(call.stream += 2, long_field()));
+  CHECK(became(scene) == INJECTION_TOO_LARGE);
+  CHECK(call.sends(request_on(call.stream += 2)).find("traceparent") != std::string::npos);
+  call.hears(std::string("\0\0\0\4\1\0\0\0\0", 9) + answer_on(1));  // an acknowledgement says nothing
+  call.sends(request_on(call.stream += 2, long_field()));
+  CHECK(became(scene) == INJECTION_TOO_LARGE);
+  call.hears(kSettings + answer_on(3));  // they are there, and there is no limit among them
+  CHECK(call.asks(long_field()));
+  CHECK(became(scene) == INJECTION_DONE);
+  CHECK(errors(scene) == "");
+}
+
 TEST_CASE("HTTP/2: joined in mid-life, the peer is taken to have named the limit that servers commonly do") {
   Scene scene;
   Call call(scene);

@@ -139,6 +139,14 @@ TEST_CASE("frames: what ends it") {
             "abc"));               // more padding than payload
   CHECK(bad(1, 0x24, 1, "1234"));  // no room for the priority
   CHECK(bad(6, 0, 0x80000001u, "12345678"));
+  CHECK_FALSE(bad(99, 0xff, 7, std::string(16384, 'x')));
+  CHECK(bad(99, 0xff, 7, std::string(16385, 'x')));
+  CHECK_FALSE(bad(0, 0, 7, std::string(16385, 'x')));  // a peer may allow more of DATA
+  for (const char* other :
+       {"GET / HTTP/1.1\r\n", "HTTP/1.1 400 Bad\r\n", "SSH-2.0-x\r\n", "\x16\x03\x01\x02\0\x01\0\0\0"}) {
+    CAPTURE(other);
+    CHECK(run_of(bytes_of(std::string(other, 9)), false).bad);
+  }
   CHECK(run_of(bytes_of("PRI * HTTP/2.0\r\n\r\nSX\r\n\r\n"), true).bad);
 }
 

@@ -44,7 +44,8 @@ static __always_inline int http2_lengthen(struct sk_msg_md *m, struct scratch *s
 /* Would the peer refuse a list of headers that has grown by this? The sizes are estimates: a quarter is for that. */
 static __always_inline bool http2_over_limit(const struct connection *c, const struct scratch *s, __u32 inserted)
 {
-	__u32 limit = c->receive.http2.list_limit, bytes = s->walk.list_bytes;
+	__u32 limit = c->receive.begun ? c->receive.http2.list_limit : HTTP2_LIST_AT_FIRST + 1;
+	__u32 bytes = s->walk.list_bytes;
 
 	return limit && bytes + bytes / 4 + inserted + 32 * 8 >= limit;
 }
