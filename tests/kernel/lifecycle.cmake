@@ -4,12 +4,12 @@ add_executable(lifecycle_app ${CMAKE_CURRENT_LIST_DIR}/lifecycle_app.cc)
 target_link_libraries(lifecycle_app PRIVATE weft_test_traffic)
 
 weft_test(lifecycle_test LABELS kernel core kernels
-  SOURCES lifecycle_test.cc lifecycle_answers_test.cc lifecycle_headers_test.cc lifecycle_http2_test.cc lifecycle_idle_test.cc lifecycle_resets_test.cc lifecycle_retraced_test.cc lifecycle_streams_test.cc
+  SOURCES lifecycle_test.cc lifecycle_answers_test.cc lifecycle_broken_test.cc lifecycle_carried_test.cc lifecycle_headers_test.cc lifecycle_http2_test.cc lifecycle_idle_test.cc lifecycle_resets_test.cc lifecycle_retraced_test.cc lifecycle_streams_test.cc
     lifecycle_telemetry_test.cc lifecycle_scene.cc
   DEPENDS weft_test_agent)
 weft_test(membership_test LABELS kernel core kernels SOURCES membership_test.cc lifecycle_scene.cc DEPENDS weft_test_agent)
 weft_test(policy_test LABELS kernel core kernels
-  SOURCES policy_test.cc policy_sets_test.cc policy_scene.cc lifecycle_scene.cc
+  SOURCES policy_test.cc policy_http2_test.cc policy_sets_test.cc policy_scene.cc lifecycle_scene.cc
   DEPENDS weft_test_agent weft_policy_control)
 foreach(test lifecycle_test membership_test policy_test)
   add_dependencies(${test} lifecycle_app)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // A program that does one socket call at a time, as it is told by lines on stdin: "WHO COMMAND …", WHO being "main",
 // "child" (after a fork) or the name of a thread, which is started when it is first spoken to. One line of answer each,
-// so that a test decides which thread does what and when. In texts "~" stands for CRLF.
+// so that a test decides which thread does what and when.
 #include <fmt/format.h>
 #include <linux/tcp.h>
 #include <net/if.h>
@@ -37,10 +37,12 @@ namespace {
 
 Listener listener;  // also of forked children
 
+// Any bytes, two digits each.
 std::string text_of(std::istringstream& words) {
-  std::string encoded, text;
-  std::getline(words >> std::ws, encoded);
-  for (const char c : encoded) c == '~' ? text += "\r\n" : text += c;
+  std::string hex, text;
+  words >> hex;
+  for (std::size_t i = 0; i + 1 < hex.size(); i += 2)
+    text += static_cast<char>(std::stoi(hex.substr(i, 2), nullptr, 16));
   return text;
 }
 

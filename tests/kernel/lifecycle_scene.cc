@@ -54,14 +54,7 @@ void Scene::begin(const std::string& who, const std::string& command, std::strin
   told_ = fmt::format("{} {}", who, command);
   std::string line = fmt::format("{} {} ", who, command);
   if (text.empty()) line.pop_back();
-  for (std::size_t i = 0; i < text.size(); i++) {
-    if (text.substr(i, 2) == "\r\n") {
-      line += '~';
-      i++;
-    } else {
-      line += text[i];
-    }
-  }
+  for (const char byte : text) line += fmt::format("{:02x}", static_cast<unsigned char>(byte));
   app_.write_line(line);
 }
 
