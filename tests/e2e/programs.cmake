@@ -58,6 +58,7 @@ if(TARGET weftd)
   weft_e2e(http2_abuse http2_abuse_test LABELS core)
   weft_e2e(grpc grpc_test LABELS core TIMEOUT 600)
   weft_e2e(grpc_life grpc_life_test LABELS core)
+  weft_e2e(grpc_proxy grpc_proxy_test LABELS core)
   weft_e2e(grpc_full grpc_full_test LABELS full TIMEOUT 1800)
   weft_e2e(grpc_java grpc_java_test LABELS full grpcjava TIMEOUT 1800)
   # Per front as many as are promised together.
