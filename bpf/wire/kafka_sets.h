@@ -6,6 +6,7 @@
 #ifndef WEFT_WIRE_KAFKA_SETS_H
 #define WEFT_WIRE_KAFKA_SETS_H
 
+#include "wire/events.h"
 #include "wire/kafka_note.h"
 #include "wire/kafka_work.h"
 
@@ -28,7 +29,9 @@ struct kafka_set {
 	__u16 ids_count, baggage_count;
 	__u8 span_id[8];  /* of the sending of these */
 	__u32 headers_at; /* in the source: ids, then baggage */
-	__u32 reserved;
+	__u8 result;	  /* enum injection_result, as was decided */
+	__u8 attribution; /* enum attribution */
+	__u16 reserved;
 };
 WIRE_ASSERT(sizeof(struct kafka_set) == 120, "kafka_set layout");
 
@@ -74,34 +77,51 @@ WIRE_INLINE void kafka_sets_begin(struct kafka_work *w)
 	w->sets = 0;
 	w->headers_to = KAFKA_SETS_FROM;
 	kafka_set_clear(kafka_set_at(w, 0));
-	wire_loop(KAFKA_SET_INDEX / 8, kafka_set_unfind, &w);
+}
+
+WIRE_INLINE __u32 kafka_set_place(const struct kafka_note *caller)
+{
+	return (__u32)(caller->exchange_id * 0x9e3779b97f4a7c15ull >> 32);
+}
+
+WIRE_INLINE __u32 kafka_set_new(struct kafka_work *w, const struct kafka_note *caller)
+{
+	struct kafka_set *set = kafka_set_at(w, ++w->sets);
+
+	kafka_set_clear(set);
+	__builtin_memcpy(&set->caller, caller, sizeof(*caller));
+	return w->sets;
 }
 
 /* The set of this caller, a new one if there is none yet: from 1 to w->sets. 0: there are too many. */
 WIRE_GLOBAL __u32 kafka_set_of(struct kafka_work *w, const struct kafka_note *caller)
 {
+	const struct kafka_note *first;
 	__u32 place;
 
 	if (!w || !caller)
 		return 0;
-	place = (__u32)(caller->exchange_id * 0x9e3779b97f4a7c15ull >> 32);
-
+	if (!w->sets)
+		return kafka_set_new(w, caller);
+	first = &kafka_set_at(w, 1)->caller;
+	if (first->exchange_id == caller->exchange_id)
+		return 1;
+	if (w->sets == 1) { /* the first one is found without the index, which is empty until there is a second */
+		wire_loop(KAFKA_SET_INDEX / 8, kafka_set_unfind, &w);
+		*kafka_set_index(w, kafka_set_place(first)) = 1;
+	}
+	place = kafka_set_place(caller);
 	for (__u32 i = 0; i < KAFKA_SET_TRIES; i++, place++) {
 		__u32 number = *kafka_set_index(w, place);
-		struct kafka_set *set;
 
-		if (number) {
-			if (kafka_set_at(w, number)->caller.exchange_id == caller->exchange_id)
-				return number;
+		if (number && kafka_set_at(w, number)->caller.exchange_id == caller->exchange_id)
+			return number;
+		if (number)
 			continue;
-		}
 		if (w->sets >= KAFKA_SETS - 1)
 			return 0;
-		number = ++w->sets;
+		number = kafka_set_new(w, caller);
 		*kafka_set_index(w, place) = (__u8)number;
-		set = kafka_set_at(w, number);
-		kafka_set_clear(set);
-		__builtin_memcpy(&set->caller, caller, sizeof(*caller));
 		return number;
 	}
 	return 0;
@@ -149,7 +169,9 @@ WIRE_INLINE void kafka_set_alone(struct kafka_work *w)
 	w->changed = set->changed;
 }
 
-/* The headers in w->added, as they were staged for all records, become those of a set. REQUIRES: all callers are told.
+/*
+ * The headers in w->added, as they were staged for all records, become those of a set; where there is no room, that is
+ * what became of them. REQUIRES: all callers are told, and set->result says what was decided.
  */
 WIRE_GLOBAL int kafka_set_stage(struct kafka_work *w, __u32 number)
 {
@@ -172,8 +194,12 @@ WIRE_GLOBAL int kafka_set_stage(struct kafka_work *w, __u32 number)
 	}
 	bytes = w->ids_bytes + w->baggage_bytes;
 	WIRE_OPAQUE(bytes);
-	if (bytes == 0 || bytes > KAFKA_SET_HEADERS || bytes > KAFKA_SET_INDEX_AT - w->headers_to)
+	if (bytes == 0)
 		return 0;
+	if (bytes > KAFKA_SET_HEADERS || bytes > KAFKA_SET_INDEX_AT - w->headers_to) {
+		set->result = INJECTION_TOO_LARGE;
+		return 0;
+	}
 	set->headers_at = w->headers_to;
 	w->headers_to += (__u32)bytes;
 	wire_copy(kafka_at(&w->text, set->headers_at), w->added, bytes);

@@ -88,6 +88,22 @@ class Callers(unittest.TestCase):
             self.assertEqual([span["span_id"] for span in spans if span["kind"] == "SERVER" and span["trace_id"] == trace],
                              [sent[trace]["parent_span_id"]])
 
+    def test_own_baggage_of_some_records_of_several_requests(self):
+        """It stays and nothing comes beside it; the request's goes to the others. Which is whose is told of each sending."""
+        scene = Scene(self, "linger.ms=300", config={"baggage": {"policy": {"deny": ["secret"]}}}).known()
+        traces = [scene.get(scene.caller, "producev", headers={"baggage": f"tenant={n},secret=y"}, value="TRACE", id="TRACE",
+                            **({"baggage": f"own={n}"} if n % 2 else {})) for n in range(40)]
+        arrived = scene.arrived()
+        self.assertEqual([scene.judge(record) for record in arrived], ["right"] * 40)
+        for record in arrived:
+            n = traces.index(dict(record.headers)["id"].decode())
+            self.assertEqual([value for name, value in record.headers if name == "baggage"],
+                             [f"own={n}".encode() if n % 2 else f"tenant={n}".encode()])
+        spans = scene.agent.wait_spans("each sending", lambda spans: len(
+            [span for span in spans if span["kind"] == "PRODUCER" and span["trace_id"] in traces]) >= 40)
+        told = {span["trace_id"]: span["attributes"].get("weft.baggage") for span in spans if span["kind"] == "PRODUCER"}
+        self.assertEqual({told[trace] for trace in traces[1::2]}, {"unenforced"})
+
     def test_equal_records_of_several_requests(self):
         scene = Scene(self, "linger.ms=5").known()
         scene.many("producev", 8, 50, value="equal", id="TRACE")

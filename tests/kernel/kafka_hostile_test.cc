@@ -2,11 +2,13 @@
 // What a client of Kafka sends that is none, on live sockets: it arrives as it was sent.
 #include <doctest/doctest.h>
 
+#include <chrono>
 #include <string>
 #include <thread>
 #include <tuple>
 #include <vector>
 
+#include "decode/kafka/produce_text.h"
 #include "kafka_frames.h"
 #include "support/traffic/process.h"
 
@@ -14,7 +16,7 @@ namespace weft::test::kafka {
 namespace {
 
 // What a confirmed connection of Kafka then sends, as it arrives; the broker answers only what comes before.
-Bytes passed(TestAgent& agent, const Bytes& good, const Bytes& hostile) {
+Bytes passed(TestAgent& agent, const std::vector<Bytes>& sends) {
   const Listener listener = listen_on_loopback();
   Bytes arrived;
   std::thread broker([&] {
@@ -28,7 +30,9 @@ Bytes passed(TestAgent& agent, const Bytes& good, const Bytes& hostile) {
   ForkedChild client([&] {
     const Fd fd = connect_to(listener.port);
     if (!send_all(fd.get(), api_versions()) || !read_frame(fd.get())) return "no broker";
-    return send_all(fd.get(), good) && send_all(fd.get(), hostile) && send_all(fd.get(), good) ? "done" : "cannot send";
+    for (const Bytes& bytes : sends)
+      if (!send_all(fd.get(), bytes)) return "cannot send";
+    return "done";
   });
   REQUIRE(agent.trace(client.pid()));
   client.go();
@@ -39,6 +43,44 @@ Bytes passed(TestAgent& agent, const Bytes& good, const Bytes& hostile) {
 }
 
 }  // namespace
+
+TEST_CASE("Kafka on sockets: of a request whose head comes in pieces nothing is told that another one said") {
+  const auto agent = agent_now();
+  const auto request = [](const char* topic, int records) {
+    Produce out;
+    out.version = 9;
+    out.acks = 0;
+    out.client_id = topic;
+    out.topics = {{topic, {Partition{}}}};
+    Batch& batch = out.topics[0].partitions[0].batch;
+    for (batch.count = 0; batch.count < records; batch.count++)
+      batch.records.push_back({.offset_delta = batch.count, .value = "value"});
+    batch.last_offset_delta = records - 1;
+    return encode(out);
+  };
+  const Bytes good = request("orders", 2), other = request("shipments", 3);
+  const Bytes arrived = passed(*agent, {good, other.substr(0, 9), other.substr(9), good});
+  if (!agent->real()) {
+    CHECK(arrived == good + other + good);
+    return;
+  }
+  CHECK(arrived.find(other) != Bytes::npos);
+  std::vector<SeenRequest> told;
+  for (int tries = 0; (told = agent->requests()).size() < 3 && tries < 1000; tries++)
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  REQUIRE(told.size() == 3);
+  const auto first = read_produce_text(told[0].text), pieces = read_produce_text(told[1].text);
+  REQUIRE(first);
+  REQUIRE(pieces);
+  CHECK(first->fields.records == 2);
+  CHECK(first->client_id == "orders");
+  CHECK(told[0].injection == INJECTION_DONE);
+  CHECK(told[1].injection == INJECTION_NOT_WHOLE);
+  CHECK(pieces->client_id.empty());
+  CHECK(pieces->partitions.empty());
+  CHECK((pieces->fields.records | pieces->fields.partitions | pieces->fields.injected | pieces->fields.whole) == 0);
+  CHECK(pieces->fields.acks == -1);
+}
 
 TEST_CASE("Kafka on sockets: what is not what it should be passes as it was sent, and is counted") {
   const auto agent = agent_now();
@@ -72,7 +114,7 @@ TEST_CASE("Kafka on sockets: what is not what it should be passes as it was sent
            {"a frame without end", Bytes("\xff\xff\xff\xff") + good.substr(4), true},
            {"another protocol", "GET / HTTP/1.1\r\nHost: x\r\n\r\n", true}}) {
     CAPTURE(name);
-    const Bytes arrived = passed(*agent, good, hostile);
+    const Bytes arrived = passed(*agent, {good, hostile, good});
     if (!agent->real()) {
       CHECK(arrived == good + hostile + good);
       continue;

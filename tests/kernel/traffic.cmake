@@ -80,3 +80,4 @@ set_tests_properties(formats_test PROPERTIES RESOURCE_LOCK weft_kernel)
 traffic_test(kafka_test)
 target_sources(kafka_test PRIVATE ${CMAKE_CURRENT_LIST_DIR}/kafka_hostile_test.cc
   ${CMAKE_SOURCE_DIR}/tests/support/kafka/produce.cc)
+target_link_libraries(kafka_test PRIVATE weft_decode)

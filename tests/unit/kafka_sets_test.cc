@@ -59,6 +59,40 @@ TEST_CASE("Kafka: with more callers than are told apart, those of the last ones 
   CHECK(sets.size() + static_cast<std::size_t>(nobodys) == 2 * KAFKA_SETS);
 }
 
+TEST_CASE("Kafka: a caller is found again whatever the index holds from before, and one alone does not need it") {
+  give(work(), "", added_context());
+  for (__u32 place = 0; place < KAFKA_SET_INDEX; place++) *kafka_set_index(&work(), place) = 7;
+  kafka_sets_begin(&work());
+  const auto set_of = [](std::size_t caller) {
+    const kafka_note note = caller_note(caller);
+    return kafka_set_of(&work(), &note);
+  };
+  for (int i = 0; i < 3; i++) CHECK(set_of(1) == 1);
+  CHECK(*kafka_set_index(&work(), 0) == 7);
+  for (std::size_t caller = 2; caller <= 20; caller++) CHECK(set_of(caller) == caller);
+  for (std::size_t caller = 1; caller <= 20; caller++) CHECK(set_of(caller) == caller);
+}
+
+TEST_CASE("Kafka: a caller whose headers find no room is told so, and one that is given none what was decided") {
+  give(work(), "", added_context());
+  kafka_sets_begin(&work());
+  const kafka_note note = caller_note(1);
+  REQUIRE(kafka_set_of(&work(), &note) == 1);
+  kafka_set* const set = kafka_set_at(&work(), 1);
+  const auto staged = [&](__u32 room, const Added& added) {
+    work().headers_to = KAFKA_SET_INDEX_AT - room;
+    set->result = INJECTION_DONE;
+    give_headers(work(), added);
+    return kafka_set_stage(&work(), 1);
+  };
+  CHECK(staged(KAFKA_SET_LEAST, added_context()) == 1);
+  CHECK(set->result == INJECTION_DONE);
+  CHECK(staged(KAFKA_SET_LEAST - 1, added_context()) == 0);
+  CHECK(set->result == INJECTION_TOO_LARGE);
+  CHECK(staged(KAFKA_SET_LEAST, Added{}) == 0);
+  CHECK(set->result == INJECTION_DONE);
+}
+
 TEST_CASE("Kafka: every caller's records get a traceparent, however long the texts of those before are") {
   Produce request;
   request.version = 9;

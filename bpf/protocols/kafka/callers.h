@@ -174,12 +174,8 @@ WIRE_GLOBAL int kafka_callers(struct kafka_work *w, struct scratch *s, struct pr
 	return 0;
 }
 
-/* s->decision and s->parent for a request whose records are all for s->caller. */
-static __always_inline void kafka_decide_for_caller(struct connection *c, struct scratch *s)
+static __always_inline void kafka_parent_is(struct scratch *s, const struct kafka_note *caller)
 {
-	const struct kafka_note *caller = &s->caller;
-
-	s->facts = 0;
 	s->parent.exchange_id = caller->exchange_id;
 	__builtin_memcpy(s->parent.trace_id, caller->trace_id, 16);
 	__builtin_memcpy(s->parent.span_id, caller->span_id, 8);
@@ -187,6 +183,15 @@ static __always_inline void kafka_decide_for_caller(struct connection *c, struct
 	s->parent.report = caller->report;
 	s->parent.tracestate_bytes = caller->tracestate_bytes;
 	s->parent.baggage_bytes = caller->baggage_bytes;
+}
+
+/* s->decision and s->parent for a request whose records are all for s->caller. */
+static __always_inline void kafka_decide_for_caller(struct connection *c, struct scratch *s)
+{
+	const struct kafka_note *caller = &s->caller;
+
+	s->facts = 0;
+	kafka_parent_is(s, caller);
 	decided(s, INJECTION_DONE, caller->attribution, format_writes(s, 0) | missing_texts(c, &s->head, s));
 	if (!(c->destination & DESTINATION_CONTEXT) || propagation_pauses(&s->propagation)) {
 		s->decision.result = INJECTION_DESTINATION;

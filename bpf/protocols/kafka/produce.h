@@ -198,11 +198,14 @@ WIRE_GLOBAL int kafka_tell(struct connection *c, struct kafka *k, struct scratch
 	return 0;
 }
 
-/* s->decision and s->parent for the records of a set; of nobody's, whatever the process serves. */
-static __always_inline void kafka_decide_set(struct connection *c, struct scratch *s, const struct kafka_set *set)
+/* What was decided for the records of a set is what is told of their sending: s->decision and s->parent again. */
+static __always_inline void kafka_decision_again(struct scratch *s, const struct kafka_set *set)
 {
-	__builtin_memcpy(&s->caller, &set->caller, sizeof(s->caller));
-	kafka_decide_noted(c, s);
+	s->facts = 0;
+	kafka_parent_is(s, &set->caller);
+	s->decision.result = set->result;
+	s->decision.attribution = set->attribution;
+	__builtin_memcpy(s->decision.span_id, set->span_id, sizeof(set->span_id));
 }
 
 WIRE_GLOBAL int kafka_stage_set(struct connection *c, struct scratch *s, struct kafka_work *w)
@@ -214,8 +217,11 @@ WIRE_GLOBAL int kafka_stage_set(struct connection *c, struct scratch *s, struct 
 	set = kafka_set_at(w, w->set);
 	if (!set->records)
 		return 0;
-	kafka_decide_set(c, s, set);
+	__builtin_memcpy(&s->caller, &set->caller, sizeof(s->caller)); /* nobody's: whatever the process serves */
+	kafka_decide_noted(c, s);
 	kafka_stage(w, s);
+	set->result = (__u8)s->decision.result;
+	set->attribution = (__u8)s->decision.attribution;
 	__builtin_memcpy(set->span_id, s->decision.span_id, sizeof(set->span_id));
 	w->staged += kafka_set_stage(w, w->set);
 	return 0;
@@ -245,8 +251,7 @@ WIRE_GLOBAL int kafka_tell_set(struct connection *c, struct scratch *s, struct k
 	set = kafka_set_at(w, w->set);
 	if (!set->records)
 		return 0;
-	kafka_decide_set(c, s, set);
-	__builtin_memcpy(s->decision.span_id, set->span_id, sizeof(set->span_id));
+	kafka_decision_again(s, set);
 	if (w->own_baggage)
 		s->facts |= REQUEST_BAGGAGE_UNENFORCED;
 	w->claims = w->claims_all;

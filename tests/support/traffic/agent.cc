@@ -166,7 +166,8 @@ void TestAgent::on_event(EventBytes event) {
                        .trace_id = hex(request->ids.trace_id),
                        .span_id = hex(request->ids.span_id),
                        .parent_span_id = hex(request->ids.parent_span_id),
-                       .target = target_of(head)});
+                       .target = target_of(head),
+                       .text = std::string(head)});
 }
 
 }  // namespace weft::test

@@ -26,6 +26,7 @@ struct SeenRequest {
   unsigned flags = 0, facts = 0;                  // W3C trace flags; REQUEST_*
   std::string trace_id, span_id, parent_span_id;  // hex
   std::string target;                             // of the request line
+  std::string text;                               // all that was told of the request
 };
 
 // The options, with the flavour of the hooks that WEFT_TEST_CAPTURE names, if it does; without what few processes need.

@@ -2,7 +2,7 @@
 // kafka_server TOPIC NAME=VALUE…: HTTP/1.1, one thread a connection. A request for /CALL?value=TEXT&id=ID produces a
 // record on the thread that serves it and answers at once, with &wait=yes when it is delivered; with these settings of
 // librdkafka. CALL is produce, producev, produceva, batch, or block (rd_kafka_produce that waits for room). Where
-// headers can be given, "id" says whose it is.
+// headers can be given, "id" says whose it is; producev gives &baggage=TEXT as well.
 //
 // /background?value=TEXT&count=N starts a thread that produces N such records beside, a millisecond apart; /flush waits
 // until all is delivered. Nothing connects before the first record.
@@ -31,8 +31,13 @@ class Producer {
     }).detach();
   }
 
-  bool produce(std::string_view call, const std::string& value, const std::string& id) {
+  bool produce(std::string_view call, const std::string& value, const std::string& id, const std::string& baggage) {
     void* const data = const_cast<char*>(value.data());
+    if (call == "producev" && !baggage.empty())
+      return !rd_kafka_producev(client_.get(), RD_KAFKA_V_RKT(topic_), RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY),
+                                RD_KAFKA_V_HEADER("id", id.data(), id.size()),
+                                RD_KAFKA_V_HEADER("baggage", baggage.data(), baggage.size()),
+                                RD_KAFKA_V_VALUE(data, value.size()), RD_KAFKA_V_END);
     if (call == "producev")
       return !rd_kafka_producev(client_.get(), RD_KAFKA_V_RKT(topic_), RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY),
                                 RD_KAFKA_V_HEADER("id", id.data(), id.size()), RD_KAFKA_V_VALUE(data, value.size()),
@@ -87,10 +92,11 @@ bool handle(const Head& request, const char* topic, std::span<char*> settings) {
   if (path == "flush") return kafka.flush();
   const std::string value = request.query("value");
   if (path != "background")
-    return kafka.produce(path, value, request.query("id")) && (request.query("wait").empty() || kafka.flush());
+    return kafka.produce(path, value, request.query("id"), request.query("baggage")) &&
+           (request.query("wait").empty() || kafka.flush());
   std::thread([&kafka, value, count = std::stoi(request.query("count"))] {
     for (int i = 0; i < count; i++) {
-      kafka.produce("producev", value, "");
+      kafka.produce("producev", value, "", "");
       std::this_thread::sleep_for(std::chrono::milliseconds(1));
     }
   }).detach();
