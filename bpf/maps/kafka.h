@@ -7,6 +7,9 @@
 #include "wire/kafka_rebuild.h"
 #include "wire/kafka_summary.h"
 
+/* Of so many messages that are sent together each has a span; 0: none. Written by the agent. */
+__u32 kafka_each_most;
+
 struct kafka_request_key {
 	__u64 connection_id;
 	__s32 correlation_id;

@@ -273,7 +273,8 @@ struct kafka_produce {
 	__u32 injected;	       /* records that carry the context of this exchange */
 	__u8 whole;	       /* the request was read to its end */
 	__u8 transactional;
-	__u8 reserved[2];
+	__u8 each; /* those carry a span each that is a child of this one: wire/kafka_record_id.h */
+	__u8 reserved;
 };
 WIRE_ASSERT(sizeof(struct kafka_produce) == 24, "kafka_produce layout");
 
@@ -284,7 +285,8 @@ struct kafka_produce_partition {
 	__u8 topic_is_id;  /* 16 bytes of an id, which a Metadata response explains */
 	__u8 compression;  /* attributes & 7 of the batch */
 	__u8 magic;	   /* message format: 2, or 0 and 1 of old clients */
-	__u8 reserved[3];
+	__u8 reserved;
+	__u16 each; /* with kafka_produce.each: so many of them are here, those with the lowest numbers first */
 };
 WIRE_ASSERT(sizeof(struct kafka_produce_partition) == 16, "kafka_produce_partition layout");
 

@@ -6,6 +6,7 @@
 #ifndef WEFT_WIRE_KAFKA_REBUILD_H
 #define WEFT_WIRE_KAFKA_REBUILD_H
 
+#include "wire/kafka_each.h"
 #include "wire/kafka_produce.h"
 
 /* [from, until) of the source is the next of the target. */
@@ -60,16 +61,16 @@ WIRE_GLOBAL int kafka_record_write(struct kafka_work *w)
 	}
 	added = r->added;
 	if (w->told) {
-		struct kafka_set *set = kafka_set_at(w, w->set);
-
-		kafka_append(w, set->headers_at, set->headers_at + r->added);
-		set->changed++;
+		kafka_append(w, kafka_set_at(w, w->set)->headers_at, kafka_set_at(w, w->set)->headers_at + r->added);
+		kafka_each_of_set(w, w->to - r->added);
 		return 0;
 	}
 	WIRE_OPAQUE(added);
 	if (added == 0 || added > KAFKA_ADDED_CAP)
 		return 1;
 	wire_copy(kafka_at(&w->text, KAFKA_TARGET + w->to), w->added, added);
+	if (w->each)
+		kafka_each_stamp(w, w->to, w->sending, w->stamped++);
 	w->to += (__u32)added;
 	return 0;
 }
@@ -159,6 +160,7 @@ WIRE_GLOBAL int kafka_rebuild(struct kafka_work *w)
 		return 0;
 	length = (__u32)(w->length + w->grown);
 	w->part = w->from = w->to = w->in_batch = w->emitting = 0;
+	kafka_each_begin(w);
 	w->outcome = KAFKA_UNDER_WAY;
 	wire_loop(KAFKA_CAP, kafka_rebuild_step, &w);
 	if (w->outcome != KAFKA_WHOLE)

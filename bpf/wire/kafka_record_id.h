@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-only */
 /*
+ * Of a record that is sent, too, where each of those that leave together has a span.
+ *
  * The ids of the span of a record that a process consumes. The kernel needs them when the application is given the
  * record, the agent when it reads the broker's response, and neither waits for the other: so both make them of what
  * tells the record from all others, with a key that is new with each start of the agent.
@@ -28,6 +30,17 @@ struct kafka_record_ids {
 WIRE_INLINE void kafka_record_store(__u8 *to, __u64 id)
 {
 	wire_store64(to, id ? id : 1); /* an all-zero id is invalid */
+}
+
+/*
+ * The span of message `number` (from 0) of those that leave with `sending`, whose span id that is: both sides make it,
+ * so that nothing has to be told of each. As bytes in memory.
+ */
+WIRE_INLINE __u64 kafka_message_span(__u64 sending, __u32 number)
+{
+	__u64 id = mix64(sending ^ mix64(0x6567617373656dULL + number));
+
+	return id ? id : 1;
 }
 
 /* `first` and `second`: the secret key. */

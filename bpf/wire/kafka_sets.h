@@ -31,7 +31,8 @@ struct kafka_set {
 	__u32 headers_at; /* in the source: ids, then baggage */
 	__u8 result;	  /* enum injection_result, as was decided */
 	__u8 attribution; /* enum attribution */
-	__u16 reserved;
+	__u8 each;	  /* its records are given a span each */
+	__u8 reserved;
 };
 WIRE_ASSERT(sizeof(struct kafka_set) == 120, "kafka_set layout");
 
@@ -63,6 +64,7 @@ WIRE_INLINE void kafka_set_clear(struct kafka_set *set)
 	set->parts = 0;
 	set->partitions = set->records = set->changed = 0;
 	set->ids_bytes = set->ids_count = set->baggage_bytes = set->baggage_count = 0;
+	set->each = 0;
 }
 
 WIRE_STEP kafka_set_unfind(__u32 i, void *arg)
@@ -167,6 +169,7 @@ WIRE_INLINE void kafka_set_alone(struct kafka_work *w)
 	w->partitions = set->partitions;
 	w->records = set->records;
 	w->changed = set->changed;
+	w->each = set->each;
 }
 
 /*

@@ -5,7 +5,7 @@
 
 #include "wire/events.h"
 #include "wire/head_text.h"
-#include "wire/kafka_work.h"
+#include "wire/kafka_each.h"
 
 #define KAFKA_SUMMARY_CLIENT_MOST 255u
 
@@ -19,7 +19,8 @@ WIRE_STEP kafka_summary_step(__u32 i, void *arg)
 	struct kafka_summary_run *run = (struct kafka_summary_run *)arg;
 	struct kafka_work *w = run->work;
 	struct kafka_part *part = kafka_part_at(w, i);
-	struct kafka_produce_partition entry = {0, 0, 0, 0, 0, 0, {0, 0, 0}};
+	struct kafka_produce_partition entry = {0, 0, 0, 0, 0, 0, 0, 0};
+	__u16 each = (__u16)kafka_each_in(w, i); /* here, for the stack */
 	__u64 bytes = part->topic_bytes;
 	__u32 at = w->summary_at;
 
@@ -38,6 +39,7 @@ WIRE_STEP kafka_summary_step(__u32 i, void *arg)
 	entry.topic_is_id = w->version >= KAFKA_PRODUCE_IDS;
 	entry.compression = part->compression;
 	entry.magic = part->magic;
+	entry.each = each;
 	__builtin_memcpy(run->text->bytes + at, &entry, sizeof(entry));
 	if (bytes)
 		wire_copy(run->text->bytes + at + sizeof(entry), kafka_at(&w->text, part->topic_at), bytes);
@@ -76,6 +78,7 @@ WIRE_GLOBAL __u32 kafka_summary(struct kafka_work *w, struct head_text *text, __
 	head.partitions = w->partitions;
 	head.records = w->records;
 	head.injected = w->new_length ? w->changed : 0;
+	head.each = w->new_length && w->each;
 	head.whole = w->outcome == KAFKA_WHOLE;
 	head.transactional = w->transactional != 0;
 	__builtin_memcpy(text->bytes, &head, sizeof(head));

@@ -96,6 +96,8 @@ struct kafka_work {
 	__u32 singles;	     /* it is one header a member: what a record has of that form is its own baggage as well */
 	__u32 told;	     /* which records are given which headers differs: see wire/kafka_sets.h */
 	__u32 adds;	     /* there are records that something is to be added to */
+	__u32 each_most;     /* up to so many messages that leave together have a span each */
+	__u64 sending;	     /* without `told`: the span id in `added` */
 	__u32 claims, claims_all; /* traces may be claimed for it … for all of it */
 	/* Read. */
 	__u32 outcome; /* enum kafka_outcome */
@@ -129,6 +131,7 @@ struct kafka_work {
 	__u32 batch_to;	  /* where the batch at hand begins in the target */
 	__u32 emitting;	  /* records of it that are still to be written */
 	__u32 new_length; /* 0: not done */
+	__u32 each, stamped; /* each record that is changed is given a span of its own; so many have one */
 	__u32 header_at, header_drop;
 	struct kafka_single single;
 	struct kafka_record record;

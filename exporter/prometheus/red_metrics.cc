@@ -143,6 +143,7 @@ HistogramTable& RedMetrics::table(bool client, bool rpc) {
 
 void RedMetrics::observe_message(const Span& span) {
   if (span.kind == SpanKind::producer) {
+    if (span.attributes.text("messaging.operation.type") == "create") return;  // its sending counts
     if (make_key(span, sent_labels, key_)) messaging_client_.observe(key_, seconds_of(span));
     return;
   }

@@ -41,15 +41,36 @@ def of_topic(spans, kind, topic):
     return [span for span in spans if span["kind"] == kind and span["attributes"].get("messaging.destination.name") == topic]
 
 
-def producers(test, agent, topic, contexts):
-    """The spans of these contexts, which are all there is of the topic."""
+def operation(span):
+    return span["attributes"]["messaging.operation.type"]
+
+
+def messages_of(span):
+    return span["attributes"].get("messaging.batch.message_count", 1)
+
+
+def producers(test, agent, topic, contexts, limit=100):
+    """The spans of the sendings of these contexts, which are all there is of the topic: each context is that of the one
+    message, or of the sending where it was alone or among more than `limit`."""
     def told(spans):
-        return sum(span["attributes"].get("messaging.batch.message_count", 1)
-                   for span in of_topic(spans, "PRODUCER", topic)) >= len(contexts)
+        spans = of_topic(spans, "PRODUCER", topic)
+        return {span for _, span in contexts} <= {span["span_id"] for span in spans} and sum(
+            messages_of(span) for span in spans if operation(span) == "send") >= len(contexts)
     spans = of_topic(agent.wait_spans(f"producers of {topic}", told), "PRODUCER", topic)
-    test.assertEqual({(span["trace_id"], span["span_id"]): span["attributes"].get("messaging.batch.message_count", 1)
-                      for span in spans}, dict(collections.Counter(contexts)))
-    return spans
+    sendings = [span for span in spans if operation(span) == "send"]
+    of_each = collections.defaultdict(list)
+    for span in spans:
+        if operation(span) == "create":
+            of_each[span["trace_id"], span["parent_span_id"]].append(span)
+    wanted = {}
+    for sending in sendings:
+        ids, count = (sending["trace_id"], sending["span_id"]), messages_of(sending)
+        each = of_each.pop(ids, [])
+        test.assertEqual(len(each), count if 1 < count <= limit else 0)
+        wanted.update({(span["trace_id"], span["span_id"]): 1 for span in each} or {ids: count})
+    test.assertEqual(of_each, {})
+    test.assertEqual(wanted, dict(collections.Counter(contexts)))
+    return sendings
 
 
 class Kafka(unittest.TestCase):
@@ -258,13 +279,13 @@ class Trouble(unittest.TestCase):
         kafka.contexts(change for change in changes if change)
         kafka.contexts(changes[-50:])
 
-    def until_taken(self, producer, agent):
-        """Records that are sent until one has a context, by a producer whose connection is older than the agent."""
+    def until_taken(self, producer, agent, topic="t"):
+        """Records that are sent until one has a context, by a producer whose connection or topic is new to the agent."""
         records = []
 
         def taken():
             records.extend(self.send(producer, 5, len(records)))
-            return any("weft.injection" not in span["attributes"] for span in of_topic(agent.spans(), "PRODUCER", "t"))
+            return any("weft.injection" not in span["attributes"] for span in of_topic(agent.spans(), "PRODUCER", topic))
         wait_for("a record with a context", taken)
         return records
 
@@ -281,7 +302,9 @@ class Trouble(unittest.TestCase):
                     contexts = kafka.contexts(change for change in changes if change)
                     kafka.contexts(changes[-200:])
                     mine = of_topic(agent.wait_span_ids({span for _, span in contexts}).values(), "PRODUCER", "t")
-                    self.assertEqual({(span["trace_id"], span["span_id"]) for span in mine}, set(contexts))
+                    sendings = {span["parent_span_id"] for span in mine if operation(span) == "create"}
+                    self.assertEqual({(span["trace_id"], span["span_id"]) for span in mine if span["span_id"] not in sendings},
+                                     set(contexts))
                     self.assertLessEqual(open_before, host.connections(producer.pid))
                     self.assertTrue(open_before)
 

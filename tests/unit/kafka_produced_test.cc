@@ -6,7 +6,9 @@
 #include <string>
 #include <vector>
 
+#include "decode/kafka/produce_text.h"
 #include "support/kafka_messages/scene.h"
+#include "wire/kafka_record_id.h"
 
 using namespace weft;
 namespace encode = weft::test::kafka;
@@ -132,6 +134,42 @@ TEST_CASE("kafka spans: no answer is asked for, it was lost, the connection is o
   CHECK(scene.spans.size() == 6);
   CHECK(scene.spans[5].attributes.text("weft.end") == "lost");
   CHECK(scene.pipeline.counters().open_exchanges == 0);
+}
+
+TEST_CASE("kafka spans: each message that carries a span of its own has one, below that of the sending") {
+  Scene scene;
+  auto text = read_produce_text(produce_text("orders", false, 5, 3)).value();
+  text.fields.each = 1;
+  text.fields.injected = 4;  // the fifth record had a context of its own
+  text.partitions.pop_back();  // not told of for want of room
+  text.partitions[0].fields.each = 2;
+  text.partitions[1].fields.each = 1;
+  text.partitions[1].fields.partition = 5;
+  const request_event request = produce_event(1, 12);
+  scene.kafka.feed(event_record(request, write_produce_text(text)));
+  scene.wire.now_ns = 2'000'000'000;
+  scene.wire.response(produce, 8, 12, encode::produce_response(8, {{{"orders"}, {{.index = 4, .error = 10}}}}));
+  REQUIRE(scene.spans.size() == 5);
+  const Span& sending = scene.spans[0];
+  CHECK(sending.attributes.text("messaging.operation.type") == "send");
+  std::vector<std::string> partitions, names;
+  for (std::uint32_t number = 0; number < 4; number++) {
+    const Span& span = scene.spans[number + 1];
+    const __u64 id = kafka_message_span(wire_load64(request.ids.span_id), number);
+    CHECK(std::memcmp(span.span_id.bytes.data(), &id, sizeof id) == 0);
+    CHECK(span.trace_id == sending.trace_id);
+    CHECK(span.parent_span_id == sending.span_id);
+    CHECK(span.kind == SpanKind::producer);
+    CHECK(span.status == StatusCode::error);
+    CHECK(span.attributes.text("error.type") == "MESSAGE_TOO_LARGE");
+    CHECK(span.attributes.text("messaging.client.id") == "orders-1");
+    CHECK(span.start_unix_ns == sending.start_unix_ns);
+    CHECK(span.end_unix_ns == sending.end_unix_ns);
+    names.push_back(span.name);
+    partitions.push_back(span.attributes.text("messaging.destination.partition.id"));
+  }
+  CHECK(names == std::vector<std::string>{"create orders", "create orders", "create orders", "create"});
+  CHECK(partitions == std::vector<std::string>{"4", "4", "5", ""});
 }
 
 TEST_CASE("kafka spans: what a producer sends to topics by id, and to several") {

@@ -33,7 +33,7 @@ constexpr std::size_t kMostRuns = 8;  // … before the rest of a turn is handle
 constexpr std::uint64_t kSoon_ns = 1'000'000;
 constexpr std::uint64_t kSweep_ns = 5 * kSecond_ns;
 
-PropagationOptions propagation_options(const PropagationConfig& config) {
+PropagationOptions propagation_options(const PropagationConfig& config, const KafkaConfig& kafka) {
   const auto writes_to = [&config](Protocol protocol) {
     return std::ranges::find(config.protocols, protocol) != config.protocols.end();
   };
@@ -42,6 +42,7 @@ PropagationOptions propagation_options(const PropagationConfig& config) {
           .inject_http2 = writes_to(Protocol::grpc),
           .inject_kafka = writes_to(Protocol::kafka),
           .kafka_singles = config.kafka_per_key_headers,
+          .kafka_each_most = kafka.span_per_batch ? 0 : static_cast<std::uint32_t>(kafka.record_limit),
           .trust_incoming = config.trust_incoming,
           .destinations = destination_rules(config.context_destinations, config.baggage_destinations)};
 }
@@ -53,7 +54,7 @@ KernelOptions kernel_options_of(const Config& config, const KernelReport& report
   options.max_connections = config.capture.max_connections;
   options.header_bytes = config.capture.header_bytes;
   options.response_text = !config.capture.headers.empty();
-  options.propagation = propagation_options(config.propagation);
+  options.propagation = propagation_options(config.propagation, config.kafka);
   options.answer_headers = config.propagation.response_header;
   options.idle_timeout_ns = static_cast<std::uint64_t>(config.capture.idle_timeout.count());
   options.stream_timeout_ns = pipeline_options(config).limits.open_ns;  // its span has ended by then
@@ -353,7 +354,7 @@ void Agent::reload_kafka(KafkaConfig kafka) {
 
 Result<void> Agent::reload_propagation(const PropagationConfig& propagation) {
   const PropagationConfig before = std::exchange(config_.propagation, propagation);
-  auto done = kernel_->set_propagation(propagation_options(propagation));
+  auto done = kernel_->set_propagation(propagation_options(propagation, config_.kafka));
   if (!done) config_.propagation = before;
   http2_.set_trust_incoming(config_.propagation.trust_incoming);
   kafka_.configure(kafka_options());

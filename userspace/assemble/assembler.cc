@@ -330,6 +330,17 @@ SpanPtr Assembler::assemble_open(const Exchange& exchange, const Wanted& wanted)
   return span;
 }
 
+std::vector<Assembled> Assembler::assemble_messages(const Exchange& exchange, const Assembled& sending) {
+  std::vector<Assembled> messages;
+  if (exchange.request.protocol != PROTOCOL_KAFKA || (!sending.record && !sending.unsampled)) return messages;
+  for (auto& span : produced_messages(exchange, *sending.span)) {
+    add_injection(exchange.request, span->attributes);
+    (sending.record ? counters_.spans : counters_.unsampled)++;
+    messages.push_back({.span = std::move(span), .record = sending.record, .unsampled = sending.unsampled});
+  }
+  return messages;
+}
+
 Assembled Assembler::assemble(const MessageEvent& event) {
   auto span = std::make_shared<Span>();
   const MessageFields& fields = event.fields;

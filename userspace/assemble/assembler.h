@@ -6,6 +6,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "assemble/alike.h"
 #include "assemble/http_facts.h"
@@ -46,6 +47,8 @@ class Assembler {
   // request alone tells, or is to have none. Counts nothing.
   using Wanted = std::function<bool(const TraceId&, SpanKind, const Resource&)>;
   SpanPtr assemble_open(const Exchange& exchange, const Wanted& wanted);
+  // The spans of the messages that left with what was assembled of `exchange`: those go wherever it goes.
+  std::vector<Assembled> assemble_messages(const Exchange& exchange, const Assembled& sending);
   // What the event says, as a span for metrics: its times and ids are those of no span.
   SpanPtr assemble(const UnsampledEvent& event);
   Assembled assemble(const MessageEvent& event);

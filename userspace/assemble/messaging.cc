@@ -15,6 +15,7 @@
 #include "decode/http_head.h"
 #include "decode/kafka/produce_text.h"
 #include "decode/text.h"
+#include "wire/kafka_record_id.h"
 
 namespace weft {
 namespace {
@@ -143,6 +144,39 @@ void set_produced(const Exchange& exchange, Span& span) {
   if (code == 0) return;
   span.status = StatusCode::error;
   add(attributes, "error.type", kafka_error_name(code));
+}
+
+std::vector<std::shared_ptr<Span>> produced_messages(const Exchange& exchange, const Span& sending) {
+  std::vector<std::shared_ptr<Span>> messages;
+  const auto produce = read_produce_text(exchange.request_head);
+  if (!produce || !produce->fields.each || !sending.span_id.valid()) return messages;
+  const std::uint64_t id = wire_load64(sending.span_id.bytes.data());
+  const auto add_one = [&](const ProducedPartition* of) {
+    auto span = std::make_shared<Span>();
+    span->resource = sending.resource;
+    span->kind = SpanKind::producer;
+    span->trace_id = sending.trace_id;
+    span->parent_span_id = sending.span_id;
+    const __u64 own = kafka_message_span(id, static_cast<__u32>(messages.size()));
+    std::memcpy(span->span_id.bytes.data(), &own, sizeof own);
+    span->flags = sending.flags;
+    span->trace_state = sending.trace_state;
+    span->start_unix_ns = sending.start_unix_ns;
+    span->end_unix_ns = sending.end_unix_ns;
+    span->status = sending.status;
+    span->status_message = sending.status_message;
+    set_operation("create", of && !of->fields.topic_is_id ? of->topic : std::string_view(), *span);
+    if (of) add(span->attributes, "messaging.destination.partition.id", std::to_string(of->fields.partition));
+    add_text("messaging.client.id", produce->client_id, span->attributes);
+    add_broker(exchange.request.peer_address, exchange.request.peer_port, span->attributes);
+    if (const AttributeValue* error = sending.attributes.find("error.type")) span->attributes.set("error.type", *error);
+    messages.push_back(std::move(span));
+  };
+  for (const ProducedPartition& partition : produce->partitions)
+    for (unsigned i = 0; i < partition.fields.each && messages.size() < produce->fields.injected; i++)
+      add_one(&partition);
+  while (messages.size() < produce->fields.injected) add_one(nullptr);  // of partitions that were not listed
+  return messages;
 }
 
 void set_received(const MessageEvent& event, std::uint64_t received_unix_ns, const MaskRules& rules, Span& span) {

@@ -3,6 +3,7 @@
 
 #include <cstring>
 #include <utility>
+#include <vector>
 
 namespace weft {
 
@@ -12,8 +13,17 @@ SpanPipeline::SpanPipeline(PipelineOptions options, const Clock& clock, Resource
       wall_clock_(clock),
       output_(std::move(output)),
       assembler_(mask_, std::move(options.routes), resources, wall_clock_),
-      table_(options.limits, [this](const Exchange& exchange) { output_(assembler_.assemble(exchange)); }),
+      table_(options.limits, [this](const Exchange& exchange) { put(exchange); }),
       unsampled_(assembler_) {}
+
+void SpanPipeline::put(const Exchange& exchange) {
+  Assembled whole = assembler_.assemble(exchange);
+  std::vector<Assembled> messages = assembler_.assemble_messages(exchange, whole);
+  if (on_unsampled_begin && whole.unsampled)  // before its own end, so that the trace is not over yet
+    for (const Assembled& message : messages) on_unsampled_begin(message.span->trace_id);
+  output_(std::move(whole));
+  for (Assembled& message : messages) output_(std::move(message));
+}
 
 void SpanPipeline::take(const Event& event) {
   if (const auto* request = std::get_if<RequestEvent>(&event)) {

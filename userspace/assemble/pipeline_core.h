@@ -84,6 +84,7 @@ class SpanPipeline {
   const CallsByProcess& calls() const { return calls_.counts(); }
 
  private:
+  void put(const Exchange& exchange);
   void take(const Event& event);
   void take_unsampled(const UnsampledEvent& event);
   void take_message(const MessageEvent& event);

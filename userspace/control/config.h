@@ -66,7 +66,7 @@ struct KafkaConfig {
   std::string trace_id_header;               // a record header that holds a bare trace id
   std::vector<std::string> baggage_headers;  // record headers that are members of baggage
   bool span_per_batch = false;
-  std::size_t record_limit = 100;  // beyond it one span is made of all
+  std::size_t record_limit = 100;  // beyond it one span is made of all, received or sent together
   bool follow_consumers = false;   // what a thread does for the record that it was given last joins that record's trace
 };
 

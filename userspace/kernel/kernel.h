@@ -47,6 +47,7 @@ struct PropagationOptions {
   bool inject_http2 = true;    // … into HTTP/2 as well: propagation.protocols has grpc
   bool inject_kafka = true;    // … and into Kafka: it has kafka
   bool kafka_singles = false;  // baggage in records is one header a member
+  std::uint32_t kafka_each_most = 0;  // up to so many records that are sent together have a span each
   bool trust_incoming = true;
   std::vector<DestinationRule> destinations;  // empty = any
   bool operator==(const PropagationOptions&) const = default;

@@ -116,6 +116,7 @@ Result<void> KernelImpl::set_propagation(const PropagationOptions& options) {
     run_sweep({.release_tgid = ~0u, .keep_observing = 1, .keep_answers = 1});
   }
   propagation_ = form;
+  __atomic_store_n(&skeleton_->bss->kafka_each_most, options.kafka_each_most, __ATOMIC_RELAXED);
   set_propagation_word(form);
   return {};
 }

@@ -171,6 +171,7 @@ WIRE_GLOBAL int kafka_message_produce(struct sk_msg_md *m, struct connection *c,
 	if (slot) {
 		slot->work.length = k->frame_bytes + KAFKA_LENGTH_BYTES;
 		slot->work.new_length = slot->work.told = slot->work.without_baggage = 0;
+		slot->work.each_most = *(volatile __u32 *)&kafka_each_most;
 		if (!stays && !message_read_whole(m, s, &slot->work)) {
 			slot->work.have = slot->work.length;
 			kafka_message_whole(m, c, s, p, &slot->work);

@@ -96,6 +96,7 @@ WIRE_GLOBAL int kafka_stage(struct kafka_work *w, struct scratch *s)
 	w->singles = (s->propagation.flags & PROPAGATION_KAFKA_SINGLES) != 0;
 	if (!(s->decision.writes & WRITE_TRACEPARENT))
 		return 0;
+	w->sending = wire_load64(s->decision.span_id);
 	w->added[0] = 11 << 1;
 	wire_store64(w->added + 1, 0x7261706563617274ULL);				 /* tracepar */
 	wire_store64(w->added + 9, 0x746e65ULL | (__u64)(TRACEPARENT_BYTES << 1) << 24); /* ent, 55 */
