@@ -7,8 +7,14 @@
 #include "wire/kafka_rebuild.h"
 #include "wire/kafka_summary.h"
 
-/* Of so many messages that are sent together each has a span; 0: none. Written by the agent. */
+/* Of so many messages that are sent together each has a span; 0: none. Written by the agent, as what follows. */
 __u32 kafka_each_most;
+/* No batch is made longer than this: kafka.message_max_bytes. */
+__u32 kafka_batch_most;
+
+/* With PROPAGATION_KAFKA_TOPICS: the topics whose records are changed, by kafka_topic_sum() of their name and their id.
+ */
+LATE_TABLE(kafka_topics, BPF_MAP_TYPE_HASH, BPF_F_NO_PREALLOC, __u64, __u8);
 
 struct kafka_request_key {
 	__u64 connection_id;

@@ -68,6 +68,7 @@ enum injection_result {
 	INJECTION_NOT_WHOLE,	    /* Kafka: the request did not come in one send */
 	INJECTION_REFUSED,   /* Kafka: the broker has refused a batch of this connection: too large, or corrupt */
 	INJECTION_MALFORMED, /* Kafka: not read to its last byte */
+	INJECTION_TOPIC,     /* Kafka: kafka.topics does not name the topic, or it is not known yet that it does */
 	INJECTION_COUNT,
 };
 

@@ -53,6 +53,7 @@ WIRE_GLOBAL int kafka_produce_head(struct kafka_work *w)
 	w->topics_left = w->partitions_left = w->records_left = w->in_topic = w->in_batch = 0;
 	w->part_count = w->partitions = w->records = w->changed = w->own = w->new_length = 0;
 	w->own_baggage = w->unread = w->number = 0;
+	w->over_parts = 0;
 	w->grown = 0;
 	w->summary_parts = ~0ull;
 	w->acks = -1;
@@ -165,6 +166,7 @@ WIRE_INLINE int kafka_batch_head(struct kafka_work *w, struct kafka_part *part, 
 	w->in_batch = 1;
 	w->batch_end = at + bytes;
 	w->growth = 0;
+	w->stays = w->stay_parts >> ((w->part_count - 1) & 63) & 1;
 	w->at = at + KAFKA_BATCH_HEAD;
 	return 0;
 }
@@ -225,6 +227,8 @@ WIRE_GLOBAL int kafka_batch_over(struct kafka_work *w)
 	w->in_batch = 0;
 	part->new_bytes = part->batch_bytes + (__u32)w->growth;
 	w->changed += part->changed;
+	if (w->batch_most && part->new_bytes > w->batch_most && part->batch_bytes <= w->batch_most)
+		w->over_parts |= 1ull << ((w->part_count - 1) & 63);
 	w->grown += w->growth;
 	if (w->compact && part->changed)
 		w->grown += (__s64)kafka_width(part->new_bytes + 1) - (part->batch_at - part->length_at);
@@ -303,18 +307,25 @@ WIRE_GLOBAL int kafka_produce_read(struct kafka_work *w)
 
 /*
  * The same, without the baggage when it would make the request longer than it may be, or more than twice as long as it
- * was and too long for a broker with a low limit.
+ * was and too long for a broker with a low limit, or a batch longer than one may be. A batch that would be that all the
+ * same stays as it is.
  */
 WIRE_INLINE int kafka_produce_fit(struct kafka_work *w)
 {
 	__s64 room = w->length <= KAFKA_CAP ? (__s64)(KAFKA_CAP - w->length) : 0;
 
+	w->over = 0;
 	kafka_produce_read(w);
 	if (w->outcome == KAFKA_WHOLE && (w->told || w->baggage_bytes) &&
-	    (w->grown > room ||
+	    (w->grown > room || w->over_parts ||
 	     (w->grown > (__s64)w->length && w->grown > (__s64)KAFKA_FITS_ANYWHERE - (__s64)w->length))) {
 		w->baggage_bytes = 0;
 		w->without_baggage = 1;
+		kafka_produce_read(w);
+	}
+	if (w->outcome == KAFKA_WHOLE && w->over_parts) {
+		w->over = 1;
+		w->stay_parts |= w->over_parts;
 		kafka_produce_read(w);
 	}
 	return (int)w->outcome;

@@ -98,6 +98,7 @@ WIRE_GLOBAL int kafka_batch_write(struct kafka_work *w)
 	w->emitting = part->records;
 	w->number = part->first;
 	w->in_batch = 1;
+	w->stays = 0;
 	return 0;
 }
 

@@ -149,7 +149,7 @@ WIRE_INLINE int kafka_record_read(struct kafka_work *w)
 		return 0;
 	r->new_count = count;
 	r->new_bytes = r->end - r->body;
-	if (!w->ids_count || ((r->has & KAFKA_HAS_CONTEXT) && !w->replace))
+	if (!w->ids_count || w->stays || ((r->has & KAFKA_HAS_CONTEXT) && !w->replace))
 		return 1;
 	r->changed = 1;
 	r->drop = KAFKA_HAS_CONTEXT;

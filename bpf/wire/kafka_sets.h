@@ -81,11 +81,6 @@ WIRE_INLINE void kafka_sets_begin(struct kafka_work *w)
 	kafka_set_clear(kafka_set_at(w, 0));
 }
 
-WIRE_INLINE __u32 kafka_set_place(const struct kafka_note *caller)
-{
-	return (__u32)(caller->exchange_id * 0x9e3779b97f4a7c15ull >> 32);
-}
-
 WIRE_INLINE __u32 kafka_set_new(struct kafka_work *w, const struct kafka_note *caller)
 {
 	struct kafka_set *set = kafka_set_at(w, ++w->sets);
@@ -108,11 +103,9 @@ WIRE_GLOBAL __u32 kafka_set_of(struct kafka_work *w, const struct kafka_note *ca
 	first = &kafka_set_at(w, 1)->caller;
 	if (first->exchange_id == caller->exchange_id)
 		return 1;
-	if (w->sets == 1) { /* the first one is found without the index, which is empty until there is a second */
+	if (w->sets == 1) /* the first one is found without the index, which is empty until there is a second */
 		wire_loop(KAFKA_SET_INDEX / 8, kafka_set_unfind, &w);
-		*kafka_set_index(w, kafka_set_place(first)) = 1;
-	}
-	place = kafka_set_place(caller);
+	place = (__u32)(caller->exchange_id * 0x9e3779b97f4a7c15ull >> 32);
 	for (__u32 i = 0; i < KAFKA_SET_TRIES; i++, place++) {
 		__u32 number = *kafka_set_index(w, place);
 

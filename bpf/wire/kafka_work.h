@@ -97,6 +97,9 @@ struct kafka_work {
 	__u32 told;	     /* which records are given which headers differs: see wire/kafka_sets.h */
 	__u32 adds;	     /* there are records that something is to be added to */
 	__u32 each_most;     /* up to so many messages that leave together have a span each */
+	__u32 batch_most;    /* a batch that is no longer than this does not become so; 0: whatever its length */
+	__u64 stay_parts;    /* a bit for each of `parts` whose records stay as they are … */
+	__u32 all_stay;	     /* … which is so for all of them */
 	__u64 sending;	     /* without `told`: the span id in `added` */
 	__u32 claims, claims_all; /* traces may be claimed for it … for all of it */
 	/* Read. */
@@ -116,7 +119,10 @@ struct kafka_work {
 	__u32 staged;	       /* with `told`: sets that have headers */
 	__u32 headers_to;      /* with `told`: where the next headers of a set go */
 	__u32 without_baggage; /* with `told`: it is left out */
-	__s32 growth;	       /* of the batch at hand */
+	__u32 stays;	       /* records of the batch at hand stay as they are */
+	__s32 growth;	       /* … and so much longer does it become */
+	__u64 over_parts;      /* a bit for each of `parts` that would become longer than batch_most … */
+	__u32 over;	       /* … so that there are batches which stay as they are */
 	__u32 part_count;
 	__u32 partitions, records, changed; /* of the request; records by the heads of the batches */
 	__u32 own;			    /* records with a context of their own that stay as they are */
@@ -126,11 +132,11 @@ struct kafka_work {
 	__u32 unread; /* batches whose records are stepped over: compressed, of an old format, of a transaction's end */
 	__s64 grown;  /* so many more bytes will it be */
 	/* Rebuilt. */
-	__u32 part;	  /* the one at hand */
-	__u32 from, to;	  /* next byte of the source, next one of the target */
-	__u32 batch_to;	  /* where the batch at hand begins in the target */
-	__u32 emitting;	  /* records of it that are still to be written */
-	__u32 new_length; /* 0: not done */
+	__u32 part;	     /* the one at hand */
+	__u32 from, to;	     /* next byte of the source, next one of the target */
+	__u32 batch_to;	     /* where the batch at hand begins in the target */
+	__u32 emitting;	     /* records of it that are still to be written */
+	__u32 new_length;    /* 0: not done */
 	__u32 each, stamped; /* each record that is changed is given a span of its own; so many have one */
 	__u32 header_at, header_drop;
 	struct kafka_single single;

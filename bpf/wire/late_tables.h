@@ -5,6 +5,7 @@
 
 #define KAFKA_NOTES 32768u
 #define KAFKA_TEXTS 2048u
+#define KAFKA_TOPICS 32768u /* names and ids */
 #define KAFKA_SOURCES 8192u
 #define KAFKA_FIRST_SLOTS 3u /* from the start: a client may send to three brokers at once */
 #define KAFKA_MORE_SLOTS 2u  /* at most, one a processor */

@@ -45,6 +45,7 @@ WIRE_ASSERT(sizeof(struct propagation) == 8, "propagation is one word");
 #define PROPAGATION_HTTP2 (1u << 1)	    /* requests of HTTP/2 are changed as well */
 #define PROPAGATION_KAFKA (1u << 2)	    /* … and of Kafka */
 #define PROPAGATION_KAFKA_SINGLES (1u << 5) /* … where baggage is one header a member */
+#define PROPAGATION_KAFKA_TOPICS (1u << 6)  /* … and only records of some topics are changed */
 #define PROPAGATION_PAUSES (1u << 4) /* between two settings that write no context in common: nothing is written */
 #define PROPAGATION_ENROL (1u << 3)  /* anything is changed at all: sockets become members */
 

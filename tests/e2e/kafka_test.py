@@ -289,6 +289,41 @@ class Trouble(unittest.TestCase):
         wait_for("a record with a context", taken)
         return records
 
+    def test_topics_that_are_not_chosen(self):
+        """Their records stay as they are, and that is counted; those of one that is named by a glob do until it is known."""
+        topics = {"orders-eu": "learned", "plain": "known", "plainer": "left", "stock": "left"}
+        broker = self.enterContext(kafka.Broker(BUILD, dict.fromkeys(topics, 2)))
+        producers_of = {topic: self.enterContext(kafka.Producer([PRODUCER, topic, f"bootstrap.servers={broker.servers}"])) for topic in topics}
+        agent = self.enterContext(Agent(PROGRAMS, pids=[producer.pid for producer in producers_of.values()],
+                                        config={"store": STORE, "kafka": {"topics": ["orders-*", "plain"]}}))
+        for topic, how in topics.items():
+            with self.subTest(topic):
+                producer, before = producers_of[topic], agent.status()["injections"].get("topic", 0)
+                records = self.until_taken(producer, agent, topic) if how == "learned" else []
+                last = self.send(producer, 100, topic)
+                self.assertEqual(producer.finish(), len(records) + 100)
+                changes = kafka.compare(records + last, kafka.consume(consumer(broker, topic, len(records) + 100, 2)))
+                if how == "left":
+                    self.assertEqual(changes, [{}] * 100)
+                    self.assertGreater(agent.status()["injections"].get("topic", 0), before)
+                    spans = agent.wait_spans("its spans", lambda spans: of_topic(spans, "PRODUCER", topic))
+                    self.assertEqual({span["attributes"]["weft.injection"] for span in of_topic(spans, "PRODUCER", topic)}, {"topic"})
+                else:
+                    kafka.contexts(changes[-100:])
+
+    def test_no_batch_becomes_longer_than_the_broker_takes(self):
+        """What is sent one by one grows up to the limit; what would pass it, and what is longer anyway, goes as it is."""
+        broker, producer, agent = self.scene("linger.ms=0", "batch.num.messages=1", config={"kafka": {"message_max_bytes": 2000}})
+        records = [kafka.Record(0, 1_700_000_000_000, b"k", bytes(size)) for size in (100, 1000, 1800, 1900, 2500, 100)]
+        for record in records:
+            producer.produce([record])
+            producer.flush()
+        self.assertEqual(producer.finish(), len(records))
+        changes = kafka.compare(records, kafka.consume(consumer(broker, "t", len(records), 2)))
+        self.assertEqual([bool(change) for change in changes], [True, True, True, False, True, True])
+        kafka.contexts(change for change in changes if change)
+        self.assertEqual(agent.status()["injections"].get("too_large"), 1)
+
     def test_producer_met_in_mid_life(self):
         for way in ("acks=1", "enable.idempotence=true"):
             with self.subTest(way), kafka.Broker(BUILD, {"t": 2}) as broker, \

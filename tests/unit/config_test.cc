@@ -71,7 +71,7 @@ routes:
   patterns: []
   unmatched: heuristic
   ignored: []
-kafka: {topics: [], per_key_headers: false, trace_id_header: "", baggage_headers: [], span_per: record, record_limit: 100}
+kafka: {topics: [], per_key_headers: false, trace_id_header: "", baggage_headers: [], span_per: record, record_limit: 100, message_max_bytes: 1048588}
 spans: {baggage_attributes: []}
 capture: {headers: [], header_bytes: 4096, ring_bytes: 4MiB, max_connections: 65536, idle_timeout: 60s, openssl: true}
 exporters:
@@ -271,16 +271,18 @@ TEST_CASE("config: kafka") {
   const Config defaults = good("");
   CHECK(defaults.kafka.topics.empty());
   CHECK(defaults.kafka.record_limit == 100);
+  CHECK(defaults.kafka.message_max_bytes == 1'048'588);
   CHECK_FALSE(defaults.kafka.follow_consumers);
   CHECK_FALSE(defaults.kafka.span_per_batch);
   const Config config = good(
       "kafka: {topics: [orders, 'pay-*'], trace_id_header: traceID, baggage_headers: [tenant-id, env], "
-      "span_per: batch, record_limit: 7, follow_consumers: true}\n");
+      "span_per: batch, record_limit: 7, message_max_bytes: 64KiB, follow_consumers: true}\n");
   CHECK(config.kafka.topics == std::vector<std::string>{"orders", "pay-*"});
   CHECK(config.kafka.trace_id_header == "traceID");
   CHECK(config.kafka.baggage_headers == std::vector<std::string>{"tenant-id", "env"});
   CHECK(config.kafka.span_per_batch);
   CHECK(config.kafka.record_limit == 7);
+  CHECK(config.kafka.message_max_bytes == 65536);
   CHECK(config.kafka.follow_consumers);
   CHECK(error("kafka: {topics: [a, a]}\n") == "weft.yaml:1:21: kafka.topics: 'a' is listed twice");
   CHECK(error("kafka: {topics: ['a b']}\n") ==

@@ -4,6 +4,7 @@
 
 #include <cstring>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "decode/kafka/produce_text.h"
@@ -140,7 +141,7 @@ TEST_CASE("kafka spans: each message that carries a span of its own has one, bel
   Scene scene;
   auto text = read_produce_text(produce_text("orders", false, 5, 3)).value();
   text.fields.each = 1;
-  text.fields.injected = 4;  // the fifth record had a context of its own
+  text.fields.injected = 4;    // the fifth record had a context of its own
   text.partitions.pop_back();  // not told of for want of room
   text.partitions[0].fields.each = 2;
   text.partitions[1].fields.each = 1;
@@ -170,6 +171,54 @@ TEST_CASE("kafka spans: each message that carries a span of its own has one, bel
   }
   CHECK(names == std::vector<std::string>{"create orders", "create orders", "create orders", "create"});
   CHECK(partitions == std::vector<std::string>{"4", "4", "5", ""});
+}
+
+TEST_CASE("kafka spans: of a trace that is not sampled each message is announced before any of them is over") {
+  Scene scene;
+  std::vector<std::size_t> over;  // so many were, when each was announced
+  scene.pipeline.on_unsampled_begin = [&](const TraceId&) { over.push_back(scene.unsampled.size()); };
+  auto text = read_produce_text(produce_text("orders", false, 2)).value();
+  text.fields.each = 1;
+  request_event request = produce_event(1, 12);
+  request.facts = 0;
+  scene.kafka.feed(event_record(request, write_produce_text(text)));
+  scene.wire.response(produce, 8, 12, encode::produce_response(8, {{{"orders"}, {{.index = 4}}}}));
+  CHECK(scene.spans.empty());
+  CHECK(scene.unsampled.size() == 3);
+  CHECK(over == std::vector<std::size_t>{0, 0, 0});
+  CHECK(scene.pipeline.counters().assemble.unsampled == 3);
+}
+
+TEST_CASE("kafka: topics that are chosen are named, by name and by id, when they are heard of or left alone") {
+  std::vector<std::string> chosen;
+  KafkaOptions options;
+  options.topics = {"orders*"};
+  options.on_chosen = [&](std::string_view topic) { chosen.emplace_back(topic); };
+  Scene scene(options);
+  const auto taken = [&] { return std::exchange(chosen, {}); };
+  const std::string id(16, 'o'), other(16, 'p');
+  const auto left_alone = [&](const std::string& topic, bool is_id) {
+    request_event event = produce_event(1, 12);
+    event.injection = INJECTION_TOPIC;
+    scene.kafka.feed(event_record(event, produce_text(topic, is_id, 1)));
+    return taken();
+  };
+  CHECK(left_alone("orders-eu", false) == std::vector<std::string>{"orders-eu"});
+  CHECK(left_alone("stock", false).empty());
+  CHECK(left_alone(id, true).empty());  // whose name is not known yet
+  scene.wire.response(metadata, 12, 2, encode::metadata_response(12, {{{"orders", id}, {}}, {{"stock", other}, {}}}));
+  CHECK(taken() == std::vector<std::string>{"orders", id});
+  CHECK(left_alone(id, true) == std::vector<std::string>{"orders", id});
+  CHECK(left_alone(other, true).empty());
+  scene.wire.response(metadata, 8, 3, encode::metadata_response(8, {{{"orders-us"}, {}}}));
+  CHECK(taken() == std::vector<std::string>{"orders-us"});
+  KafkaOptions others = scene.with_random(options);
+  others.topics = {"stock"};
+  scene.kafka.configure(others);
+  CHECK(taken() == std::vector<std::string>{"stock", other});
+  others.topics.clear();
+  scene.kafka.configure(others);
+  CHECK(left_alone("stock", false).empty());
 }
 
 TEST_CASE("kafka spans: what a producer sends to topics by id, and to several") {

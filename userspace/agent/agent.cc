@@ -43,6 +43,8 @@ PropagationOptions propagation_options(const PropagationConfig& config, const Ka
           .inject_kafka = writes_to(Protocol::kafka),
           .kafka_singles = config.kafka_per_key_headers,
           .kafka_each_most = kafka.span_per_batch ? 0 : static_cast<std::uint32_t>(kafka.record_limit),
+          .kafka_topics = !kafka.topics.empty(),
+          .kafka_batch_most = kafka.message_max_bytes,
           .trust_incoming = config.trust_incoming,
           .destinations = destination_rules(config.context_destinations, config.baggage_destinations)};
 }
@@ -122,6 +124,7 @@ Result<void> Agent::build() {
   auto kernel = Kernel::load(kernel_options());
   if (!kernel) return std::unexpected(kernel.error());
   kernel_ = std::move(*kernel);
+  choose_kafka_topics();
   if (auto started = start_policy(); !started) return started;  // before the first process is traced
 
   resources_ =
@@ -357,6 +360,7 @@ Result<void> Agent::reload_propagation(const PropagationConfig& propagation) {
   auto done = kernel_->set_propagation(propagation_options(propagation, config_.kafka));
   if (!done) config_.propagation = before;
   http2_.set_trust_incoming(config_.propagation.trust_incoming);
+  choose_kafka_topics();
   kafka_.configure(kafka_options());
   return done;
 }

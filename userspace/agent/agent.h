@@ -74,6 +74,7 @@ class Agent final : public AgentControl {
   void on_span(const Assembled& assembled);
   Result<void> build_sampling();
   KafkaOptions kafka_options();
+  void choose_kafka_topics();
   KernelOptions kernel_options() const;
   std::string records_not_followed() const;
   // Of a trace that begins with a message, or that its producer has decided on.

@@ -29,11 +29,19 @@ KafkaOptions Agent::kafka_options() {
   options.on_unsampled_begin = [this](const TraceId& trace) { keeper_->begins(trace); };
   std::random_device device;
   std::seed_seq seed{device(), device(), device(), device()};
+  options.on_chosen = [this](std::string_view topic) { kafka_caller_notes(*kernel_).choose_kafka_topic(topic); };
   options.random = [engine = std::mt19937_64(seed)]() mutable { return engine(); };
   options.sampled = [this](std::uint32_t tgid, const TraceId& trace, std::optional<bool> producer) {
     return is_sampled(tgid, trace, producer);
   };
   return options;
+}
+
+// Those that are named in full are known before anything is sent to them.
+void Agent::choose_kafka_topics() {
+  KafkaCallerNotes& kafka = kafka_caller_notes(*kernel_);
+  kafka.forget_kafka_topics();
+  for (const std::string& topic : config_.kafka.topics) kafka.choose_kafka_topic(topic);
 }
 
 // What is called for a record carries the record's own span on: there has to be one, with ids that the kernel knows.

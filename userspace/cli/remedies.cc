@@ -22,6 +22,7 @@ constexpr Cure kCures[] = {
      "producer: let the client ask for the broker's versions (librdkafka: api.version.request=true), or update it"},
     {"not_whole", "kafka", "producer: smaller requests (batch.size, linger.ms), or a larger socket.send.buffer.bytes"},
     {"too_large", "kafka", "Kafka producer: requests below 512 KB and 64 partitions (batch.size, batch.num.messages)"},
+    {"topic", "kafka", "weft.yaml: kafka.topics (it leaves out what this process sends to)"},
     {"refused", "kafka",
      "broker: a larger message.max.bytes; or producer: a smaller batch.size, which leaves room for the headers"},
     {"zerocopy", nullptr, "send without MSG_ZEROCOPY"},

@@ -62,12 +62,14 @@ struct RoutesConfig {
 };
 
 struct KafkaConfig {
-  std::vector<std::string> topics;           // globs; of others there are no spans of messages. Empty: all
+  // Globs; records of others are not changed, and there are no spans of messages that are received. Empty: all.
+  std::vector<std::string> topics;
   std::string trace_id_header;               // a record header that holds a bare trace id
   std::vector<std::string> baggage_headers;  // record headers that are members of baggage
   bool span_per_batch = false;
-  std::size_t record_limit = 100;  // beyond it one span is made of all, received or sent together
-  bool follow_consumers = false;   // what a thread does for the record that it was given last joins that record's trace
+  std::size_t record_limit = 100;               // beyond it one span is made of all, received or sent together
+  std::uint32_t message_max_bytes = 1'048'588;  // no batch is made longer; the broker's default of message.max.bytes
+  bool follow_consumers = false;  // what a thread does for the record that it was given last joins that record's trace
 };
 
 struct SpansConfig {

@@ -40,7 +40,7 @@ void add_once(std::vector<std::string>& values, std::string value) {
 }  // namespace
 
 KeyTable<Config> kafka_keys() {
-  KeyTable<Config> keys(7);
+  KeyTable<Config> keys(8);
   keys[0] = {.path = "kafka.topics",
              .clear = [](Config& c) { c.kafka.topics.clear(); },
              .add = [](Config& c, const std::string& v) { add_once(c.kafka.topics, parse_name(v, "topic")); }};
@@ -61,6 +61,9 @@ KeyTable<Config> kafka_keys() {
              .set = [](Config& c, const std::string& v) { c.kafka.follow_consumers = parse_bool(v); }};
   keys[6] = {.path = "kafka.per_key_headers",
              .set = [](Config& c, const std::string& v) { c.propagation.kafka_per_key_headers = parse_bool(v); }};
+  keys[7] = {.path = "kafka.message_max_bytes", .set = [](Config& c, const std::string& v) {
+               c.kafka.message_max_bytes = static_cast<std::uint32_t>(parse_size(v, 1024, 1u << 30));
+             }};
   return keys;
 }
 

@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "kernel/kafka_callers.h"
 
+#include <array>
+#include <cstring>
 #include <ctime>
 
 #include "kernel/kernel_impl.h"
 #include "wire/kafka_note.h"
+#include "wire/kafka_topic.h"
 
 namespace weft {
 namespace {
@@ -96,6 +99,22 @@ Result<void> KernelImpl::follow_go_consumers(pid_t tgid, const std::string& file
   }
   kafka_probes_[tgid].push_back(std::move(*probes));
   return {};
+}
+
+void KernelImpl::choose_kafka_topic(std::string_view topic) {
+  const int table = late_tables_->fd_of(skeleton_->maps.kafka_topics);
+  std::array<std::uint8_t, KAFKA_TOPIC_ROOM> padded{};
+  if (table < 0 || topic.empty() || topic.size() > padded.size()) return;
+  std::memcpy(padded.data(), topic.data(), topic.size());
+  const __u64 sum = kafka_topic_sum(padded.data(), static_cast<__u32>(topic.size()));
+  const __u8 chosen = 1;
+  bpf_map_update_elem(table, &sum, &chosen, BPF_ANY);  // one too many stays as it is
+}
+
+void KernelImpl::forget_kafka_topics() {
+  const int table = late_tables_->fd_of(skeleton_->maps.kafka_topics);
+  for (__u64 sum = 0; table >= 0 && !bpf_map_get_next_key(table, nullptr, &sum);)
+    if (bpf_map_delete_elem(table, &sum)) return;
 }
 
 void KernelImpl::forget_kafka_callers(pid_t tgid) {

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <span>
 #include <string>
+#include <string_view>
 
 #include "base/result.h"
 #include "kernel/kernel.h"
@@ -75,6 +76,9 @@ class KafkaCallerNotes {
   // REQUIRES: its goroutines are traced; KernelOptions::go_consumers.
   virtual Result<void> follow_go_consumers(pid_t tgid, const std::string& file,
                                            std::span<const GoConsumeSite> sites) = 0;
+  // With PropagationOptions::kafka_topics: records of this topic are changed, which is a name or the 16 bytes of an id.
+  virtual void choose_kafka_topic(std::string_view topic) = 0;
+  virtual void forget_kafka_topics() = 0;
   // Of both; also done by Kernel::untrace.
   virtual void forget_kafka_callers(pid_t tgid) = 0;
 };

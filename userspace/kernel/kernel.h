@@ -44,10 +44,12 @@ struct PropagationOptions {
   std::vector<ContextFormat> extract = {ContextFormat::tracecontext, ContextFormat::baggage, ContextFormat::b3,
                                         ContextFormat::b3multi,      ContextFormat::jaeger,  ContextFormat::xtraceid};
   std::vector<ContextFormat> inject = {ContextFormat::tracecontext, ContextFormat::baggage};  // empty: nothing at all
-  bool inject_http2 = true;    // … into HTTP/2 as well: propagation.protocols has grpc
-  bool inject_kafka = true;    // … and into Kafka: it has kafka
-  bool kafka_singles = false;  // baggage in records is one header a member
-  std::uint32_t kafka_each_most = 0;  // up to so many records that are sent together have a span each
+  bool inject_http2 = true;            // … into HTTP/2 as well: propagation.protocols has grpc
+  bool inject_kafka = true;            // … and into Kafka: it has kafka
+  bool kafka_singles = false;          // baggage in records is one header a member
+  std::uint32_t kafka_each_most = 0;   // up to so many records that are sent together have a span each
+  bool kafka_topics = false;           // only records of some topics are changed: KafkaCallerNotes::choose_kafka_topic
+  std::uint32_t kafka_batch_most = 0;  // no batch becomes longer than this; 0: whatever its length
   bool trust_incoming = true;
   std::vector<DestinationRule> destinations;  // empty = any
   bool operator==(const PropagationOptions&) const = default;

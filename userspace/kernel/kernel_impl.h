@@ -100,6 +100,8 @@ class KernelImpl final : public Kernel, public GoroutineTracer, public KafkaCall
   Result<void> follow_kafka_consumers(pid_t tgid, const std::string& file, std::span<const KafkaConsumeSite> sites,
                                       const kafka_consume_layout& layout) override;
   Result<void> follow_go_consumers(pid_t tgid, const std::string& file, std::span<const GoConsumeSite> sites) override;
+  void choose_kafka_topic(std::string_view topic) override;
+  void forget_kafka_topics() override;
   void forget_kafka_callers(pid_t tgid) override;
   bool follows_openssl() override;
   Result<void> follow_openssl(pid_t tgid, const std::string& file, std::span<const OpensslPlace> places) override;

@@ -39,6 +39,7 @@ LateTables::LateTables(const weft_bpf& skeleton) {
   add(Use::goroutines, maps.go_sends, GO_SENDS);
   add(Use::goroutines, maps.go_stream_sends, GO_STREAM_SENDS);
   add(Use::kafka_requests, maps.kafka_more_slots, std::min<std::uint32_t>(KAFKA_MORE_SLOTS, processors()));
+  add(Use::kafka_topics, maps.kafka_topics, KAFKA_TOPICS);
   add(Use::kafka_producers, maps.kafka_notes, KAFKA_NOTES);
   add(Use::kafka_producers, maps.kafka_texts, KAFKA_TEXTS);
   add(Use::kafka_consumers, maps.kafka_consumers, KAFKA_CONSUMERS);

@@ -64,6 +64,8 @@ std::string_view injection_name(unsigned result) {
       return "refused";
     case INJECTION_MALFORMED:
       return "malformed";
+    case INJECTION_TOPIC:
+      return "topic";
     default:
       return "unknown";
   }

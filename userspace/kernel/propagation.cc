@@ -31,6 +31,7 @@ propagation wire_form(const PropagationOptions& options, bool enrol) {
   set(options.inject_http2, PROPAGATION_HTTP2);
   set(options.inject_kafka, PROPAGATION_KAFKA);
   set(options.kafka_singles, PROPAGATION_KAFKA_SINGLES);
+  set(options.kafka_topics, PROPAGATION_KAFKA_TOPICS);
   set(enrol, PROPAGATION_ENROL);
   return out;
 }
@@ -107,6 +108,8 @@ Result<void> KernelImpl::set_propagation(const PropagationOptions& options) {
   const bool enrol = options_.enrol && !options.inject.empty();
   if (enrol && (!members_attached_ || !sockops_))
     if (auto attached = attach_members(); !attached) return attached;
+  if (options.kafka_topics)
+    if (auto made = late_tables_->make(LateTables::Use::kafka_topics); !made) return made;
   const propagation form = wire_form(options, enrol);
   if (auto changed = change_destinations(options.destinations, form); !changed) return changed;
   enrols_ = enrol;
@@ -117,6 +120,7 @@ Result<void> KernelImpl::set_propagation(const PropagationOptions& options) {
   }
   propagation_ = form;
   __atomic_store_n(&skeleton_->bss->kafka_each_most, options.kafka_each_most, __ATOMIC_RELAXED);
+  __atomic_store_n(&skeleton_->bss->kafka_batch_most, options.kafka_batch_most, __ATOMIC_RELAXED);
   set_propagation_word(form);
   return {};
 }

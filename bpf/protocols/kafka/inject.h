@@ -8,6 +8,7 @@
 #define WEFT_PROTOCOLS_KAFKA_INJECT_H
 
 #include "lib/message_rebuild.h"
+#include "protocols/kafka/topics.h"
 #include "protocols/kafka/produce.h"
 
 /*
@@ -125,11 +126,14 @@ static __always_inline void kafka_message_whole(struct sk_msg_md *m, struct conn
 {
 	__u32 result;
 
+	kafka_topics_choose(w, s);
 	kafka_callers(w, s, p);
 	if (w->told) {
 		kafka_stage_sets(c, s, w);
 	} else {
 		kafka_decide(c, s, p);
+		if (w->all_stay)
+			kafka_topic_stays(s);
 		kafka_stage(w, s);
 	}
 	w->claims = 1;
@@ -172,6 +176,7 @@ WIRE_GLOBAL int kafka_message_produce(struct sk_msg_md *m, struct connection *c,
 		slot->work.length = k->frame_bytes + KAFKA_LENGTH_BYTES;
 		slot->work.new_length = slot->work.told = slot->work.without_baggage = 0;
 		slot->work.each_most = *(volatile __u32 *)&kafka_each_most;
+		slot->work.batch_most = *(volatile __u32 *)&kafka_batch_most;
 		if (!stays && !message_read_whole(m, s, &slot->work)) {
 			slot->work.have = slot->work.length;
 			kafka_message_whole(m, c, s, p, &slot->work);

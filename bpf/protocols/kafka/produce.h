@@ -29,6 +29,13 @@ static __always_inline void kafka_decided(struct scratch *s)
 	}
 }
 
+/* These records are of topics that are not chosen: they stay as they are, whoever they are for. */
+static __always_inline void kafka_topic_stays(struct scratch *s)
+{
+	s->decision.result = INJECTION_TOPIC;
+	s->decision.writes = 0;
+}
+
 /* s->decision and s->parent for records of s->caller; of nobody that is known: they stay as they are. */
 static __always_inline void kafka_decide_noted(struct connection *c, struct scratch *s)
 {
@@ -161,6 +168,8 @@ static __always_inline __u32 kafka_unfit(const struct kafka_work *w)
 		return INJECTION_MALFORMED;
 	if (w->changed)
 		return 0;
+	if (w->over)
+		return INJECTION_TOO_LARGE;
 	if (w->own)
 		return INJECTION_OWN_HEADER;
 	if (first->magic < 2)
@@ -220,6 +229,8 @@ WIRE_GLOBAL int kafka_stage_set(struct connection *c, struct scratch *s, struct 
 		return 0;
 	__builtin_memcpy(&s->caller, &set->caller, sizeof(s->caller)); /* nobody's: whatever the process serves */
 	kafka_decide_noted(c, s);
+	if (!(set->parts & ~w->stay_parts))
+		kafka_topic_stays(s);
 	kafka_stage(w, s);
 	set->result = (__u8)s->decision.result;
 	set->attribution = (__u8)s->decision.attribution;
@@ -259,8 +270,9 @@ WIRE_GLOBAL int kafka_tell_set(struct connection *c, struct scratch *s, struct k
 	kafka_set_alone(w);
 	if (!set->ids_count) {
 		result = 0;
-	} else if (w->new_length && !set->changed) { /* they have contexts of their own */
-		result = INJECTION_OWN_HEADER;
+	} else if (w->new_length &&
+		   !set->changed) { /* their batches are too long, or they have contexts of their own */
+		result = w->over && (set->parts & w->stay_parts) ? INJECTION_TOO_LARGE : INJECTION_OWN_HEADER;
 		w->claims = 0;
 	}
 	return kafka_tell(c, &s->half.kafka, s, w, result);

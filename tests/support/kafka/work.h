@@ -42,6 +42,7 @@ inline void give(kafka_work& work, const Bytes& request, const Added& added) {
   work.have = std::min<__u32>(work.length, KAFKA_CAP);
   give_headers(work, added);
   work.told = work.without_baggage = 0;
+  work.stay_parts = 0;
   work.adds = 1;
 }
 

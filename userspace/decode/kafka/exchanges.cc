@@ -172,10 +172,23 @@ void KafkaExchanges::metadata(kafka::Bytes body, std::int16_t version) {
     return;
   }
   for (const kafka::MetadataTopic& topic : response.topics) {
+    choose(topic.topic, topic.topic.name);
     if (!topic.topic.id || topic.topic.name.empty()) continue;
     if (topics_.size() >= limits_.topics && !topics_.contains(*topic.topic.id)) topics_.clear();
     topics_[*topic.topic.id] = topic.topic.name;
   }
+}
+
+// The kernel does not know of topics what it was not told, and leaves their records alone.
+void KafkaExchanges::choose(const kafka::Topic& topic, std::string_view name) const {
+  if (options_.topics.empty() || !options_.on_chosen || name.empty() || !wanted(name)) return;
+  options_.on_chosen(name);
+  if (topic.id) options_.on_chosen({reinterpret_cast<const char*>(topic.id->data()), topic.id->size()});
+}
+
+void KafkaExchanges::configure(KafkaOptions options) {
+  options_ = std::move(options);
+  for (const auto& [id, name] : topics_) choose({.name = name, .id = id}, name);
 }
 
 std::string_view KafkaExchanges::name_of(const kafka::Topic& topic) {
@@ -236,8 +249,10 @@ void KafkaExchanges::produce_request(Record record, const request_event& event) 
     }
     if (all_listed && produce->fields.acks != 0)
       sent.partitions.push_back(partition_hash(topic, partition.fields.partition));
+    const std::string_view name = topic.id ? name_of(topic) : partition.topic;
+    if (event.injection == INJECTION_TOPIC) choose(topic, name);
     if (!topic.id) continue;
-    partition.topic = name_of(topic);
+    partition.topic = name;
     partition.fields.topic_is_id = 0;
   }
   const std::string named = write_produce_text(*produce);

@@ -45,6 +45,8 @@ struct KafkaLimits {
 struct KafkaOptions {
   KafkaLimits limits;
   std::vector<std::string> topics;  // globs: of others there are no spans of messages; empty: all
+  // With `topics`: this one is among them, by its name or its id. Several times for the same.
+  std::function<void(std::string_view topic)> on_chosen;
   bool span_per_batch = false;
   std::size_t record_limit = 100;  // of a partition in one response; with more of them one span is made of all
   kafka::ContextOptions context;
@@ -83,7 +85,7 @@ class KafkaExchanges {
   void sweep(std::uint64_t now_ns);
   void flush() { held_.release_all(); }
 
-  void configure(KafkaOptions options) { options_ = std::move(options); }  // but for the limits, which stay
+  void configure(KafkaOptions options);  // but for the limits, which stay
 
   const KafkaCounters& counters() const { return counters_; }
   std::size_t connections() const { return connections_.size(); }
@@ -134,6 +136,7 @@ class KafkaExchanges {
 
   std::string_view name_of(const kafka::Topic& topic);
   bool wanted(std::string_view topic) const;
+  void choose(const kafka::Topic& topic, std::string_view name) const;
   void decide(MessageEvent& event, std::optional<bool> producer) const;
   void new_trace(MessageEvent& event);
   template <class Id>
