@@ -81,6 +81,11 @@ TEST_CASE("red: messages that were sent and received") {
   sent.attributes.set("server.address", std::string("10.0.0.3"));
   sent.attributes.set("server.port", std::int64_t{9092});
   metrics.observe(sent);
+  Span message = sent;  // one of those that left with it, which is counted with it
+  message.attributes.set("messaging.operation.type", std::string("create"));
+  message.attributes.set("messaging.operation.name", std::string("create"));
+  message.parent_span_id = sent.span_id;
+  metrics.observe(message);
   Span received = span_lasting(1'000'000);
   received.kind = SpanKind::consumer;
   received.attributes = {};
@@ -92,6 +97,7 @@ TEST_CASE("red: messages that were sent and received") {
   metrics.observe(received);
   const std::string text = text_of(metrics);
   const std::string service = R"(service_name="front",service_namespace="shop",messaging_system="kafka",)";
+  CHECK(text.find("create") == std::string::npos);
   CHECK(has_line(text, "messaging_client_operation_duration_seconds_count{" + service +
                            R"(messaging_operation_name="send",messaging_destination_name="orders",)"
                            R"(error_type="MESSAGE_TOO_LARGE",server_address="10.0.0.3",server_port="9092"} 1)"));
