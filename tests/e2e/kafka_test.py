@@ -351,7 +351,8 @@ class Trouble(unittest.TestCase):
         self.send(producer, 50, 1)
         reader.process.stdout.readline()
         open_before = host.connections(reader.pid)
-        agent = self.enterContext(Agent(PROGRAMS, pids=[reader.pid], config={"store": STORE}))
+        # All of a partition may come in one response, and each is to have a span.
+        agent = self.enterContext(Agent(PROGRAMS, pids=[reader.pid], config={"store": STORE, "kafka": {"record_limit": 200}}))
 
         def met():
             self.send(producer, 5, 2)
