@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-only */
 /*
- * Of a record that is sent, too, where each of those that leave together has a span.
- *
- * The ids of the span of a record that a process consumes. The kernel needs them when the application is given the
- * record, the agent when it reads the broker's response, and neither waits for the other: so both make them of what
- * tells the record from all others, with a key that is new with each start of the agent.
+ * The ids of the spans of records: of those that leave together, and of one that a process consumes. Of the latter the
+ * kernel needs them when the application is given the record, the agent when it reads the broker's response, and neither
+ * waits for the other: so both make them of what tells the record from all others, with a key that is new with each
+ * start of the agent.
  */
 #ifndef WEFT_WIRE_KAFKA_RECORD_ID_H
 #define WEFT_WIRE_KAFKA_RECORD_ID_H
