@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 #include <signal.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -68,6 +69,40 @@ class GuardedChild {
   }
 
  private:
+  pid_t pid_ = 0;
+};
+
+// A process that anybody with rights may look at, and that has a guarded child when it is told to.
+class ParentOfGuarded {
+ public:
+  ParentOfGuarded() {
+    REQUIRE(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends_) == 0);
+    pid_ = fork();
+    if (pid_ != 0) return;
+    char go;
+    if (read(ends_[1], &go, 1) != 1) _exit(1);
+    GuardedChild child;
+    const pid_t born = child.pid();
+    if (write(ends_[1], &born, sizeof born) != sizeof born || read(ends_[1], &go, 1) < 0) _exit(1);
+    child.reap();
+    _exit(0);
+  }
+  ~ParentOfGuarded() {
+    shutdown(ends_[0], SHUT_WR);
+    waitpid(pid_, nullptr, 0);
+    close(ends_[0]);
+    close(ends_[1]);
+  }
+  pid_t pid() const { return pid_; }
+  pid_t bear() {
+    pid_t child = 0;
+    REQUIRE(write(ends_[0], "x", 1) == 1);
+    REQUIRE(read(ends_[0], &child, sizeof child) == sizeof child);
+    return child;
+  }
+
+ private:
+  int ends_[2] = {};
   pid_t pid_ = 0;
 };
 
@@ -137,6 +172,31 @@ TEST_CASE("denied: others are seen, and the log tells of all of them once") {
     CHECK(row.pid > last);
     last = row.pid;
   }
+}
+
+TEST_CASE("denied: others are not told of where no entry could match them, until one can") {
+  const GuardedChild child;
+  DeniedScene scene(instrument({{.target_pids = {1 << 30}}}));
+  const NoRights none;
+  scene.discoverer.scan();
+  CHECK(scene.row(child.pid()).reason == why_denied(child.pid()));
+  CHECK(scene.log.empty());
+  scene.discoverer.set_rules(instrument({{.target_pids = {1 << 30}}, exe_rule("*")}));
+  scene.discoverer.scan();
+  CHECK(scene.log.size() == 1);
+}
+
+TEST_CASE("denied: a child of one that is traced is asked for as well") {
+  ParentOfGuarded parent;
+  DeniedScene scene(instrument({{.target_pids = {parent.pid()}}}));
+  scene.discoverer.scan();
+  const pid_t child = parent.bear();
+  const NoRights none;
+  scene.discoverer.scan();
+  if (scene.row(parent.pid()).state != DiscoveryState::traced) return;  // no rights from the start
+  CHECK(scene.row(child).state == DiscoveryState::refused);
+  REQUIRE(scene.log.size() == 1);
+  CHECK(scene.log[0] == "process " + std::to_string(child) + " (guarded) is not traced: " + why_denied(child));
 }
 
 TEST_CASE("denied: what was found before anybody listened is told then") {

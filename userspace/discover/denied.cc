@@ -30,12 +30,12 @@ std::string DeniedProcesses::why(pid_t pid) const {
   return found == processes_.end() ? "" : found->second.why;
 }
 
-std::vector<std::string> DeniedProcesses::news() {
+std::vector<std::string> DeniedProcesses::news(bool others_too) {
   std::vector<std::string> lines;
   std::size_t others = 0;
   std::string first;
   for (auto& [pid, process] : processes_) {
-    if (process.told) continue;
+    if (process.told || (!process.asked && !others_too)) continue;
     process.told = true;
     const std::string who = std::to_string(pid) + " (" + process.name + ")";
     if (process.asked) {

@@ -21,7 +21,7 @@ class DeniedProcesses {
     std::uint64_t start_ticks = 0;
     std::string name;    // the kernel's, valid UTF-8
     std::string why;     // one sentence
-    bool asked = false;  // for by its pid
+    bool asked = false;  // for: by its pid, or as the child of one that is traced
     bool told = false;   // in the log
   };
 
@@ -32,9 +32,9 @@ class DeniedProcesses {
   std::string why(pid_t pid) const;  // empty: it is none of them
   const std::map<pid_t, Process>& all() const { return processes_; }
 
-  // Lines for the log that are new: one for each process that is asked for by its pid, and a single one for all others,
-  // of which a machine may have hundreds.
-  std::vector<std::string> news();
+  // Lines for the log that are new: one for each process that is asked for, and a single one for all others, of which a
+  // machine may have hundreds. `others_too`: an entry could have matched one of them.
+  std::vector<std::string> news(bool others_too);
 
  private:
   std::map<pid_t, Process> processes_;

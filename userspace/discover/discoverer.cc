@@ -96,7 +96,7 @@ void Discoverer::scan_locked(std::optional<unsigned> turn) {
   }
   for (const pid_t pid : gone) drop(pid);
   denied_.keep_only(denied);
-  if (warn) std::ranges::for_each(denied_.news(), warn);
+  if (warn) std::ranges::for_each(denied_.news(!matcher_.asks_for_pids_only()), warn);
   recheck_known(changed, turn, ports_too);
   settle(std::move(changed));
 }
@@ -141,7 +141,8 @@ Discoverer::Process* Discoverer::admit(pid_t pid, std::uint64_t inode) {
   std::optional<DeniedRead> denied;
   const bool readable = refresh(process, &denied);
   if (denied) {
-    denied_.add(*denied, asked_by_pid(pid));
+    const auto parent = processes_.find(denied->parent);
+    denied_.add(*denied, asked_by_pid(pid) || (parent != processes_.end() && asked_for(parent->second)));
   } else {
     denied_.remove(pid);
   }

@@ -41,6 +41,10 @@ void Matcher::note_needs(const InstrumentRule& rule) {
   asks_for_languages_ |= !rule.languages.empty();
 }
 
+bool Matcher::asks_for_pids_only() const {
+  return std::ranges::none_of(instrument_, [](const auto& rule) { return rule->target_pids.empty(); });
+}
+
 // Ports last: they cost a walk through the process's descriptors.
 bool Matcher::matches(const InstrumentRule& rule, const ProcessInfo& process, const PortLookup& ports) const {
   if (!has_condition(rule)) return false;

@@ -34,6 +34,8 @@ class Matcher {
   bool asks_for_containers() const { return asks_for_containers_; }
   bool asks_for_languages() const { return asks_for_languages_; }
   bool empty() const { return instrument_.empty(); }
+  // Every entry names the processes it means: none that was not named can match.
+  bool asks_for_pids_only() const;
 
   // An entry equal to this one, or null: an inherited decision lives on when the rules are read again.
   std::shared_ptr<const InstrumentRule> same_rule(const InstrumentRule& rule) const;

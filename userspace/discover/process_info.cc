@@ -136,7 +136,7 @@ std::optional<DeniedRead> ProcessReader::denied(pid_t pid, int error) const {
   bool runs = false;
   const auto stat = files_.read(pid, "stat", 4096);
   if (!stat || !parse_stat(*stat, info, &runs) || !runs) return std::nullopt;
-  return DeniedRead{pid, info.start_ticks, std::move(info.comm), files_.path(pid, "exe"), error};
+  return DeniedRead{pid, info.parent, info.start_ticks, std::move(info.comm), files_.path(pid, "exe"), error};
 }
 
 std::optional<ProcessInfo> ProcessReader::read(pid_t pid, std::optional<DeniedRead>* denied) const {

@@ -44,6 +44,7 @@ struct ProcessInfo {
 // A process that runs a program and may not be looked at.
 struct DeniedRead {
   pid_t pid = 0;
+  pid_t parent = 0;
   std::uint64_t start_ticks = 0;
   std::string comm;
   std::string path;  // in /proc, which could not be read …
