@@ -79,12 +79,26 @@ class Arguments(Folder):
         self.assertEqual(len(done.stderr.splitlines()), 1, done)
         self.assertIn("nothing is set by WEFT_LOG_LEVLE, WEFT_STORE:", done.stderr)
 
+    def test_form_of_the_log(self):
+        """Text, or with --log-format json one object a line; the flag wins over the file."""
+        config = self.configuration("log: {format: text}\n")
+        for flags, is_json in (([], False), (["--log-format", "text"], False), (["--log-format", "json"], True)):
+            with self.subTest(flags):
+                done = self.weftd("--check-config", "--config", config, *flags, variables={"WEFT_LOG_LEVLE": "debug"})
+                self.assertEqual((done.returncode, len(done.stderr.splitlines())), (CLEAN, 1), done)
+                if is_json:
+                    line = json.loads(done.stderr)
+                    self.assertEqual((set(line), line["level"]), ({"time", "level", "message"}, "warning"))
+                    self.assertIn("nothing is set by WEFT_LOG_LEVLE:", line["message"])
+                else:
+                    self.assertRegex(done.stderr, r"^\d{4}-\d\d-\d\d [\d:.]+ warning nothing is set by WEFT_LOG_LEVLE:")
+
     def test_missing_file(self):
         self.expect(self.weftd("--config", self.folder / "none.yaml"), USAGE, "none.yaml")
 
     def test_flags(self):
         for arguments in (["--nonsense"], ["--pid", "x"], ["--pid", "-1"], ["--port", "99999"], ["--console=xml"],
-                          ["--log-level", "loud"], ["word"]):
+                          ["--log-level", "loud"], ["--log-format", "xml"], ["word"]):
             with self.subTest(arguments):
                 self.expect(self.weftd("--config", self.valid(), *arguments), USAGE)
 
