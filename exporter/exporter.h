@@ -65,6 +65,7 @@ struct ExportCounters {
   std::size_t queued = 0;
   std::size_t queue_limit = 0;
   std::string last_error;  // "" when the last attempt worked
+  std::string endpoint;    // as a report may show it
 };
 
 }  // namespace weft

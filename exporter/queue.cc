@@ -120,7 +120,8 @@ ExportCounters BatchQueue::counters() const {
                         {"dropped_shutdown", counts_.shutdown}},
           .queued = size_,
           .queue_limit = ring_.size(),
-          .last_error = last_error_};
+          .last_error = last_error_,
+          .endpoint = options_.endpoint};
 }
 
 void BatchQueue::run() {

@@ -41,6 +41,7 @@ struct ExportChange {
 
 struct BatchQueueOptions {
   std::string name;                       // label in metrics; empty = the exporter's own name
+  std::string endpoint;                   // as a report may show it
   std::size_t queue = 2048;               // spans that wait
   std::size_t batch = 512;                // spans in one request
   std::chrono::milliseconds delay{1000};  // a span waits no longer than this for its batch to fill

@@ -219,6 +219,7 @@ class Unreachable(unittest.TestCase):
             self.assertIn(f"127.0.0.1 port {port}", " ".join(status["problems"]))
             self.assertGreater(sum(n for name, n in status["losses"].items() if name.startswith("otlp")), 0)
             self.assertEqual(agent.run("status").returncode, 1)
+            self.assertRegex(agent.run("doctor").stdout, rf"\n  missing +exporter otlp +{nowhere}/v1/traces: connect: ")
             with urllib.request.urlopen(f"http://127.0.0.1:{scrape}/readyz") as answer:   # it traces
                 self.assertEqual(answer.status, 200)
             with urllib.request.urlopen(f"http://127.0.0.1:{scrape}/metrics") as answer:

@@ -9,7 +9,6 @@
 #include <sstream>
 #include <thread>
 
-#include "cli/remedies.h"
 #include "kernel/recording.h"
 #include "unit/cli_run.h"
 #include "unit/control_fake_agent.h"
@@ -140,34 +139,6 @@ TEST_CASE("weft ps: the selected ones, --all those that are merely seen too") {
   CHECK(none.exit_code == 0);
   CHECK(json::parse(ask(daemon, {"ps", "-o", "json"}).out)["processes"].size() == 0);
   CHECK(ask(daemon, {"ps", "-o", "json"}).err == "");
-}
-
-TEST_CASE("remedies: only where the process speaks the protocol that the remedy is for") {
-  const auto of = [](const std::string& protocol, const std::string& reason) {
-    cli::Json row = {{"pid", 7u}, {"service", "shop"}};
-    row["protocols"] = cli::Json::array({protocol});
-    row["calls"]["without_parent"] = {{reason, 3u}, {"no_task", 9u}};
-    cli::Json answer;
-    answer["processes"] = cli::Json::array({row});
-    return cli::remedies(answer);
-  };
-  CHECK(of("http", "too_large").empty());
-  const auto found = of("kafka", "too_large");
-  REQUIRE(found.size() == 1);
-  CHECK(found[0].pid == 7);
-  CHECK(found[0].calls == 3);
-  CHECK(found[0].reason == "too_large");
-  CHECK(of("http", "orphans_off").size() == 1);
-  CHECK(of("kafka", "done").empty());
-  CHECK(cli::remedies(cli::Json()).empty());
-}
-
-TEST_CASE("weft doctor: what processes of a running agent could change") {
-  FakeDaemon daemon;
-  const json report = json::parse(ask(daemon, {"doctor", "-o", "json"}).out);
-  REQUIRE(report["remedies"].size() == 1);
-  CHECK(report["remedies"][0]["reason"] == "compressed");
-  CHECK(has(ask(daemon, {"doctor"}).out, "7 compressed  producer: compression.type=none"));
 }
 
 TEST_CASE("weft spans: rows, or one JSON object a line") {

@@ -35,7 +35,7 @@ class FakeAgent final : public AgentControl {
     report.spans_per_second = 12.5;
     report.losses = {{"ring_full", 3}};
     report.injections = {{"done", 500}, {"no_task", 2}};
-    report.exporters = {{"otlp", {{"sent", 990}, {"dropped_queue_full", 10}}, 5, 2048, ""}};
+    report.exporters = {{"otlp", {{"sent", 990}, {"dropped_queue_full", 10}}, 5, 2048, "", "http://box/v1/traces"}};
     return report;
   }
   std::vector<ProcessRow> processes() override {

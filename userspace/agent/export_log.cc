@@ -41,15 +41,6 @@ std::string hint_of(const ExportTarget& target, std::string_view reason) {
   return "its own log may tell more";
 }
 
-// Neither user and password nor a query.
-std::string shown(const std::string& endpoint) {
-  std::string url = endpoint.substr(0, endpoint.find_first_of("?#"));
-  const std::size_t scheme = url.find("://");
-  const std::size_t host = scheme == url.npos ? 0 : scheme + 3;
-  const std::size_t at = url.substr(0, url.find('/', host)).rfind('@');
-  return at == url.npos || at < host ? url : url.erase(host, at + 1 - host);
-}
-
 std::string what_becomes(const ExportTarget& target, const ExportChange& change) {
   if (change.outcome == ExportResult::Outcome::retry)
     return fmt::format("tried again, and up to {} spans wait meanwhile", target.queue);
@@ -59,8 +50,17 @@ std::string what_becomes(const ExportTarget& target, const ExportChange& change)
 
 }  // namespace
 
+std::string shown_endpoint(const std::string& endpoint) {
+  std::string url = endpoint.substr(0, endpoint.find_first_of("?#"));
+  const std::size_t scheme = url.find("://");
+  const std::size_t host = scheme == url.npos ? 0 : scheme + 3;
+  const std::size_t at = url.substr(0, url.find('/', host)).rfind('@');
+  return at == url.npos || at < host ? url : url.erase(host, at + 1 - host);
+}
+
 std::string export_line(const ExportTarget& target, const ExportChange& change) {
-  const std::string who = target.endpoint.empty() ? target.name : target.name + " to " + shown(target.endpoint);
+  const std::string who =
+      target.endpoint.empty() ? target.name : target.name + " to " + shown_endpoint(target.endpoint);
   if (!change.works)
     return fmt::format("exporter {} fails: {}: {}; {}", who, change.error, hint_of(target, change.reason),
                        what_becomes(target, change));

@@ -16,7 +16,10 @@ struct ExportTarget {
   std::size_t queue = 0;
 };
 
-// One line: what, and what to do. Without what an URL may hold of credentials.
+// The URL without what it may hold of credentials: neither user and password nor a query.
+std::string shown_endpoint(const std::string& endpoint);
+
+// One line: what, and what to do.
 std::string export_line(const ExportTarget& target, const ExportChange& change);
 
 void log_export(const ExportTarget& target, const ExportChange& change);

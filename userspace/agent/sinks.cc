@@ -85,6 +85,7 @@ void Sinks::add(std::unique_ptr<Exporter> exporter, BatchQueueOptions options, c
                 const char* key) {
   options.on_change = [target = ExportTarget{std::string(exporter->name()), endpoint, key, options.queue}](
                           const ExportChange& change) { log_export(target, change); };
+  options.endpoint = shown_endpoint(endpoint);
   options.on_drop = [this](const Span& span, std::string_view reason) { metrics.dropped(span, reason); };
   queues_.push_back(std::make_unique<BatchQueue>(std::move(exporter), std::move(options)));
 }

@@ -40,6 +40,7 @@ Json exporters(const std::vector<ExportCounters>& counters) {
   Json list = Json::array();
   for (const ExportCounters& one : counters) {
     list.push_back({{"name", one.exporter},
+                    {"endpoint", one.endpoint},
                     {"spans", Json(one.by_result)},
                     {"queued", one.queued},
                     {"queue_limit", one.queue_limit},
