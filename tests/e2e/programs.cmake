@@ -29,6 +29,8 @@ if(TARGET weftd)
     Attach.test_open_connections_are_injected_from_the_second_exchange_on Attach.test_new_process_is_noticed)
   set_property(TEST capabilities APPEND PROPERTY ENVIRONMENT
     "WEFT_TEST_PREFIX=setpriv --inh-caps=-all,+bpf,+perfmon,+net_admin,+sys_ptrace --bounding-set=-all,+bpf,+perfmon,+net_admin,+sys_ptrace")
+  add_test(NAME install COMMAND /usr/bin/python3 ${CMAKE_CURRENT_LIST_DIR}/install_test.py ${CMAKE_BINARY_DIR})
+  set_tests_properties(install PROPERTIES LABELS "e2e;core" TIMEOUT 120)
   weft_e2e(clients_full clients_full_test LABELS full)
   # Go: the installed toolchain and the oldest one that is known; with all versions and ways to build, and with the
   # numbers that are promised, in the full run.
@@ -77,6 +79,7 @@ if(TARGET weftd)
   weft_e2e(attach attach_test LABELS core)
   weft_e2e(misuse misuse_test LABELS core)
   weft_e2e(crash crash_test LABELS core kernels)
+  weft_e2e(service service_test LABELS core)
   weft_e2e(policy policy_test LABELS core)
   weft_e2e(propagation propagation_test LABELS core)
   weft_e2e(record record_test LABELS core)

@@ -3,6 +3,8 @@
 weft_test(unit_agent LABELS unit core
   SOURCES agent_errands_test.cc agent_readiness_test.cc agent_turn_priority_test.cc
           ${CMAKE_SOURCE_DIR}/userspace/agent/loop_errands.cc ${CMAKE_SOURCE_DIR}/userspace/agent/readiness.cc
+  SOURCES agent_readiness_test.cc agent_service_manager_test.cc agent_turn_priority_test.cc
+          ${CMAKE_SOURCE_DIR}/userspace/agent/readiness.cc ${CMAKE_SOURCE_DIR}/userspace/agent/service_manager.cc
           ${CMAKE_SOURCE_DIR}/userspace/agent/turn_priority.cc
   DEPENDS weft_base spdlog::spdlog fmt::fmt)
 weft_test(unit_task_rules LABELS unit core

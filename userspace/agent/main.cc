@@ -16,6 +16,7 @@
 #include "agent/machine_lock.h"
 #include "agent/service_manager.h"
 #include "agent/version.h"
+#include "base/clock.h"
 #include "control/config_load.h"
 #include "control/file_watch.h"
 #include "kernel/unique_fd.h"
@@ -61,9 +62,12 @@ void reload(Agent& agent, const ConfigSources& sources, Agent::Reload why) {
 void run(Agent& agent, int signals, const ConfigSources& sources, FileWatch& file) {
   ConfigSources changed = sources;
   changed.file = config_file(sources);  // one that is gone is no order to forget what stood in it
+  const SystemClock clock;
+  Watchdog watchdog;
   pollfd wait[] = {{signals, POLLIN, 0}, {agent.wake_fd(), POLLIN, 0}};
   for (;;) {
     const int pause_ms = agent.turn();
+    watchdog.turned(clock.monotonic_ns());
     if (file.changed()) reload(agent, changed, Agent::Reload::changed);
     if (::poll(wait, 2, pause_ms) <= 0 || !(wait[0].revents & POLLIN)) continue;
     signalfd_siginfo info{};
