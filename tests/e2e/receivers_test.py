@@ -5,13 +5,16 @@ import gzip
 import http.server
 import json
 import pathlib
+import ssl
+import subprocess
 import sys
+import tempfile
 import threading
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
-from lib import otlp, scene, zipkin   # noqa: E402
-from lib.agent import Programs   # noqa: E402
+from lib import otlp, requests, scene, servers, zipkin   # noqa: E402
+from lib.agent import Agent, Programs, wait_for   # noqa: E402
 
 PROGRAMS = Programs.of(sys.argv.pop(1) if len(sys.argv) > 1 else "build")
 
@@ -19,7 +22,7 @@ PROGRAMS = Programs.of(sys.argv.pop(1) if len(sys.argv) > 1 else "build")
 class Receiver:
     """Keeps every POST as (path, headers, body); answers with the given status and body."""
 
-    def __init__(self, status, answer=b""):
+    def __init__(self, status, answer=b"", tls=None):
         posts = self.posts = []
 
         class Handler(http.server.BaseHTTPRequestHandler):
@@ -35,7 +38,9 @@ class Receiver:
                 self.end_headers()
                 self.wfile.write(answer)
         self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_port}"
+        if tls:
+            self.server.socket = tls.wrap_socket(self.server.socket, server_side=True, do_handshake_on_connect=False)
+        self.url = f"http{'s' if tls else ''}://127.0.0.1:{self.server.server_port}"
 
     def __enter__(self):
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
@@ -101,6 +106,59 @@ class Receivers(unittest.TestCase):
 
     def test_no_trace_of_the_export_itself(self):
         self.assertEqual([s for s in self.spans.values() if "/v1/traces" in str(s["attributes"])], [])
+
+
+class ZipkinOverTls(unittest.TestCase):
+    """A receiver that lets in who has a certificate of its CA; three exporters, of which one does all of it right."""
+
+    def setUp(self):
+        self.folder = pathlib.Path(self.enterContext(tempfile.TemporaryDirectory()))
+        for ca in ("ca", "other"):
+            self.openssl("req", "-x509", "-subj", f"/CN={ca}", "-days", "1", "-keyout", f"{ca}.key", "-out", f"{ca}.crt")
+        self.signed("server", "subjectAltName=IP:127.0.0.1")
+        self.signed("client", "extendedKeyUsage=clientAuth")
+        self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self.context.load_cert_chain(self.file("server.crt"), self.file("server.key"))
+        self.context.load_verify_locations(self.file("ca.crt"))
+        self.context.verify_mode = ssl.CERT_REQUIRED
+
+    def file(self, name):
+        return str(self.folder / name)
+
+    def openssl(self, command, *arguments):
+        new_key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"] if command == "req" else []
+        subprocess.run(["openssl", command, *new_key, *arguments], cwd=self.folder, check=True, capture_output=True)
+
+    def signed(self, name, extension):
+        (self.folder / f"{name}.ext").write_text(extension)
+        self.openssl("req", "-subj", f"/CN={name}", "-keyout", f"{name}.key", "-out", f"{name}.csr")
+        self.openssl("x509", "-req", "-in", f"{name}.csr", "-CA", "ca.crt", "-CAkey", "ca.key", "-CAcreateserial", "-days", "1",
+                     "-extfile", f"{name}.ext", "-out", f"{name}.crt")
+
+    def test_right_ca_wrong_ca_and_no_client_certificate(self):
+        own = {"cert": self.file("client.crt"), "key": self.file("client.key")}
+        with Receiver(202, tls=self.context) as receiver:
+            url = receiver.url + "/api/v2/spans"
+            zipkin = [{"endpoint": url, "tls": {"ca": self.file("ca.crt"), **own}},
+                      {"endpoint": url + "?2", "tls": {"ca": self.file("other.crt"), **own}},
+                      {"endpoint": url + "?3", "tls": {"ca": self.file("ca.crt")}}]
+            with servers.Python("threaded.py") as server, \
+                    Agent(PROGRAMS, pids=[server.pid], config={"exporters": {"zipkin": zipkin}, "shutdown_timeout": "1s"}) as agent:
+                with requests.Connection(server.port) as outside:
+                    sent = [outside.send("GET", "/small.txt") for _ in range(20)]
+                taken = wait_for("the spans to arrive", lambda: {span["traceId"] for _, _, body in receiver.posts for span in json.loads(body)}
+                                 >= {s.trace_id for s in sent} and receiver.posts)
+                wait_for("the log to tell of both", lambda: agent.output().count("fails: ") >= 2)
+                exporters = {one["name"]: one for one in agent.status()["exporters"]}
+                agent.stop()
+                lines = [line for line in agent.output().splitlines() if "fails: " in line]
+        self.assertEqual({path for path, _, _ in taken}, {"/api/v2/spans"})   # nobody else was let in
+        self.assertEqual({name: one["last_error"] == "" for name, one in exporters.items()},
+                         {"zipkin": True, "zipkin-2": False, "zipkin-3": False})
+        self.assertEqual(len(lines), 2, lines)   # once each, however often they were tried
+        self.assertRegex(" ".join(sorted(lines)), rf"exporter zipkin-2 to {url} fails: tls: .*do the two trust each other's "
+                         r"certificates\? \(exporters.zipkin.tls\); tried again")
+        self.assertRegex(" ".join(sorted(lines)), rf"exporter zipkin-3 to {url} fails: ")
 
 
 if __name__ == "__main__":

@@ -23,6 +23,7 @@ TEST_CASE("export log: which exporter, where to, what happened, what to do, what
   CHECK(failing(kOtlp, Outcome::refused, "http_401").ends_with("(exporters.otlp.headers); these spans are lost"));
   const ExportTarget zipkin{"zipkin", "https://box/", "exporters.zipkin", 2048};
   CHECK(failing(zipkin, Outcome::refused, "http_401").ends_with("other credentials; these spans are lost"));
+  CHECK(failing(zipkin, Outcome::retry, "tls").find("certificates? (exporters.zipkin.tls); ") != std::string::npos);
   CHECK(failing(kOtlp, Outcome::refused, "http_500").ends_with("its own log may tell more; these spans are lost"));
   CHECK(failing(kOtlp, Outcome::accepted, "partial_success").ends_with("what it does not take is lost"));
   CHECK(failing({.name = "console"}, Outcome::refused, "write") ==

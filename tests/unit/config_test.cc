@@ -116,7 +116,7 @@ exporters:
   otlp:
     - {endpoint: "https://a.example:4318/", headers: {Access-Token: "${TOKEN}"}, tls: {ca: /ca, cert: /c, key: /k}, compression: none, queue: 100, batch: 10, delay: 0, timeout: 2s}
     - {endpoint: "http://b:4318"}
-  zipkin: [{endpoint: "http://z:9411/api/v2/spans"}]
+  zipkin: [{endpoint: "http://z:9411/api/v2/spans", tls: {ca: /ca}}]
   console: {format: json}
   prometheus: {listen: off}
 store: {traces: 10, bytes: 64KiB}
@@ -159,6 +159,7 @@ shutdown_timeout: 2m
   CHECK(otlp.timeout == 2s);
   CHECK(config.exporters.otlp[1].traces_url() == "http://b:4318/v1/traces");
   CHECK(config.exporters.zipkin.at(0).endpoint == "http://z:9411/api/v2/spans");
+  CHECK(config.exporters.zipkin.at(0).tls == TlsConfig{.ca = "/ca", .cert = "", .key = ""});
   CHECK(config.exporters.console == ConsoleFormat::json);
   CHECK_FALSE(config.exporters.prometheus.enabled());
   CHECK(config.store.bytes == 65536);
@@ -231,6 +232,7 @@ TEST_CASE("config: what is wrong is refused with line, column and reason") {
                 "weft.yaml:1:33: exporters.otlp.headers: a header value has a control character"},
            Case{"exporters: {otlp: {batch: 3000}}\n", "exporters.otlp: batch (3000) is larger than queue (2048)"},
            Case{"exporters: {otlp: {tls: {cert: /c}}}\n", "exporters.otlp: tls.cert and tls.key go together"},
+           Case{"exporters: {zipkin: {tls: {key: /k}}}\n", "exporters.zipkin: tls.cert and tls.key go together"},
            Case{"exporters: {prometheus: {listen: 9464}}\n",
                 "weft.yaml:1:34: exporters.prometheus.listen: '9464' is neither host:port nor off"},
            Case{"control: {socket: weft.sock}\n",

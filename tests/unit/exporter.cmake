@@ -15,7 +15,7 @@ weft_test(exporter_queue_test LABELS unit core SOURCES exporter_queue_test.cc ex
 weft_test(exporter_http_test LABELS unit core SOURCES exporter_http_test.cc
   DEPENDS weft_exporter_otlp weft_exporter_zipkin weft_test_raw_server PkgConfig::WEFT_HTTPLIB ZLIB::ZLIB)
 weft_test(exporter_tls_test LABELS unit core SOURCES exporter_tls_test.cc
-  DEPENDS weft_exporter_otlp PkgConfig::WEFT_HTTPLIB OpenSSL::Crypto)
+  DEPENDS weft_exporter_otlp weft_exporter_zipkin PkgConfig::WEFT_HTTPLIB OpenSSL::Crypto)
 weft_test(exporter_metrics_test LABELS unit core SOURCES exporter_metrics_test.cc DEPENDS weft_exporter_prometheus)
 
 # Not a test: prints what one span costs in RedMetrics.

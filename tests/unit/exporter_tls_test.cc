@@ -13,6 +13,7 @@
 #include <thread>
 
 #include "exporter/otlp/otlp_exporter.h"
+#include "exporter/zipkin/zipkin_exporter.h"
 #include "support/sample_spans.h"
 
 namespace weft {
@@ -87,7 +88,7 @@ class Directory {
 struct TlsServer {
   explicit TlsServer(const Directory& files)
       : server(files.file("server.crt").c_str(), files.file("server.key").c_str(), files.file("ca.crt").c_str()) {
-    server.Post("/v1/traces", [this](const httplib::Request&, httplib::Response& response) {
+    server.Post("/(v1/traces|api/v2/spans)", [this](const httplib::Request&, httplib::Response& response) {
       requests++;
       response.set_content("", "application/x-protobuf");
     });
@@ -115,15 +116,19 @@ struct Fixture {
     files.write("client", make_identity("client", &ca));
     files.write("stranger", make_identity("stranger", &other_ca));
   }
-  ExportResult send(const std::string& url, TlsOptions tls) {
-    auto exporter = make_otlp_exporter({.endpoint = url, .http = {.gzip = true, .tls = std::move(tls)}});
+  bool zipkin = false;
+  Result<std::unique_ptr<Exporter>> make(const std::string& url, TlsOptions tls) const {
+    if (zipkin) return make_zipkin_exporter({.endpoint = url + "/api/v2/spans", .http = {.tls = std::move(tls)}});
+    return make_otlp_exporter({.endpoint = url, .http = {.gzip = true, .tls = std::move(tls)}});
+  }
+  ExportResult send(const std::string& url, TlsOptions tls) const {
+    auto exporter = make(url, std::move(tls));
     REQUIRE(exporter);
     return (*exporter)->send({test::share(test::sample_server_span())});
   }
 };
 
-TEST_CASE("tls: who is trusted and who is let in") {
-  Fixture f;
+void who_is_trusted(const Fixture& f) {
   TlsServer server(f.files);
   const std::string url = "https://127.0.0.1:" + std::to_string(server.port);
   const std::string ca = f.files.file("ca.crt"), other_ca = f.files.file("other_ca.crt");
@@ -154,6 +159,14 @@ TEST_CASE("tls: who is trusted and who is let in") {
           Outcome::retry);
     CHECK(server.requests == 0);
   }
+}
+
+TEST_CASE("tls: who is trusted and who is let in by OTLP") { who_is_trusted({}); }
+
+TEST_CASE("tls: who is trusted and who is let in by Zipkin") {
+  Fixture f;
+  f.zipkin = true;
+  who_is_trusted(f);
 }
 
 }  // namespace

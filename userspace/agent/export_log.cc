@@ -35,7 +35,8 @@ constexpr std::array<Hint, 14> kHints{{{"connect", "does a receiver listen there
 std::string hint_of(const ExportTarget& target, std::string_view reason) {
   for (const Hint& hint : kHints) {
     if (hint.reason != reason) continue;
-    const bool settable = hint.option == "endpoint" || (!hint.option.empty() && target.key == kOtlp);
+    const bool settable =
+        hint.option == "endpoint" || hint.option == "tls" || (!hint.option.empty() && target.key == kOtlp);
     return settable ? fmt::format("{} ({}.{})", hint.text, target.key, hint.option) : std::string(hint.text);
   }
   return "its own log may tell more";

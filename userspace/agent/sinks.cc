@@ -25,6 +25,8 @@ std::string numbered(const char* name, std::size_t index) {
   return index == 0 ? name : std::string(name) + "-" + std::to_string(index + 1);
 }
 
+TlsOptions tls_options(const TlsConfig& config) { return {config.ca, config.cert, config.key}; }
+
 OtlpOptions otlp_options(const OtlpConfig& config, std::string name) {
   OtlpOptions options;
   options.name = std::move(name);
@@ -34,7 +36,7 @@ OtlpOptions otlp_options(const OtlpConfig& config, std::string name) {
   options.http.timeout = milliseconds(config.timeout);
   options.http.gzip = config.gzip;
   options.http.headers = config.headers;
-  options.http.tls = {config.tls.ca, config.tls.cert, config.tls.key};
+  options.http.tls = tls_options(config.tls);
   return options;
 }
 
@@ -65,7 +67,8 @@ Result<void> Sinks::add_exporters(const Config& config, const Clock& clock) {
   for (std::size_t i = 0; i < config.exporters.zipkin.size(); ++i) {
     const auto& zipkin = config.exporters.zipkin[i];
     if (!zipkin.enabled()) continue;
-    auto exporter = make_zipkin_exporter({numbered("zipkin", i), zipkin.endpoint, kVersion, {}});
+    auto exporter = make_zipkin_exporter(
+        {numbered("zipkin", i), zipkin.endpoint, kVersion, {.tls = tls_options(zipkin.tls), .headers = {}}});
     if (!exporter) return fail("exporters.zipkin: " + exporter.error().message);
     add(std::move(*exporter), {}, zipkin.endpoint, "exporters.zipkin");
   }

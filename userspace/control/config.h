@@ -109,6 +109,7 @@ struct OtlpConfig {
 
 struct ZipkinConfig {
   std::string endpoint;  // whole URL; empty = off
+  TlsConfig tls;
   bool enabled() const { return !endpoint.empty(); }
   bool operator==(const ZipkinConfig&) const = default;
 };

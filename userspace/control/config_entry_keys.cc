@@ -36,6 +36,11 @@ Key<OtlpConfig> otlp(std::string path, std::function<void(OtlpConfig&, const std
   return {.path = std::move(path), .set = std::move(set)};
 }
 
+template <class Exporter>
+Key<Exporter> tls(std::string path, std::string TlsConfig::* file) {
+  return {.path = std::move(path), .set = [file](Exporter& e, const std::string& v) { e.tls.*file = v; }};
+}
+
 void put_header(OtlpConfig& o, const std::string& name, const std::string& value) {
   for (const unsigned char c : value) {
     if ((c < ' ' && c != '\t') || c == 0x7f) throw BadValue{"a header value has a control character"};
@@ -92,9 +97,9 @@ const KeyTable<OtlpConfig>& otlp_keys() {
       {.path = "headers", .clear = [](OtlpConfig& o) { o.headers.clear(); }, .put = put_header},
       otlp("compression",
            [](OtlpConfig& o, const std::string& v) { o.gzip = choose<bool>(v, {{"gzip", true}, {"none", false}}); }),
-      otlp("tls.ca", [](OtlpConfig& o, const std::string& v) { o.tls.ca = v; }),
-      otlp("tls.cert", [](OtlpConfig& o, const std::string& v) { o.tls.cert = v; }),
-      otlp("tls.key", [](OtlpConfig& o, const std::string& v) { o.tls.key = v; }),
+      tls<OtlpConfig>("tls.ca", &TlsConfig::ca),
+      tls<OtlpConfig>("tls.cert", &TlsConfig::cert),
+      tls<OtlpConfig>("tls.key", &TlsConfig::key),
       otlp("queue", [](OtlpConfig& o, const std::string& v) { o.queue = parse_integer(v, 1, 1'000'000); }),
       otlp("batch", [](OtlpConfig& o, const std::string& v) { o.batch = parse_integer(v, 1, 100'000); }),
       otlp("delay", [](OtlpConfig& o, const std::string& v) { o.delay = parse_duration(v, 0ms, 10min); }),
@@ -106,6 +111,9 @@ const KeyTable<OtlpConfig>& otlp_keys() {
 const KeyTable<ZipkinConfig>& zipkin_keys() {
   static const KeyTable<ZipkinConfig> keys = {
       {.path = "endpoint", .set = [](ZipkinConfig& z, const std::string& v) { z.endpoint = parse_url(v); }},
+      tls<ZipkinConfig>("tls.ca", &TlsConfig::ca),
+      tls<ZipkinConfig>("tls.cert", &TlsConfig::cert),
+      tls<ZipkinConfig>("tls.key", &TlsConfig::key),
   };
   return keys;
 }

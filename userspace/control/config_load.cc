@@ -60,15 +60,20 @@ void read_flags(const ConfigFlags& flags, Config& config) {
   if (flags.log_format) flag("--log-format", [&] { set_key(config, "log.format", *flags.log_format); });
 }
 
+void check_tls(const char* exporter, const TlsConfig& tls) {
+  if (tls.cert.empty() != tls.key.empty())
+    throw BadValue{fmt::format("{}: tls.cert and tls.key go together", exporter)};
+}
+
 // What no single key can say.
 void check_whole(Config& config) {
   for (const auto& otlp : config.exporters.otlp) {
     if (otlp.batch > otlp.queue) {
       throw BadValue{fmt::format("exporters.otlp: batch ({}) is larger than queue ({})", otlp.batch, otlp.queue)};
     }
-    if (otlp.tls.cert.empty() != otlp.tls.key.empty())
-      throw BadValue{"exporters.otlp: tls.cert and tls.key go together"};
+    check_tls("exporters.otlp", otlp.tls);
   }
+  for (const auto& zipkin : config.exporters.zipkin) check_tls("exporters.zipkin", zipkin.tls);
   config::finish_sampling(config.sampling);
   std::erase_if(config.exporters.otlp, [](const OtlpConfig& otlp) { return !otlp.enabled(); });
   std::erase_if(config.exporters.zipkin, [](const ZipkinConfig& zipkin) { return !zipkin.enabled(); });
