@@ -283,7 +283,7 @@ WIRE_GLOBAL int attribute_sender(struct connection *c, struct scratch *s, struct
 	if (!c || !s || !p)
 		return ATTRIBUTION_NONE;
 	s->in_birth = 0;
-	if (s->task_unknown) {
+	if (s->task_unknown || s->by_io_uring) {
 		s->parent.exchange_id = 0;
 		return ATTRIBUTION_NONE;
 	}

@@ -169,6 +169,15 @@ static __always_inline bool socket_may_zerocopy(const struct tcp_sock *tp)
 	return sk->__sk_common.skc_flags >> bpf_core_enum_value(enum sock_flags, SOCK_ZEROCOPY) & 1;
 }
 
+/* For whom a thread does work of io_uring is not known: it may have been submitted in an earlier request. */
+static __always_inline bool message_by_io_uring(void)
+{
+	struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(bpf_get_current_task_btf());
+
+	return regs->cs == USER_CODE_SEGMENT &&
+	       (!call_is_meant(regs) || regs->orig_ax == SYSCALL_IO_URING_ENTER); /* 32-bit: other numbers */
+}
+
 /*
  * Calls that go on from where the kernel has copied to, not from where it has sent to: when a member's send falls
  * short, they leave a hole in the stream. Several messages in one sendmmsg that does not block, and whatever io_uring
@@ -179,7 +188,7 @@ static __always_inline bool message_unsafe_call(const struct tcp_sock *tp)
 	struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(bpf_get_current_task_btf());
 	const struct socket *socket = tp->inet_conn.icsk_inet.sk.sk_socket;
 
-	if (regs->cs != USER_CODE_SEGMENT || regs->orig_ax == SYSCALL_IO_URING_ENTER) /* 32-bit: other numbers */
+	if (!call_is_meant(regs) || regs->orig_ax == SYSCALL_IO_URING_ENTER)
 		return true;
 	if (regs->orig_ax != SYSCALL_SENDMMSG || regs->dx < 2)
 		return false;
@@ -195,6 +204,8 @@ static __always_inline bool message_zerocopy(const struct tcp_sock *tp)
 	if (!socket_may_zerocopy(tp))
 		return false;
 	regs = (struct pt_regs *)bpf_task_pt_regs(bpf_get_current_task_btf());
+	if (!call_is_meant(regs))
+		return true;
 	switch (regs->orig_ax) {
 	case SYSCALL_WRITE:
 	case SYSCALL_WRITEV:

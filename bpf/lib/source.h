@@ -26,6 +26,7 @@ enum {
 	SYSCALL_SENDMMSG = 307,
 	SYSCALL_IO_URING_ENTER = 426,
 	USER_CODE_SEGMENT = 0x33, /* 64-bit code */
+	CALL_UNDER_WAY = -38,	  /* -ENOSYS: what rax holds from the entry of a system call until it has its result */
 };
 
 struct user_iovec {
@@ -79,12 +80,21 @@ static __always_inline void source_iovec(struct source *source, __u64 iovec, __u
 	source->next = iovec + SOURCE_SEGMENTS * sizeof(struct user_iovec);
 }
 
+/*
+ * Work of io_uring is also done at the end of any other call, when one is interrupted, and by threads that never made
+ * one: the registers say nothing of it then.
+ */
+static __always_inline bool call_is_meant(const struct pt_regs *regs)
+{
+	return regs->cs == USER_CODE_SEGMENT && (__s64)regs->ax == CALL_UNDER_WAY;
+}
+
 /* The descriptor that the current call receives from; negative: not known. */
 static __always_inline __s32 receiving_descriptor(void)
 {
 	struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(bpf_get_current_task_btf());
 
-	if (regs->cs != USER_CODE_SEGMENT)
+	if (!call_is_meant(regs))
 		return -1;
 	switch (regs->orig_ax) {
 	case SYSCALL_READ:
@@ -105,9 +115,8 @@ static __always_inline void source_of_syscall(struct source *source, __u64 bytes
 
 	source_none(source, skip);
 	bytes += skip;
-	if (regs->cs != USER_CODE_SEGMENT)
+	if (!call_is_meant(regs))
 		return;
-	/* Only calls of the right direction: work of io_uring is done at the end of any call. */
 	switch (regs->orig_ax) {
 	case SYSCALL_READ:
 	case SYSCALL_RECVFROM:

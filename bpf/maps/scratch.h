@@ -141,14 +141,15 @@ struct scratch {
 	__u32 total;	      /* bytes of this call … */
 	__u32 offset;	      /* … and how many of them are dealt with */
 	__u32 outgoing;
-	__u32 nonblocking;
-	__u32 facts;			/* REQUEST_* of the head at hand */
-	__u8 text_loaded;		/* the text holds the beginning of the head being read */
-	__u8 hidden;			/* the bytes are not where the system call says */
-	__u8 task_unknown;		/* TASK_*: this call does not tell whose request it works on */
-	__u8 in_birth;			/* the task was asked, and works inside the exchange that it was started in */
-	__u32 stream;			/* of the exchange at hand; 0: its connection has no streams */
-	__u32 other_seq;		/* position of the other direction when this call was looked at */
+	__u8 nonblocking;
+	__u8 by_io_uring;  /* sk_msg: the task at hand may work for another one than it submitted this for */
+	__u32 facts;	   /* REQUEST_* of the head at hand */
+	__u8 text_loaded;  /* the text holds the beginning of the head being read */
+	__u8 hidden;	   /* the bytes are not where the system call says */
+	__u8 task_unknown; /* TASK_*: this call does not tell whose request it works on */
+	__u8 in_birth;	   /* the task was asked, and works inside the exchange that it was started in */
+	__u32 stream;	   /* of the exchange at hand; 0: its connection has no streams */
+	__u32 other_seq;   /* position of the other direction when this call was looked at */
 	struct propagation propagation; /* as it was when this run began */
 	struct source source;
 	struct message message;
@@ -235,7 +236,7 @@ static __always_inline struct scratch *scratch_claim(__u32 program, __u32 slots)
 		if (s && !s->claimed && !__sync_val_compare_and_swap(&s->claimed, 0, slot + 1)) {
 			s->program = program;
 			s->stream = 0;
-			s->task_unknown = 0;
+			s->task_unknown = s->by_io_uring = 0;
 			s->in_birth = 0;
 			propagation_take(&s->propagation);
 			return s;

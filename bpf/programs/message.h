@@ -228,6 +228,7 @@ int on_message(struct sk_msg_md *m)
 	s->task.owner = s->pid_tgid;
 	s->task.goroutine = 0;
 	s->outgoing = 1;
+	s->by_io_uring = message_by_io_uring();
 	s->text_loaded = 0;
 	c->last_ns = s->now_ns;
 	if (adopted)

@@ -13,7 +13,8 @@ add_library(weft_test_traffic STATIC
   ${CMAKE_SOURCE_DIR}/tests/support/traffic/messages.cc
   ${CMAKE_SOURCE_DIR}/tests/support/traffic/reader.cc
   ${CMAKE_SOURCE_DIR}/tests/support/traffic/sender.cc
-  ${CMAKE_SOURCE_DIR}/tests/support/traffic/sockets.cc)
+  ${CMAKE_SOURCE_DIR}/tests/support/traffic/sockets.cc
+  ${CMAKE_SOURCE_DIR}/tests/support/traffic/uring.cc)
 target_include_directories(weft_test_traffic PUBLIC ${CMAKE_SOURCE_DIR}/tests ${CMAKE_SOURCE_DIR}/userspace
   ${CMAKE_SOURCE_DIR} ${CMAKE_SOURCE_DIR}/bpf)
 target_link_libraries(weft_test_traffic PUBLIC fmt::fmt Threads::Threads nghttp2)
