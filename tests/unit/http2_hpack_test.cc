@@ -243,6 +243,23 @@ TEST_CASE("hpack: joined late, it learns what is sent again") {
   CHECK(text_of(list) == ":path: /pkg.Service/Method|?: v|?: ?|");
 }
 
+TEST_CASE("hpack: a limit below the size that a table begins with holds from the first entry on") {
+  HpackDecoder decoder({.table_bytes = 1000, .list_bytes = 20000});
+  HeaderList list;
+  CHECK_FALSE(decoder.complete());
+  Bytes block;
+  for (int i = 0; i < 20; i++) put_literal(block, Literal::indexing, 0, "x", std::string(200, 'v'), false, false);
+  REQUIRE(decoder.decode(block, list));
+  CHECK(decoder.table_bytes() <= 1000);
+  CHECK(decoder.table_entries() == 4);
+}
+
+TEST_CASE("hpack: integers of up to four more bytes, as many as the kernel reads") {
+  HeaderList list;
+  CHECK(HpackDecoder().decode(hex("3f 80 80 80 00"), list));
+  CHECK_FALSE(HpackDecoder().decode(hex("3f 80 80 80 80 00"), list));
+}
+
 TEST_CASE("hpack: bombs and absurd sizes stay within the limits") {
   HpackDecoder decoder({.table_bytes = 8192, .list_bytes = 20000});
   HeaderList list;

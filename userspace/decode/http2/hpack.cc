@@ -93,12 +93,12 @@ struct HpackDecoder::Reader {
     return true;
   }
 
-  // Section 5.1; `first` is the byte with the prefix.
+  // Section 5.1; `first` is the byte with the prefix. As long as the kernel reads them (http2_integer_at), no longer.
   bool integer(std::uint8_t first, unsigned prefix_bits, std::uint32_t& out) {
     const std::uint32_t full = (1u << prefix_bits) - 1;
     out = first & full;
     if (out < full) return true;
-    for (unsigned shift = 0; shift <= 28; shift += 7) {
+    for (unsigned shift = 0; shift <= 21; shift += 7) {
       std::uint8_t next = 0;
       if (!byte(next)) return false;
       const std::uint64_t sum = out + (static_cast<std::uint64_t>(next & 0x7f) << shift);

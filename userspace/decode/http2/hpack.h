@@ -51,7 +51,7 @@ struct HpackLimits {
 
 class HpackDecoder {
  public:
-  explicit HpackDecoder(HpackLimits limits = {}) : limits_(limits) {}
+  explicit HpackDecoder(HpackLimits limits = {}) : limits_(limits) { set_size(4096); }
 
   // Reads one whole block into `out` (cleared first). False: an illegal block, which ends an HTTP/2 connection (section
   // 4.3 of RFC 9113); the table is unknown from then on.
@@ -84,7 +84,7 @@ class HpackDecoder {
   HpackLimits limits_;
   std::deque<Entry> table_;  // newest first
   std::size_t table_bytes_ = 0;
-  std::size_t size_ = 4096;  // the table's maximum, as the sender said it; never above limits_.table_bytes
+  std::size_t size_ = 0;  // the table's maximum, as the sender said it; never above limits_.table_bytes
   bool complete_ = true;
   Entry field_{};  // the literal at hand
   std::size_t listed_ = 0;
