@@ -120,6 +120,7 @@ TEST_CASE("mask: odd queries") {
 TEST_CASE("mask: user information leaves absolute targets") {
   CHECK(masked_target("http://ann:pw@host:81/x?sig=1") == "http://host:81/x?sig=REDACTED");
   CHECK(masked_target("http://a@b:pw@host/") == "http://host/");
+  CHECK(masked_target("://ann:pw@host/x") == "://host/x");
   CHECK(masked_target("ann:pw@host:443", "CONNECT") == "host:443");
 }
 
@@ -140,7 +141,8 @@ TEST_CASE("mask: twice is once, for odd texts too") {
   for (const char* text :
        {"", "GET", "GET ", "GET /", "\r\n\r\n", "GET  /x?token=1\r\n\r\n",
         "secret words here\r\nnot a header\r\n: x\r\n", "G@T /?a=b;token=1 HTTP/1.1\r\nHost : h\r\n\r\n",
-        "GET /a HTTP/1.1\nHost: h\n\n", "GET http://u:p@h?key=1 HTTP/1.1\r\nbaggage: a=b=c;d,,e=\r\n\r\n"}) {
+        "GET ://u:p@a ://v:p@b HTTP/1.1\r\n\r\n", "GET /a HTTP/1.1\nHost: h\n\n",
+        "GET http://u:p@h?key=1 HTTP/1.1\r\nbaggage: a=b=c;d,,e=\r\n\r\n"}) {
     const std::string once = masked(text);
     CHECK_MESSAGE(masked(once) == once, text);
   }

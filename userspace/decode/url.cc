@@ -162,7 +162,9 @@ std::string percent_decoded(std::string_view text) {
 
 void append_masked_target(std::string_view method, std::string_view target, std::string& out) {
   const Target parts = split_target(method, target);
-  if (!parts.scheme.empty()) out.append(parts.scheme).append("://");
+  // Also without a scheme: what is behind it would be taken for one, and its user and password be kept.
+  if (!parts.scheme.empty() || (!parts.authority.empty() && method != "CONNECT"))
+    out.append(parts.scheme).append("://");
   out.append(parts.authority);
   append_masked_path(parts.path, out);
   if (parts.query.empty()) return;
