@@ -84,7 +84,8 @@ WIRE_INLINE void http2_request_line(struct http2_run *r)
 }
 
 /*
- * Could a literal name be that of a context header? By its first letter, in either form: t, b, u, x. Returns
+ * Could a literal name be that of a context header? By its first letter, in either form: t, b, u, x; also as a capital,
+ * which is malformed (RFC 9113, section 8.2.1) and what a lax peer may still read. Returns
  * CARRIER_NONE, CARRIER_UBER_BAGGAGE (it begins with "uberctx-"; may be long, or have symbols that cannot be read here)
  * or HTTP2_NAME_TO_READ.
  */
@@ -101,10 +102,12 @@ WIRE_GLOBAL __u32 http2_name_begins(const struct head_text *block, __u64 name)
 	if (http2_range_coded(name)) {
 		if (bytes >= 6 && __builtin_bswap64(word) >> 18 == 0x2d8cb6113e56ULL)
 			return CARRIER_UBER_BAGGAGE;
-		may = first >> 3 == 0x09 || first >> 2 == 0x23 || first >> 2 == 0x2d || first >> 1 == 0x79;
+		may = first >> 3 == 0x09 || first >> 2 == 0x23 || first >> 2 == 0x2d || first >> 1 == 0x79 ||
+		      first >> 1 == 0x6f || first >> 1 == 0x5d || first >> 1 == 0x70 || first == 0xfc;
 	} else {
-		if (bytes >= 8 && word == 0x2d78746372656275ULL)
+		if (bytes >= 8 && (word | 0x2020202020202020ULL) == 0x2d78746372656275ULL)
 			return CARRIER_UBER_BAGGAGE;
+		first |= 0x20;
 		may = first == 't' || first == 'b' || first == 'u' || first == 'x';
 	}
 	return may && bytes <= HTTP2_NAME_MOST ? HTTP2_NAME_TO_READ : (__u32)CARRIER_NONE;
