@@ -1,12 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
-// libFuzzer target: contexts in every format, against the reference. context_fuzz -max_len=1024 NEW
-// tests/fuzz/corpus/context
+// libFuzzer target: contexts in every format, against the reference.
 #include <cstdio>
 #include <cstdlib>
 
 #include "support/context_cases.h"
 
 namespace {
+
+// More white space around a value than is read: it is malformed then (wire/carriers.h), which the reference does not
+// know.
+bool spaced_out(const std::string& value) {
+  const size_t first = value.find_first_not_of(" \t"), last = value.find_last_not_of(" \t");
+  return first == std::string::npos ? value.size() > 8 : first > 16 || value.size() - 1 - last > 8;
+}
 
 // The input as header lines of a head that the framing accepts.
 std::string as_head(const uint8_t* data, size_t size) {
@@ -20,7 +26,7 @@ std::string as_head(const uint8_t* data, size_t size) {
   }
   std::erase_if(lines, [](const std::string& line) {
     const size_t colon = line.find(':');
-    if (colon == 0 || colon == std::string::npos) return true;
+    if (colon == 0 || colon == std::string::npos || spaced_out(line.substr(colon + 1))) return true;
     for (const char c : line.substr(0, colon))
       if (static_cast<unsigned char>(c) <= 0x20 || static_cast<unsigned char>(c) >= 0x7f) return true;
     return false;

@@ -1,15 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-# go_program_fuzz: with WEFT_FUZZ (clang) a libFuzzer program, else one that runs the corpus; known to CTest either way.
-set(go_program_corpus ${CMAKE_CURRENT_LIST_DIR}/corpus/go_program)
-if(WEFT_FUZZ)
-  add_executable(go_program_fuzz ${CMAKE_CURRENT_LIST_DIR}/go_program_fuzz.cc)
-  target_compile_options(go_program_fuzz PRIVATE -fsanitize=fuzzer)
-  target_link_options(go_program_fuzz PRIVATE -fsanitize=fuzzer)
-  add_test(NAME go_program_fuzz COMMAND go_program_fuzz -runs=0 ${go_program_corpus})
-else()
-  add_executable(go_program_fuzz ${CMAKE_CURRENT_LIST_DIR}/go_program_fuzz.cc ${CMAKE_CURRENT_LIST_DIR}/corpus_main.cc)
-  add_test(NAME go_program_fuzz COMMAND go_program_fuzz ${go_program_corpus})
-endif()
-target_include_directories(go_program_fuzz PRIVATE ${CMAKE_SOURCE_DIR}/tests)
-target_link_libraries(go_program_fuzz PRIVATE weft_runtime)
-set_tests_properties(go_program_fuzz PROPERTIES LABELS "fuzz;core" TIMEOUT 120)
+weft_fuzz(go_program DEPENDS weft_runtime)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// libFuzzer target: HTTP/1.1 framing. http1_fuzz -max_len=2048 NEW_CORPUS tests/fuzz/corpus/http1
+// libFuzzer target: HTTP/1.1 framing.
 #include <cstdio>
 #include <cstdlib>
 
