@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # Life of exchanges, threads and processes in the kernel programs: begun, ended and forgotten in any order.
-add_executable(lifecycle_app ${CMAKE_CURRENT_LIST_DIR}/lifecycle_app.cc)
+add_executable(lifecycle_app ${CMAKE_CURRENT_LIST_DIR}/lifecycle_app.cc ${CMAKE_CURRENT_LIST_DIR}/lifecycle_ways.cc)
 target_link_libraries(lifecycle_app PRIVATE weft_test_traffic)
 
 weft_test(lifecycle_test LABELS kernel core kernels
@@ -8,10 +8,11 @@ weft_test(lifecycle_test LABELS kernel core kernels
     lifecycle_telemetry_test.cc lifecycle_scene.cc
   DEPENDS weft_test_agent)
 weft_test(membership_test LABELS kernel core kernels SOURCES membership_test.cc lifecycle_scene.cc DEPENDS weft_test_agent)
+weft_test(reasons_test LABELS kernel core kernels SOURCES reasons_test.cc lifecycle_scene.cc DEPENDS weft_test_agent)
 weft_test(policy_test LABELS kernel core kernels
   SOURCES policy_test.cc policy_http2_test.cc policy_sets_test.cc policy_scene.cc lifecycle_scene.cc
   DEPENDS weft_test_agent weft_policy_control)
-foreach(test lifecycle_test membership_test policy_test)
+foreach(test lifecycle_test membership_test policy_test reasons_test)
   add_dependencies(${test} lifecycle_app)
   set_tests_properties(${test} PROPERTIES RESOURCE_LOCK weft_kernel)
 endforeach()

@@ -29,9 +29,9 @@
 #include <thread>
 #include <vector>
 
+#include "lifecycle_ways.h"
 #include "support/traffic/process.h"
 #include "support/traffic/sockets.h"
-#include "support/traffic/uring.h"
 
 namespace weft::test {
 namespace {
@@ -164,22 +164,6 @@ std::string stay_on(int processor) {
   return sched_setaffinity(0, sizeof set, &set) == 0 ? "staying" : "failed";
 }
 
-// io_uring: "receive" is handed over and not waited for; "result" of it, "send" to the end.
-std::string by_ring(const std::string& what, int fd, std::string text) {
-  thread_local Uring ring;
-  static char room[65536];
-  if (what == "receive") ring.receive(fd, room, sizeof room);
-  if (what == "receive") return "submitted";
-  if (what == "result") return fmt::format("{}", ring.result());
-  for (std::size_t sent = 0; sent < text.size();) {
-    ring.send(fd, text.data() + sent, text.size() - sent);
-    const int now = ring.result();
-    if (now <= 0) return "failed";
-    sent += static_cast<std::size_t>(now);
-  }
-  return "sent";
-}
-
 std::string perform(const std::string& line) {
   static char buffer[65536];  // commands run one after the other
   std::istringstream words(line);
@@ -220,6 +204,11 @@ std::string perform(const std::string& line) {
     words >> bytes;
     return send_filler(number, bytes);
   }
+  if (command == "sendfile") return send_file(number, text_of(words));
+  if (command == "splice_in" || command == "splice_out")
+    return splice_all(number, command == "splice_out", text_of(words));
+  if (command == "sendmmsg" || command == "recvmmsg") return in_messages(number, command == "recvmmsg", text_of(words));
+  if (command == "zerocopy") return send_zerocopy(number, text_of(words));
   if (command.starts_with("ring_")) return by_ring(command.substr(5), number, text_of(words));
   if (command == "close") return fmt::format("{}", close(number));
   if (command == "never_wait") {
