@@ -9,10 +9,11 @@ weft_test(lifecycle_test LABELS kernel core kernels
   DEPENDS weft_test_agent)
 weft_test(membership_test LABELS kernel core kernels SOURCES membership_test.cc lifecycle_scene.cc DEPENDS weft_test_agent)
 weft_test(reasons_test LABELS kernel core kernels SOURCES reasons_test.cc lifecycle_scene.cc DEPENDS weft_test_agent)
+weft_test(overflow_test LABELS kernel core SOURCES overflow_test.cc lifecycle_scene.cc DEPENDS weft_test_agent)
 weft_test(policy_test LABELS kernel core kernels
   SOURCES policy_test.cc policy_http2_test.cc policy_sets_test.cc policy_scene.cc lifecycle_scene.cc
   DEPENDS weft_test_agent weft_policy_control)
-foreach(test lifecycle_test membership_test policy_test reasons_test)
+foreach(test lifecycle_test membership_test overflow_test policy_test reasons_test)
   add_dependencies(${test} lifecycle_app)
   set_tests_properties(${test} PROPERTIES RESOURCE_LOCK weft_kernel)
 endforeach()
