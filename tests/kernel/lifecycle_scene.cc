@@ -64,7 +64,9 @@ std::string Scene::result() {
   return *answer;
 }
 
-int Scene::number(const std::string& who, const std::string& command) { return std::stoi(tell(who, command)); }
+int Scene::number(const std::string& who, const std::string& command, std::string_view text) {
+  return std::stoi(tell(who, command, text));
+}
 
 Scene::Taken Scene::accepted(const std::string& who) {
   Taken taken{.peer = connect_to(port_)};

@@ -30,7 +30,7 @@ class Scene {
 
   // What the traced program is to do, and its answer. WHO: "main", a thread's name, "child".
   std::string tell(const std::string& who, const std::string& command, std::string_view text = {});
-  int number(const std::string& who, const std::string& command);
+  int number(const std::string& who, const std::string& command, std::string_view text = {});
   // The same in two steps, for a call that waits for what the test does meanwhile.
   void begin(const std::string& who, const std::string& command, std::string_view text = {});
   std::string result();

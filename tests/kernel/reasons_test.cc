@@ -94,7 +94,7 @@ TEST_CASE("injected all the same: a file's bytes, which are copied before") {
   Scene scene;
   scene.trace();
   const Client client = connected(scene);
-  CHECK(scene.number("main", fmt::format("sendfile {} {}", client.fd, "GET /x HTTP/1.1~Host: x~~")) ==
+  CHECK(scene.number("main", fmt::format("sendfile {}", client.fd), get("/x")) ==
         static_cast<int>(get("/x").size()));
   const std::string arrived = read_head(client.peer.get());
   CHECK(scene.request("/x").event.injection == INJECTION_DONE);
@@ -107,7 +107,7 @@ TEST_CASE("not injected: zero copy") {
   Scene scene;
   scene.trace();
   const Client client = connected(scene);
-  CHECK(scene.number("main", fmt::format("zerocopy {} {}", client.fd, "GET /x HTTP/1.1~Host: x~~")) ==
+  CHECK(scene.number("main", fmt::format("zerocopy {}", client.fd), get("/x")) ==
         static_cast<int>(get("/x").size()));
   left_alone(scene, "/x", INJECTION_ZEROCOPY, "zerocopy", read_head(client.peer.get()), get("/x"));
   CHECK(scene.map_becomes("members", 0));
@@ -258,7 +258,7 @@ TEST_CASE("parked: a head whose bytes cannot be read") {
   for (const std::string way : {"sendfile", "splice_in", "sendmmsg"}) {
     CAPTURE(way);
     const Scene::Taken taken = scene.take("main", request);
-    CHECK(scene.number("main", fmt::format("{} {} HTTP/1.1 200 OK~Content-Length: 2~~ok", way, taken.fd)) > 0);
+    CHECK(scene.number("main", fmt::format("{} {}", way, taken.fd), "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok") > 0);
     CHECK(read_bytes(taken.peer.get(), kOk.size()) == kOk.size());
     CHECK(parked(scene, "on_send", "unseen_bytes") == ++sent_so);
   }
@@ -283,7 +283,7 @@ TEST_CASE("parked: a call that a member cannot make safely") {
   scene.trace();
   const Client client = connected(scene);
   scene.tell("main", fmt::format("never_wait {}", client.fd));
-  CHECK(scene.number("main", fmt::format("sendmmsg {} GET /x HTTP/1.1~Host: x~~", client.fd)) == 2);
+  CHECK(scene.number("main", fmt::format("sendmmsg {}", client.fd), get("/x")) == 2);
   CHECK(read_head(client.peer.get()).starts_with("GET /x HTTP/1.1\r\n"));
   CHECK(parked(scene, "on_message", "unsafe_call") >= 1);
   CHECK(scene.map_becomes("members", 0));
