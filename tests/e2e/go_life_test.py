@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
 """go_life_test.py BUILD [unittest arguments]: Go programs that are attached and let go, execute others, have children,
-live in other namespaces, or are none that can be followed. Built with the installed Go, or beforehand (lib/golang.py)."""
+or live in other namespaces. Built with the installed Go, or beforehand (lib/golang.py)."""
 import contextlib
 import http.client
 import json
@@ -56,22 +56,6 @@ def loaded_until_it_rests(agent, front):
     assert {result["failed"] for result in results} == {0}, results
 
 
-def changed_code(pid, binary):
-    """Bytes of the program's code that are not what its file has: breakpoints, for one."""
-    executable = [line.split() for line in pathlib.Path(f"/proc/{pid}/maps").read_text().splitlines()
-                  if " r-xp " in line and "front" in line]
-    assert executable, f"no code of {binary} in process {pid}"
-    changed = 0
-    with open(f"/proc/{pid}/mem", "rb") as memory, open(binary, "rb") as file:
-        for span, _, offset, *_ in executable:
-            start, end = (int(part, 16) for part in span.split("-"))
-            memory.seek(start)
-            file.seek(int(offset, 16))
-            there, ours = memory.read(end - start), file.read(end - start)
-            changed += sum(a != b for a, b in zip(there, ours))
-    return changed
-
-
 def task_owners(pid):
     def dump(*command):
         return json.loads(subprocess.run(["bpftool", *command, "-j"], capture_output=True, text=True, check=True).stdout)
@@ -106,7 +90,7 @@ class Life(unittest.TestCase):
 
     def original(self, pid):
         """A link is gone from the list of all before its breakpoints are."""
-        wait_for("the last breakpoint to go", lambda: changed_code(pid, self.binary) == 0)
+        wait_for("the last breakpoint to go", lambda: golang.changed_code(pid, self.binary) == 0)
 
     def calls_are_right(self, port, leaf_port):
         golang.records(leaf_port)
@@ -134,7 +118,7 @@ class Life(unittest.TestCase):
                         self.assertEqual(agent.run("detach", front.pid).returncode, 0)
                     self.assertEqual(agent.run("attach", front.pid).returncode, 0)
                     self.goroutines(agent, front.pid)
-                    self.assertGreater(changed_code(front.pid, self.binary), 0)   # the check below can fail
+                    self.assertGreater(golang.changed_code(front.pid, self.binary), 0)   # the check below can fail
                     self.assertEqual(agent.run("detach", front.pid).returncode, 0)
                 finally:
                     ends.set()
@@ -155,9 +139,9 @@ class Life(unittest.TestCase):
         with golang.Server(BUILD / "e2e_leaf", 0) as leaf, golang.Server(self.binary, leaf.port, "direct") as front, \
                 Agent(PROGRAMS, pids=[front.pid]) as agent:
             self.goroutines(agent, front.pid)
-            watched = changed_code(front.pid, self.binary)
+            watched = golang.changed_code(front.pid, self.binary)
             with loaded_until_it_rests(agent, front) as rests:
-                wait_for("breakpoints to go", lambda: changed_code(front.pid, self.binary) <= watched - 2)
+                wait_for("breakpoints to go", lambda: golang.changed_code(front.pid, self.binary) <= watched - 2)
                 for number in range(300):   # each served by a goroutine of its own, whose end nobody sees
                     connection = http.client.HTTPConnection("127.0.0.1", front.port)
                     connection.request("GET", f"/work?id={10**9 + number}")
@@ -171,7 +155,7 @@ class Life(unittest.TestCase):
                 connection.request("GET", "/become?how=child")
                 connection.getresponse().read()
                 wait_for("the process to be watched again", lambda: not rests())
-                self.assertEqual(changed_code(front.pid, self.binary), watched)
+                self.assertEqual(golang.changed_code(front.pid, self.binary), watched)
             load(front.port, REQUESTS)   # what is born where is learned again
             waking = attribution.count(golang.records(leaf.port))
             self.assertEqual((waking.wrong, waking.malformed), (0, 0), waking)
@@ -218,7 +202,7 @@ class Life(unittest.TestCase):
         binary = golang.build(APPS / "go_http2", pathlib.Path(self.folder.name) / "front-http2")
         with golang.Server(binary, "back") as back, Agent(PROGRAMS, pids=[back.pid]) as agent:
             self.goroutines(agent, back.pid)
-            watched = changed_code(back.pid, binary)
+            watched = golang.changed_code(back.pid, binary)
             answered, ends = [], threading.Event()
 
             def keep_loading():
@@ -231,7 +215,7 @@ class Life(unittest.TestCase):
             loading.start()
             try:
                 wait_for("the service to rest", lambda: "rests" in agent.processes()[back.pid]["task"]["why"])
-                wait_for("breakpoints to go", lambda: changed_code(back.pid, binary) < watched - 2)
+                wait_for("breakpoints to go", lambda: golang.changed_code(back.pid, binary) < watched - 2)
                 so_far = len(answered)
                 wait_for("more connections", lambda: len(answered) > so_far + 5)
                 self.assertLess(len(task_owners(back.pid)), 50)
@@ -240,7 +224,7 @@ class Life(unittest.TestCase):
                 ends.set()
                 loading.join()
             self.assertEqual(set(answered), {"3000"})
-            wait_for("the service to be watched again", lambda: changed_code(back.pid, binary) == watched)
+            wait_for("the service to be watched again", lambda: golang.changed_code(back.pid, binary) == watched)
 
     def test_executes_itself(self):
         with golang.Server(BUILD / "e2e_leaf", 0) as leaf, golang.Server(self.binary, leaf.port, "child") as front:
@@ -292,47 +276,6 @@ class Life(unittest.TestCase):
                 self.goroutines(agent, pid)
                 load(outer.port, REQUESTS)
                 self.calls_are_right(outer.port, leaf.port)
-
-    def patched(self, name, version):
-        """The program, stripped, with another text at the front of its Go version."""
-        binary = golang.build(APPS / "go_front", pathlib.Path(self.folder.name) / name, how="stripped")
-        bytes_ = pathlib.Path(binary).read_bytes()
-        at = bytes_.index(b"\xff Go buildinf:") + 33
-        self.assertEqual(bytes_[at:at + 4], b"go1.")
-        pathlib.Path(binary).write_bytes(bytes_[:at] + version + bytes_[at + len(version):])
-        return binary
-
-    def test_a_newer_go_is_followed_once_its_goroutines_bore_the_layout_out(self):
-        newer = self.patched("front-newer", b"go1.99")
-        with golang.Server(BUILD / "e2e_leaf", 0) as leaf, golang.Server(newer, leaf.port, "direct") as front:
-            with Agent(PROGRAMS, pids=[front.pid]) as agent:
-                task = agent.processes()[front.pid]["task"]
-                self.assertEqual(task["rule"], "none", task)
-                self.assertIn("borne out by more goroutines first", task["why"])
-                self.assertEqual(load(front.port, REQUESTS), {"ok": REQUESTS, "failed": 0})
-                self.goroutines(agent, front.pid)
-                self.assertEqual(attribution.count(golang.records(leaf.port)).wrong, 0)
-                self.calls_are_right(front.port, leaf.port)
-
-    def test_a_program_that_cannot_be_followed_says_why_and_runs_on(self):
-        # Without its build's version and without debugging information.
-        stripped = self.patched("front-unknown", b"xx")
-        with golang.Server(BUILD / "e2e_leaf", 0) as leaf, golang.Server(stripped, leaf.port, "direct") as front:
-            with Agent(PROGRAMS, pids=[front.pid]) as agent:
-                task = agent.processes()[front.pid]["task"]
-                self.assertEqual(task["rule"], "none", task)
-                self.assertIn("does not say which Go it was built by", task["why"])
-                self.assertEqual(load(front.port, REQUESTS), {"ok": REQUESTS, "failed": 0})
-                self.assertEqual(agent.output().count("cannot be told apart"), 1)
-                counts = attribution.count(golang.records(leaf.port))
-                self.assertEqual((counts.right, counts.wrong), (0, 0), counts)
-                made = lambda: agent.processes()[front.pid]["calls"]
-                wait_for("every call without a parent to be counted",
-                         lambda: sum(made()["without_parent"].values()) == counts.calls)
-                self.assertEqual(set(made()["without_parent"]) - {"joining"}, {"no_task"}, made())
-                self.assertEqual(made()["with_parent"], 0)
-                self.assertEqual(agent.processes()[front.pid]["protocols"], ["http"])
-                self.assertEqual(changed_code(front.pid, stripped), 0)
 
 
 if __name__ == "__main__":

@@ -38,6 +38,7 @@ if(TARGET weftd)
   weft_e2e(go_tls go_tls_test LABELS go TIMEOUT 600 ARGUMENTS local/normal 1.20.14/cgo-pie-stripped)
   weft_e2e(go_http2 go_http2_test LABELS go TIMEOUT 900 ARGUMENTS local/normal 1.20.14/cgo-pie-stripped)
   weft_e2e(go_life go_life_test LABELS go TIMEOUT 600)
+  weft_e2e(go_followed go_followed_test LABELS go)
   # Linux 6.1 has no uprobe_multi. tools/check builds the program before and says so where it cannot: nothing compiles in
   # an emulated machine.
   weft_e2e(go_kernels go_life_test LABELS kernels_go TIMEOUT 600 ARGUMENTS Life.test_executes_itself)

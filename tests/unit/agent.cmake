@@ -10,6 +10,9 @@ weft_test(unit_agent LABELS unit core
 weft_test(unit_task_rules LABELS unit core
   SOURCES agent_task_rules_test.cc ${CMAKE_SOURCE_DIR}/userspace/agent/task_rules.cc
   DEPENDS weft_base weft_discover weft_runtime weft_sampling fmt::fmt)
+  SOURCES agent_goroutine_rest_test.cc agent_readiness_test.cc agent_turn_priority_test.cc
+          ${CMAKE_SOURCE_DIR}/userspace/agent/goroutine_rest.cc ${CMAKE_SOURCE_DIR}/userspace/agent/readiness.cc
+  DEPENDS weft_assemble weft_base weft_discover spdlog::spdlog fmt::fmt)
 weft_test(unit_sinks LABELS unit core
   SOURCES agent_sinks_test.cc agent_export_log_test.cc ${CMAKE_SOURCE_DIR}/userspace/agent/sinks.cc
           ${CMAKE_SOURCE_DIR}/userspace/agent/export_log.cc

@@ -154,4 +154,7 @@ TEST_CASE("language: a Go program has build information") {
   std::ofstream(path, std::ios::binary) << elf_with_section(".note.buildid");
   CHECK(LanguageGuesser().guess(path, "/srv/orders") == Language::cpp);
   std::filesystem::remove(path);
+  std::ofstream(path, std::ios::binary) << elf_with_section("").substr(0, sizeof(Elf64_Ehdr));  // packed, or damaged
+  CHECK(LanguageGuesser().guess(path, "/srv/orders") == Language::unknown);
+  std::filesystem::remove(path);
 }

@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <doctest/doctest.h>
+#include <elf.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <cstddef>
+#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <string>
@@ -143,7 +146,28 @@ TEST_CASE("what is no Go program that can be followed, and why") {
   CHECK(reason_of(FakeGo{.with_runqput_call = false}.build()) ==
         "its runtime has no place for a probe in newproc or goexit1");
   const GoAnalysis own = analyse_go_program("/proc/self/exe");
-  CHECK_FALSE(std::get<NoGoProgram>(own).is_go);
+  CHECK(std::get<NoGoProgram>(own).kind == NoGoProgram::Kind::other);
+}
+
+TEST_CASE("an executable that is packed or damaged may be anything, and it is said why") {
+  const auto hidden = [](std::string bytes, const char* mark, std::size_t at) {
+    Elf64_Ehdr header;
+    std::memcpy(&header, bytes.data(), sizeof header);
+    header.e_shoff = header.e_shnum = header.e_shstrndx = 0;
+    std::memcpy(bytes.data(), &header, sizeof header);
+    return bytes.replace(at, std::strlen(mark), mark);
+  };
+  const std::string whole = FakeGo{}.build();
+  const std::string packed = hidden(whole, "UPX!", 0x100), marked_behind = hidden(whole, "UPX!", whole.size() - 36);
+  for (const auto& bytes : {packed, marked_behind}) CHECK(reason_of(bytes) == "it is packed (UPX)");
+  CHECK(reason_of(hidden(whole, "", 0x100)) == "its file has no sections: it is packed, or damaged");
+  std::string nameless = whole;
+  nameless[offsetof(Elf64_Ehdr, e_shstrndx)] = 1;  // names of sections out of the code
+  nameless.replace(0x1000, 0x100, 0x100, '\0');
+  CHECK(reason_of(nameless) == "its file has no sections: it is packed, or damaged");
+  const GoAnalysis analysis = analysis_of(packed);
+  CHECK(std::get<NoGoProgram>(analysis).kind == NoGoProgram::Kind::hidden);
+  check_found(analysis_of(std::string(whole).replace(0x100, 4, "UPX!")));  // the mark alone says nothing
 }
 
 TEST_CASE("a Go program that is cut off anywhere is refused or found whole") {

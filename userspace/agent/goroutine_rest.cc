@@ -35,10 +35,12 @@ void GoroutineRest::every_second(const CallsByProcess& calls, std::uint64_t now_
   const auto findings = tracer_.goroutine_findings();
   rest_.forget_others([&](pid_t pid) { return findings.contains(pid); });
   for (const auto& [pid, found] : findings) {
-    BirthNumbers numbers{.run = found.program,
-                         .noted = found.births,
-                         .in_vain = found.births_in_vain,
-                         .certain = !found.refuted && !found.unproven};
+    if (found.refuted) {
+      refuted_(pid);
+      continue;
+    }
+    BirthNumbers numbers{
+        .run = found.program, .noted = found.births, .in_vain = found.births_in_vain, .certain = !found.unproven};
     if (const auto made = calls.find(pid); made != calls.end()) set_calls(numbers, made->second);
     turn(pid, rest_.every_second(pid, numbers, now_ns), numbers, now_ns);
   }

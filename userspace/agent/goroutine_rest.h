@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Lets Go processes rest from telling of their goroutines' births and ends, and wakes them (discover/birth_rest.h).
+// Lets Go processes rest from telling of their goroutines' births and ends, and wakes them (discover/birth_rest.h); and
+// notices those whose goroutines are none.
 #pragma once
 
 #include <sys/types.h>
@@ -18,10 +19,11 @@ class GoroutineRest {
  public:
   using Calls = std::function<const CallsByProcess&()>;
   using Told = std::function<void(pid_t, bool rests)>;
+  using Refuted = std::function<void(pid_t)>;
 
-  // The references outlive the object. `told`: what has changed.
-  GoroutineRest(GoroutineTracer& tracer, const Clock& clock, Told told)
-      : tracer_(tracer), clock_(clock), told_(std::move(told)) {}
+  // The references outlive the object. `told`: what has changed. `refuted`: of whom the kernel says so, every second.
+  GoroutineRest(GoroutineTracer& tracer, const Clock& clock, Told told, Refuted refuted)
+      : tracer_(tracer), clock_(clock), told_(std::move(told)), refuted_(std::move(refuted)) {}
 
   // Often, from the thread that `calls` belongs to, and while no other traces processes.
   void look(const CallsByProcess& calls);
@@ -33,6 +35,7 @@ class GoroutineRest {
   GoroutineTracer& tracer_;
   const Clock& clock_;
   const Told told_;
+  const Refuted refuted_;
   BirthRest rest_;
   std::uint64_t next_ns_ = 0;
 };

@@ -8,6 +8,8 @@
 namespace weft {
 namespace {
 
+const std::string kNotToldApart = " goroutines cannot be told apart: ";
+
 // What of the two there is.
 std::string both(bool first, const char* one, bool second, const char* other) {
   return std::string(first ? one : "") + (first && second ? ", " : "") + (second ? other : "");
@@ -205,10 +207,12 @@ std::optional<KernelTarget::GoState> KernelTarget::start_goroutines(pid_t pid, s
   const auto found = go_finder_.find(pid);
   GoState state;
   state.executed = executed;
+  state.file = found.file;
   if (const auto* none = std::get_if<NoGoProgram>(&found.analysis)) {
-    if (!none->is_go) return std::nullopt;
+    if (none->kind == NoGoProgram::Kind::other) return std::nullopt;
+    state.hidden = none->kind == NoGoProgram::Kind::hidden;
     state.text = none->reason;
-    spdlog::info("process {}: its goroutines cannot be told apart: {}", pid, none->reason);
+    say_once(pid, found.file, (state.hidden ? "if it is a Go program, its" : "its") + kNotToldApart + none->reason);
     return state;
   }
   const auto& program = std::get<GoProgram>(found.analysis);
@@ -264,7 +268,33 @@ std::optional<KernelTarget::GoState> KernelTarget::start_goroutines(pid_t pid, s
   }
   state.traced = true;
   state.probes = settings.probes.size();
+  if (!program.proven)
+    say_once(pid, found.file,
+             program.version + " is not known well enough: its goroutines are told apart once they " +
+                 "have borne out where they are looked for");
   return state;
+}
+
+// What was read in the process's memory is no goroutine: its program is not what it seems.
+void KernelTarget::leave_alone(pid_t pid) {
+  auto state = go_state(pid);
+  if (!state || !state->traced) return;
+  goroutines_.untrace_goroutines(pid);
+  kafka_notes_.forget_kafka_callers(pid);
+  state->text += ": what was read in its memory is no goroutine";
+  say_once(pid, state->file, "its" + kNotToldApart + state->text);
+  state->traced = state->rests = false;
+  state->probes = 0;
+  const std::lock_guard lock(mutex_);
+  go_.insert_or_assign(pid, std::move(*state));
+  if (const auto kafka = kafka_.find(pid); kafka != kafka_.end()) kafka->second.forget_probes();
+}
+
+// For each file: a program may run many times.
+void KernelTarget::say_once(pid_t pid, const std::optional<FileId>& file, const std::string& text) {
+  constexpr std::size_t kMost = 256;
+  if (said_.size() >= kMost) said_.clear();
+  if (!file || said_.emplace(*file, text).second) spdlog::info("process {}: {}", pid, text);
 }
 
 bool KernelTarget::attach_late() {

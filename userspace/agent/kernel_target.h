@@ -37,7 +37,9 @@ class KernelTarget final : public ProcessTarget {
         kafka_notes_(kafka_caller_notes(kernel)),
         options_(std::move(options)),
         openssl_(openssl_tracer(kernel), clock, options_.openssl),
-        rest_(goroutines_, clock, [this](pid_t pid, bool rests) { rests_now(pid, rests); }) {}
+        rest_(
+            goroutines_, clock, [this](pid_t pid, bool rests) { rests_now(pid, rests); },
+            [this](pid_t pid) { leave_alone(pid); }) {}
 
   Result<void> trace(pid_t pid, const ProcessSettings& settings) override;
   void untrace(pid_t pid) override;
@@ -47,11 +49,13 @@ class KernelTarget final : public ProcessTarget {
   std::function<const CallsByProcess&()> calls;
   // From any thread.
   bool watches(pid_t pid) const;
-  // Of a Go process: its version, or why its goroutines cannot be told apart.
+  // Of a Go process: its version, or why its goroutines cannot be told apart. Of a hidden one: why that is not known.
   struct GoState {
     std::uint32_t executed = 0;  // for which of its programs
     bool traced = false;
+    bool hidden = false;  // it may be a Go program, or any other
     std::string text;
+    std::optional<FileId> file;
     // Which requests of HTTP/2 find their goroutine, for a person to read.
     std::string served_streams, called_streams;
     std::size_t probes = 0;
@@ -77,6 +81,8 @@ class KernelTarget final : public ProcessTarget {
 
  private:
   void rests_now(pid_t pid, bool rests);
+  void leave_alone(pid_t pid);
+  void say_once(pid_t pid, const std::optional<FileId>& file, const std::string& text);
   void watch(pid_t pid, const ProcessSettings& settings);
   void follow_goroutines(pid_t pid, const ProcessSettings& settings);
   std::optional<GoState> start_goroutines(pid_t pid, std::uint32_t executed);
@@ -101,6 +107,7 @@ class KernelTarget final : public ProcessTarget {
   LibrdkafkaFinder librdkafka_finder_;
   mutable std::mutex mutex_;
   std::set<pid_t> watched_;
+  std::set<std::pair<FileId, std::string>> said_;  // why goroutines cannot be told apart, or not yet
   std::map<pid_t, GoState> go_;
   std::map<pid_t, KafkaState> kafka_;
 };

@@ -70,13 +70,14 @@ std::vector<ProcessRow> Agent::processes() {
     if (const auto found = findings.find(process.pid); found != findings.end()) {
       const auto go = target_->go_state(process.pid);
       const auto learned = goroutines.find(process.pid);
-      const auto text = go && process.settings.task == TaskRule::automatic
+      const auto text = go && !go->hidden && process.settings.task == TaskRule::automatic
                             ? goroutine_rule(*go, learned == goroutines.end() ? nullptr : &learned->second)
                             : task_rule(process.settings, found->second);
       row.task_rule = text.rule;
       row.task_why = text.why;
+      if (go && go->hidden) row.task_why += "; whether it is a Go program cannot be told: " + go->text;
       if (made != calls.end() && made->second.called_by & 1u << PROTOCOL_HTTP2) {
-        const auto http2 = http2_rule(text, go ? &*go : nullptr, found->second);
+        const auto http2 = http2_rule(text, go && !go->hidden ? &*go : nullptr, found->second);
         row.http2_rule = http2.rule;
         row.http2_why = http2.why;
       }

@@ -7,7 +7,6 @@ namespace weft {
 
 TaskRuleText goroutine_rule(const KernelTarget::GoState& go, const GoroutineFindings* found) {
   if (!go.traced || found == nullptr) return {"none", "Go: " + go.text};
-  if (found->refuted) return {"none", go.text + ": what was read in its memory is no goroutine"};
   if (found->unproven)
     return {"none", go.text + " is not known well enough: has to be borne out by more goroutines first"};
   std::string why = go.text + ": the goroutine that read the request";

@@ -5,6 +5,7 @@
 #include <array>
 
 #include "discover/process_info.h"
+#include "runtime/packed.h"
 
 namespace weft {
 namespace {
@@ -49,7 +50,7 @@ Language language_of_name(std::string_view executable) {
 Language LanguageGuesser::guess(const std::string& file, std::string_view executable) {
   if (const Language named = language_of_name(executable); named != Language::unknown) return named;
   return known_.of(file, [](const Result<ElfFile>& elf) {
-    if (!elf) return Language::unknown;
+    if (!elf || hidden_by(*elf)) return Language::unknown;
     return elf->has_section(".go.buildinfo") ? Language::go : Language::cpp;
   });
 }

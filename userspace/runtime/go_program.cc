@@ -15,6 +15,7 @@
 
 #include "runtime/go_functions.h"
 #include "runtime/go_version.h"
+#include "runtime/packed.h"
 #include "runtime/probe_site.h"
 
 namespace weft {
@@ -207,11 +208,13 @@ Result<GoProgram> analyse(const ElfFile& file, const ElfSection& buildinfo) {
 }
 
 GoAnalysis analysis_of(const Result<ElfFile>& file) {
-  if (!file) return NoGoProgram{false, file.error().message};
+  using Kind = NoGoProgram::Kind;
+  if (!file) return NoGoProgram{Kind::other, file.error().message};
+  if (const auto hidden = hidden_by(*file)) return NoGoProgram{Kind::hidden, *hidden};
   const auto buildinfo = file->section(".go.buildinfo");
-  if (!buildinfo) return NoGoProgram{false, "not a Go program"};
+  if (!buildinfo) return NoGoProgram{Kind::other, "not a Go program"};
   auto program = analyse(*file, *buildinfo);
-  if (!program) return NoGoProgram{true, program.error().message};
+  if (!program) return NoGoProgram{Kind::go, program.error().message};
   return std::move(*program);
 }
 
@@ -223,6 +226,7 @@ GoProgramFinder::Found GoProgramFinder::find(pid_t pid) {
   const std::string process = proc_root_ + '/' + std::to_string(pid);
   Found found;
   found.path = process + "/exe";
+  found.file = file_id(found.path);
   found.analysis = known_.of(found.path, [](const Result<ElfFile>& file) {
     GoAnalysis analysis = analysis_of(file);
     ::malloc_trim(0);  // debugging information takes much more than what is kept of it
@@ -250,7 +254,7 @@ GoProgramFinder::Found GoProgramFinder::find(pid_t pid) {
         return found;
       }
     }
-  found.analysis = NoGoProgram{true, "its memory map cannot be read"};
+  found.analysis = NoGoProgram{NoGoProgram::Kind::go, "its memory map cannot be read"};
   return found;
 }
 

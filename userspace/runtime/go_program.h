@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "runtime/file_id.h"
 #include "runtime/go_kafka.h"
 #include "runtime/go_layout.h"
 #include "runtime/known_files.h"
@@ -62,7 +63,8 @@ struct GoProgram {
 
 // Not a Go program, or one that cannot be followed: one sentence.
 struct NoGoProgram {
-  bool is_go = false;
+  enum class Kind : std::uint8_t { other, hidden, go };  // hidden: what it is cannot be told
+  Kind kind = Kind::other;
   std::string reason;
 };
 using GoAnalysis = std::variant<GoProgram, NoGoProgram>;
@@ -75,8 +77,9 @@ class GoProgramFinder {
   explicit GoProgramFinder(std::string proc_root = "/proc") : proc_root_(std::move(proc_root)) {}
   struct Found {
     GoAnalysis analysis;
-    std::string path;         // PROC/PID/exe: the file, whatever namespace it lies in
-    std::uint64_t shift = 0;  // mapped address minus address as linked
+    std::string path;            // PROC/PID/exe: the file, whatever namespace it lies in
+    std::optional<FileId> file;  // nothing: the process is gone
+    std::uint64_t shift = 0;     // mapped address minus address as linked
   };
   Found find(pid_t pid);
 

@@ -42,6 +42,22 @@ def records(port):
     return lines
 
 
+def changed_code(pid, binary):
+    """Bytes of the program's code that are not what its file has: breakpoints, for one."""
+    executable = [line.split() for line in pathlib.Path(f"/proc/{pid}/maps").read_text().splitlines()
+                  if " r-xp " in line and "front" in line]
+    assert executable, f"no code of {binary} in process {pid}"
+    changed = 0
+    with open(f"/proc/{pid}/mem", "rb") as memory, open(binary, "rb") as file:
+        for span, _, offset, *_ in executable:
+            start, end = (int(part, 16) for part in span.split("-"))
+            memory.seek(start)
+            file.seek(int(offset, 16))
+            there, ours = memory.read(end - start), file.read(end - start)
+            changed += sum(a != b for a, b in zip(there, ours))
+    return changed
+
+
 class Server:
     """A program that prints a port for each server that it is."""
 
