@@ -20,10 +20,11 @@
 #define ITAB_CONN_WRITE (24 + 7 * 8)
 /* net.conn.fd, net.netFD.pfd, poll.FD.fdmu (16 bytes), poll.FD.Sysfd: the same since Go 1.9. */
 #define NETFD_SYSFD 16
-/* net/http's http2serverConn.conn, behind two pointers: the same since its first release. */
+/* net/http's http2serverConn.conn, behind two pointers: the same since its first release; in Go 1.27's own package … */
 #define HTTP2_SERVER_CONN 16
 /* google.golang.org/grpc/internal/transport: hf of headerFrame, later clientHeaders, behind a stream's number. */
 #define GRPC_HEADERS_FIELDS 8
+#define HTTP2_INTERNAL_CONN 24 /* … behind a pointer and an interface */
 
 static __always_inline struct task_key goroutine_key(__u32 tgid, const struct go_process *go, __u64 goroutine)
 {
@@ -216,7 +217,7 @@ static __always_inline __u64 exchange_of_stream(__u64 connection_id, __u32 numbe
  * and the stream back to the connection in AX: else something else stands there, and it stays unknown.
  */
 static __always_inline int go_http2_handler(struct pt_regs *regs, struct process_entry *p, struct go_process *go,
-					    __u32 tgid)
+					    __u32 tgid, __u32 conn_at)
 {
 	__u64 g = regs->r14, connection = regs->ax, id, exchange = 0, goroutine;
 	__u64 stream = user_word(user_word(regs->bx));
@@ -226,8 +227,7 @@ static __always_inline int go_http2_handler(struct pt_regs *regs, struct process
 	goroutine = user_word(g + go->g_goid);
 	if (!goroutine)
 		return 0;
-	id =
-	    stream && user_word(stream) == connection ? connection_of_interface(go, connection + HTTP2_SERVER_CONN) : 0;
+	id = stream && user_word(stream) == connection ? connection_of_interface(go, connection + conn_at) : 0;
 	if (id)
 		exchange = exchange_of_stream(id, (__u32)user_word(stream + 8), tgid);
 	attribute_goroutine(p, goroutine_key(tgid, go, goroutine), exchange, 0);
@@ -329,7 +329,9 @@ int on_goroutine(struct pt_regs *regs)
 	case GO_HTTP_ROUND_TRIP:
 		return go_round_trip(regs, p, go, tgid);
 	case GO_HTTP2_RUN_HANDLER:
-		return go_http2_handler(regs, p, go, tgid);
+		return go_http2_handler(regs, p, go, tgid, HTTP2_SERVER_CONN);
+	case GO_HTTP2_INTERNAL_HANDLER:
+		return go_http2_handler(regs, p, go, tgid, HTTP2_INTERNAL_CONN);
 	case GO_GRPC_NEW_STREAM:
 		return go_grpc_new_stream(regs, p, go, tgid);
 	case GO_GRPC_WRITE_HEADER:

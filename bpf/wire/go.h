@@ -97,11 +97,12 @@ enum go_site {
 	GO_TLS_CLIENT_HANDSHAKE, /* of (*crypto/tls.Conn): clientHandshake, … */
 	GO_TLS_SERVER_HANDSHAKE,
 	GO_TLS_WRITE,
-	GO_TLS_READ,		 /* the call of memmove in Read */
-	GO_HTTP2_RUN_HANDLER,	 /* (*http2serverConn).runHandler: AX its connection, BX the response writer */
-	GO_GRPC_NEW_STREAM,	 /* the call of executeAndPut in (*http2Client).NewStream: DI the request's headers */
-	GO_GRPC_WRITE_HEADER,	 /* (*loopyWriter).writeHeader: BX the stream's number, DI its header fields */
-	GO_GRPC_OPERATE_HEADERS, /* (*http2Server).operateHeaders: BX or DI the frame, depending on the version */
+	GO_TLS_READ,		   /* the call of memmove in Read */
+	GO_HTTP2_RUN_HANDLER,	   /* (*http2serverConn).runHandler: AX its connection, BX the response writer */
+	GO_GRPC_NEW_STREAM,	   /* the call of executeAndPut in (*http2Client).NewStream: DI the request's headers */
+	GO_GRPC_WRITE_HEADER,	   /* (*loopyWriter).writeHeader: BX the stream's number, DI its header fields */
+	GO_GRPC_OPERATE_HEADERS,   /* (*http2Server).operateHeaders: BX or DI the frame, depending on the version */
+	GO_HTTP2_INTERNAL_HANDLER, /* of net/http/internal/http2 (Go 1.27): as GO_HTTP2_RUN_HANDLER */
 };
 
 /* Where goroutines of one process begin: the function. */

@@ -115,6 +115,29 @@ TEST_CASE("a Go program newer than the table is tried with the newest layout, an
   CHECK(std::get<GoProgram>(analysis_of(FakeGo{}.build())).proven);
 }
 
+TEST_CASE("handlers and senders of HTTP/2, where net/http has them before Go 1.27 and since") {
+  const std::string handler("\x49\x3b\x66\x10\x76\x10\x55\xc3", 8);           // cmp; jbe; push %rbp; ret
+  const std::string sends("\xe8\xbb\xff\xff\xff\xc3", 6), sender(1, '\xc3');  // call of the function before it
+  const auto program = [&](const std::string& package, const std::string& prefix) {
+    const std::string names = package + ".(*" + prefix;
+    return std::get<GoProgram>(analysis_of(FakeGo{.more = {{names + "serverConn).runHandler", handler},
+                                                           {names + "clientStream).doRequest", sender},
+                                                           {names + "ClientConn).roundTrip.gowrap1", sends}}}
+                                               .build()));
+  };
+  const std::uint64_t address = FakeGo::kBase + FakeGo::kMore + 2 * FakeGo::kFunction;
+  for (const auto& [package, prefix] : {std::pair{"net/http", "http2"}, std::pair{"golang.org/x/net/http2", ""}}) {
+    const GoProgram found = program(package, prefix);
+    CHECK(found.http2_run_handler == std::vector<std::uint64_t>{FakeGo::kMore + 6});
+    CHECK_FALSE(found.http2_internal_handler);
+    CHECK(found.sender_goroutines == std::vector{address});
+  }
+  const GoProgram found = program("net/http/internal/http2", "");
+  CHECK(found.http2_run_handler.empty());
+  CHECK(found.http2_internal_handler == FakeGo::kMore + 6);
+  CHECK(found.sender_goroutines == std::vector{address});
+}
+
 TEST_CASE("where a thread of a Go program keeps its running goroutine, beside what C libraries keep there") {
   const auto place = [](std::string_view systemstack) {
     return std::get<GoProgram>(analysis_of(FakeGo{.systemstack = std::string(systemstack)}.build())).running_g;

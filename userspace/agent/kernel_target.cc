@@ -16,7 +16,8 @@ std::string both(bool first, const char* one, bool second, const char* other) {
 }
 
 std::string served_streams(const GoProgram& program) {
-  return both(!program.http2_run_handler.empty(), "handlers of HTTP/2", program.grpc_operate_headers.has_value(),
+  return both(!program.http2_run_handler.empty() || program.http2_internal_handler, "handlers of HTTP/2",
+              program.grpc_operate_headers.has_value(),
               "handlers of gRPC");
 }
 
@@ -243,6 +244,8 @@ std::optional<KernelTarget::GoState> KernelTarget::start_goroutines(pid_t pid, s
   if (program.http_round_trip) settings.probes.push_back({Place::http_round_trip, *program.http_round_trip});
   for (const std::uint64_t offset : program.http2_run_handler)
     settings.probes.push_back({Place::http2_run_handler, offset});
+  if (program.http2_internal_handler)
+    settings.probes.push_back({Place::http2_internal_handler, *program.http2_internal_handler});
   if (const auto& grpc = program.grpc_client) {
     settings.probes.push_back({Place::grpc_new_stream, grpc->new_stream});
     settings.probes.push_back({Place::grpc_write_header, grpc->write_header});

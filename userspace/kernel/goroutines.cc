@@ -45,6 +45,8 @@ go_site site_of(Place place) {
       return GO_HTTP_ROUND_TRIP;
     case Place::http2_run_handler:
       return GO_HTTP2_RUN_HANDLER;
+    case Place::http2_internal_handler:
+      return GO_HTTP2_INTERNAL_HANDLER;
     case Place::grpc_new_stream:
       return GO_GRPC_NEW_STREAM;
     case Place::grpc_write_header:
@@ -67,7 +69,8 @@ bool is_tls(Place place) { return place >= Place::tls_client_handshake; }
 // What need not be seen of a process that rests.
 bool may_rest(Place place) {
   return place == Place::born || place == Place::ends || place == Place::http2_run_handler ||
-         place == Place::grpc_write_header || place == Place::grpc_operate_headers;
+         place == Place::http2_internal_handler || place == Place::grpc_write_header ||
+         place == Place::grpc_operate_headers;
 }
 
 }  // namespace

@@ -27,6 +27,7 @@ struct GoroutineSettings {
     ends,
     http_round_trip,
     http2_run_handler,
+    http2_internal_handler,
     grpc_new_stream,
     grpc_write_header,
     grpc_operate_headers,

@@ -38,30 +38,37 @@ constexpr std::string_view kGrpcNewStream = "google.golang.org/grpc/internal/tra
                            kGrpcRead = "google.golang.org/grpc/internal/transport.(*http2Server).operateHeaders",
                            kGrpcHandle = "google.golang.org/grpc.(*Server).handleStream",
                            kH2cWrite = "golang.org/x/net/http2/h2c.(*bufConn).Write";
-// HTTP/2 as it comes with net/http, and by itself.
+// HTTP/2 as it comes with net/http, before and since Go 1.27, and by itself.
 constexpr std::array<std::string_view, 2> kRunHandlers{"net/http.(*http2serverConn).runHandler",
-                                                       "golang.org/x/net/http2.(*serverConn).runHandler"},
-    kDoRequests{"net/http.(*http2clientStream).doRequest", "golang.org/x/net/http2.(*clientStream).doRequest"};
-constexpr std::array kFunctionNames{kNewproc,           kRunqput,       kGoexit,     kRoundTrip,      kTcpWrite,
-                                    kTlsClient,         kTlsServer,     kTlsWrite,   kTlsRead,        kMemmove,
-                                    kSystemstack,       kGrpcNewStream, kGrpcPut,    kGrpcWrite,      kGrpcOriginate,
-                                    kGrpcClientHeaders, kGrpcRead,      kGrpcHandle, kRunHandlers[0], kRunHandlers[1],
-                                    kDoRequests[0],     kDoRequests[1], kH2cWrite};
+                                                       "golang.org/x/net/http2.(*serverConn).runHandler"};
+constexpr std::string_view kInternalHandler = "net/http/internal/http2.(*serverConn).runHandler";
+constexpr std::array<std::string_view, 3> kDoRequests{"net/http.(*http2clientStream).doRequest",
+                                                      "net/http/internal/http2.(*clientStream).doRequest",
+                                                      "golang.org/x/net/http2.(*clientStream).doRequest"};
+constexpr std::array kFunctionNames{
+    kNewproc,           kRunqput,       kGoexit,        kRoundTrip,      kTcpWrite,
+    kTlsClient,         kTlsServer,     kTlsWrite,      kTlsRead,        kMemmove,
+    kSystemstack,       kGrpcNewStream, kGrpcPut,       kGrpcWrite,      kGrpcOriginate,
+    kGrpcClientHeaders, kGrpcRead,      kGrpcHandle,    kRunHandlers[0], kRunHandlers[1],
+    kInternalHandler,   kDoRequests[0], kDoRequests[1], kDoRequests[2],  kH2cWrite};
 
 // Goroutines of a connection serve whoever comes: readers and writers of net/http and of HTTP/2.
-constexpr std::array<std::string_view, 9> kServicePrefixes{"net/http.(*connReader).startBackgroundRead.",
-                                                           "net/http.(*Transport).dialConn.",
-                                                           "net/http.(*Transport).queueForDial.",
-                                                           "net/http.(*Transport).startDialConnForLocked.",
-                                                           "net/http.(*http2Transport).newClientConn.",
-                                                           "net/http.(*http2clientConnPool).",
-                                                           "golang.org/x/net/http2.(*Transport).newClientConn.",
-                                                           "google.golang.org/grpc/internal/transport.newHTTP2Client.",
-                                                           "google.golang.org/grpc/internal/transport.NewHTTP2Client."};
+constexpr std::array<std::string_view, 11> kServicePrefixes{
+    "net/http.(*connReader).startBackgroundRead.",
+    "net/http.(*Transport).dialConn.",
+    "net/http.(*Transport).queueForDial.",
+    "net/http.(*Transport).startDialConnForLocked.",
+    "net/http.(*http2Transport).newClientConn.",
+    "net/http.(*http2clientConnPool).",
+    "net/http/internal/http2.(*Transport).newClientConn.",
+    "net/http/internal/http2.(*clientConnPool).",
+    "golang.org/x/net/http2.(*Transport).newClientConn.",
+    "google.golang.org/grpc/internal/transport.newHTTP2Client.",
+    "google.golang.org/grpc/internal/transport.NewHTTP2Client."};
 
 // What go statements in these functions start: it sends the request that the function was called with …
-constexpr std::array<std::string_view, 2> kSenderPrefixes{"net/http.(*http2ClientConn).",
-                                                          "golang.org/x/net/http2.(*ClientConn)."};
+constexpr std::array<std::string_view, 3> kSenderPrefixes{
+    "net/http.(*http2ClientConn).", "net/http/internal/http2.(*ClientConn).", "golang.org/x/net/http2.(*ClientConn)."};
 // … and handles the request that was read.
 constexpr std::array<std::string_view, 1> kHandlerPrefixes{"google.golang.org/grpc.(*Server).serveStreams."};
 
@@ -136,6 +143,8 @@ void find_http2(const ElfFile& file, const GoFunctions& functions, GoProgram& pr
   for (const auto name : kRunHandlers)
     if (const auto handler = function_of(functions, name))
       if (const auto site = entry_site(file, *handler)) program.http2_run_handler.push_back(*site);
+  if (const auto handler = function_of(functions, kInternalHandler))
+    program.http2_internal_handler = entry_site(file, *handler);
   program.sender_goroutines = callers(file, functions, kSenderPrefixes, kDoRequests);
   const auto new_stream = function_of(functions, kGrpcNewStream), put = function_of(functions, kGrpcPut),
              write = function_of(functions, kGrpcWrite), read = function_of(functions, kGrpcRead);

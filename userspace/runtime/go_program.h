@@ -42,6 +42,7 @@ struct GoProgram {
 
   // HTTP/2, of each of its libraries that the program has and that can be followed.
   std::vector<std::uint64_t> http2_run_handler;  // (*http2serverConn).runHandler: AX is the connection, BX the writer
+  std::optional<std::uint64_t> http2_internal_handler;  // of net/http/internal/http2 (Go 1.27), likewise
   struct GrpcClient {
     std::uint64_t new_stream = 0;  // the call of executeAndPut in (*http2Client).NewStream: DI is the headers
     std::uint64_t write_header =
