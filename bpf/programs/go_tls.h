@@ -30,7 +30,7 @@ int on_go_tls(struct pt_regs *regs)
 	struct go_process *go;
 	__u32 site = cookie;
 
-	if (!p || !p->go)
+	if (!p || !p->go || (site != GO_TLS_READ && go_begins_again(regs)))
 		return 0;
 	go = go_process_get(tgid);
 	if (!go || go->program != p->go || go->program != cookie >> 32 || !go_is_certain(go))

@@ -14,6 +14,8 @@
 #include "maps/tls.h"
 #include "wire/http2_state.h"
 
+#define FLAG_CARRY 0x01 /* of the processor */
+#define FLAG_ZERO 0x40
 #define FILE_KIND 0170000
 #define FILE_SOCKET 0140000
 /* struct itab: two pointers, hash, padding, then the methods of net.Conn by name; Write is the eighth. */
@@ -22,15 +24,24 @@
 #define NETFD_SYSFD 16
 /* net/http's http2serverConn.conn, behind two pointers: the same since its first release; in Go 1.27's own package … */
 #define HTTP2_SERVER_CONN 16
+#define HTTP2_INTERNAL_CONN 24 /* … behind a pointer and an interface */
 /* google.golang.org/grpc/internal/transport: hf of headerFrame, later clientHeaders, behind a stream's number. */
 #define GRPC_HEADERS_FIELDS 8
-#define HTTP2_INTERNAL_CONN 24 /* … behind a pointer and an interface */
 
 static __always_inline struct task_key goroutine_key(__u32 tgid, const struct go_process *go, __u64 goroutine)
 {
 	struct task_key key = {.owner = (__u64)tgid << 32 | go->program, .goroutine = goroutine};
 
 	return key;
+}
+
+/*
+ * At the entry of a function (runtime/probe_site.h): the check of the stack has found too little of it (CF or ZF), and
+ * when it has grown, the function begins again.
+ */
+static __always_inline bool go_begins_again(const struct pt_regs *regs)
+{
+	return regs->flags & (FLAG_CARRY | FLAG_ZERO);
 }
 
 /* Is it the running goroutine's struct that the register holds? */

@@ -35,7 +35,7 @@ if(TARGET weftd)
   # Go: the installed toolchain and the oldest one that is known; with all versions and ways to build, and with the
   # numbers that are promised, in the full run.
   weft_e2e(go_attribution go_attribution_test LABELS go TIMEOUT 900 ARGUMENTS local/normal 1.20.14/cgo-pie-stripped)
-  weft_e2e(go_tls go_tls_test LABELS go TIMEOUT 600 ARGUMENTS local/normal 1.20.14/cgo-pie-stripped)
+  weft_e2e(go_tls go_tls_test LABELS go TIMEOUT 600 ARGUMENTS local/normal 1.20.14/normal 1.20.14/cgo-pie-stripped)
   weft_e2e(go_http2 go_http2_test LABELS go TIMEOUT 900 ARGUMENTS local/normal 1.20.14/cgo-pie-stripped)
   weft_e2e(go_life go_life_test LABELS go TIMEOUT 600)
   weft_e2e(go_followed go_followed_test LABELS go)

@@ -55,14 +55,14 @@ std::optional<std::uint64_t> entry_site(const ElfFile& file, const GoFunction& f
   const auto push =
       find(*code, [&](const ZydisDecodedInstruction& in, const ZydisDecodedOperand* operands, std::size_t at) {
         if (over) return false;
-        if (in.mnemonic == ZYDIS_MNEMONIC_PUSH && operands[0].type == ZYDIS_OPERAND_TYPE_REGISTER &&
+        if (jump && in.mnemonic == ZYDIS_MNEMONIC_PUSH && operands[0].type == ZYDIS_OPERAND_TYPE_REGISTER &&
             operands[0].reg.value == ZYDIS_REGISTER_RBP)
           return true;
-        if (in.meta.category == ZYDIS_CATEGORY_COND_BR && !jump) jump = code->offset + at;
         // Past the check of the stack nothing but the push belongs to the prologue.
-        const bool prologue = in.meta.category == ZYDIS_CATEGORY_COND_BR || in.mnemonic == ZYDIS_MNEMONIC_CMP ||
-                              (in.mnemonic == ZYDIS_MNEMONIC_LEA && !jump) || in.mnemonic == ZYDIS_MNEMONIC_ENDBR64;
-        over = !prologue;
+        const bool check = in.mnemonic == ZYDIS_MNEMONIC_CMP || in.mnemonic == ZYDIS_MNEMONIC_LEA ||
+                           in.mnemonic == ZYDIS_MNEMONIC_ENDBR64;
+        over = jump || !(check || in.mnemonic == ZYDIS_MNEMONIC_JBE);
+        if (!over && in.mnemonic == ZYDIS_MNEMONIC_JBE) jump = code->offset + at;
         return false;
       });
   return push ? push : jump;

@@ -13,7 +13,9 @@
 namespace weft {
 
 // Offset in the file of the first emulated instruction that runs while the arguments are still in their registers:
-// `push %rbp` of the prologue, or the jump to the stack's growth before it (Go 1.20), which may run twice.
+// `push %rbp` of the prologue behind the check of the stack, or (Go 1.20) that check's `jbe`. Where the stack has to
+// grow the jump is taken, and the function begins again: a call is the hit with neither the carry flag nor the zero
+// flag set, which is so at the push, too. Nothing for functions without that check.
 std::optional<std::uint64_t> entry_site(const ElfFile& file, const GoFunction& function);
 
 // Offset in the file of the first direct call of `callee` within `function`.

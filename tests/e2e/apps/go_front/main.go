@@ -14,7 +14,9 @@
 //	late      direct, and a goroutine calls once more after the answer, when the next request may run on the connection
 //	leaf      calls nobody
 //	parent    starts itself with `direct`, twice, and waits: each prints its port
-//	tls       direct, HTTPS on both sides; tls-leaf answers it, tls-load COUNT asks it and prints how many answers were good
+//	tls       direct, HTTPS on both sides; every fourth answer is written with more or less of a new stack in use;
+//	          tls-leaf answers it, tls-load COUNT asks it and prints how many answers were good
+//	tls2      the same by HTTP/2; tls2-leaf, tls2-load COUNT
 //	raw       no net/http: the handler is a loop over a net.Conn, and so is the client
 //
 // GET /become?how=HOW changes how from then on.
@@ -81,6 +83,17 @@ func deep(n int, then func()) {
 	runtime.KeepAlive(room)
 }
 
+// Few bytes of stack for each n.
+//
+//go:noinline
+func shallow(n int, then func()) int {
+	if n > 0 {
+		return shallow(n-1, then) + 1
+	}
+	then()
+	return 0
+}
+
 func wait(n int, start func(i int, done func())) {
 	var group sync.WaitGroup
 	group.Add(n)
@@ -110,7 +123,7 @@ func start(work func()) {
 
 func handle(how, id string) {
 	switch how {
-	case "leaf", "tls-leaf":
+	case "leaf", "tls-leaf", "tls2-leaf":
 	case "child":
 		wait(1, func(_ int, done func()) { go func() { defer done(); deep(4, func() { call(id, "0") }) }() })
 	case "parallel":
@@ -240,8 +253,23 @@ func loop(listener net.Listener) {
 	answer(first)
 }
 
+// Writes by itself, and nothing has made the stack grow before. In pieces: a head that is seen twice in part is none.
+func answerFrom(depth int, answer http.Hijacker) {
+	conn, _, err := answer.Hijack()
+	if err != nil {
+		panic(err)
+	}
+	for _, part := range []string{"HTTP/1.1 200 OK\r\nContent-Le", "ngth: 5\r\nConnection: close\r\n\r\nfront"} {
+		text := []byte(part)
+		wait(1, func(_ int, done func()) {
+			go func() { defer done(); shallow(depth, func() { conn.Write(text) }) }()
+		})
+	}
+	conn.Close()
+}
+
 // A certificate of its own, for as long as the program runs.
-func encrypted(listener net.Listener) net.Listener {
+func encrypted(listener net.Listener, protocols ...string) net.Listener {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		panic(err)
@@ -251,7 +279,7 @@ func encrypted(listener net.Listener) net.Listener {
 	if err != nil {
 		panic(err)
 	}
-	return tls.NewListener(listener, &tls.Config{Certificates: []tls.Certificate{{Certificate: [][]byte{certificate}, PrivateKey: key}}})
+	return tls.NewListener(listener, &tls.Config{NextProtos: protocols, Certificates: []tls.Certificate{{Certificate: [][]byte{certificate}, PrivateKey: key}}})
 }
 
 // Requests for the ids from 1, sixteen at once.
@@ -302,8 +330,9 @@ func main() {
 	if strings.HasPrefix(how, "tls") {
 		scheme = "https"
 		client.Transport.(*http.Transport).TLSClientConfig = &tls.Config{InsecureSkipVerify: true}
+		client.Transport.(*http.Transport).ForceAttemptHTTP2 = strings.HasPrefix(how, "tls2")
 	}
-	if how == "tls-load" {
+	if strings.HasSuffix(how, "-load") {
 		count, _ := strconv.Atoi(os.Args[3])
 		tlsLoad(count)
 		return
@@ -333,7 +362,9 @@ func main() {
 		panic(err)
 	}
 	fmt.Println(listener.Addr().(*net.TCPAddr).Port)
-	if scheme == "https" {
+	if strings.HasPrefix(how, "tls2") {
+		listener = encrypted(listener, "h2")
+	} else if scheme == "https" {
 		listener = encrypted(listener)
 	}
 	if how == "raw" {
@@ -366,7 +397,12 @@ func main() {
 			now.Store(query.Get("how"))
 			return
 		}
-		handle(now.Load().(string), query.Get("id"))
+		how, id := now.Load().(string), query.Get("id")
+		handle(how, id)
+		if number, _ := strconv.Atoi(id); how == "tls" && number%4 == 0 {
+			answerFrom(number/4%256, answer.(http.Hijacker))
+			return
+		}
 		io.WriteString(answer, "front")
 	}))
 }
