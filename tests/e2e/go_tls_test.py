@@ -12,20 +12,23 @@ import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 import agents             # noqa: E402
-from lib import golang    # noqa: E402
+from lib import golang                     # noqa: E402
+from lib.agent import Agent, Programs      # noqa: E402
 
 BUILD = pathlib.Path(sys.argv.pop(1)).resolve()
 PROGRAMS = [argument for argument in sys.argv[1:] if "/" in argument]
 sys.argv = [sys.argv[0]] + [argument for argument in sys.argv[1:] if "/" not in argument]
 APPS = pathlib.Path(__file__).parent / "apps"
 REQUESTS = 1_000
+# Room for every span.
+CONFIG = {"capture": {"headers": ["x-id"]}, "store": {"traces": 100_000, "bytes": "256MiB"}}
 
 
 class Tls(unittest.TestCase):
-    def one_program(self, binary):
-        with golang.Server(binary, 0, "tls-leaf") as leaf, golang.Server(binary, leaf.port, "tls") as front:
+    def one_program(self, binary, how, version):
+        with golang.Server(binary, 0, how + "-leaf") as leaf, golang.Server(binary, leaf.port, how) as front:
             with agents.Weftd(os.environ["WEFTD"], [front.pid]) as agent:
-                good = subprocess.run([binary, str(front.port), "tls-load", str(REQUESTS)], stdout=subprocess.PIPE,
+                good = subprocess.run([binary, str(front.port), how + "-load", str(REQUESTS)], stdout=subprocess.PIPE,
                                       text=True, check=True, timeout=120).stdout
                 self.assertEqual(int(good), REQUESTS)
                 # The agent may be some way behind. Fewer than expected is judged below, with what is missing.
@@ -38,6 +41,7 @@ class Tls(unittest.TestCase):
         for span in served.values():
             self.assertEqual(span["attributes"]["url.scheme"], "https")
             self.assertEqual(span["attributes"]["http.response.status_code"], 200)
+            self.assertEqual(span["attributes"]["network.protocol.version"], version)
         # Each call belongs to the request whose id it carries, and says that nothing was added to it.
         for span in called:
             url = span["attributes"]["url.full"]
@@ -49,11 +53,43 @@ class Tls(unittest.TestCase):
         self.assertEqual({span["attributes"]["url.query"] for span in served.values()},
                          {f"id={number}" for number in range(1, REQUESTS + 1)})
 
+    def test_grpc(self):
+        """Each call belongs to the request whose number it says."""
+        with tempfile.TemporaryDirectory() as folder:
+            binary = golang.build(APPS / "go_http2", pathlib.Path(folder) / "program")
+            for how, calls in (("direct", 1), ("parallel", 3), ("stream", 1)):
+                with self.subTest(how=how), golang.Server(binary, "back", TLS="1") as back, \
+                        golang.Server(binary, "front", "grpc", "grpc", how, back.port, TLS="1") as front:
+                    self.grpc_calls(binary, front, how, calls)
+
+    def grpc_calls(self, binary, front, how, calls):
+        with Agent(Programs.of(BUILD), pids=[front.pid], config=CONFIG) as agent:
+            agent.all_programs()
+            done = subprocess.run([binary, "load", "grpc", str(front.port), how, str(REQUESTS), "16", "1"],
+                                  stdout=subprocess.PIPE, text=True, check=True, timeout=120, env={**os.environ, "TLS": "1"})
+            self.assertEqual(int(done.stdout), REQUESTS)
+            # Those that call have to be known first, where they are started for it (docs/attribution.md).
+            least = REQUESTS if how != "parallel" else int(0.95 * calls * REQUESTS)
+            spans = agent.wait_spans("spans", lambda spans: len(spans) >= REQUESTS + least)
+        served = {span["span_id"]: span for span in spans if span["kind"] == "SERVER"}
+        called = [span for span in spans if span["kind"] == "CLIENT"]
+        self.assertEqual(len(served), REQUESTS)
+        self.assertGreaterEqual(len(called), least)
+        number = lambda span: span["attributes"]["http.request.header.x-id"]   # noqa: E731
+        self.assertEqual(len({number(span) for span in served.values()}), REQUESTS)
+        for span in called:
+            self.assertEqual(span["attributes"]["rpc.method"], "weft.Test/Stream" if how == "stream" else "weft.Test/Unary")
+            self.assertEqual(span["attributes"]["rpc.status_code"], "OK")
+            self.assertEqual(number(served[span["parent_span_id"]]), number(span))
+
     def test_programs(self):
         for program in PROGRAMS:
             version, how = program.split("/")
             with self.subTest(program=program), tempfile.TemporaryDirectory() as folder:
-                self.one_program(golang.build(APPS / "go_front", pathlib.Path(folder) / "front", version, how))
+                binary = golang.build(APPS / "go_front", pathlib.Path(folder) / "front", version, how)
+                for protocol, number in (("tls", "1.1"), ("tls2", "2")):
+                    with self.subTest(protocol=protocol):
+                        self.one_program(binary, protocol, number)
 
 
 if __name__ == "__main__":

@@ -61,8 +61,9 @@ def changed_code(pid, binary):
 class Server:
     """A program that prints a port for each server that it is."""
 
-    def __init__(self, *command):
-        self.process = subprocess.Popen([str(part) for part in command], stdout=subprocess.PIPE, text=True)
+    def __init__(self, *command, **environment):
+        self.process = subprocess.Popen([str(part) for part in command], stdout=subprocess.PIPE, text=True,
+                                        env={**os.environ, **environment})
         self.pid = self.process.pid
 
     def __enter__(self):
