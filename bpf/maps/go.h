@@ -134,14 +134,9 @@ static __always_inline void go_send_remove(__u64 connection_id)
 
 /*
  * The same for gRPC, where many wait for one goroutine to write: first by the address of the request's header fields,
- * then by the goroutine that writes them and the stream. Of what is never sent the oldest goes.
+ * then by the goroutine that writes them and the stream. Of what is never sent the oldest goes; at the end of the
+ * process, all of it.
  */
-struct go_stream_key {
-	struct task_key task; /* the writer's; goroutine: or the address */
-	__u32 stream;	      /* 0: by address */
-	__u32 reserved;
-};
-
 LATE_TABLE(go_stream_sends, BPF_MAP_TYPE_LRU_HASH, 0, struct go_stream_key, struct go_send);
 
 static __always_inline struct go_send *go_stream_get(struct task_key task, __u32 stream)

@@ -73,6 +73,13 @@ struct go_place {
 	__u64 reserved;
 };
 
+/* Under what it is noted for whom a request of gRPC is sent: see maps/go.h. */
+struct go_stream_key {
+	struct task_key task; /* the writer's; goroutine: or the address */
+	__u32 stream;	      /* 0: by address */
+	__u32 reserved;
+};
+
 /* Argument of the program that forgets the goroutines of a process which work on no request that is still open. */
 struct forget_goroutines_args {
 	__u32 tgid;

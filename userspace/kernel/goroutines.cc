@@ -65,6 +65,17 @@ go_site site_of(Place place) {
   return GO_TLS_READ;
 }
 
+template <typename Key, typename Wanted>
+std::vector<Key> keys_of(int map, const Wanted& wanted) {
+  std::vector<Key> all;
+  Key key{}, next{};
+  for (int error = bpf_map_get_next_key(map, nullptr, &next); !error; error = bpf_map_get_next_key(map, &key, &next)) {
+    key = next;
+    if (wanted(key)) all.push_back(key);
+  }
+  return all;
+}
+
 bool is_tls(Place place) { return place >= Place::tls_client_handshake; }
 // What need not be seen of a process that rests.
 bool may_rest(Place place) {
@@ -237,6 +248,7 @@ void KernelImpl::release_goroutines(pid_t tgid) {
   }
   bpf_map_delete_elem(late_tables_->fd_of(skeleton_->maps.go_processes), &key);
   forget_start_sites(found->second.program);
+  forget_stream_sends(found->second.program);
   probe_ends_.take(std::move(found->second.probes));
   probe_ends_.take(std::move(found->second.births));
   go_processes_.erase(found);
@@ -271,15 +283,16 @@ void KernelImpl::forget_start_sites(__u32 program) {
   for (const start_site_key& site : start_sites_of(program)) bpf_map_delete_elem(map, &site);
 }
 
+// What its goroutines had handed over to be sent, and nobody has.
+void KernelImpl::forget_stream_sends(__u32 program) {
+  const int map = late_tables_->fd_of(skeleton_->maps.go_stream_sends);
+  const auto of_program = [=](const go_stream_key& key) { return static_cast<__u32>(key.task.owner) == program; };
+  for (const auto& key : keys_of<go_stream_key>(map, of_program)) bpf_map_delete_elem(map, &key);
+}
+
 std::vector<start_site_key> KernelImpl::start_sites_of(__u32 program) {
-  const int map = late_tables_->fd_of(skeleton_->maps.start_sites);
-  std::vector<start_site_key> all;
-  start_site_key key{}, next{};
-  for (int error = bpf_map_get_next_key(map, nullptr, &next); !error; error = bpf_map_get_next_key(map, &key, &next)) {
-    key = next;
-    if (key.program == program) all.push_back(key);
-  }
-  return all;
+  return keys_of<start_site_key>(late_tables_->fd_of(skeleton_->maps.start_sites),
+                                 [=](const start_site_key& key) { return key.program == program; });
 }
 
 }  // namespace weft

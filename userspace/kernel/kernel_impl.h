@@ -122,6 +122,7 @@ class KernelImpl final : public Kernel, public GoroutineTracer, public KafkaCall
   void forget_tasks(__u32 tgid);
   void release_goroutines(pid_t tgid);
   void forget_start_sites(__u32 program);
+  void forget_stream_sends(__u32 program);
   void run_sweep(const sweep_order& order);
   std::vector<pid_t> traced() const;
   void tell_time();
