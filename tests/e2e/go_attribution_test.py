@@ -1,10 +1,11 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""Go: every goroutine in its own trace. go_attribution_test.py BUILD_DIR VERSION/BUILD… [unittest arguments]
+"""Go: every goroutine in its own trace. go_attribution_test.py BUILD_DIR VERSION/BUILD[/APP]… [unittest arguments]
 
-VERSION is a Go toolchain (1.20.14; local: the one that is installed), BUILD one of normal, stripped, pie, cgo. The front
-(apps/go_front) is built with it, all its ways of working are run under one weftd (WEFTD=path), and each call that the
-back saw is judged by the id in its path. WEFT_E2E_SCALE multiplies the requests; WEFT_TEST_GO_PROCS lists GOMAXPROCS values.
+VERSION is a Go toolchain (1.20.14; local: the one that is installed), BUILD a name in lib/golang.py. The front (apps/APP,
+by default go_front) is built with it, all its ways of working are run under one weftd (WEFTD=path), and each call that the
+back saw is judged by the id in its path. WEFT_E2E_SCALE multiplies the requests; WEFT_TEST_GO_PROCS lists GOMAXPROCS values,
+WEFT_TEST_GO_WAYS the ways (all).
 """
 import json
 import os
@@ -24,15 +25,20 @@ PROGRAMS = [argument for argument in sys.argv[1:] if "/" in argument]
 sys.argv = [sys.argv[0]] + [argument for argument in sys.argv[1:] if "/" not in argument]
 REQUESTS = int(2_000 * float(os.environ.get("WEFT_E2E_SCALE", "1")))
 PROCS = os.environ.get("WEFT_TEST_GO_PROCS", "2").split(",")
+ONLY = os.environ.get("WEFT_TEST_GO_WAYS", "").split()
 WARM_UP = 300    # requests after which what can be learned has to be known
 APPS = pathlib.Path(__file__).parent / "apps"
 TABLE = []
 
 # Of each way of working: the share of its calls that has to be right, and whether it may start traces of its own (calls
 # for no request, when none is served).
-WAYS = {"direct": (0.999, False), "child": (0.999, False), "parallel": (0.999, False), "errgroup": (0.999, False),
-        "depth": (0.999, False), "short": (0.999, False), "raw": (0.999, False), "late": (0.999, True),
-        "pool": (0, False), "lazy": (0, False), "shared": (0.01, False)}
+WAYS = {"go_front": {
+            "direct": (0.999, False), "child": (0.999, False), "parallel": (0.999, False), "errgroup": (0.999, False),
+            "depth": (0.999, False), "short": (0.999, False), "raw": (0.999, False), "late": (0.999, True),
+            "pool": (0, False), "lazy": (0, False), "shared": (0.01, False)},
+        "go_fasthttp": {
+            "direct": (0.999, False), "child": (0.999, False), "parallel": (0.999, False), "nethttp": (0.999, False),
+            "mixed": (0.999, False), "short": (0.999, False)}}
 
 
 class Server:
@@ -57,11 +63,11 @@ def load(port, requests, first):
 
 
 class Go(unittest.TestCase):
-    def one_way(self, agent, name, way, front, leaf):
+    def one_way(self, agent, name, way, promised, front, leaf):
         self.assertEqual(load(front.port, WARM_UP, 1), {"ok": WARM_UP, "failed": 0})
         self.assertEqual(load(front.port, REQUESTS, WARM_UP + 1), {"ok": REQUESTS, "failed": 0})
         lines = golang.records(leaf.port)
-        share, orphans = WAYS[way]
+        share, orphans = promised
         everything = attribution.count(lines)
         counts = attribution.count(lines, lambda record: int(record["id"]) > WARM_UP and record["call"] != "late")
         spans = [span for span in agent.spans(2_000)
@@ -79,18 +85,18 @@ class Go(unittest.TestCase):
             self.assertGreater(right_spans, 0)
 
     def run_program(self, program, procs):
-        version, build = program.split("/")
+        version, build, app = (program + "/go_front").split("/")[:3]
         with tempfile.TemporaryDirectory() as folder:
-            binary = golang.build(APPS / "go_front", pathlib.Path(folder) / "front", version, build)
-            leaves = {way: Server(BUILD / "e2e_leaf", 0) for way in WAYS}
-            fronts = {way: Server(binary, leaves[way].port, way, GOMAXPROCS=procs, GC="1") for way in WAYS}
+            binary = golang.build(APPS / app, pathlib.Path(folder) / "front", version, build)
+            leaves = {way: Server(BUILD / "e2e_leaf", 0) for way in ONLY or WAYS[app]}
+            fronts = {way: Server(binary, leaves[way].port, way, GOMAXPROCS=procs, GC="1") for way in leaves}
             try:
                 with agents.Weftd(os.environ["WEFTD"], [front.pid for front in fronts.values()]) as agent:
                     for row in agent.processes():
                         self.assertEqual((row["task"]["rule"], row["language"]), ("goroutine", "go"), row)
                     for way, front in fronts.items():
                         with self.subTest(program=program, procs=procs, way=way):
-                            self.one_way(agent, f"{program} P={procs}", way, front, leaves[way])
+                            self.one_way(agent, f"{program} P={procs}", way, WAYS[app][way], front, leaves[way])
                     for row in agent.processes():
                         self.assertEqual(row["task"]["rule"], "goroutine", row)
             finally:

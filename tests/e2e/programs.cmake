@@ -40,6 +40,7 @@ if(TARGET weftd)
   weft_e2e(go_life go_life_test LABELS go TIMEOUT 600)
   weft_e2e(go_followed go_followed_test LABELS go)
   weft_e2e(go_killed go_killed_test LABELS go)
+  weft_e2e(go_fasthttp go_attribution_test LABELS go TIMEOUT 600 ARGUMENTS local/normal/go_fasthttp)
   add_test(NAME go_offsets COMMAND /usr/bin/python3 ${CMAKE_CURRENT_LIST_DIR}/go_offsets_test.py)
   set_tests_properties(go_offsets PROPERTIES LABELS "e2e;go" TIMEOUT 300)
   # Linux 6.1 has no uprobe_multi. tools/check builds the program before and says so where it cannot: nothing compiles in
