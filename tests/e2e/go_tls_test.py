@@ -1,6 +1,8 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""go_tls_test.py BUILD VERSION/BUILD… [unittest arguments]: HTTPS between Go programs, seen before it is encrypted."""
+"""go_tls_test.py BUILD VERSION/BUILD… [unittest arguments]: HTTPS between Go programs, seen before it is encrypted.
+
+WEFT_E2E_SCALE multiplies the requests."""
 import os
 import pathlib
 import re
@@ -19,7 +21,7 @@ BUILD = pathlib.Path(sys.argv.pop(1)).resolve()
 PROGRAMS = [argument for argument in sys.argv[1:] if "/" in argument]
 sys.argv = [sys.argv[0]] + [argument for argument in sys.argv[1:] if "/" not in argument]
 APPS = pathlib.Path(__file__).parent / "apps"
-REQUESTS = 1_000
+REQUESTS = int(1_000 * float(os.environ.get("WEFT_E2E_SCALE", "1")))
 # Room for every span.
 CONFIG = {"capture": {"headers": ["x-id"]}, "store": {"traces": 100_000, "bytes": "256MiB"}}
 

@@ -35,8 +35,15 @@ if(TARGET weftd)
   # Go: the installed toolchain and the oldest one that is known; with all versions and ways to build, and with the
   # numbers that are promised, in the full run.
   weft_e2e(go_attribution go_attribution_test LABELS go TIMEOUT 900 ARGUMENTS local/normal 1.20.14/cgo-pie-stripped)
-  weft_e2e(go_tls go_tls_test LABELS go TIMEOUT 600 ARGUMENTS local/normal 1.20.14/normal 1.20.14/cgo-pie-stripped)
+  weft_e2e(go_tls go_tls_test LABELS go TIMEOUT 600 ARGUMENTS local/normal 1.20.14/cgo-pie-stripped)
   weft_e2e(go_http2 go_http2_test LABELS go TIMEOUT 900 ARGUMENTS local/normal 1.20.14/cgo-pie-stripped)
+  # The other ways to build them, with fewer requests.
+  weft_e2e(go_builds go_attribution_test LABELS go TIMEOUT 600 ARGUMENTS
+    local/cgo local/cgo-pie-stripped 1.20.14/normal 1.20.14/cgo)
+  set_property(TEST go_builds APPEND PROPERTY ENVIRONMENT "WEFT_E2E_SCALE=0.1" "WEFT_TEST_GO_WAYS=direct parallel depth raw pool")
+  weft_e2e(go_tls_builds go_tls_test LABELS go TIMEOUT 600 ARGUMENTS
+    local/stripped local/pie local/cgo 1.20.14/normal Tls.test_programs)
+  set_property(TEST go_tls_builds APPEND PROPERTY ENVIRONMENT "WEFT_E2E_SCALE=0.2")
   weft_e2e(go_life go_life_test LABELS go TIMEOUT 600)
   weft_e2e(go_followed go_followed_test LABELS go)
   weft_e2e(go_killed go_killed_test LABELS go)
@@ -55,6 +62,7 @@ if(TARGET weftd)
   endforeach()
   weft_e2e(go_matrix go_attribution_test LABELS full TIMEOUT 7200 ARGUMENTS ${go_programs})
   set_property(TEST go_matrix APPEND PROPERTY ENVIRONMENT "WEFT_TEST_GO_PROCS=1,2,8")
+  weft_e2e(go_tls_matrix go_tls_test LABELS full TIMEOUT 3600 ARGUMENTS ${go_programs})
   # net/http's HTTP/2 is another package since Go 1.27.
   weft_e2e(go_http2_newest go_http2_test LABELS full TIMEOUT 1800 ARGUMENTS 1.27.4/normal)
   weft_e2e(go_counts go_attribution_test LABELS full TIMEOUT 1800 ARGUMENTS local/normal)
