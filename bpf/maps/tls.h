@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-only */
 /*
  * Encrypted connections whose plaintext a probe sees: a connection's state beside that of its socket, which holds what
- * the encrypted bytes look like (no protocol). By the socket's address, from the handshake to the end of the socket.
+ * the encrypted bytes look like (no protocol). By the socket's address, to the end of the socket.
  */
 #ifndef WEFT_MAPS_TLS_H
 #define WEFT_MAPS_TLS_H
@@ -29,13 +29,13 @@ static __always_inline long tls_connection_remove(__u64 socket)
 	return late_delete(&tls_connections, &socket);
 }
 
-/* A fresh one in any case; NULL: no room. */
-static __always_inline struct connection *tls_connection_create(__u64 socket)
+/* A fresh one, with BPF_ANY in any case; NULL: no room, or there is one. */
+static __always_inline struct connection *tls_connection_create(__u64 socket, __u64 flags)
 {
 	__u32 zero = 0;
 	struct connection *fresh = bpf_map_lookup_elem(&tls_fresh, &zero);
 
-	if (!fresh || late_update(&tls_connections, &socket, fresh, BPF_ANY))
+	if (!fresh || late_update(&tls_connections, &socket, fresh, flags))
 		return NULL;
 	return tls_connection_get(socket);
 }

@@ -6,45 +6,35 @@
 #include "programs/goroutine.h"
 #include "programs/tls.h"
 
-static __always_inline int go_tls_begins(struct process_entry *p, struct go_process *go, __u64 conn, __u32 tgid,
-					 __u8 role)
+static __always_inline void go_tls_begins(struct process_entry *p, __u64 socket, __u32 tgid, __u32 role)
 {
-	__u64 socket = socket_of_interface(go, conn); /* a tls.Conn begins with the net.Conn below it */
-
-	if (socket)
-		tls_connection_begin(p, socket, tgid, role);
-	return 0;
+	tls_connection_end(socket);
+	if (!tls_connection_begins(socket, p, tgid, role))
+		count_fault(PROGRAM_STATE, FAULT_MAP_FULL);
 }
 
-static __always_inline int go_tls_bytes(struct process_entry *p, __u64 socket, __u64 base, __u64 bytes, bool outgoing)
+/*
+ * A probe of a Go process was met, with AX and SP of its registers. 1: it has moved what `call` says from now on, which
+ * is told its length and place: BX and CX.
+ */
+WIRE_GLOBAL int go_tls_moves(struct tls_call *call, struct process_entry *p, __u64 cookie, __u64 ax, __u64 sp)
 {
-	return socket ? tls_bytes(tls_connection_get(socket), p, base, bytes, outgoing) : 0;
-}
+	__u32 tgid = bpf_get_current_pid_tgid() >> 32, site = cookie;
+	struct go_process *go = go_process_get(tgid);
 
-SEC("uprobe")
-int on_go_tls(struct pt_regs *regs)
-{
-	__u32 tgid = bpf_get_current_pid_tgid() >> 32;
-	struct process_entry *p = process_get(tgid);
-	__u64 cookie = bpf_get_attach_cookie(regs);
-	struct go_process *go;
-	__u32 site = cookie;
-
-	if (!p || !p->go || (site != GO_TLS_READ && go_begins_again(regs)))
+	if (!call || !p)
 		return 0;
-	go = go_process_get(tgid);
 	if (!go || go->program != p->go || go->program != cookie >> 32 || !go_is_certain(go))
 		return 0;
-	if (site == GO_TLS_SERVER_HANDSHAKE)
-		return go_tls_begins(p, go, regs->ax, tgid, ROLE_SERVER);
-	if (site == GO_TLS_CLIENT_HANDSHAKE)
-		return go_tls_begins(p, go, regs->ax, tgid, ROLE_CLIENT);
-	if (site == GO_TLS_WRITE)
-		return go_tls_bytes(p, socket_of_interface(go, regs->ax), regs->bx, regs->cx, true);
-	/* The call of memmove in Read: BX is the plaintext, CX its length; Read keeps its Conn on the stack. */
+	/* At the call of memmove in Read, which keeps its Conn on the stack. */
 	if (site == GO_TLS_READ)
-		return go_tls_bytes(p, socket_of_interface(go, user_word(regs->sp + go->tls_read_conn)), regs->bx,
-				    regs->cx, false);
+		ax = user_word(sp + go->tls_read_conn);
+	call->socket = socket_of_interface(go, ax); /* a tls.Conn begins with the net.Conn below it */
+	if (!call->socket)
+		return 0;
+	if (site == GO_TLS_READ || site == GO_TLS_WRITE)
+		return 1;
+	go_tls_begins(p, call->socket, tgid, site == GO_TLS_SERVER_HANDSHAKE ? ROLE_SERVER : ROLE_CLIENT);
 	return 0;
 }
 

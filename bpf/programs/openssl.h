@@ -39,7 +39,7 @@ static __always_inline void openssl_loses(__u64 object, __u32 tgid)
 	openssl_session_ends(session);
 }
 
-static __always_inline void openssl_handshake_begins(struct process_entry *p, struct openssl_object object, __u8 role)
+static __always_inline void openssl_object_begins(struct process_entry *p, struct openssl_object object, __u8 role)
 {
 	struct openssl_session fresh = {.generation = p->generation, .role = role};
 	struct openssl_session *before = openssl_session_get(object.address, object.tgid);
@@ -61,17 +61,19 @@ static __always_inline void openssl_object_ends(struct process_entry *p, struct 
 		return;
 	role = session->role;
 	if (stays) {
-		openssl_handshake_begins(p, object, role);
+		openssl_object_begins(p, object, role);
 		return;
 	}
 	openssl_session_ends(session);
 	late_delete(&openssl_sessions, &object);
 }
 
-static __always_inline void openssl_call_begins(struct pt_regs *regs, __u64 thread, __u32 site)
+static __always_inline void openssl_call_begins(struct pt_regs *regs, struct process_entry *p, __u64 thread,
+						__u32 site)
 {
-	struct openssl_call *call = openssl_call_create(thread);
+	struct tls_call *call = tls_call_create(thread);
 	__u64 object = regs->di, buffer = regs->si, bytes_at = regs->cx;
+	struct openssl_session *session;
 
 	WIRE_OPAQUE(buffer); /* the verifier allows no computed offset into the registers */
 	WIRE_OPAQUE(bytes_at);
@@ -84,8 +86,12 @@ static __always_inline void openssl_call_begins(struct pt_regs *regs, __u64 thre
 			return;				   /* BoringSSL calls it within the others */
 		openssl_loses(call->object, thread >> 32); /* encrypted twice, or its return was not seen */
 	}
+	session = openssl_session_get(object, thread >> 32);
+	if (!session || session->generation != p->generation) /* its handshake was not seen to begin */
+		openssl_object_begins(p, (struct openssl_object){.address = object, .tgid = thread >> 32},
+				      ROLE_UNKNOWN);
 	call->site = site;
-	call->buffer = buffer;
+	call->base = buffer;
 	call->bytes_at = site == OPENSSL_READ_EX || site == OPENSSL_WRITE_EX ? bytes_at : 0;
 	call->object = object;
 }
@@ -101,29 +107,34 @@ int on_openssl(struct pt_regs *regs)
 	if (!p || p->go)
 		return 0;
 	if (site == OPENSSL_CONNECT_STATE)
-		openssl_handshake_begins(p, object, ROLE_CLIENT);
+		openssl_object_begins(p, object, ROLE_CLIENT);
 	else if (site == OPENSSL_ACCEPT_STATE)
-		openssl_handshake_begins(p, object, ROLE_SERVER);
+		openssl_object_begins(p, object, ROLE_SERVER);
 	else if (site == OPENSSL_CLEAR || site == OPENSSL_FREE)
 		openssl_object_ends(p, object, site == OPENSSL_CLEAR);
 	else if (site == OPENSSL_UNSEEN)
 		openssl_loses(object.address, object.tgid);
 	else
-		openssl_call_begins(regs, thread, site);
+		openssl_call_begins(regs, p, thread, site);
 	return 0;
 }
 
-/* The socket is known: its connection begins, before the first plaintext. */
+/* The socket is known: its connection begins, before the first plaintext that is looked at. */
 static __always_inline void openssl_connection_begins(struct openssl_session *session, struct process_entry *p,
 						      __u32 tgid)
 {
-	struct connection *c = tls_connection_begin(p, session->socket, tgid, session->role);
+	struct connection *c = NULL;
 
+	tls_connection_end(session->socket); /* what an earlier one of the same address left */
+	if (tls_connection_begins(session->socket, p, tgid, session->role))
+		c = tls_connection_get(session->socket);
+	else
+		count_fault(PROGRAM_STATE, FAULT_MAP_FULL);
 	session->connection = c ? c->id : CONNECTION_NONE;
 }
 
 /* How many bytes the call has moved; 0: none. */
-static __always_inline __u64 openssl_moved(const struct openssl_call *call, __s32 result)
+static __always_inline __u64 openssl_bytes(const struct tls_call *call, __s32 result)
 {
 	if (result <= 0 || call->site == OPENSSL_HANDSHAKE)
 		return 0;
@@ -132,30 +143,32 @@ static __always_inline __u64 openssl_moved(const struct openssl_call *call, __s3
 	return result == 1 ? user_word(call->bytes_at) : 0;
 }
 
-/* The thread's call is over. Returns 1 if it has moved bytes: call says how many, and of what. */
-WIRE_GLOBAL int openssl_call_ends(struct openssl_call *call, struct process_entry *p, __s32 result)
+/* One of its functions returns. Returns 1 if it has moved bytes: call says how many, and of what. */
+WIRE_GLOBAL int openssl_call_ends(struct tls_call *call, struct process_entry *p, __u32 site, __s32 result)
 {
 	__u32 tgid = bpf_get_current_pid_tgid() >> 32;
 	struct openssl_session *session;
 	struct connection *c;
-	__u64 bytes;
+	__u64 bytes, received_on;
 
 	if (!call || !p)
 		return 0;
+	if (!call->object || (site == OPENSSL_HANDSHAKE) != (call->site == OPENSSL_HANDSHAKE))
+		return 0;
 	session = openssl_session_of(call->object, tgid, p);
-	call->object = 0;
+	received_on = call->received_on;
+	call->object = call->received_on = 0;
 	if (!session)
 		return 0;
-	if (!session->socket && call->received_on && !tls_connection_get(call->received_on)) {
+	if (!session->socket && received_on && !tls_connection_get(received_on)) {
 		session->nonblocking = call->nonblocking;
-		session->socket = call->received_on;
+		session->socket = received_on;
 	}
-	call->received_on = 0;
 	if (session->socket && !session->connection)
 		openssl_connection_begins(session, p, tgid);
-	bytes = openssl_moved(call, result);
+	bytes = openssl_bytes(call, result);
 	c = openssl_connection(session);
-	if (bytes && !session->socket)
+	if (bytes && !session->socket && session->role != ROLE_UNKNOWN)
 		session->lost = 1;
 	if (!bytes || !c)
 		return 0;
@@ -163,20 +176,6 @@ WIRE_GLOBAL int openssl_call_ends(struct openssl_call *call, struct process_entr
 	call->socket = session->socket;
 	c->encrypted = session->nonblocking ? ENCRYPTED : ENCRYPTED_BLOCKING;
 	return 1;
-}
-
-SEC("uprobe")
-int on_openssl_returned(struct pt_regs *regs)
-{
-	struct process_entry *p = process_get(bpf_get_current_pid_tgid() >> 32);
-	struct openssl_call *call = openssl_call_get(bpf_get_current_pid_tgid());
-	bool handshake = (__u32)bpf_get_attach_cookie(regs) == OPENSSL_HANDSHAKE;
-
-	if (!p || !call || !call->object || handshake != (call->site == OPENSSL_HANDSHAKE))
-		return 0;
-	if (!openssl_call_ends(call, p, regs->ax))
-		return 0;
-	return tls_bytes(tls_connection_get(call->socket), p, call->buffer, call->bytes, call->site >= OPENSSL_WRITE);
 }
 
 #endif

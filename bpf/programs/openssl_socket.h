@@ -10,6 +10,7 @@
 
 #include "maps/openssl.h"
 #include "maps/processes.h"
+#include "maps/tls_calls.h"
 
 /* NULL: it is none of this tracing of the process, or cannot be followed. */
 static __always_inline struct openssl_session *openssl_session_of(__u64 object, __u32 tgid, struct process_entry *p)
@@ -25,13 +26,13 @@ WIRE_GLOBAL int openssl_moves(struct connection *c, struct process_entry *p, __u
 {
 	__u64 thread = bpf_get_current_pid_tgid();
 	struct openssl_session *session;
-	struct openssl_call *call;
+	struct tls_call *call;
 	__u64 socket;
 
 	if (!c || !p || !where)
 		return 0;
 	socket = *where;
-	call = openssl_call_create(thread);
+	call = tls_call_create(thread);
 	if (!call)
 		return 0;
 	if (!call->object) {

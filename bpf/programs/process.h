@@ -6,8 +6,8 @@
 
 #include "lib/attribute.h"
 #include "lib/kafka_records.h"
-#include "maps/openssl.h"
 #include "maps/ring.h"
+#include "maps/tls_calls.h"
 
 static __always_inline bool emit_process(__u32 tgid, __u32 parent, __u32 change, __u32 detail)
 {
@@ -79,7 +79,7 @@ int BPF_PROG(on_exit, struct task_struct *task)
 	/* Also of a process that is no longer traced: its threads' entries go with them. */
 	attribute_death(thread_key(tgid, task->pid));
 	kafka_consumer_gone(thread_key(tgid, task->pid), KAFKA_RECORD_PROCESSED);
-	openssl_call_remove((__u64)tgid << 32 | (__u32)task->pid);
+	tls_call_remove((__u64)tgid << 32 | (__u32)task->pid);
 	if (!process_get(tgid))
 		return 0;
 	if (task->signal->live.counter > 0)

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-only */
 /*
  * Plaintext of encrypted connections, which probes see in the library that encrypts it. The bytes take the same way as
- * those of a socket; nothing is added to them. Followed from the handshake on: a connection that was open before has no
- * certain beginning.
+ * those of a socket; nothing is added to them. Followed from the handshake on; a connection that was open before is
+ * joined in mid-life.
  */
 #ifndef WEFT_PROGRAMS_TLS_H
 #define WEFT_PROGRAMS_TLS_H
 
 #include "maps/tls.h"
+#include "maps/tls_calls.h"
 #include "programs/capture.h"
 
 /* Its connection ends; a response that lasts until then is complete. REQUIRES: nobody is at work in it. */
@@ -23,56 +24,92 @@ static __always_inline void tls_connection_end(__u64 socket)
 	tls_connection_remove(socket);
 }
 
-/* A handshake begins on `socket`, the address of a struct sock. NULL: there is no room. */
-static __always_inline struct connection *tls_connection_begin(struct process_entry *p, __u64 socket, __u32 tgid,
-							       __u8 role)
+/*
+ * A connection begins to be followed: from its handshake on, or (`role` unknown) in mid-life, where it is joined as one
+ * of a socket is. The generation comes last: until then nobody else looks at it. 0: no room, or somebody else has just
+ * begun it.
+ */
+WIRE_GLOBAL int tls_connection_begins(__u64 socket, struct process_entry *p, __u32 tgid, __u32 role)
 {
 	const struct sock *sk = (const struct sock *)socket;
 	struct connection *c;
 
-	tls_connection_end(socket); /* what an earlier one of the same address left */
-	c = tls_connection_create(socket);
-	if (!c) {
-		count_fault(PROGRAM_STATE, FAULT_MAP_FULL);
-		return NULL;
-	}
+	if (!p)
+		return 0;
+	c = tls_connection_create(socket, role == ROLE_UNKNOWN ? BPF_NOEXIST : BPF_ANY);
+	if (!c)
+		return 0;
 	address_of(sk, c->local_address, c->peer_address, true);
 	c->local_port = BPF_CORE_READ(sk, __sk_common.skc_num);
 	c->peer_port = __builtin_bswap16(BPF_CORE_READ(sk, __sk_common.skc_dport));
 	connection_destination(c);
 	c->owner_tgid = tgid;
-	c->generation = p->generation;
 	c->role = role;
-	c->role_certain = 1;
+	c->role_certain = c->send.known = c->receive.known = role != ROLE_UNKNOWN;
+	c->joining = role == ROLE_UNKNOWN;
 	c->encrypted = ENCRYPTED;
 	c->membership = MEMBER_NO;
-	c->send.known = c->receive.known = 1;
 	c->id = CONNECTION_WITHOUT_COOKIE | new_exchange_id();
+	barrier();
+	c->generation = p->generation;
 	__sync_fetch_and_add(&p->connections, 1);
-	return c;
+	return 1;
 }
 
-/* `bytes` of plaintext at `base` in the current process. */
-static __always_inline int tls_bytes(struct connection *c, struct process_entry *p, __u64 base, __u64 bytes,
-				     bool outgoing)
+/* May these bytes be looked at? In mid-life as the socket below tells. Where they are in the stream says nothing. */
+WIRE_GLOBAL int tls_place(__u64 socket, struct connection *c, struct scratch *s)
 {
+	const struct tcp_sock *tp = (const struct tcp_sock *)socket;
+	struct half *half;
+	bool idle;
+
+	if (!c || !s)
+		return 0;
+	half = s->outgoing ? &c->send : &c->receive;
+	idle = s->outgoing ? BPF_CORE_READ(tp, rcv_nxt) == BPF_CORE_READ(tp, copied_seq)
+			   : BPF_CORE_READ(tp, write_seq) == BPF_CORE_READ(tp, snd_una);
+	return position(c, half, s, half->next_seq + s->total, idle);
+}
+
+/* Is the connection on `socket` followed in this tracing of its process, or may it be from now on? */
+WIRE_GLOBAL int tls_follows(__u64 socket, struct process_entry *p)
+{
+	struct connection *c = tls_connection_get(socket);
+
+	if (!p)
+		return 0;
+	if (c && c->generation && c->generation != p->generation) { /* of an earlier tracing */
+		tls_connection_end(socket);
+		c = NULL;
+	}
+	if (!c && tls_connection_begins(socket, p, bpf_get_current_pid_tgid() >> 32, ROLE_UNKNOWN))
+		c = tls_connection_get(socket);
+	return c && c->generation == p->generation;
+}
+
+/* The thread has moved what `call` says. */
+static __always_inline int tls_moved(struct process_entry *p, const struct tls_call *call, bool outgoing)
+{
+	struct connection *c;
 	struct scratch *s;
 	struct half *half;
 
-	if (!c || !bytes || bytes > 0x7fffffff || c->generation != p->generation)
+	if (!call->bytes || call->bytes > 0x7fffffff || !tls_follows(call->socket, p))
+		return 0;
+	c = tls_connection_get(call->socket);
+	if (!c)
 		return 0;
 	half = outgoing ? &c->send : &c->receive;
-	s = capture_begin(c, half, bytes, outgoing);
+	s = capture_begin(c, half, call->bytes, outgoing);
 	if (!s)
 		return 0;
 	s->hidden = 0;
 	s->nonblocking = c->encrypted != ENCRYPTED_BLOCKING;
+	source_none(&s->source, 0);
+	source_buffer(&s->source, call->base, call->bytes);
 	c->last_ns = s->now_ns;
-	if (!half->parked) {
-		source_none(&s->source, 0);
-		source_buffer(&s->source, base, bytes);
+	if (!half->parked && tls_place(call->socket, c, s))
 		protocol_observe(c, s, p);
-	}
 	capture_done(c, half, s);
 	return 0;
 }

@@ -7,7 +7,7 @@
 
 #include "programs/answer.h"
 #include "programs/control.h"
-#include "programs/go_tls.h"
+#include "programs/tls_probe.h"
 #include "programs/ioctl.h"
 #include "programs/iterators.h"
 #include "programs/kafka_consume.h"
@@ -15,7 +15,6 @@
 #include "programs/kafka_produce.h"
 #include "programs/kafka_produce_go.h"
 #include "programs/message.h"
-#include "programs/openssl.h"
 #include "programs/process.h"
 #include "programs/socket_fentry.h"
 #include "programs/socket_kprobe.h"

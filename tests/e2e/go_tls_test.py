@@ -13,9 +13,9 @@ import time
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
-import agents             # noqa: E402
-from lib import golang                     # noqa: E402
-from lib.agent import Agent, Programs      # noqa: E402
+import agents                                     # noqa: E402
+from lib import golang, host                      # noqa: E402
+from lib.agent import Agent, Programs, wait_for   # noqa: E402
 
 BUILD = pathlib.Path(sys.argv.pop(1)).resolve()
 PROGRAMS = [argument for argument in sys.argv[1:] if "/" in argument]
@@ -24,6 +24,10 @@ APPS = pathlib.Path(__file__).parent / "apps"
 REQUESTS = int(1_000 * float(os.environ.get("WEFT_E2E_SCALE", "1")))
 # Room for every span.
 CONFIG = {"capture": {"headers": ["x-id"]}, "store": {"traces": 100_000, "bytes": "256MiB"}}
+
+
+def is_call(span):
+    return span["kind"] == "CLIENT"
 
 
 class Tls(unittest.TestCase):
@@ -54,6 +58,41 @@ class Tls(unittest.TestCase):
             self.assertEqual(span["attributes"]["weft.injection"], "not_member")
         self.assertEqual({span["attributes"]["url.query"] for span in served.values()},
                          {f"id={number}" for number in range(1, REQUESTS + 1)})
+
+    def test_open_before(self):
+        """Connections that are older than the agent are joined: between the front and the leaf there are no others."""
+        with tempfile.TemporaryDirectory() as folder:
+            binary = golang.build(APPS / "go_front", pathlib.Path(folder) / "front")
+            for how in ("tls", "tls2"):
+                with self.subTest(how=how), golang.Server(binary, 0, how + "-leaf") as leaf, \
+                        golang.Server(binary, leaf.port, how) as front:
+                    self.joined(binary, front, how)
+
+    def joined(self, binary, front, how):
+        def number(span):
+            found = re.search(r"id=(\d+)", span["attributes"].get("url.full") or span["attributes"].get("url.query", ""))
+            return found and found[1]
+        with subprocess.Popen([binary, str(front.port), how + "-load", "1000000"], stdout=subprocess.DEVNULL,
+                              stderr=subprocess.DEVNULL) as loading:
+            try:
+                wait_for("connections to the leaf", lambda: len(host.connections(front.pid)) >= 2)
+                with Agent(Programs.of(BUILD), pids=[front.pid], config=CONFIG) as agent:
+                    agent.all_programs()
+                    agent.wait_spans("a call", lambda spans: any(map(is_call, spans)))
+                    self.assertEqual(agent.run("detach", front.pid).returncode, 0)
+                    self.assertEqual(agent.run("attach", front.pid).returncode, 0)
+                    before = len(agent.spans())
+                    called = agent.wait_spans("spans of calls",
+                                              lambda spans: sum(map(is_call, spans)) >= before + REQUESTS)
+            finally:
+                loading.kill()
+        served = {span["span_id"]: span for span in called if span["kind"] == "SERVER"}
+        pairs = [(number(span), number(served[span["parent_span_id"]])) for span in called
+                 if is_call(span) and span["parent_span_id"] in served]
+        self.assertGreater(len(pairs), REQUESTS / 2)
+        for call, request in pairs:
+            self.assertEqual(call, request)
+        self.assertGreater(sum(1 for call, _ in pairs if call), REQUESTS / 2)
 
     def test_grpc(self):
         """Each call belongs to the request whose number it says."""

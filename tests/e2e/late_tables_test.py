@@ -14,7 +14,7 @@ from lib.launcher import Launcher   # noqa: E402
 BUILD = pathlib.Path(sys.argv.pop(1) if len(sys.argv) > 1 else "build").resolve()
 GO = {"go_processes", "go_sends", "go_stream_sends", "start_sites"}
 REQUESTS, PRODUCERS, CONSUMERS = {"kafka_more_slot"}, {"kafka_notes", "kafka_texts"}, {"kafka_sources", "kafka_consumers"}
-TLS = {"tls_connections", "openssl_session", "openssl_calls"}
+TLS = {"tls_connections", "openssl_session", "tls_calls"}
 LATE = GO | REQUESTS | PRODUCERS | CONSUMERS
 
 

@@ -221,7 +221,7 @@ bool KernelImpl::attach_late() {
   if (waiting_tls_.empty()) return false;
   // Nobody is to wait for the verifier here: meanwhile the ring would not be emptied.
   if (late_.wait_for(std::chrono::seconds(0)) == std::future_status::timeout) return true;
-  const auto program = late("on_go_tls", skeleton_->progs.on_go_tls);
+  const auto program = late("on_tls", skeleton_->progs.on_tls);
   for (const auto& waiting : std::exchange(waiting_tls_, {})) {
     const auto process = go_processes_.find(waiting.tgid);
     if (process == go_processes_.end() || process->second.program != waiting.program) continue;

@@ -46,7 +46,7 @@ LateTables::LateTables(const weft_bpf& skeleton) {
   add(Use::kafka_consumers, maps.kafka_sources, KAFKA_SOURCES);
   add(Use::tls, maps.tls_connections, TLS_CONNECTIONS);
   add(Use::openssl, maps.openssl_sessions, OPENSSL_SESSIONS);
-  add(Use::openssl, maps.openssl_calls, OPENSSL_CALLS);
+  add(Use::tls, maps.tls_calls, TLS_CALLS);
 }
 
 UniqueFd LateTables::create(const Wanted& wanted) {

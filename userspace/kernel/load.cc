@@ -136,15 +136,13 @@ Result<std::unique_ptr<Kernel>> Kernel::load(const KernelOptions& options) {
   if (answers) parts.take(skeleton->progs.on_answer);
   select_hook(*skeleton, chosen.capture, options.max_connections, parts);
   for (auto* program :
-       {skeleton->progs.on_ioctl, skeleton->progs.on_goroutine, skeleton->progs.on_go_tls,
+       {skeleton->progs.on_ioctl, skeleton->progs.on_goroutine, skeleton->progs.on_tls,
         skeleton->progs.on_kafka_produce, skeleton->progs.on_kafka_produce_go, skeleton->progs.on_kafka_consume,
-        skeleton->progs.on_kafka_consumed, skeleton->progs.on_kafka_consume_go, skeleton->progs.on_openssl,
-        skeleton->progs.on_openssl_returned})
+        skeleton->progs.on_kafka_consumed, skeleton->progs.on_kafka_consume_go, skeleton->progs.on_openssl})
     prepare_uprobe(program);
   auto tables = std::make_unique<LateTables>(*skeleton);
-  late.take(skeleton->progs.on_go_tls);
+  late.take(skeleton->progs.on_tls);
   late.take(skeleton->progs.on_kafka_consumed);
-  late.take(skeleton->progs.on_openssl_returned);
   bpf_program__set_autoload(skeleton->progs.on_kafka_consume_go, false);
   if (options.go_consumers) late.take(skeleton->progs.on_kafka_consume_go);
   refused_program.clear();

@@ -16,7 +16,7 @@ bool KernelImpl::follows_openssl() { return late_.wait_for(std::chrono::seconds(
 Result<void> KernelImpl::follow_openssl(pid_t tgid, const std::string& file, std::span<const OpensslPlace> places) {
   if (auto made = late_tables_->make(LateTables::Use::tls); !made) return made;
   if (auto made = late_tables_->make(LateTables::Use::openssl); !made) return made;
-  const auto at_return = late("on_openssl_returned", skeleton_->progs.on_openssl_returned);
+  const auto at_return = late("on_tls", skeleton_->progs.on_tls);
   if (!at_return) return std::unexpected(at_return.error());
   std::vector<UprobePlace> calls, returns;
   for (const auto& place : places) {

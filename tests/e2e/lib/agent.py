@@ -140,7 +140,7 @@ class Agent:
         """Its BPF programs in the kernel, once those are there that are loaded behind the start."""
         def look():
             mine = host.bpf_programs() - self.before
-            return mine if {"on_go_tls", "on_kafka_consumed", "on_openssl_returned"} <= {name for _, name in mine} else None
+            return mine if {"on_tls", "on_kafka_consumed"} <= {name for _, name in mine} else None
         return wait_for("the programs that are loaded last", look)
 
     def stop(self):

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-only */
+/* A thread's calls of libraries that encrypt: the one of OpenSSL that it is in, and what the last one has moved. */
+#ifndef WEFT_MAPS_TLS_CALLS_H
+#define WEFT_MAPS_TLS_CALLS_H
+
+#include "maps/late.h"
+
+struct tls_call {
+	__u64 base;   /* where the plaintext is in the thread's process */
+	__u64 bytes;  /* how many were moved */
+	__u64 socket; /* the address of the struct sock */
+	/* Of OpenSSL: */
+	__u64 object;	   /* 0: the thread is in none */
+	__u64 bytes_at;	   /* where the call puts their number; 0: it returns it */
+	__u64 received_on; /* the socket that the thread has received encrypted bytes on since its last call; 0: none */
+	__u32 site;	   /* enum openssl_site */
+	__u32 nonblocking; /* of that socket */
+};
+
+LATE_TABLE(tls_calls, BPF_MAP_TYPE_HASH, BPF_F_NO_PREALLOC, __u64, struct tls_call);
+
+static __always_inline struct tls_call *tls_call_get(__u64 thread)
+{
+	return late_lookup(&tls_calls, &thread);
+}
+
+/* A function of its own: the stack of who calls it has no room for an entry. */
+WIRE_GLOBAL int tls_call_make(__u64 thread)
+{
+	struct tls_call fresh = {};
+
+	return late_update(&tls_calls, &thread, &fresh, BPF_NOEXIST);
+}
+
+/* NULL: no room. */
+static __always_inline struct tls_call *tls_call_create(__u64 thread)
+{
+	struct tls_call *call = tls_call_get(thread);
+
+	if (call || tls_call_make(thread))
+		return call;
+	return tls_call_get(thread);
+}
+
+static __always_inline void tls_call_remove(__u64 thread)
+{
+	late_delete(&tls_calls, &thread);
+}
+
+#endif
