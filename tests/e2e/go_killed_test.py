@@ -57,7 +57,10 @@ class Killed(unittest.TestCase):
                 return expected <= seen
             wait_for(f"entries in {expected}", all_seen)
             front.process.send_signal(signal.SIGKILL)
-            wait_for("the tables to be empty", lambda: not any(entries().values()))
+            try:
+                wait_for("the tables to be empty", lambda: not any(entries().values()))
+            except AssertionError as error:
+                raise AssertionError(f"{error}: {entries()}") from None
             wait_for("the process to be gone from the list", lambda: front.pid not in agent.processes())
             self.assertFalse(any(entries().values()), entries())
 
