@@ -111,6 +111,7 @@ if(TARGET weftd)
   weft_e2e(kafka_go_one kafka_go_consumers_test LABELS go TIMEOUT 300 ARGUMENTS Segmentio.test_one_at_a_time
     Franz.test_one_at_a_time)
   weft_e2e(kafka_broker kafka_broker_test LABELS kafka TIMEOUT 900 ARGUMENTS RealBroker)
+  weft_e2e(kafka_topics kafka_broker_test LABELS full kafka TIMEOUT 900 ARGUMENTS Topics)
   weft_e2e(kafka_restart kafka_broker_test LABELS full kafka TIMEOUT 900 ARGUMENTS Restart)
   # Compiles node-rdkafka, which takes minutes.
   weft_e2e(kafka_clients kafka_clients_test LABELS full kafka TIMEOUT 3600)
