@@ -68,8 +68,7 @@ static __always_inline void openssl_object_ends(struct process_entry *p, struct 
 	late_delete(&openssl_sessions, &object);
 }
 
-static __always_inline void openssl_call_begins(struct pt_regs *regs, struct process_entry *p, __u64 thread,
-						__u32 site)
+static __always_inline void openssl_call_begins(struct pt_regs *regs, struct process_entry *p, __u64 thread, __u32 site)
 {
 	struct tls_call *call = tls_call_create(thread);
 	__u64 object = regs->di, buffer = regs->si, bytes_at = regs->cx;

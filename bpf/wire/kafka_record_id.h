@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-only */
 /*
  * The ids of the spans of records: of those that leave together, and of one that a process consumes. Of the latter the
- * kernel needs them when the application is given the record, the agent when it reads the broker's response, and neither
- * waits for the other: so both make them of what tells the record from all others, with a key that is new with each
- * start of the agent.
+ * kernel needs them when the application is given the record, the agent when it reads the broker's response, and
+ * neither waits for the other: so both make them of what tells the record from all others, with a key that is new with
+ * each start of the agent.
  */
 #ifndef WEFT_WIRE_KAFKA_RECORD_ID_H
 #define WEFT_WIRE_KAFKA_RECORD_ID_H

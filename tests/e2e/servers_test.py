@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
 """servers_test.py BUILD [unittest arguments]: server spans of unmodified servers, each exchange with a context to find it by."""
+import gzip
 import pathlib
 import sys
 import unittest
@@ -147,7 +148,43 @@ class Uploads:
         self.assertEqual(span["attributes"]["http.request.body.size"], len(body))
 
 
-class NginxLeaf(Common, WithStatuses, NotModified, ServerCase):
+BODIES = (300_000, 3 << 20)
+
+
+def in_chunks(body):
+    """As http.client sends a body of unknown length."""
+    return (body[at:at + 60_000] for at in range(0, len(body), 60_000))
+
+
+class LargeBodies:
+    """PUT of whole files, with a length and in chunks, and chunked answers, on one connection."""
+
+    def test_put_with_length_and_in_chunks(self):
+        with requests.Connection(self.server.port) as connection:
+            sent, sizes = [], []
+            for size in BODIES:
+                for chunked in (False, True):
+                    path = f"/put/{size}-{chunked}"
+                    body = payload.body(size)
+                    sent.append(connection.send("PUT", path, in_chunks(body) if chunked else body))
+                    sizes.append(size)
+                    self.assertEqual(payload.sha256((self.server.www / path[1:]).read_bytes()), payload.sha256(body), path)
+                    sent.append(connection.send("GET", "/small.txt"))
+                    sizes.append(None)
+        self.assertEqual(len({one.client_port for one in sent}), 1)
+        self.assertEqual([one.status for one in sent], [201, 200] * 4)
+        self.assertEqual([span["attributes"].get("http.request.body.size") for span in self.check(*sent)], sizes)
+
+    def test_answer_in_chunks(self):
+        with requests.Connection(self.server.port) as connection:
+            sent = [connection.send("GET", f"/gz/{name}", Accept_Encoding="gzip") for name in ("large.bin", "small.txt", "large.bin")]
+        for one, name in zip(sent, ("large.bin", "small.txt", "large.bin")):
+            self.assertEqual(gzip.decompress(one.body), servers.PUBLISHED[name])
+        self.assertEqual(sent[0].headers["Transfer-Encoding"], "chunked")
+        self.check(*sent)
+
+
+class NginxLeaf(Common, WithStatuses, NotModified, LargeBodies, ServerCase):
     need = ("/usr/sbin/nginx",)
 
     @classmethod
@@ -178,7 +215,7 @@ class PerlForking(Common, WithStatuses, WithChunks, ServerCase):
         return servers.Perl()
 
 
-class ApacheEvent(Common, NotModified, ServerCase):
+class ApacheEvent(Common, NotModified, LargeBodies, ServerCase):
     """Static files, and a forwarding proxy whose backend is traced too."""
     need = ("/usr/sbin/apache2",)
     mpm = "event"
@@ -202,17 +239,49 @@ class ApacheEvent(Common, NotModified, ServerCase):
         self.assertEqual([sent.status for sent in all_sent], [200] * 21)
         self.assertEqual(len(all_sent[-1].body), CHUNKED)
 
+        for sent, (_, call, back) in zip(all_sent[:-1], self.chains(all_sent)):
+            self.assertEqual(sent.body.decode(), f"00-{sent.trace_id}-{call['span_id']}-01")
+            self.assertEqual(back["attributes"]["url.path"], "/context")
+
+    def test_forwarded_bodies(self):
+        """Large bodies through the proxy, with a length and in chunks, echoed in chunks; on kept connections."""
+        with requests.Connection(self.server.port) as connection:
+            sent, sizes = [], []
+            for size in BODIES:
+                body = payload.body(size)
+                for chunked in (False, True):
+                    for path in ("/forward/upload", "/forward/echo"):
+                        sent.append(connection.send("POST", path, in_chunks(body) if chunked else body))
+                        sizes.append(size)
+                        wanted = payload.sha256(body).encode() if path.endswith("upload") else body
+                        self.assertTrue(sent[-1].body == wanted, (path, size, chunked))
+                sent.append(connection.send("GET", "/forward/large.bin"))
+                sizes.append(None)
+                self.assertTrue(sent[-1].body == servers.PUBLISHED["large.bin"])
+        self.assertEqual(len({one.client_port for one in sent}), 1)
+        chains = self.chains(sent)
+        first_large = sizes.index(BODIES[1])
+        self.assertEqual({call["attributes"].get("weft.injection") for _, call, _ in chains[:first_large + 1]}, {None})
+        for size, one, chain in zip(sizes, sent, chains):
+            self.assertEqual([span["attributes"].get("http.request.body.size") for span in chain], [size] * 3)
+            self.assertEqual([span["attributes"]["http.response.body.size"] for span in chain], [len(one.body)] * 3)
+
+    def chains(self, all_sent):
+        """The three spans of each request, each below the one before it; but for a call on a connection that was let go as it
+        uploads steadily: what it forwards goes out as it came."""
         def by_trace(spans):
             return {sent.trace_id: [s for s in spans if s["trace_id"] == sent.trace_id] for sent in all_sent}
         found = by_trace(self.agent.wait_spans("three spans a trace", lambda spans: all(len(of) == 3 for of in by_trace(spans).values())))
-        for sent in all_sent[:-1]:
+        chains = []
+        for sent in all_sent:
             front = self.only(found[sent.trace_id], "SERVER", self.server.port)
             call = self.only(found[sent.trace_id], "CLIENT", self.backend.port)
             back = self.only(found[sent.trace_id], "SERVER", self.backend.port)
+            above_back = sent.parent_id if call["attributes"].get("weft.injection") == "bulk" else call["span_id"]
             self.assertEqual([front["parent_span_id"], call["parent_span_id"], back["parent_span_id"]],
-                             [sent.parent_id, front["span_id"], call["span_id"]])
-            self.assertEqual(sent.body.decode(), f"00-{sent.trace_id}-{call['span_id']}-01")
-            self.assertEqual(back["attributes"]["url.path"], "/context")
+                             [sent.parent_id, front["span_id"], above_back], call["attributes"])
+            chains.append((front, call, back))
+        return chains
 
     def only(self, spans, kind, port):
         span, = (s for s in spans if s["kind"] == kind and (s["attributes"].get("server.port") == port or

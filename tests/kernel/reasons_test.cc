@@ -94,8 +94,7 @@ TEST_CASE("injected all the same: a file's bytes, which are copied before") {
   Scene scene;
   scene.trace();
   const Client client = connected(scene);
-  CHECK(scene.number("main", fmt::format("sendfile {}", client.fd), get("/x")) ==
-        static_cast<int>(get("/x").size()));
+  CHECK(scene.number("main", fmt::format("sendfile {}", client.fd), get("/x")) == static_cast<int>(get("/x").size()));
   const std::string arrived = read_head(client.peer.get());
   CHECK(scene.request("/x").event.injection == INJECTION_DONE);
   const auto contexts = header(arrived, "traceparent");
@@ -107,8 +106,7 @@ TEST_CASE("not injected: zero copy") {
   Scene scene;
   scene.trace();
   const Client client = connected(scene);
-  CHECK(scene.number("main", fmt::format("zerocopy {}", client.fd), get("/x")) ==
-        static_cast<int>(get("/x").size()));
+  CHECK(scene.number("main", fmt::format("zerocopy {}", client.fd), get("/x")) == static_cast<int>(get("/x").size()));
   left_alone(scene, "/x", INJECTION_ZEROCOPY, "zerocopy", read_head(client.peer.get()), get("/x"));
   CHECK(scene.map_becomes("members", 0));
 }
@@ -258,7 +256,8 @@ TEST_CASE("parked: a head whose bytes cannot be read") {
   for (const std::string way : {"sendfile", "splice_in", "sendmmsg"}) {
     CAPTURE(way);
     const Scene::Taken taken = scene.take("main", request);
-    CHECK(scene.number("main", fmt::format("{} {}", way, taken.fd), "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok") > 0);
+    CHECK(scene.number("main", fmt::format("{} {}", way, taken.fd), "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok") >
+          0);
     CHECK(read_bytes(taken.peer.get(), kOk.size()) == kOk.size());
     CHECK(parked(scene, "on_send", "unseen_bytes") == ++sent_so);
   }

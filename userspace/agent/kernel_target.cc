@@ -17,8 +17,7 @@ std::string both(bool first, const char* one, bool second, const char* other) {
 
 std::string served_streams(const GoProgram& program) {
   return both(!program.http2_run_handler.empty() || program.http2_internal_handler, "handlers of HTTP/2",
-              program.grpc_operate_headers.has_value(),
-              "handlers of gRPC");
+              program.grpc_operate_headers.has_value(), "handlers of gRPC");
 }
 
 std::string called_streams(const GoProgram& program) {

@@ -16,7 +16,15 @@ namespace weft {
 class LateTables {
  public:
   // What tables are for.
-  enum class Use : std::uint8_t { goroutines, kafka_requests, kafka_topics, kafka_producers, kafka_consumers, tls, openssl };
+  enum class Use : std::uint8_t {
+    goroutines,
+    kafka_requests,
+    kafka_topics,
+    kafka_producers,
+    kafka_consumers,
+    tls,
+    openssl
+  };
 
   // REQUIRES: the skeleton is opened, not loaded (loading forgets what the tables are to be like), and outlives this.
   explicit LateTables(const weft_bpf& skeleton);

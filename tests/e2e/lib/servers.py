@@ -91,6 +91,8 @@ http {{
     location = /empty {{ return 204; }}
     location = /hello {{ return 200 "hello\\n"; }}
     location = /fails {{ return 503; }}
+    location /put/ {{ dav_methods PUT; create_full_put_path on; client_max_body_size 0; }}
+    location /gz/ {{ alias {self.www}/; gzip on; gzip_types *; gzip_min_length 1; }}
     {self.more}
   }}
 }}
@@ -118,14 +120,16 @@ class Nghttpd(Server):
 
 
 class Apache(Server):
-    """Static files, and /forward/ through mod_proxy_http to a port of this machine. HTTP/2 after an upgrade with h2c."""
+    """Static files, PUT below /put/, the files in gzip below /gz/, and /forward/ through mod_proxy_http to a port of this machine. HTTP/2 after an upgrade with h2c."""
 
     def __init__(self, forward_port=9, mpm="event", h2c=False, certificate=None):
         self.forward_port, self.mpm, self.h2c, self.certificate = forward_port, mpm, h2c, certificate
 
     def command(self):
-        modules = [f"mpm_{self.mpm}", "authz_core", "mime", "dir", "proxy", "proxy_http"] + ["http2"] * self.h2c + ["ssl"] * bool(self.certificate)
+        modules = [f"mpm_{self.mpm}", "authz_core", "mime", "dir", "alias", "filter", "deflate", "dav", "dav_fs", "proxy",
+                   "proxy_http"] + ["http2"] * self.h2c + ["ssl"] * bool(self.certificate)
         load = "\n".join(f"LoadModule {name}_module {MODULES}/mod_{name}.so" for name in modules)
+        (self.www / "put").mkdir()
         (self.folder / "conf").write_text(f"""
 {load}
 ServerName localhost
@@ -140,6 +144,14 @@ EnableSendfile On
 <Directory {self.www}>
   Require all granted
 </Directory>
+DavLockDB {self.folder}/dav
+<Directory {self.www}/put>
+  Dav On
+</Directory>
+Alias /gz/ {self.www}/
+<Location /gz/>
+  SetOutputFilter DEFLATE
+</Location>
 {"Protocols h2c http/1.1" if self.h2c else ""}
 {f"SSLEngine on{chr(10)}SSLCertificateFile {self.certificate}" if self.certificate else ""}
 ProxyPass /forward/ http://127.0.0.1:{self.forward_port}/

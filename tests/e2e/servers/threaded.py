@@ -67,8 +67,31 @@ class Handler(http.server.SimpleHTTPRequestHandler):
             while sent < size:
                 sent += os.sendfile(self.connection.fileno(), file.fileno(), sent, size - sent)
 
+    def read_body(self):
+        if "Content-Length" in self.headers:
+            return self.rfile.read(int(self.headers["Content-Length"]))
+        body = b""
+        while size := int(self.rfile.readline().split(b";")[0], 16):
+            body += self.rfile.read(size)
+            self.rfile.readline()
+        while self.rfile.readline().strip():   # trailers
+            pass
+        return body
+
+    def send_echo(self, body):
+        """What came, in chunks."""
+        self.send_response(200)
+        self.send_header("Transfer-Encoding", "chunked")
+        self.end_headers()
+        for at in range(0, len(body), 50_000):
+            piece = body[at:at + 50_000]
+            self.wfile.write(b"%x\r\n" % len(piece) + piece + b"\r\n")
+        self.wfile.write(b"0\r\n\r\n")
+
     def do_POST(self):
-        body = self.rfile.read(int(self.headers["Content-Length"]))
+        body = self.read_body()
+        if self.path == "/echo":
+            return self.send_echo(body)
         self.send_text(200, hashlib.sha256(body).hexdigest().encode())
 
 
