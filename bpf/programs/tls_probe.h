@@ -20,6 +20,8 @@ int on_tls(struct pt_regs *regs)
 	if (!p || !call)
 		return 0;
 	if (p->go) {
+		if ((__u32)cookie != GO_TLS_READ && go_begins_again(regs))
+			return 0;
 		call->base = regs->bx;
 		call->bytes = regs->cx;
 		if (!go_tls_moves(call, p, cookie, regs->ax, regs->sp))

@@ -12,7 +12,7 @@ import unittest
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 import servers_test                              # noqa: E402
 from lib import certificate, requests, servers   # noqa: E402
-from lib.agent import Agent                      # noqa: E402
+from lib.agent import Agent, wait_for            # noqa: E402
 
 STACK = contextlib.ExitStack()
 atexit.register(STACK.close)
@@ -66,6 +66,35 @@ class ApacheTls(servers_test.Common, servers_test.NotModified, HttpsServer):
     @classmethod
     def make(cls):
         return servers.Apache(certificate=CERTIFICATE)
+
+
+class OpenBefore(unittest.TestCase):
+    """A connection that was there before the agent is followed from its second exchange on; where a thread waits for it,
+    from the third: the call in which that one is when its probes come is not seen."""
+
+    def check(self, server, first=1):
+        with server, requests.Connection(server.port) as connection:
+            for _ in range(3):
+                connection.send("GET", "/small.txt")
+            with Agent(servers_test.PROGRAMS, pids=[server.pid]) as agent:
+                wait_for("probes in OpenSSL", lambda: "OpenSSL" in agent.processes()[server.pid]["probes"])
+                all_sent = [connection.send("GET", f"/small.txt?{number}") for number in range(5)]
+                seen = {sent.trace_id for sent in all_sent[first:]}
+                spans = agent.wait_spans("spans", lambda spans: seen <= {span["trace_id"] for span in spans})
+                self.assertEqual(len({sent.client_port for sent in all_sent}), 1)
+        for span in spans:
+            sent, = (sent for sent in all_sent if sent.trace_id == span["trace_id"])
+            self.assertEqual((span["kind"], span["parent_span_id"], span["attributes"]["url.query"]),
+                             ("SERVER", sent.parent_id, sent.path.partition("?")[2]))
+
+    def test_threads(self):
+        self.check(servers.Python("threaded.py", CERTIFICATE), first=2)
+
+    def test_event_loop(self):
+        self.check(servers.Python("loop.py", CERTIFICATE))
+
+    def test_nginx(self):
+        self.check(servers.Nginx(certificate=CERTIFICATE))
 
 
 class Calls(unittest.TestCase):
