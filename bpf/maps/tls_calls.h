@@ -14,7 +14,8 @@ struct tls_call {
 	__u64 bytes_at;	   /* where the call puts their number; 0: it returns it */
 	__u64 received_on; /* the socket that the thread has received encrypted bytes on since its last call; 0: none */
 	__u32 site;	   /* enum openssl_site */
-	__u32 nonblocking; /* of that socket */
+	__u16 nonblocking; /* of that socket */
+	__u16 joining;	   /* what it carries was not known yet */
 };
 
 LATE_TABLE(tls_calls, BPF_MAP_TYPE_HASH, BPF_F_NO_PREALLOC, __u64, struct tls_call);

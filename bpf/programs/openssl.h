@@ -159,6 +159,8 @@ WIRE_GLOBAL int openssl_call_ends(struct tls_call *call, struct process_entry *p
 	call->object = call->received_on = 0;
 	if (!session)
 		return 0;
+	if (session->role != ROLE_UNKNOWN && call->joining) /* an object that is newer than its socket */
+		received_on = 0;
 	if (!session->socket && received_on && !tls_connection_get(received_on)) {
 		session->nonblocking = call->nonblocking;
 		session->socket = received_on;

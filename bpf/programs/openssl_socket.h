@@ -37,7 +37,8 @@ WIRE_GLOBAL int openssl_moves(struct connection *c, struct process_entry *p, __u
 		return 0;
 	if (!call->object) {
 		/* What is followed as it is, is not encrypted. */
-		call->received_on = !outgoing && (c->send.parked || c->receive.parked) ? socket : 0;
+		call->joining = !c->send.parked && !c->receive.parked;
+		call->received_on = !outgoing && (!call->joining || c->joining) ? socket : 0;
 		call->nonblocking = nonblocking;
 		return 0;
 	}

@@ -69,8 +69,8 @@ class ApacheTls(servers_test.Common, servers_test.NotModified, HttpsServer):
 
 
 class OpenBefore(unittest.TestCase):
-    """A connection that was there before the agent is followed from its second exchange on; where a thread waits for it,
-    from the third: the call in which that one is when its probes come is not seen."""
+    """A connection that was there before the agent is followed from its second exchange on; from the third where a thread waits for
+    it, of whose call the probes see the rest alone, and on the first one of an event loop, which tells its socket."""
 
     def check(self, server, first=1):
         with server, requests.Connection(server.port) as connection:
@@ -91,7 +91,7 @@ class OpenBefore(unittest.TestCase):
         self.check(servers.Python("threaded.py", CERTIFICATE), first=2)
 
     def test_event_loop(self):
-        self.check(servers.Python("loop.py", CERTIFICATE))
+        self.check(servers.Python("loop.py", CERTIFICATE), first=2)
 
     def test_nginx(self):
         self.check(servers.Nginx(certificate=CERTIFICATE))
