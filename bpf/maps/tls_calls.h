@@ -16,6 +16,8 @@ struct tls_call {
 	__u32 site;	   /* enum openssl_site */
 	__u16 nonblocking; /* of that socket */
 	__u16 joining;	   /* what it carries was not known yet */
+	__u32 generation;  /* of the process's tracing in which the call began */
+	__u32 reserved;
 };
 
 LATE_TABLE(tls_calls, BPF_MAP_TYPE_HASH, BPF_F_NO_PREALLOC, __u64, struct tls_call);

@@ -288,7 +288,8 @@ int sweep_left(void *context)
 	return 0;
 }
 
-/* The same for what is kept beside a socket. What has timed out there is not followed any more. */
+/* The same for what is kept beside a socket. What has timed out there is not followed any
+ * more, but for a multiplexed one. */
 static long sweep_tls_step(struct bpf_map *map, __u64 *socket, struct connection *c, void *nothing)
 {
 	if (!c)
@@ -300,8 +301,9 @@ static long sweep_tls_step(struct bpf_map *map, __u64 *socket, struct connection
 		}
 		return 0;
 	}
-	if (c->last_ns < sweep.idle_before_ns)
-		sweep_finish(c, END_TIMEOUT, true);
+	sweep_blind(c);
+	if (c->last_ns < sweep_before(c))
+		sweep_finish(c, END_TIMEOUT, !is_multiplexed(c));
 	return 0;
 }
 

@@ -80,7 +80,7 @@ static __always_inline void openssl_call_begins(struct pt_regs *regs, struct pro
 		openssl_loses(object, thread >> 32);
 		return;
 	}
-	if (call->object) {
+	if (call->object && call->generation == p->generation) {
 		if (site == OPENSSL_HANDSHAKE && call->object == object)
 			return;				   /* BoringSSL calls it within the others */
 		openssl_loses(call->object, thread >> 32); /* encrypted twice, or its return was not seen */
@@ -89,6 +89,7 @@ static __always_inline void openssl_call_begins(struct pt_regs *regs, struct pro
 	if (!session || session->generation != p->generation) /* its handshake was not seen to begin */
 		openssl_object_begins(p, (struct openssl_object){.address = object, .tgid = thread >> 32},
 				      ROLE_UNKNOWN);
+	call->generation = p->generation;
 	call->site = site;
 	call->base = buffer;
 	call->bytes_at = site == OPENSSL_READ_EX || site == OPENSSL_WRITE_EX ? bytes_at : 0;
@@ -142,6 +143,16 @@ static __always_inline __u64 openssl_bytes(const struct tls_call *call, __s32 re
 	return result == 1 ? user_word(call->bytes_at) : 0;
 }
 
+/* May what the thread received before the call be what the call was given? */
+static __always_inline bool openssl_received(const struct openssl_session *session, const struct tls_call *call)
+{
+	if (call->site >= OPENSSL_WRITE)
+		return false;
+	if (session->role == ROLE_CLIENT && !session->used) /* who begins has received nothing yet */
+		return false;
+	return session->role == ROLE_UNKNOWN || !call->joining; /* an object that is newer than its socket is not */
+}
+
 /* One of its functions returns. Returns 1 if it has moved bytes: call says how many, and of what. */
 WIRE_GLOBAL int openssl_call_ends(struct tls_call *call, struct process_entry *p, __u32 site, __s32 result)
 {
@@ -159,8 +170,9 @@ WIRE_GLOBAL int openssl_call_ends(struct tls_call *call, struct process_entry *p
 	call->object = call->received_on = 0;
 	if (!session)
 		return 0;
-	if (session->role != ROLE_UNKNOWN && call->joining) /* an object that is newer than its socket */
+	if (!openssl_received(session, call))
 		received_on = 0;
+	session->used = 1;
 	if (!session->socket && received_on && !tls_connection_get(received_on)) {
 		session->nonblocking = call->nonblocking;
 		session->socket = received_on;

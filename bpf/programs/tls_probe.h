@@ -17,17 +17,19 @@ int on_tls(struct pt_regs *regs)
 	__u64 cookie = bpf_get_attach_cookie(regs);
 	bool outgoing = (__u32)cookie >= OPENSSL_WRITE;
 
-	if (!p || !call)
+	if (!p)
 		return 0;
 	if (p->go) {
 		if ((__u32)cookie != GO_TLS_READ && go_begins_again(regs))
 			return 0;
-		call->base = regs->bx;
-		call->bytes = regs->cx;
-		if (!go_tls_moves(call, p, cookie, regs->ax, regs->sp))
+		if (call) {
+			call->base = regs->bx;
+			call->bytes = regs->cx;
+		}
+		if (!go_tls_moves(call, p, cookie, regs->ax, regs->sp) || !call)
 			return 0;
 		outgoing = (__u32)cookie == GO_TLS_WRITE;
-	} else if (!openssl_call_ends(call, p, cookie, regs->ax)) {
+	} else if (!call || !openssl_call_ends(call, p, cookie, regs->ax)) {
 		return 0;
 	}
 	return tls_moved(p, call, outgoing);

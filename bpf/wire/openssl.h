@@ -32,7 +32,7 @@ struct openssl_session {
 	__u8 role;
 	__u8 nonblocking; /* its socket, when it was last used */
 	__u8 lost;	  /* bytes went by unseen: its messages cannot be framed any more */
-	__u8 reserved;
+	__u8 used;	  /* a call of it was seen to its end */
 };
 
 #endif

@@ -80,11 +80,10 @@ struct listener {
 #define FINDING_TAKES_SPANS (1u << 10) /* it receives spans of others: those that it sends are not its own */
 #define FINDING_TAKES_TWICE (1u << 11) /* … it has done so twice … */
 #define FINDING_TAKES_OFTEN (1u << 12) /* … and three times, of which the agent was told each time */
-#define FINDING_OPENSSL (1u << 13)     /* it encrypts by OpenSSL */
-
 #define FINDING_HTTP2_WRITER                                                                                           \
 	(1u << 13) /* one thread writes an HTTP/2 connection alone: it tells whose calls those are */
 #define FINDING_HTTP2_WRITERS (1u << 14) /* several write one: nobody's */
+#define FINDING_OPENSSL (1u << 15)	 /* it encrypts by OpenSSL */
 
 /* Births that did their work inside their exchange before threads of a process inherit. */
 #define INHERIT_AFTER_BIRTHS 20u

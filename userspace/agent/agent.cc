@@ -319,8 +319,7 @@ void Agent::reload(const Config& config, Reload why) {
   if (!restart_keys.empty())
     spdlog::warn("changed, and in force only after a restart: {}", fmt::join(restart_keys, ", "));
   std::string problem;
-  reload_kafka(config.kafka);
-  if (auto done = reload_propagation(config.propagation); !done) {
+  if (auto done = reload_propagation(config.propagation, reloaded_kafka(config.kafka)); !done) {
     problem = fmt::format("{}; the propagation before it stays in force", done.error().message);
     spdlog::error("{}", problem);
   }
@@ -344,7 +343,7 @@ void Agent::refuse_config(const std::string& reason) {
 }
 
 // Without what needs a restart (keys_for_a_restart).
-void Agent::reload_kafka(KafkaConfig kafka) {
+KafkaConfig Agent::reloaded_kafka(KafkaConfig kafka) const {
   const KafkaConfig& running = config_.kafka;
   kafka.follow_consumers = running.follow_consumers;
   if (running.follow_consumers) {
@@ -352,13 +351,15 @@ void Agent::reload_kafka(KafkaConfig kafka) {
     kafka.trace_id_header = running.trace_id_header;
     kafka.span_per_batch = running.span_per_batch;
   }
-  config_.kafka = std::move(kafka);
+  return kafka;
 }
 
-Result<void> Agent::reload_propagation(const PropagationConfig& propagation) {
-  const PropagationConfig before = std::exchange(config_.propagation, propagation);
-  auto done = kernel_->set_propagation(propagation_options(propagation, config_.kafka));
-  if (!done) config_.propagation = before;
+Result<void> Agent::reload_propagation(const PropagationConfig& propagation, const KafkaConfig& kafka) {
+  auto done = kernel_->set_propagation(propagation_options(propagation, kafka));
+  if (done) {
+    config_.propagation = propagation;
+    config_.kafka = kafka;
+  }
   http2_.set_trust_incoming(config_.propagation.trust_incoming);
   choose_kafka_topics();
   kafka_.configure(kafka_options());

@@ -80,8 +80,8 @@ class Agent final : public AgentControl {
   // Of a trace that begins with a message, or that its producer has decided on.
   bool is_sampled(std::uint32_t tgid, const TraceId& trace, std::optional<bool> producer);
   Result<void> ask_sampling_server();
-  void reload_kafka(KafkaConfig kafka);
-  Result<void> reload_propagation(const PropagationConfig& propagation);
+  KafkaConfig reloaded_kafka(KafkaConfig kafka) const;
+  Result<void> reload_propagation(const PropagationConfig& propagation, const KafkaConfig& kafka);
   void set_config_problem(std::string problem, std::vector<std::string> restart_keys);
   void follow_routes(std::uint64_t now_ns);
   void reload_sampling(const SamplingOptions& options);

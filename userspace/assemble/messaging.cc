@@ -15,6 +15,7 @@
 #include "decode/http_head.h"
 #include "decode/kafka/produce_text.h"
 #include "decode/text.h"
+#include "wire/kafka_each.h"
 #include "wire/kafka_record_id.h"
 
 namespace weft {
@@ -175,7 +176,9 @@ std::vector<std::shared_ptr<Span>> produced_messages(const Exchange& exchange, c
   for (const ProducedPartition& partition : produce->partitions)
     for (unsigned i = 0; i < partition.fields.each && messages.size() < produce->fields.injected; i++)
       add_one(&partition);
-  while (messages.size() < produce->fields.injected) add_one(nullptr);  // of partitions that were not listed
+  // Of partitions that were not listed; the kernel tells no larger number, a damaged recording may.
+  const std::size_t all = std::min<std::size_t>(produce->fields.injected, KAFKA_EACH_MOST);
+  while (messages.size() < all) add_one(nullptr);
   return messages;
 }
 

@@ -33,6 +33,9 @@ constexpr std::array kNeeded = {OpensslFunction::set_connect_state,
 
 using Addresses = std::map<OpensslFunction, std::uint64_t>;
 
+// Since 3.3 what writes have in common is given one argument more, and there is this function.
+constexpr std::string_view kWriteEx2 = "SSL_write_ex2";
+
 // SSL_read and SSL_read_ex call one function, with the latter's arguments, before anything else.
 void find_common(const ElfFile& file, Addresses& functions, OpensslFunction plain, OpensslFunction with_number) {
   if (!functions.contains(with_number)) return;
@@ -52,7 +55,8 @@ std::vector<OpensslSite> sites_of(const Result<ElfFile>& opened) {
   for (const auto needed : kNeeded)
     if (!functions.contains(needed)) return {};
   find_common(*opened, functions, OpensslFunction::read, OpensslFunction::read_ex);
-  find_common(*opened, functions, OpensslFunction::write, OpensslFunction::write_ex);
+  if (find_functions(*opened, {&kWriteEx2, 1}).empty())
+    find_common(*opened, functions, OpensslFunction::write, OpensslFunction::write_ex);
   std::vector<OpensslSite> sites;
   for (const auto& [function, address] : functions) {
     const auto offset = opened->file_offset(address);

@@ -85,6 +85,7 @@ std::optional<std::uint64_t> first_call(const ElfFile& file, std::uint64_t addre
   std::optional<std::uint64_t> callee;
   find(*code, [&](const ZydisDecodedInstruction& in, const ZydisDecodedOperand* operands, std::size_t at) {
     ZyanU64 target = 0;
+    if (in.mnemonic == ZYDIS_MNEMONIC_JMP || in.mnemonic == ZYDIS_MNEMONIC_RET) return true;
     if (in.mnemonic != ZYDIS_MNEMONIC_CALL) return false;
     if (operands[0].type == ZYDIS_OPERAND_TYPE_IMMEDIATE &&
         ZYAN_SUCCESS(ZydisCalcAbsoluteAddress(&in, &operands[0], address + at, &target)))

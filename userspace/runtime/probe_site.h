@@ -21,7 +21,8 @@ std::optional<std::uint64_t> entry_site(const ElfFile& file, const GoFunction& f
 // Offset in the file of the first direct call of `callee` within `function`.
 std::optional<std::uint64_t> call_site(const ElfFile& file, const GoFunction& function, std::uint64_t callee);
 
-// Address of what the function at `address` calls first, by a direct call near its beginning.
+// Address of what the function at `address` calls first, by a direct call near its beginning, on the way on which
+// nothing jumps.
 std::optional<std::uint64_t> first_call(const ElfFile& file, std::uint64_t address);
 
 // Is the first instruction there, behind ENDBR64, one that puts a register on the stack?

@@ -250,7 +250,7 @@ void KafkaExchanges::produce_request(Record record, const request_event& event) 
     if (all_listed && produce->fields.acks != 0)
       sent.partitions.push_back(partition_hash(topic, partition.fields.partition));
     const std::string_view name = topic.id ? name_of(topic) : partition.topic;
-    if (event.injection == INJECTION_TOPIC) choose(topic, name);
+    choose(topic, name);  // also of those that stayed as they were beside others
     if (!topic.id) continue;
     partition.topic = name;
     partition.fields.topic_is_id = 0;
