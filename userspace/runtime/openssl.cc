@@ -13,16 +13,16 @@ namespace weft {
 namespace {
 
 // In the order of OpensslFunction.
-constexpr std::array<std::string_view, 10> kNames = {"SSL_set_connect_state",
-                                                     "SSL_set_accept_state",
-                                                     "SSL_clear",
-                                                     "SSL_free",
-                                                     "SSL_sendfile",
-                                                     "SSL_do_handshake",
-                                                     "SSL_read",
-                                                     "SSL_read_ex",
-                                                     "SSL_write",
-                                                     "SSL_write_ex"};
+constexpr std::array<std::string_view, 10> kOpensslNames = {"SSL_set_connect_state",
+                                                            "SSL_set_accept_state",
+                                                            "SSL_clear",
+                                                            "SSL_free",
+                                                            "SSL_sendfile",
+                                                            "SSL_do_handshake",
+                                                            "SSL_read",
+                                                            "SSL_read_ex",
+                                                            "SSL_write",
+                                                            "SSL_write_ex"};
 // Without these nothing can be followed; which others there are is a matter of the release.
 constexpr std::array kNeeded = {OpensslFunction::set_connect_state,
                                 OpensslFunction::set_accept_state,
@@ -45,12 +45,12 @@ void find_common(const ElfFile& file, Addresses& functions, OpensslFunction plai
   functions.erase(plain);
 }
 
-std::vector<OpensslSite> sites_of(const Result<ElfFile>& opened) {
+std::vector<OpensslSite> openssl_sites_of(const Result<ElfFile>& opened) {
   if (!opened) return {};
-  const auto named = find_functions(*opened, kNames);
+  const auto named = find_functions(*opened, kOpensslNames);
   Addresses functions;
-  for (std::size_t i = 0; i < kNames.size(); ++i)
-    if (const auto found = named.find(std::string(kNames[i])); found != named.end())
+  for (std::size_t i = 0; i < kOpensslNames.size(); ++i)
+    if (const auto found = named.find(std::string(kOpensslNames[i])); found != named.end())
       functions.emplace(static_cast<OpensslFunction>(i), found->second);
   for (const auto needed : kNeeded)
     if (!functions.contains(needed)) return {};
@@ -78,7 +78,7 @@ std::vector<OpensslLibrary> OpensslFinder::find(pid_t pid) {
   for (const auto& file : *files) {
     const auto id = file.id();
     if (!id || (id != program && !is_openssl_name(file.name))) continue;
-    auto sites = known_.of(file.path, sites_of);
+    auto sites = known_.of(file.path, openssl_sites_of);
     if (file.id() != id) continue;  // another file came to stand there meanwhile: of which one is this?
     if (!sites.empty()) libraries.push_back({file.path, std::move(sites)});
   }
