@@ -5,6 +5,7 @@
 
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "runtime/probe_site.h"
 #include "support/fake_go.h"
@@ -15,17 +16,31 @@ using weft::test::FakeGo;
 
 namespace {
 
-// Where in a function of this code the probe of its entry is.
-std::optional<std::uint64_t> entry_in(std::string_view code) {
+// A program with a function of this code.
+ElfFile program_with(std::string_view code) {
   const std::string bytes = FakeGo{.more = {{"main.f", std::string(code)}}}.build();
   const int fd = memfd_create("program", MFD_CLOEXEC);
   REQUIRE(write(fd, bytes.data(), bytes.size()) == static_cast<ssize_t>(bytes.size()));
-  const auto file = ElfFile::open("/proc/self/fd/" + std::to_string(fd));
+  auto file = ElfFile::open("/proc/self/fd/" + std::to_string(fd));
   close(fd);
   REQUIRE(file);
-  const auto site = entry_site(*file, {FakeGo::kBase + FakeGo::kMore, FakeGo::kFunction});
+  return std::move(*file);
+}
+
+constexpr std::uint64_t kAddress = FakeGo::kBase + FakeGo::kMore;
+
+// Where in a function of this code the probe of its entry is.
+std::optional<std::uint64_t> entry_in(std::string_view code) {
+  const auto site = entry_site(program_with(code), {kAddress, FakeGo::kFunction});
   if (!site) return std::nullopt;
   return *site - FakeGo::kMore;
+}
+
+// How far behind the beginning of a function of this code lies what it calls first.
+std::optional<std::uint64_t> called_by(std::string_view code) {
+  const auto callee = first_call(program_with(code), kAddress);
+  if (!callee) return std::nullopt;
+  return *callee - kAddress;
 }
 
 }  // namespace
@@ -46,4 +61,15 @@ TEST_CASE("where the flags do not say whether a function begins again, its entry
   CHECK_FALSE(entry_in("\x48\x83\xec\x18\xc3"sv));                              // … sub $0x18,%rsp
   CHECK_FALSE(entry_in("\x49\x3b\x66\x10\x75\x20\x55\x48\x89\xe5\xc3"sv));      // jne instead
   CHECK_FALSE(entry_in("\x90\x49\x3b\x66\x10\x76\x20\x55\x48\x89\xe5\xc3"sv));  // something before it
+}
+
+TEST_CASE("what a function calls first is on the way on which nothing jumps") {
+  // sub $8,%rsp; test %edx,%edx; js; call +0x100
+  CHECK(called_by("\x48\x83\xec\x08\x85\xd2\x78\x20\xe8\x00\x01\x00\x00\xc3"sv) == 13 + 0x100);
+  CHECK_FALSE(called_by("\xe9\x00\x01\x00\x00\xe8\x00\x01\x00\x00\xc3"sv));  // jmp: what follows is another function
+  CHECK_FALSE(called_by("\xc3\xe8\x00\x01\x00\x00\xc3"sv));                  // ret
+  CHECK_FALSE(called_by("\xff\xd0\xe8\x00\x01\x00\x00\xc3"sv));              // call *%rax
+  CHECK(begins_with_push(program_with("\x41\x55\x41\x54\xc3"sv), kAddress));
+  CHECK(begins_with_push(program_with("\xf3\x0f\x1e\xfa\x55\xc3"sv), kAddress));  // endbr64; push %rbp
+  CHECK_FALSE(begins_with_push(program_with("\x48\x83\xec\x08\x55\xc3"sv), kAddress));
 }
