@@ -139,7 +139,8 @@ TEST_CASE("kafka spans: no answer is asked for, it was lost, the connection is o
 
 TEST_CASE("kafka spans: each message that carries a span of its own has one, below that of the sending") {
   Scene scene;
-  auto text = read_produce_text(produce_text("orders", false, 5, 3)).value();
+  const std::string told = produce_text("orders", false, 5, 3);  // which the text refers to
+  auto text = read_produce_text(told).value();
   text.fields.each = 1;
   text.fields.injected = 4;    // the fifth record had a context of its own
   text.partitions.pop_back();  // not told of for want of room
