@@ -178,7 +178,8 @@ TEST_CASE("kafka spans: of a trace that is not sampled each message is announced
   Scene scene;
   std::vector<std::size_t> over;  // so many were, when each was announced
   scene.pipeline.on_unsampled_begin = [&](const TraceId&) { over.push_back(scene.unsampled.size()); };
-  auto text = read_produce_text(produce_text("orders", false, 2)).value();
+  const std::string told = produce_text("orders", false, 2);
+  auto text = read_produce_text(told).value();
   text.fields.each = 1;
   request_event request = produce_event(1, 12);
   request.facts = 0;
