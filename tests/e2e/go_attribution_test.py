@@ -63,16 +63,21 @@ def load(port, requests, first):
 
 
 class Go(unittest.TestCase):
+    def spans(self, agent, leaf):
+        """Of those that the agent still has."""
+        return [span for span in agent.spans(2_000)
+                if span["kind"] == "SERVER" or span["attributes"].get("network.peer.port") == leaf.port]
+
     def one_way(self, agent, name, way, promised, front, leaf):
         self.assertEqual(load(front.port, WARM_UP, 1), {"ok": WARM_UP, "failed": 0})
+        first = self.spans(agent, leaf)    # of a way that falls silent later, those that have a parent
         self.assertEqual(load(front.port, REQUESTS, WARM_UP + 1), {"ok": REQUESTS, "failed": 0})
         lines = golang.records(leaf.port)
         share, orphans = promised
         everything = attribution.count(lines)
         counts = attribution.count(lines, lambda record: int(record["id"]) > WARM_UP and record["call"] != "late")
-        spans = [span for span in agent.spans(2_000)
-                 if span["kind"] == "SERVER" or span["attributes"].get("network.peer.port") == leaf.port]
-        right_spans, wrong_spans = attribution.judge_spans(spans, lines)
+        judged = [attribution.judge_spans(spans, lines) for spans in (first, self.spans(agent, leaf))]
+        right_spans, wrong_spans = map(sum, zip(*judged))
         TABLE.append((name, way, counts, everything, right_spans))
         self.assertEqual(everything.wrong, 0, counts)
         self.assertEqual(everything.malformed, 0, counts)
