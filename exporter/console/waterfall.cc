@@ -49,7 +49,10 @@ std::string label_of(const Span& span) {
   return label;
 }
 
+bool is_open(const Span& span) { return span.end_unix_ns == 0; }
+
 std::string status_of(const Span& span) {
+  if (is_open(span)) return "open";
   std::string code = span.attributes.text("http.response.status_code");
   if (code.empty()) code = span.attributes.text("rpc.status_code");
   if (!code.empty()) return printable(code);
@@ -71,6 +74,8 @@ Columns measure(const std::vector<TreeRow>& rows, unsigned width) {
   return columns;
 }
 
+std::uint64_t end_of(const Span& span, Window window) { return is_open(span) ? window.end_ns : span.end_unix_ns; }
+
 std::string bar_of(const Span& span, Window window, unsigned cells) {
   const double total = static_cast<double>(std::max<std::uint64_t>(window.end_ns - window.start_ns, 1));
   const auto place = [&](std::uint64_t time) {
@@ -78,9 +83,9 @@ std::string bar_of(const Span& span, Window window, unsigned cells) {
     return static_cast<unsigned>(std::lround(static_cast<double>(inside) / total * cells));
   };
   const unsigned from = std::min(place(span.start_unix_ns), cells - 1);
-  const unsigned to = std::clamp(place(span.end_unix_ns), from + 1, cells);
+  const unsigned to = std::clamp(place(end_of(span, window)), from + 1, cells);
   std::string bar(from, ' ');
-  for (unsigned i = from; i < to; i++) bar += "█";
+  for (unsigned i = from; i < to; i++) bar += is_open(span) ? "░" : "█";
   return bar.append(cells - to, ' ');
 }
 
@@ -119,11 +124,12 @@ const char* color_of_service(const std::string& service, const std::vector<std::
   return palette[static_cast<std::size_t>(place) % std::size(palette)];
 }
 
-Window window_of(const std::vector<SpanPtr>& spans) {
+Window window_of(const std::vector<SpanPtr>& spans, std::uint64_t now_unix_ns) {
   Window window{spans.front()->start_unix_ns, spans.front()->end_unix_ns};
   for (const SpanPtr& span : spans) {
     window.start_ns = std::min(window.start_ns, span->start_unix_ns);
-    window.end_ns = std::max(window.end_ns, span->end_unix_ns);
+    window.end_ns =
+        std::max(window.end_ns, is_open(*span) ? std::max(now_unix_ns, span->start_unix_ns) : span->end_unix_ns);
   }
   return window;
 }
@@ -132,31 +138,33 @@ std::string plural(std::size_t count, const char* word) {
   return fmt::format("{} {}{}", count, word, count == 1 ? "" : "s");
 }
 
-std::string render_trace(const std::vector<SpanPtr>& spans, unsigned width, Painter paint) {
+std::string render_trace(const std::vector<SpanPtr>& spans, unsigned width, std::uint64_t now_unix_ns, Painter paint) {
   const std::vector<TreeRow> rows = trace_tree(spans);
   const Columns columns = measure(rows, width);
-  const Window window = window_of(spans);
+  const Window window = window_of(spans, now_unix_ns);
   std::vector<std::string> services;
   for (const TreeRow& row : rows)
     if (std::find(services.begin(), services.end(), service_of(*row.span)) == services.end())
       services.push_back(service_of(*row.span));
-  std::string out = paint(cut_cells(fmt::format("trace {}  {}  {}  {}", spans.front()->trace_id.hex(),
-                                                human_duration(window.end_ns - window.start_ns),
-                                                plural(spans.size(), "span"), plural(services.size(), "service")),
-                                    width),
-                          "1") +
-                    "\n";
+  const auto open = std::ranges::count_if(spans, [](const SpanPtr& span) { return is_open(*span); });
+  std::string out =
+      paint(cut_cells(fmt::format("trace {}  {}  {}  {}{}", spans.front()->trace_id.hex(),
+                                  human_duration(window.end_ns - window.start_ns), plural(spans.size(), "span"),
+                                  plural(services.size(), "service"), open ? fmt::format("  {} open", open) : ""),
+                      width),
+            "1") +
+      "\n";
   for (const TreeRow& row : rows) {
     const Span& span = *row.span;
     const std::string service = service_of(span);
     const char* color = color_of_service(service, services);
     const bool error = span.status == StatusCode::error;
-    out +=
-        paint(left_cell(service, columns.service), color) + "  " +
-        left_cell(row.branch + label_of(span), columns.label) + " " +
-        right_cell(human_duration(span.end_unix_ns - std::min(span.start_unix_ns, span.end_unix_ns)), duration_cells) +
-        " " + paint(bar_of(span, window, columns.bar), error ? "31" : color) + " " +
-        paint(cut_cells(status_of(span), status_cells), error ? "31" : "0") + "\n";
+    const std::uint64_t end = end_of(span, window);
+    out += paint(left_cell(service, columns.service), color) + "  " +
+           left_cell(row.branch + label_of(span), columns.label) + " " +
+           right_cell(human_duration(end - std::min(span.start_unix_ns, end)), duration_cells) + " " +
+           paint(bar_of(span, window, columns.bar), error ? "31" : color) + " " +
+           paint(cut_cells(status_of(span), status_cells), error ? "31" : "0") + "\n";
     for (const auto& [note, note_color] : notes_of(row)) {
       const std::string lead = std::string(columns.service + 2, ' ') + row.stem + "  ";
       const unsigned used = cell_width(lead);
@@ -195,7 +203,7 @@ std::string render_waterfall(std::vector<SpanPtr> spans, WaterfallOptions option
   std::string out;
   for (const auto& trace : traces) {
     if (!out.empty()) out += "\n";
-    out += render_trace(trace, std::max(options.width, 60u), Painter(options.color));
+    out += render_trace(trace, std::max(options.width, 60u), options.now_unix_ns, Painter(options.color));
   }
   return out;
 }

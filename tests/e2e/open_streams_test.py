@@ -77,6 +77,12 @@ class OpenStreams(unittest.TestCase):
             table = agent.run("spans", "--open", "--service", "grpc_watch").stdout
             self.assertRegex(table, r"(?m) CLIENT +1 +3 +[0-9a-f]{32}  [0-9a-f]{16}  weft.Watched/Watch$")
 
+            watched = before["Watch", "SERVER"]["trace_id"]
+            waterfall = agent.run("trace", watched).stdout
+            self.assertRegex(waterfall, r"(?m)^trace [0-9a-f]{32} .*  2 spans  1 service  2 open$")
+            self.assertRegex(waterfall, r"(?m)^grpc_watch +→ weft.Watched/Watch 127.0.0.1:[0-9]+ .*░ open$")
+            self.assertRegex(waterfall, r"(?m)^grpc_watch +└ weft.Watched/Watch .*░ open$")
+
             waits = http.client.HTTPConnection("127.0.0.1", stuck.port)
             waits.request("GET", "/sleep/600")
             agent.wait_spans("what is stuck to be given up", lambda spans: any(
@@ -92,6 +98,7 @@ class OpenStreams(unittest.TestCase):
             self.assertEqual([client.tell(word) for word in ("release", "hang_up", "cancel")], ["OK 4", "OK 2", "CANCELLED"])
             wanted = {span["span_id"] for span in before.values()}
             ended = by_side([span for id, span in agent.wait_span_ids(wanted).items() if id in wanted])
+            self.assertNotIn("open", agent.run("trace", watched).stdout)
             for side, span in ended.items():
                 self.assertEqual({key: span[key] for key in ("trace_id", "parent_span_id", "start_unix_nano")},
                                  {key: before[side][key] for key in ("trace_id", "parent_span_id", "start_unix_nano")})

@@ -208,11 +208,17 @@ TEST_CASE("weft traces and weft trace") {
   CHECK(has(waterfall.out, "GET /orders/{id}"));
   CHECK(has(waterfall.out, "back"));
   CHECK(waterfall.out.find("GET /orders/{id}") < waterfall.out.find("GET /stock"));
-  CHECK(json::parse(ask(daemon, {"trace", kTrace, "-o", "json"}).out)["spans"].size() == 2);
+  CHECK(std::regex_search(waterfall.out, std::regex("orders +[└├]+ shop.Stock/Watch +1h02m +[^ ]+ +open\n")));
+  CHECK(json::parse(ask(daemon, {"trace", kTrace, "-o", "json"}).out)["spans"].size() == 3);
   const auto none = ask(daemon, {"trace", "00000000000000000000000000000009"});
   CHECK(none.exit_code == 1);
   CHECK(none.err == "weft: no trace 00000000000000000000000000000009 among the recent ones\n");
   CHECK(ask(daemon, {"trace", "../status"}).exit_code == 2);
+  daemon.agent.tell([](auto& told) { told.busy = true; });
+  const auto busy = ask(daemon, {"trace", kTrace});
+  CHECK(has(busy.out, "GET /stock"));
+  CHECK_FALSE(has(busy.out, "Watch"));
+  CHECK(busy.err == "weft: too busy\n");
 }
 
 TEST_CASE("weft top: once, when there is no terminal") {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The control API through a real Unix socket.
 #include <doctest/doctest.h>
+#include <fmt/format.h>
 #include <httplib.h>
 #include <sys/stat.h>
 
@@ -187,8 +188,27 @@ TEST_CASE("api: traces and one trace") {
   CHECK(traces("?limit=1").size() == 1);
   const auto one = get(daemon, "/v1/traces/00000000000000000000000000000001");
   CHECK(one.status == 200);
-  CHECK(one.body["spans"].size() == 2);
+  REQUIRE(one.body["spans"].size() == 3);
   CHECK(one.body["spans"][0]["name"] == "GET /orders/{id}");
+  CHECK(one.body["spans"][2]["name"] == "shop.Stock/Watch");
+  CHECK(one.body["spans"][2]["open"]["response_messages"] == 250);
+  CHECK_FALSE(one.body["spans"][0].contains("open"));
+}
+
+TEST_CASE("api: a trace of which all is open, one that ended while it was asked for, and an agent that is busy") {
+  FakeDaemon daemon;
+  const auto trace = [&](int id) { return get(daemon, fmt::format("/v1/traces/{:032}", id)); };
+  CHECK(trace(1).body["spans"].size() == 1);
+  CHECK(trace(2).status == 404);
+  daemon.store.offer(make_span({.trace = 1, .span = 9, .parent = 1, .service = "orders", .name = "over"}));
+  CHECK(trace(1).body["spans"].size() == 1);
+  CHECK(trace(1).body["spans"][0]["name"] == "over");
+  CHECK_FALSE(trace(1).body.contains("open_unknown"));
+  daemon.agent.tell([](auto& told) { told.busy = true; });
+  CHECK(trace(1).status == 200);
+  CHECK(trace(1).body["spans"].size() == 1);
+  CHECK(trace(1).body["open_unknown"] == "too busy");
+  CHECK(trace(3).status == 503);
 }
 
 TEST_CASE("api: errors are JSON with a status that says whose fault it is") {

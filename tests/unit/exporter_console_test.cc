@@ -143,6 +143,36 @@ TEST_CASE("waterfall: a bar lies where its span lies") {
   CHECK(client.second < root.second);
 }
 
+TEST_CASE("waterfall: what is not over lasts until now, or until what ended last") {
+  Span open = test::sample_client_span();
+  open.span_id = test::sample_span_id(7);
+  open.start_unix_ns += 1'000'000;
+  open.end_unix_ns = 0;
+  open.status = StatusCode::unset;
+  open.status_message = "";
+  open.attributes = {};
+  auto spans = sample_trace();
+  spans.push_back(test::share(open));
+  const auto shown = [&](std::uint64_t now_unix_ns) {
+    const auto lines = lines_of(render_waterfall(spans, {.width = 100, .now_unix_ns = now_unix_ns}));
+    const auto row = std::ranges::find_if(
+        lines, [](const std::string& line) { return line.ends_with(" open") && !line.starts_with("trace"); });
+    REQUIRE(row != lines.end());
+    return std::pair(lines[0], *row);
+  };
+  const auto [title, row] = shown(open.start_unix_ns + 5'000'000'000);
+  CHECK(title.starts_with("trace 4bf92f3577b34da6a3ce929d0e0e4736  5.0"));
+  CHECK(title.ends_with("s  4 spans  2 services  1 open"));
+  CHECK(row.find("5.00s") != std::string::npos);
+  CHECK(row.ends_with("░ open"));
+  CHECK(row.find("█") == std::string::npos);
+  CHECK(shown(0).first == "trace 4bf92f3577b34da6a3ce929d0e0e4736  12.4ms  4 spans  2 services  1 open");
+  spans = {spans.back()};
+  CHECK(shown(open.start_unix_ns + 2'000'000).first ==
+        "trace 4bf92f3577b34da6a3ce929d0e0e4736  2.00ms  1 span  1 service  1 open");
+  CHECK(shown(0).first.ends_with("  0ns  1 span  1 service  1 open"));
+}
+
 TEST_CASE("waterfall: lines keep to the width, also with wide and endless names") {
   auto spans = sample_trace();
   Span span = test::sample_client_span();

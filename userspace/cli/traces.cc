@@ -2,6 +2,7 @@
 // weft traces, weft trace ID.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <memory>
 
 #include "cli/arguments.h"
@@ -42,18 +43,22 @@ std::string traces_text(const Json& answer, const Screen& screen) {
   return table.text(screen);
 }
 
-// Empty when a span cannot be read, which is said on stderr.
+// A span that cannot be read is left out, which is said on stderr.
 std::string waterfall_text(const Json& answer, const Screen& screen) {
+  WaterfallOptions options;
+  options.color = screen.color;
   std::vector<SpanPtr> spans;
   for (const auto& item : member(answer, "spans")) {
     auto span = parse_span_json(item.dump(-1, ' ', false, Json::error_handler_t::replace));
-    if (span)
-      spans.push_back(std::make_shared<const Span>(std::move(*span)));
-    else
+    if (!span) {
       complain(span.error().message, kOk);
+      continue;
+    }
+    options.now_unix_ns =
+        std::max(options.now_unix_ns, span->start_unix_ns + count_of(member(item, "open"), "for_nano"));
+    spans.push_back(std::make_shared<const Span>(std::move(*span)));
   }
-  WaterfallOptions options;
-  options.color = screen.color;
+  if (const auto why = text_of(answer, "open_unknown"); !why.empty()) complain(why, kOk);
   if (screen.width > 0) options.width = screen.width;
   return render_waterfall(std::move(spans), options);
 }
@@ -89,7 +94,8 @@ void add_traces(CLI::App& app, Context& context) {
 
 void add_trace(CLI::App& app, Context& context) {
   auto& command =
-      add_query(app, context, "trace", "one trace as a waterfall", "weft trace 4bf92f3577b34da6a3ce929d0e0e4736");
+      add_query(app, context, "trace", "one trace as a waterfall, with requests that still wait for their response",
+                "weft trace 4bf92f3577b34da6a3ce929d0e0e4736");
   auto id = std::make_shared<std::string>();
   command.add_option("id", *id, "trace id, 32 hex digits")->required()->check(trace_id())->type_name("ID");
   command.callback([&context, id] {

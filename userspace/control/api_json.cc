@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "control/api_json.h"
 
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "exporter/console/span_json.h"
@@ -124,12 +128,6 @@ std::string traces_json(const std::vector<TraceSummary>& traces) {
   return text({{"traces", std::move(list)}});
 }
 
-std::string trace_json(const TraceId& id, const std::vector<SpanPtr>& spans) {
-  std::string json = "{\"trace_id\":\"" + id.hex() + "\",\"spans\":[";
-  for (std::size_t i = 0; i < spans.size(); ++i) json += (i ? "," : "") + span_json(*spans[i]);
-  return json + "]}";
-}
-
 std::string open_span_json(const OpenSpan& open) {
   Json so_far = {{"for_nano", open.open_ns}, {"pid", open.pid}};
   if (const auto& progress = open.progress) {
@@ -143,6 +141,20 @@ std::string open_span_json(const OpenSpan& open) {
   std::string json = span_json(*open.span);
   json.pop_back();
   return json + ",\"open\":" + text(so_far) + "}";
+}
+
+std::string trace_json(const TraceId& id, const std::vector<SpanPtr>& spans,
+                       const Result<std::vector<OpenSpan>>& open) {
+  std::vector<std::string> all;
+  for (const SpanPtr& span : spans) all.push_back(span_json(*span));
+  if (open) {
+    for (const OpenSpan& one : *open)
+      if (std::ranges::none_of(spans, [&](const SpanPtr& span) { return span->span_id == one.span->span_id; }))
+        all.push_back(open_span_json(one));
+  }
+  std::string json = fmt::format(R"({{"trace_id":"{}","spans":[{}])", id.hex(), fmt::join(all, ","));
+  if (!open) json += ",\"open_unknown\":" + text(open.error().message);
+  return json + "}";
 }
 
 std::string routes_json(const std::vector<RouteRow>& routes) {

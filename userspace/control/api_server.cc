@@ -223,9 +223,13 @@ class HttpApi final : public ApiServer {
     const std::string text = request.matches[1];
     const auto id = TraceId::parse(text);
     if (!id) return refuse(response, 400, fmt::format("'{}' is no trace id (32 hex digits)", text));
+    // First what is open: what ends meanwhile is in the store then.
+    const auto open = agent_.open_spans({.trace_id = id}, kMostOpen);
     const auto spans = store_.trace(*id);
-    if (spans.empty()) return refuse(response, 404, fmt::format("no trace {} among the recent ones", id->hex()));
-    answer(response, trace_json(*id, spans));
+    if (spans.empty() && open && open->empty())
+      return refuse(response, 404, fmt::format("no trace {} among the recent ones", id->hex()));
+    if (spans.empty() && !open) return refuse(response, 503, open.error().message);
+    answer(response, trace_json(*id, spans, open));
   }
 
   const ApiOptions options_;
