@@ -2,7 +2,6 @@
 #include "agent/agent.h"
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 #include <malloc.h>
 #include <sched.h>
 #include <spdlog/spdlog.h>
@@ -15,6 +14,7 @@
 #include <thread>
 #include <utility>
 
+#include "agent/config_options.h"
 #include "agent/version.h"
 #include "base/clock.h"
 #include "control/pipeline_options.h"
@@ -32,44 +32,6 @@ constexpr std::size_t kRun = 64;      // records that are handled in one go: 25 
 constexpr std::size_t kMostRuns = 8;  // … before the rest of a turn is handled in one
 constexpr std::uint64_t kSoon_ns = 1'000'000;
 constexpr std::uint64_t kSweep_ns = 5 * kSecond_ns;
-
-PropagationOptions propagation_options(const PropagationConfig& config, const KafkaConfig& kafka) {
-  const auto writes_to = [&config](Protocol protocol) {
-    return std::ranges::find(config.protocols, protocol) != config.protocols.end();
-  };
-  return {.extract = config.extract,
-          .inject = writes_to(Protocol::http) ? config.inject : std::vector<ContextFormat>{},
-          .inject_http2 = writes_to(Protocol::grpc),
-          .inject_kafka = writes_to(Protocol::kafka),
-          .kafka_singles = config.kafka_per_key_headers,
-          .kafka_each_most = kafka.span_per_batch ? 0 : static_cast<std::uint32_t>(kafka.record_limit),
-          .kafka_topics = !kafka.topics.empty(),
-          .kafka_batch_most = kafka.message_max_bytes,
-          .trust_incoming = config.trust_incoming,
-          .destinations = destination_rules(config.context_destinations, config.baggage_destinations)};
-}
-
-KernelOptions kernel_options_of(const Config& config, const KernelReport& report) {
-  KernelOptions options;
-  options.capture = report.capture;
-  options.ring_bytes = config.capture.ring_bytes;
-  options.max_connections = config.capture.max_connections;
-  options.header_bytes = config.capture.header_bytes;
-  options.response_text = !config.capture.headers.empty();
-  options.propagation = propagation_options(config.propagation, config.kafka);
-  options.answer_headers = config.propagation.response_header;
-  options.idle_timeout_ns = static_cast<std::uint64_t>(config.capture.idle_timeout.count());
-  options.stream_timeout_ns = pipeline_options(config).limits.open_ns;  // its span has ended by then
-  options.go_consumers = config.kafka.follow_consumers;
-  options.enrol = can_enrol(report);
-  return options;
-}
-
-DiscoveryRules discovery_rules(const Config& config, const KernelReport& report) {
-  DiscoveryRules rules = config.discovery;
-  rules.fionread_broken = report.fionread_broken;
-  return rules;
-}
 
 std::array<std::uint64_t, 2> new_record_key() {
   std::random_device source;
@@ -312,69 +274,6 @@ void Agent::on_socket(const SocketEvent& event) {
   else if (!readiness_.stopping())
     kernel_->enrol_socket(static_cast<pid_t>(event.fields.tgid), event.fields.fd, event.fields.connection_id,
                           event.fields.request == SOCKET_ENROL_ANSWERS);
-}
-
-void Agent::reload(const Config& config, Reload why) {
-  auto restart_keys = keys_for_a_restart(config_, config);
-  if (!restart_keys.empty())
-    spdlog::warn("changed, and in force only after a restart: {}", fmt::join(restart_keys, ", "));
-  std::string problem;
-  if (auto done = reload_propagation(config.propagation, reloaded_kafka(config.kafka)); !done) {
-    problem = fmt::format("{}; the propagation before it stays in force", done.error().message);
-    spdlog::error("{}", problem);
-  }
-  set_config_problem(std::move(problem), std::move(restart_keys));
-  config_.discovery = config.discovery;
-  config_.routes = config.routes;
-  reload_sampling(config.sampling);
-  discoverer_->set_rules(discovery_rules(config_, report_));
-  pipeline_->set_routes(route_options(config_.routes));
-  if (why == Reload::asked)
-    policy_->reload(config.baggage);
-  else
-    policy_->config_changed(config.baggage);
-}
-
-void Agent::refuse_config(const std::string& reason) {
-  std::string problem = fmt::format("configuration refused: {}; the one before it stays in force", reason);
-  spdlog::error("{}", problem);
-  policy_->config_refused(reason);
-  set_config_problem(std::move(problem), restart_keys());
-}
-
-// Without what needs a restart (keys_for_a_restart).
-KafkaConfig Agent::reloaded_kafka(KafkaConfig kafka) const {
-  const KafkaConfig& running = config_.kafka;
-  kafka.follow_consumers = running.follow_consumers;
-  if (running.follow_consumers) {
-    kafka.topics = running.topics;
-    kafka.trace_id_header = running.trace_id_header;
-    kafka.span_per_batch = running.span_per_batch;
-  }
-  return kafka;
-}
-
-Result<void> Agent::reload_propagation(const PropagationConfig& propagation, const KafkaConfig& kafka) {
-  auto done = kernel_->set_propagation(propagation_options(propagation, kafka));
-  if (done) {
-    config_.propagation = propagation;
-    config_.kafka = kafka;
-  }
-  http2_.set_trust_incoming(config_.propagation.trust_incoming);
-  choose_kafka_topics();
-  kafka_.configure(kafka_options());
-  return done;
-}
-
-void Agent::set_config_problem(std::string problem, std::vector<std::string> restart_keys) {
-  const std::lock_guard lock(config_problem_mutex_);
-  config_problem_ = std::move(problem);
-  restart_keys_ = std::move(restart_keys);
-}
-
-std::vector<std::string> Agent::restart_keys() const {
-  const std::lock_guard lock(config_problem_mutex_);
-  return restart_keys_;
 }
 
 void Agent::stop() {

@@ -140,11 +140,6 @@ std::vector<std::string> Agent::problems() const {
   return all;
 }
 
-std::string Agent::config_problem() const {
-  const std::lock_guard lock(config_problem_mutex_);
-  return config_problem_;
-}
-
 std::map<std::string, std::uint64_t> Agent::losses() {
   std::map<std::string, std::uint64_t> all;
   const auto add = [&all](const char* name, std::uint64_t n) {
