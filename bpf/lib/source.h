@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-only */
 /*
  * Finds the user memory that the current system call sends from or has received into, from the registers it was
- * entered with (x86-64). What is not in this list (splice, sendfile, sendmmsg, recvmmsg, io_uring) has no
- * readable bytes: bodies go on by their length, a head cannot.
+ * entered with (x86-64). What is not in this list (splice, sendfile, io_uring) has no readable bytes: bodies go on by
+ * their length, a head cannot. Nor have sendmmsg and recvmmsg of several messages, each of which is seen by itself:
+ * nothing certain says which of them it is (msg_len of those before may be left from an earlier call).
  */
 #ifndef WEFT_LIB_SOURCE_H
 #define WEFT_LIB_SOURCE_H
@@ -40,7 +41,7 @@ struct observe_run {
 	struct process_entry *process;
 };
 
-/* linux/socket.h, struct user_msghdr */
+/* linux/socket.h, struct user_msghdr, with which a struct mmsghdr begins */
 struct user_message_header {
 	__u64 name;
 	__u64 name_bytes;
@@ -133,9 +134,13 @@ static __always_inline void source_of_syscall(struct source *source, __u64 bytes
 		if (outgoing == (regs->orig_ax == SYSCALL_WRITEV))
 			source_iovec(source, regs->si, regs->dx);
 		return;
+	case SYSCALL_SENDMMSG:
+	case SYSCALL_RECVMMSG:
+		if ((__u32)regs->dx != 1)
+			return;
 	case SYSCALL_SENDMSG:
 	case SYSCALL_RECVMSG:
-		if (outgoing != (regs->orig_ax == SYSCALL_SENDMSG))
+		if (outgoing != (regs->orig_ax == SYSCALL_SENDMSG || regs->orig_ax == SYSCALL_SENDMMSG))
 			return;
 		/* Where the segments will lie: Linux 6.1 has little stack. */
 		header = (struct user_message_header *)source->segments;

@@ -207,7 +207,11 @@ std::string perform(const std::string& line) {
   if (command == "sendfile") return send_file(number, text_of(words));
   if (command == "splice_in" || command == "splice_out")
     return splice_all(number, command == "splice_out", text_of(words));
-  if (command == "sendmmsg" || command == "recvmmsg") return in_messages(number, command == "recvmmsg", text_of(words));
+  if (command == "sendmmsg" || command == "recvmmsg") {
+    unsigned count = 0;
+    words >> count;
+    return in_messages(number, command == "recvmmsg", count, text_of(words));
+  }
   if (command == "zerocopy") return send_zerocopy(number, text_of(words));
   if (command.starts_with("ring_")) return by_ring(command.substr(5), number, text_of(words));
   if (command == "close") return fmt::format("{}", close(number));

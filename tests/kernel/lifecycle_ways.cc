@@ -29,13 +29,14 @@ std::string splice_all(int fd, bool out, std::string text) {
   return fmt::format("{}", splice(ends[0], nullptr, fd, nullptr, text.size(), 0));
 }
 
-std::string in_messages(int fd, bool receives, std::string text) {
+std::string in_messages(int fd, bool receives, unsigned count, std::string text) {
   if (receives) text.resize(4096);
-  iovec pieces[2] = {{text.data(), text.size() / 2}, {text.data() + text.size() / 2, text.size() - text.size() / 2}};
+  const std::size_t first = text.size() / count;
+  iovec pieces[2] = {{text.data(), first}, {text.data() + first, text.size() - first}};
   mmsghdr messages[2] = {};
   for (int i = 0; i < 2; i++) messages[i].msg_hdr = {.msg_iov = &pieces[i], .msg_iovlen = 1};
-  if (receives) return fmt::format("{}", recvmmsg(fd, messages, 1, 0, nullptr));
-  return fmt::format("{}", sendmmsg(fd, messages, 2, 0));
+  if (receives) return fmt::format("{}", recvmmsg(fd, messages, count, MSG_WAITFORONE, nullptr));
+  return fmt::format("{}", sendmmsg(fd, messages, count, 0));
 }
 
 std::string send_zerocopy(int fd, const std::string& text) {
