@@ -31,6 +31,7 @@ WIRE_INLINE void http2_begin(struct http2 *h, bool preface)
 	h->in_block = h->push = h->seen = 0;
 	h->last_stream = h->sequence = h->writer = h->written = h->written_for = 0;
 	h->list_limit = HTTP2_LIST_AT_FIRST + 1;
+	h->frame_units = 0;
 	h->names.codes[0] = h->names.codes[1] = h->names.codes[2] = h->names.codes[3] = 0;
 	h->names.known = 0;
 	h->names.complete = 1;
@@ -182,12 +183,29 @@ WIRE_INLINE enum http2_event http2_frame(struct http2 *h, const __u8 *p)
 	return HTTP2_MORE;
 }
 
+/* A setting is complete. Lower limits are in force later than they are seen, and no one knows when: the highest stays.
+ */
+WIRE_INLINE void http2_frame_size(struct http2 *h)
+{
+	__u32 units = h->value > 0xffffff ? HTTP2_FRAME_ANY : (h->value + 1023) >> 10;
+
+	if (h->setting == HTTP2_SETTING_FRAME_SIZE && units > h->frame_units)
+		h->frame_units = units;
+}
+
+/* Is a frame of so many bytes longer than a peer with these units has ever said that it takes? */
+WIRE_INLINE bool http2_longer_than(__u32 length, __u32 frame_units)
+{
+	return length > HTTP2_FRAME_MOST && length > frame_units << 10;
+}
+
 /* A small payload, or the next part of one, is complete. */
 WIRE_INLINE enum http2_event http2_small_payload(struct http2 *h, const __u8 *p)
 {
 	if (h->type == HTTP2_FRAME_SETTINGS) {
 		h->setting = (__u16)(p[0] << 8 | p[1]);
 		h->value = http2_be32(p + 2);
+		http2_frame_size(h);
 		h->left -= 6;
 		if (!h->left)
 			http2_frame_ends(h);

@@ -8,6 +8,7 @@
 #define HTTP2_PREFACE_BYTES 24u
 #define HTTP2_FRAME_HEADER_BYTES 9u
 #define HTTP2_FRAME_MOST 16384u /* what every peer takes (RFC 9113, section 4.2) */
+#define HTTP2_FRAME_ANY 0xffffu /* in units, and more than any frame has: where settings may have been missed */
 /*
  * Where a peer's settings were not seen, its limit of a list of headers: the least that servers commonly name. That of
  * one that is yet to name its settings is told apart: the first that it sends, without a limit, say that there is none.
@@ -26,6 +27,8 @@ enum http2_frame_type {
 	HTTP2_FRAME_WINDOW_UPDATE = 8,
 	HTTP2_FRAME_CONTINUATION = 9,
 };
+
+#define HTTP2_SETTING_FRAME_SIZE 5u
 
 #define HTTP2_END_STREAM 0x01u
 #define HTTP2_ACK 0x01u
@@ -93,7 +96,11 @@ struct http2 {
 	__u32 list_limit; /* SETTINGS_MAX_HEADER_LIST_SIZE of whoever sends in this direction, and 1; 0 = none */
 	__u8 seen;	  /* HTTP2_SEEN_*: what requests have come with */
 	__u8 push;	  /* the header block at hand is that of a PUSH_PROMISE */
-	__u16 reserved;
+	/*
+	 * The largest SETTINGS_MAX_FRAME_SIZE that whoever sends in this direction has ever named, in units of 1,024
+	 * bytes, rounded up; less than HTTP2_FRAME_MOST: none.
+	 */
+	__u16 frame_units;
 	__u32 written_for; /* the last of these exchanges: the low half of its id */
 	__u8 small[HTTP2_PREFACE_BYTES];
 	struct http2_names names;

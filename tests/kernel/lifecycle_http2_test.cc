@@ -122,12 +122,16 @@ TEST_CASE("HTTP/2: blocks say in which life of a connection they were sent") {
   CHECK(scene.blocks().size() == 12);
 }
 
-// SETTINGS with a list of headers of so many bytes at most (RFC 9113, section 6.5.2).
-std::string list_limit(std::uint32_t bytes) {
-  std::string frame("\0\0\6\4\0\0\0\0\0\0\6", 11);
-  for (int shift = 24; shift >= 0; shift -= 8) frame += static_cast<char>(bytes >> shift);
+// SETTINGS of one (RFC 9113, section 6.5.2).
+std::string setting(int which, std::uint32_t value) {
+  std::string frame("\0\0\6\4\0\0\0\0\0\0", 10);
+  frame += static_cast<char>(which);
+  for (int shift = 24; shift >= 0; shift -= 8) frame += static_cast<char>(value >> shift);
   return frame;
 }
+
+// … with a list of headers of so many bytes at most.
+std::string list_limit(std::uint32_t bytes) { return setting(6, bytes); }
 
 // A field of 7,500 bytes, never indexed.
 std::string long_field() { return "\x10\1x\x7f\xcd\x39" + std::string(7500, 'v'); }
@@ -227,6 +231,67 @@ TEST_CASE("HTTP/2: joined in mid-life, the peer is taken to have named the limit
   CHECK(became(scene) == INJECTION_TOO_LARGE);
   call.hears(list_limit(65536));
   CHECK(call.asks(long_field()));
+}
+
+// A request in one frame of `bytes`.
+std::string long_request(int stream, int bytes) {
+  const int rest = bytes - 6 - 7;
+  std::string field = "\x10\1x\x7f";
+  field += static_cast<char>(0x80 | ((rest - 127) & 127));
+  field += static_cast<char>(0x80 | ((rest - 127) >> 7 & 127));
+  field += static_cast<char>((rest - 127) >> 14);
+  return request_on(stream, field + std::string(static_cast<std::size_t>(rest), 'v'));
+}
+
+// A server that has sent `settings`, each after some request, reads one in a frame of so many bytes.
+std::string server_reads(const std::vector<std::string>& settings, int bytes) {
+  Scene scene;
+  scene.trace();
+  Scene::Taken taken = scene.take("a", kPreface);
+  int stream = -1;
+  const auto reads = [&](const std::string& request) {
+    REQUIRE(send_all(taken.peer.get(), request));
+    for (int left = static_cast<int>(request.size()); left > 0;)
+      left -= scene.number("a", fmt::format("recv {}", taken.fd));
+  };
+  for (const std::string& one : settings) {
+    CHECK(scene.tell("a", fmt::format("send {}", taken.fd), one) == "sent");
+    reads(request_on(stream += 2));
+  }
+  reads(long_request(stream += 2, bytes));
+  CHECK(scene.requests().size() == settings.size() + errors(scene).empty());
+  return errors(scene);
+}
+
+TEST_CASE("HTTP/2: a header block in a frame that is longer than its reader has ever allowed is none") {
+  const std::string parked = "on_receive parked_bad_framing 1\n";
+  CHECK(server_reads({}, 16384) == "");
+  CHECK(server_reads({}, 16385) == parked);
+  CHECK(server_reads({kSettings}, 16385) == parked);
+  CHECK(server_reads({setting(5, 20480)}, 20480) == "");
+  CHECK(server_reads({setting(5, 20480)}, 20481) == parked);
+  CHECK(server_reads({setting(5, 20480), setting(5, 16384)}, 20480) == "");  // who knows when that holds
+}
+
+TEST_CASE("HTTP/2: a long header block of a member, and on a connection whose settings were not seen") {
+  Scene scene;
+  Call before(scene);
+  before.sends(kPreface);
+  before.hears(kSettings);
+  scene.trace();
+  CHECK_FALSE(before.asks());
+  CHECK(before.asks());
+  before.sends(long_request(before.stream += 2, 16385));
+  CHECK(errors(scene) == "");
+
+  Call call(scene);
+  call.sends(kPreface);
+  call.hears(setting(5, 20480));
+  call.sends(long_request(call.stream += 2, 20480));
+  CHECK(became(scene) == INJECTION_TOO_LARGE);
+  call.hears(answer_on(1));
+  call.sends(long_request(call.stream += 2, 20481));
+  CHECK(errors(scene) == "on_message parked_bad_framing 1\n");
 }
 
 }  // namespace

@@ -113,6 +113,31 @@ TEST_CASE("frames: a connection, at every split") {
   }
 }
 
+TEST_CASE("frames: the longest that a peer has ever announced is what it may be sent") {
+  const auto announced = [](std::vector<std::uint32_t> sizes) {
+    FrameDriver driver(false);
+    for (const std::uint32_t size : sizes) {
+      Bytes bytes;
+      put_frame(bytes, 4, 0, 0,
+                {0, 3, 0, 0, 0, 100, 0, 5, static_cast<std::uint8_t>(size >> 24), static_cast<std::uint8_t>(size >> 16),
+                 static_cast<std::uint8_t>(size >> 8), static_cast<std::uint8_t>(size), 0, 4, 0, 255, 255, 255});
+      driver.feed(bytes);
+    }
+    return driver.state().frame_units;
+  };
+  CHECK_FALSE(http2_longer_than(16384, announced({})));
+  CHECK(http2_longer_than(16385, announced({})));
+  CHECK(http2_longer_than(16385, announced({16384})));
+  CHECK(http2_longer_than(16385, announced({100})));  // not legal: what holds without it
+  CHECK_FALSE(http2_longer_than(20000, announced({20000})));
+  CHECK(http2_longer_than(21000, announced({20000})));
+  CHECK_FALSE(http2_longer_than(1 << 20, announced({16384, 1 << 20, 16384})));  // when it is lowered is not known
+  CHECK(http2_longer_than((1 << 20) + 1, announced({16384, 1 << 20, 16384})));
+  for (const std::uint32_t most : {0xffffffu, 0x1000000u, 0xffffffffu})
+    CHECK_FALSE(http2_longer_than(0xffffff, announced({most})));
+  CHECK_FALSE(http2_longer_than(0xffffff, HTTP2_FRAME_ANY));
+}
+
 TEST_CASE("frames: what ends it") {
   const auto bad = [](unsigned type, unsigned flags, std::uint32_t stream, std::string_view payload,
                       unsigned before_type = 4, unsigned before_flags = 1, std::uint32_t before_stream = 0) {

@@ -127,6 +127,28 @@ static __always_inline bool http2_text_resume(struct connection *c, struct scrat
 	return true;
 }
 
+/*
+ * A frame with a piece of a header block that is longer than the other side takes is an error of the connection
+ * (RFC 9113, section 4.2; one of DATA need not be). Certain only where all that the other side has sent was seen, which
+ * positions tell; what is sent through a member, before it leaves, answers to what its process has read before. In an
+ * upgrade settings stand in the request as well.
+ */
+WIRE_GLOBAL int http2_too_long(struct connection *c, struct scratch *s, __u32 length)
+{
+	struct half *peer;
+
+	if (!c || !s)
+		return 0;
+	peer = s->outgoing ? &c->receive : &c->send;
+	if (!peer->known || peer->parked || c->upgrade || c->encrypted)
+		return 0;
+	/* In this order: next_seq is moved before the bytes are looked at, under the claim. */
+	if (s->program != PROGRAM_MESSAGE &&
+	    (*(volatile __u32 *)&peer->next_seq != s->other_seq || *(volatile __u32 *)&peer->claimed))
+		return 0;
+	return http2_longer_than(length, peer->begun ? peer->http2.frame_units : 0);
+}
+
 /* Is a header block under way whose text has to be kept? */
 static __always_inline bool http2_text_waits(const struct http2 *h)
 {
@@ -163,6 +185,7 @@ static __always_inline bool http2_join(struct connection *c, struct scratch *s, 
 	http2_begin(&half->http2, false);
 	http2_begin(&other->http2, false);
 	half->http2.list_limit = other->http2.list_limit = HTTP2_LIST_ASSUMED + 1;
+	half->http2.frame_units = other->http2.frame_units = HTTP2_FRAME_ANY;
 	http2_names_forget(&half->http2.names);
 	http2_names_forget(&other->http2.names);
 	half->begun = other->begun = 1;

@@ -228,6 +228,8 @@ WIRE_GLOBAL int http2_message_fragment(struct sk_msg_md *m, struct connection *c
 		return HTTP2_BAD;
 	message = &s->message;
 	h = &s->half.http2;
+	if (h->length > HTTP2_FRAME_MOST && http2_too_long(c, s, h->length))
+		return HTTP2_BAD;
 	if (!http2_text_resume(c, s, h)) {
 		count_fault(PROGRAM_MESSAGE, FAULT_HEAD_LOST);
 		return HTTP2_BAD;

@@ -165,6 +165,8 @@ WIRE_GLOBAL int http2_observe_fragment(struct connection *c, struct scratch *s)
 	if (!c || !s)
 		return HTTP2_BAD;
 	h = s->outgoing ? &c->send.http2 : &c->receive.http2;
+	if (h->length > HTTP2_FRAME_MOST && http2_too_long(c, s, h->length))
+		return HTTP2_BAD;
 	if (!http2_text_resume(c, s, h)) {
 		count_fault(s->program, FAULT_HEAD_LOST);
 		return HTTP2_BAD;
@@ -317,6 +319,7 @@ WIRE_GLOBAL int http2_client_begins(struct connection *c, struct scratch *s, __u
 	c->role = ROLE_SERVER;
 	http2_half_begins(c, &c->receive, &c->receive.http2);
 	http2_half_begins(c, send, &send->http2);
+	send->http2.frame_units = HTTP2_FRAME_ANY;
 	http2_is_it(c);
 	c->receive.next_seq = end - s->total;
 	if (!send->known || (__s32)(send->next_seq - s->other_seq) < 0) /* else more has been sent since */
