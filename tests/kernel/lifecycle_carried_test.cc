@@ -102,7 +102,7 @@ TEST_CASE("HTTP/2: a context that is forwarded is written over where that change
       wanted.replace(wanted.find(kValue), kValue.size(), fmt::format("00-{}-{}-01", kTrace, sent.request.span_id));
       CHECK(sent.came == wanted);
     } else {
-      CHECK(sent.request.event.injection == (form.read ? INJECTION_INDEXED : INJECTION_INVALID_CARRIED));
+      CHECK(sent.request.event.injection == INJECTION_INDEXED);
       CHECK(sent.untouched());
     }
     front.answers("a", taken);
@@ -119,7 +119,7 @@ TEST_CASE("HTTP/2: any other context is the application's own, in every form") {
     if (!form.before.empty()) front.sends(form.before);
     const Front::Sent sent = front.sends(form.fields);
     CHECK(sent.untouched());
-    CHECK(sent.request.event.injection == (form.read ? INJECTION_OWN_HEADER : INJECTION_INVALID_CARRIED));
+    CHECK(sent.request.event.injection == (form.read ? INJECTION_OWN_HEADER : INJECTION_INDEXED));
     CHECK(sent.request.event.attribution == ATTRIBUTION_NONE);
   }
   for (const Form& form : forms(kForeign)) {
@@ -127,7 +127,7 @@ TEST_CASE("HTTP/2: any other context is the application's own, in every form") {
     if (!form.before.empty()) front.sends(form.before);
     const Front::Sent sent = front.sends(form.fields);
     CHECK(sent.untouched());
-    CHECK(sent.request.event.injection == (form.read ? INJECTION_INSTRUMENTED : INJECTION_INVALID_CARRIED));
+    CHECK(sent.request.event.injection == (form.read ? INJECTION_INSTRUMENTED : INJECTION_INDEXED));
     CHECK(((sent.request.event.facts & REQUEST_FOREIGN_PARENT) != 0) == form.read);
     CHECK(sent.request.event.attribution == ATTRIBUTION_NONE);
   }

@@ -50,6 +50,10 @@ WIRE_GLOBAL int http2_decide(struct connection *c, struct http2 *h, struct scrat
 		http2_leaves(s, INJECTION_OWN_HEADER);
 		s->decision.attribution = ATTRIBUTION_NONE;
 	}
+	/* Nothing is wrong with a value that is an index: it cannot be read. */
+	if (s->decision.result == INJECTION_INVALID_CARRIED && (s->walk.flags & HTTP2_WALK_UNREAD) &&
+	    s->walk.contexts == 1)
+		s->decision.result = INJECTION_INDEXED;
 	if (s->walk.flags & HTTP2_WALK_CONTEXT)
 		h->seen |= HTTP2_SEEN_CONTEXT;
 	if (s->head.flags & HTTP1_HAS_CARRIERS)
