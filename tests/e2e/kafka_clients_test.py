@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """kafka_clients_test.py BUILD [unittest arguments]: the Kafka clients that packages of Python, Node, Go and Java bring. In
 servers that produce a record for each request, each goes on with the trace of its request, or with none; never with
-another's. What workers do for records that they consume is theirs."""
+another's. What workers do for records that they consume is theirs. Whatever they send to Apache Kafka's own broker arrives as
+it was."""
 import functools
 import os
 import pathlib
@@ -13,8 +14,9 @@ import tempfile
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
-from lib import golang, host, kafka_callers, kafka_consumers   # noqa: E402
+from lib import golang, host, kafka_callers, kafka_consumers, kafka_exact   # noqa: E402
 from lib.kafka_callers import Verdict   # noqa: E402
+from lib.kafka_exact import COMPRESSIONS, distinct, textual   # noqa: E402
 from lib.peers import Peer   # noqa: E402
 
 BUILD = pathlib.Path(sys.argv.pop(1) if len(sys.argv) > 1 else "build").resolve()
@@ -45,15 +47,15 @@ def pip(*packages):
     return target
 
 
-def python(script, package, *arguments):
-    return ["env", f"PYTHONPATH={pip(package)}", "/usr/bin/python3", APPS / script, *arguments]
+def python(script, packages, *arguments):
+    return ["env", f"PYTHONPATH={pip(*packages)}", "/usr/bin/python3", APPS / script, *arguments]
 
 
 @functools.cache
 def npm():
     host.needs("npm", "node")
     target = folder()
-    for name in ("package.json", "server.js"):
+    for name in ("package.json", "server.js", "producer.js"):
         shutil.copy(APPS / name, target)
     # One at a time: node-rdkafka's own build does not wait for its configuration otherwise.
     subprocess.run(["npm", "install", "--no-audit", "--no-fund", "--silent"], cwd=target, check=True, timeout=2400,
@@ -62,9 +64,9 @@ def npm():
 
 
 @functools.cache
-def go(how):
+def go(how, program="kafka_clients/go"):
     host.needs("go")
-    return golang.build(APPS / "go", folder() / "server", how=how)
+    return golang.build(APPS.parent / program, folder() / "program", how=how)
 
 
 def java(classes):
@@ -101,7 +103,7 @@ class Case(unittest.TestCase):
 
 class Python(Case):
     def confluent(self, version, library="confluent"):
-        self.check_right(lambda servers: python("server.py", f"confluent-kafka=={version}", library, servers, "t"))
+        self.check_right(lambda servers: python("server.py", (f"confluent-kafka=={version}",), library, servers, "t"))
 
     def test_confluent_kafka_2_0_2(self):
         self.confluent("2.0.2")
@@ -116,10 +118,10 @@ class Python(Case):
         self.confluent("2.16.1", "confluent-batch")
 
     def test_kafka_python(self):
-        self.check_silent(lambda servers: python("server.py", "kafka-python==3.0.12", "kafka-python", servers, "t"))
+        self.check_silent(lambda servers: python("server.py", ("kafka-python==3.0.12",), "kafka-python", servers, "t"))
 
     def test_aiokafka(self):
-        self.check_silent(lambda servers: python("asyncio_server.py", "aiokafka==0.14.0", servers, "t"))
+        self.check_silent(lambda servers: python("asyncio_server.py", ("aiokafka==0.14.0",), servers, "t"))
 
 
 class Node(Case):
@@ -157,7 +159,7 @@ class Consumers(unittest.TestCase):
 
     def check(self, version, way):
         scene = kafka_consumers.Scene(self, BUILD, lambda servers, sink: python(
-            "worker.py", f"confluent-kafka=={version}", way, servers, "t", sink)).known().timed()
+            "worker.py", (f"confluent-kafka=={version}",), way, servers, "t", sink)).known().timed()
         records = [scene.record() for _ in range(300)]
         self.assertEqual(scene.judged(records), kafka_consumers.Verdict(right=300, other=0, none=0, wrong=0))
         scene.check_parents(records)
@@ -176,6 +178,61 @@ class Consumers(unittest.TestCase):
 
     def test_consume_2_16_1(self):
         self.check("2.16.1", "consume")
+
+
+class RealBroker(kafka_exact.Exact):
+    """Clients that the test kafka_broker does not have."""
+    build = BUILD
+
+    def python(self, name, script, packages, *library, ways=("plain", "idempotent", "transactional", *COMPRESSIONS), **how):
+        self.check(name, lambda topic, way: python(script, packages, *library, self.servers, topic, way), ways, **how)
+
+    def node(self, library, ways, **how):
+        self.check(library, lambda topic, way: ["node", npm() / "producer.js", library, self.servers, topic, way], ways, **how)
+
+    def test_confluent_kafka(self):
+        self.python("confluent", "producer.py", ("confluent-kafka==2.16.1",), "confluent")
+
+    def test_kafka_python(self):
+        self.python("kafka-python", "producer.py", ("kafka-python==3.0.12", "python-snappy", "lz4", "zstandard"), "kafka-python", able=distinct)
+
+    def test_aiokafka(self):
+        self.python("aiokafka", "asyncio_producer.py", ("aiokafka==0.14.0", "cramjam"), able=distinct)
+
+    def test_kafkajs(self):
+        self.node("kafkajs", ("plain", "idempotent", "transactional", "gzip", "snappy"), able=distinct)
+
+    def test_node_rdkafka(self):
+        self.node("node-rdkafka", ("plain", "idempotent", "transactional", *COMPRESSIONS), able=textual)
+
+    def test_confluent_kafka_go(self):
+        program = go("cgo", "kafka_go")
+        self.check("confluent-go", lambda topic, way: [program, "confluent", self.servers, topic, way],
+                   ("plain", "idempotent", "transactional", *COMPRESSIONS))
+
+    def test_groups_of_both_kinds(self):
+        self.check_groups(lambda *words: python("reader.py", ("confluent-kafka==2.16.1",), *words))
+
+
+class Restart(kafka_exact.Disturbed):
+    """The broker or the agent ends in mid-stream."""
+    build = BUILD
+    confluent, kafka_python, aiokafka = (("confluent-kafka==2.16.1",), ("kafka-python==3.0.12",), ("aiokafka==0.14.0",))
+
+    def check(self, disturb, at_least):
+        clients = {"confluent": lambda servers: python("producer.py", self.confluent, "confluent", servers, "stream", "idempotent"),
+                   "kafka-python": lambda servers: python("producer.py", self.kafka_python, "kafka-python", servers, "stream", "idempotent"),
+                   "aiokafka": lambda servers: python("asyncio_producer.py", self.aiokafka, servers, "stream", "idempotent"),
+                   "confluent-go": lambda servers: [go("cgo", "kafka_go"), "confluent", servers, "stream", "idempotent"]}
+        for name, command in clients.items():
+            with self.subTest(name):
+                self.assertGreater(self.stream(lambda broker: command(f"127.0.0.1:{broker.ports[0]}"), disturb, able=distinct), at_least)
+
+    def test_the_broker(self):
+        self.check(self.restart_broker, 0.9)
+
+    def test_the_agent(self):
+        self.check(self.restart_agent, 0)
 
 
 if __name__ == "__main__":

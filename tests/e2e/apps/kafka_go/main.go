@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// kafka_go LIBRARY SERVERS TOPIC [HOW]: as apps/kafka/producer.cc, by sarama or franz-go. HOW: plain, idempotent,
-// transactional (franz-go), or a compression. kafka_go serve …: see server.go.
+// kafka_go LIBRARY SERVERS TOPIC [HOW]: as apps/kafka/producer.cc, by sarama, franz-go, kafka-go or, with cgo,
+// confluent-kafka-go. HOW: plain, idempotent (not kafka-go), transactional (not kafka-go), or a compression.
+// kafka_go serve …: see server.go.
 package main
 
 import (
@@ -64,6 +65,8 @@ func read(line string) record {
 	return r
 }
 
+var producers = map[string]func(servers, how string) producer{"sarama": newSarama, "franz": newFranz, "segmentio": newSegmentio}
+
 func main() {
 	if os.Args[1] == "serve" {
 		serve(os.Args[2:])
@@ -74,8 +77,7 @@ func main() {
 	}
 	lines := bufio.NewReaderSize(os.Stdin, 1<<20)
 	line, err := lines.ReadString('\n')
-	make := map[string]func(string, string) producer{"sarama": newSarama, "franz": newFranz}[library]
-	p := make(servers, how)
+	p := producers[library](servers, how)
 	for ; err == nil; line, err = lines.ReadString('\n') {
 		switch line = strings.TrimSuffix(line, "\n"); line {
 		case "flush":

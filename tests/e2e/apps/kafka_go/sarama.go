@@ -22,8 +22,12 @@ func newSarama(servers, how string) producer {
 	config.Producer.Return.Successes = true
 	config.Producer.MaxMessageBytes = 1_100_000
 	config.Net.MaxOpenRequests = 1
+	config.Producer.Retry.Max, config.Metadata.Retry.Max = 300, 300 // a broker may be away for half a minute
 	switch how {
 	case "plain":
+	case "transactional":
+		config.Producer.Transaction.ID = "sarama"
+		fallthrough
 	case "idempotent":
 		config.Producer.Idempotent = true
 	default:
@@ -74,6 +78,13 @@ func (s *saramaProducer) flush() (int, int) {
 	return s.delivered, s.failed
 }
 
-func (s *saramaProducer) begin() { check(fmt.Errorf("no transactions here")) }
+func (s *saramaProducer) begin() { check(s.producer.BeginTxn()) }
 
-func (s *saramaProducer) end(bool) {}
+func (s *saramaProducer) end(commit bool) {
+	s.flush()
+	if commit {
+		check(s.producer.CommitTxn())
+	} else {
+		check(s.producer.AbortTxn())
+	}
+}
