@@ -113,6 +113,7 @@ if(TARGET weftd)
   weft_e2e(kafka_broker kafka_broker_test LABELS kafka TIMEOUT 900 ARGUMENTS RealBroker)
   weft_e2e(kafka_topics kafka_broker_test LABELS full kafka TIMEOUT 900 ARGUMENTS Topics)
   weft_e2e(kafka_restart kafka_broker_test LABELS full kafka TIMEOUT 900 ARGUMENTS Restart)
+  weft_e2e(kafka_soak kafka_soak_test LABELS soak kafka TIMEOUT 3600)
   # Compiles node-rdkafka, which takes minutes.
   weft_e2e(kafka_clients kafka_clients_test LABELS full kafka TIMEOUT 3600)
 endif()
