@@ -17,7 +17,9 @@ struct tls_call {
 	__u16 nonblocking; /* of that socket */
 	__u16 joining;	   /* what it carries was not known yet */
 	__u32 generation;  /* of the process's tracing in which the call began */
-	__u32 reserved;
+	__u32 first;	   /* the object's first one */
+	__u64 sp;	   /* the stack pointer where it began */
+	__u64 returns_to;  /* what stood there */
 };
 
 LATE_TABLE(tls_calls, BPF_MAP_TYPE_HASH, BPF_F_NO_PREALLOC, __u64, struct tls_call);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-only */
 /*
  * Plaintext of OpenSSL and of libraries with the same functions (x86-64, System V). One program at the beginning of the
- * functions of wire/openssl.h and one at the return of those that move bytes, told apart by the cookie. What a call
- * moved is known when it returns: one that would have to wait is repeated by its caller.
+ * functions of wire/openssl.h and one where those that move bytes have returned, told apart by the cookie. What a call
+ * moved is known when it returns: one that would have to wait is repeated by its caller. None is a return probe, which
+ * ends a program that leaves a call by an exception or changes its stack within one.
  */
 #ifndef WEFT_PROGRAMS_OPENSSL_H
 #define WEFT_PROGRAMS_OPENSSL_H
@@ -68,32 +69,60 @@ static __always_inline void openssl_object_ends(struct process_entry *p, struct 
 	late_delete(&openssl_sessions, &object);
 }
 
+/* A call of its own while another one of the same kind was not seen to return: what that one moved is unknown. */
+static __always_inline void openssl_session_moves(struct openssl_session *session, __u64 object, __u32 tgid, __u32 site)
+{
+	__u8 *within = site >= OPENSSL_WRITE ? &session->writing : &session->reading;
+
+	if (*within)
+		openssl_loses(object, tgid);
+	*within = 1;
+}
+
 static __always_inline void openssl_call_begins(struct pt_regs *regs, struct process_entry *p, __u64 thread, __u32 site)
 {
 	struct tls_call *call = tls_call_create(thread);
-	__u64 object = regs->di, buffer = regs->si, bytes_at = regs->cx;
+	__u64 object = regs->di, buffer = regs->si, fourth = regs->cx, fifth = regs->r8, sp = regs->sp;
 	struct openssl_session *session;
 
 	WIRE_OPAQUE(buffer); /* the verifier allows no computed offset into the registers */
-	WIRE_OPAQUE(bytes_at);
+	WIRE_OPAQUE(fourth);
+	WIRE_OPAQUE(fifth);
 	if (!call) {
+		count_fault(PROGRAM_STATE, FAULT_MAP_FULL);
 		openssl_loses(object, thread >> 32);
 		return;
 	}
 	if (call->object && call->generation == p->generation) {
-		if (site == OPENSSL_HANDSHAKE && call->object == object)
-			return;				   /* BoringSSL calls it within the others */
-		openssl_loses(call->object, thread >> 32); /* encrypted twice, or its return was not seen */
+		bool within = openssl_is_within(call, sp);
+
+		if (within && site == OPENSSL_HANDSHAKE && call->object == object)
+			return; /* BoringSSL calls it within the others */
+		if (within || call->site != OPENSSL_HANDSHAKE)
+			openssl_loses(call->object, thread >> 32); /* encrypted twice, or its return was not seen */
+		else
+			openssl_call_left(call, p);
 	}
 	session = openssl_session_get(object, thread >> 32);
-	if (!session || session->generation != p->generation) /* its handshake was not seen to begin */
+	if (!session || session->generation != p->generation) { /* its handshake was not seen to begin */
 		openssl_object_begins(p, (struct openssl_object){.address = object, .tgid = thread >> 32},
 				      ROLE_UNKNOWN);
+		session = openssl_session_get(object, thread >> 32);
+	}
+	if (session && site != OPENSSL_HANDSHAKE)
+		openssl_session_moves(session, object, thread >> 32, site);
 	call->generation = p->generation;
 	call->site = site;
 	call->base = buffer;
-	call->bytes_at = site == OPENSSL_READ_EX || site == OPENSSL_WRITE_EX ? bytes_at : 0;
+	call->bytes_at = site == OPENSSL_WRITE_EX2			       ? fifth
+			 : site == OPENSSL_READ_EX || site == OPENSSL_WRITE_EX ? fourth
+									       : 0;
+	call->first = session && !session->used;
+	call->sp = sp;
+	call->returns_to = user_word(sp);
 	call->object = object;
+	if (session)
+		session->used = 1;
 }
 
 SEC("uprobe")
@@ -136,49 +165,31 @@ static __always_inline void openssl_connection_begins(struct openssl_session *se
 /* How many bytes the call has moved; 0: none. */
 static __always_inline __u64 openssl_bytes(const struct tls_call *call, __s32 result)
 {
-	if (result <= 0 || call->site == OPENSSL_HANDSHAKE)
+	if (result <= 0)
 		return 0;
-	if (!call->bytes_at)
-		return (__u32)result;
-	return result == 1 ? user_word(call->bytes_at) : 0;
-}
-
-/* May what the thread received before the call be what the call was given? */
-static __always_inline bool openssl_received(const struct openssl_session *session, const struct tls_call *call)
-{
-	if (call->site >= OPENSSL_WRITE)
-		return false;
-	if (session->role == ROLE_CLIENT && !session->used) /* who begins has received nothing yet */
-		return false;
-	return session->role == ROLE_UNKNOWN || !call->joining; /* an object that is newer than its socket is not */
+	return call->bytes_at ? user_word(call->bytes_at) : (__u32)result;
 }
 
 /* One of its functions returns. Returns 1 if it has moved bytes: call says how many, and of what. */
-WIRE_GLOBAL int openssl_call_ends(struct tls_call *call, struct process_entry *p, __u32 site, __s32 result)
+WIRE_GLOBAL int openssl_call_ends(struct tls_call *call, struct process_entry *p, __u64 cookie, __s32 result, __u64 sp)
 {
-	__u32 tgid = bpf_get_current_pid_tgid() >> 32;
 	struct openssl_session *session;
 	struct connection *c;
-	__u64 bytes, received_on;
+	__u64 bytes;
 
 	if (!call || !p)
 		return 0;
-	if (!call->object || (site == OPENSSL_HANDSHAKE) != (call->site == OPENSSL_HANDSHAKE))
+	if (!call->object || call->site == OPENSSL_HANDSHAKE || sp - call->sp != openssl_above(cookie))
 		return 0;
-	session = openssl_session_of(call->object, tgid, p);
-	received_on = call->received_on;
-	call->object = call->received_on = 0;
+	session = openssl_call_over(call, p);
 	if (!session)
 		return 0;
-	if (!openssl_received(session, call))
-		received_on = 0;
-	session->used = 1;
-	if (!session->socket && received_on && !tls_connection_get(received_on)) {
-		session->nonblocking = call->nonblocking;
-		session->socket = received_on;
-	}
+	if (call->site >= OPENSSL_WRITE)
+		session->writing = 0;
+	else
+		session->reading = 0;
 	if (session->socket && !session->connection)
-		openssl_connection_begins(session, p, tgid);
+		openssl_connection_begins(session, p, bpf_get_current_pid_tgid() >> 32);
 	bytes = openssl_bytes(call, result);
 	c = openssl_connection(session);
 	if (bytes && !session->socket && session->role != ROLE_UNKNOWN)

@@ -8,9 +8,14 @@
 #ifndef WEFT_PROGRAMS_OPENSSL_SOCKET_H
 #define WEFT_PROGRAMS_OPENSSL_SOCKET_H
 
+#include "lib/goroutine.h"
 #include "maps/openssl.h"
 #include "maps/processes.h"
+#include "maps/tls.h"
 #include "maps/tls_calls.h"
+
+/* More of its thread's stack no call uses. */
+#define OPENSSL_STACK (64 * 1024)
 
 /* NULL: it is none of this tracing of the process, or cannot be followed. */
 static __always_inline struct openssl_session *openssl_session_of(__u64 object, __u32 tgid, struct process_entry *p)
@@ -18,6 +23,59 @@ static __always_inline struct openssl_session *openssl_session_of(__u64 object, 
 	struct openssl_session *session = openssl_session_get(object, tgid);
 
 	return session && !session->lost && session->generation == p->generation ? session : NULL;
+}
+
+/*
+ * Is the call still going on, by the stack pointer of its thread? Where it returns to is overwritten by the next call
+ * that is made there. Somewhat below it: not on the stack of another coroutine.
+ */
+static __always_inline bool openssl_is_within(const struct tls_call *call, __u64 sp)
+{
+	return call->sp - sp - 1 < OPENSSL_STACK && user_word(call->sp) == call->returns_to;
+}
+
+/* May what the thread received before the call be what the call was given? */
+static __always_inline bool openssl_received(const struct openssl_session *session, const struct tls_call *call)
+{
+	if (call->site >= OPENSSL_WRITE)
+		return false;
+	if (session->role == ROLE_CLIENT && call->first) /* who begins has received nothing yet */
+		return false;
+	return session->role == ROLE_UNKNOWN || !call->joining; /* an object that is newer than its socket is not */
+}
+
+/* The call is over. NULL: its object cannot be followed. */
+static __always_inline struct openssl_session *openssl_call_over(struct tls_call *call, struct process_entry *p)
+{
+	struct openssl_session *session = openssl_session_of(call->object, bpf_get_current_pid_tgid() >> 32, p);
+	__u64 received_on = call->received_on;
+
+	call->object = call->received_on = 0;
+	if (!session || session->socket || !received_on || !openssl_received(session, call))
+		return session;
+	if (!tls_connection_get(received_on)) {
+		session->nonblocking = call->nonblocking;
+		session->socket = received_on;
+	}
+	return session;
+}
+
+/* The thread's call was left without a return that is seen, as each handshake is. */
+WIRE_GLOBAL int openssl_call_left(struct tls_call *call, struct process_entry *p)
+{
+	if (!call || !p)
+		return 0;
+	if (call->site != OPENSSL_HANDSHAKE)
+		call->received_on = 0;
+	openssl_call_over(call, p);
+	return 0;
+}
+
+static __always_inline __u64 user_stack_pointer(void)
+{
+	const struct pt_regs *regs = (const struct pt_regs *)bpf_task_pt_regs(bpf_get_current_task_btf());
+
+	return BPF_CORE_READ(regs, sp);
 }
 
 /* Bytes of a process with such objects go through the socket `where`, c as it was before. */
@@ -35,6 +93,8 @@ WIRE_GLOBAL int openssl_moves(struct connection *c, struct process_entry *p, __u
 	call = tls_call_create(thread);
 	if (!call)
 		return 0;
+	if (call->object && !openssl_is_within(call, user_stack_pointer()))
+		openssl_call_left(call, p);
 	if (!call->object) {
 		/* What is followed as it is, is not encrypted. */
 		call->joining = !c->send.parked && !c->receive.parked;

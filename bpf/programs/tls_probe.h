@@ -29,7 +29,7 @@ int on_tls(struct pt_regs *regs)
 		if (!go_tls_moves(call, p, cookie, regs->ax, regs->sp) || !call)
 			return 0;
 		outgoing = (__u32)cookie == GO_TLS_WRITE;
-	} else if (!call || !openssl_call_ends(call, p, cookie, regs->ax)) {
+	} else if (!call || !openssl_call_ends(call, p, cookie, regs->ax, regs->sp)) {
 		return 0;
 	}
 	return tls_moved(p, call, outgoing);

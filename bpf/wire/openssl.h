@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-only */
-/* Where probes are in OpenSSL: the cookie of each. Both of 1.1 and 3, and of BoringSSL, whose names are the same. */
+/* Where probes are in OpenSSL: the cookie of each; above it, at a return, openssl_above. Both of 1.1 and 3, and of
+ * BoringSSL, whose names are the same. */
 #ifndef WEFT_WIRE_OPENSSL_H
 #define WEFT_WIRE_OPENSSL_H
 
@@ -11,11 +12,12 @@ enum openssl_site {
 	OPENSSL_CLEAR,		   /* SSL_clear: the object's next connection has the role of the one before */
 	OPENSSL_FREE,		   /* SSL_free */
 	OPENSSL_UNSEEN,		   /* SSL_sendfile: bytes that are not seen */
-	OPENSSL_HANDSHAKE,	   /* SSL_do_handshake, from here on calls whose return is seen, too */
-	OPENSSL_READ,		   /* SSL_read: (object, buffer, size) gives the number of bytes */
-	OPENSSL_READ_EX,	   /* SSL_read_ex: (object, buffer, size, number *) gives 1 */
+	OPENSSL_HANDSHAKE,	   /* SSL_do_handshake, which ends in another function: its return is not seen */
+	OPENSSL_READ,		   /* SSL_read: (object, buffer, size) gives the number of bytes; also its return */
+	OPENSSL_READ_EX,	   /* SSL_read_ex: (object, buffer, size, number *) gives 1, or more */
 	OPENSSL_WRITE,		   /* SSL_write: as SSL_read */
 	OPENSSL_WRITE_EX,	   /* SSL_write_ex: as SSL_read_ex */
+	OPENSSL_WRITE_EX2,	   /* SSL_write_ex2: (object, buffer, size, flags, number *) */
 };
 
 /* Key of the connections that are encrypted. */
@@ -32,7 +34,19 @@ struct openssl_session {
 	__u8 role;
 	__u8 nonblocking; /* its socket, when it was last used */
 	__u8 lost;	  /* bytes went by unseen: its messages cannot be framed any more */
-	__u8 used;	  /* a call of it was seen to its end */
+	__u8 used;	  /* a call of it was seen */
+	__u8 reading;	  /* it is in a call that reads, whose return was not seen yet */
+	__u8 writing;
+	__u8 reserved[6];
 };
+
+/*
+ * So many bytes is the stack pointer above what it was where the call began. What returns elsewhere is not the call
+ * that was seen to begin: that one was left by an exception, or goes on with another stack.
+ */
+static __always_inline __u32 openssl_above(__u64 cookie)
+{
+	return cookie >> 32;
+}
 
 #endif

@@ -38,7 +38,7 @@ TEST_CASE("functions by name, one being the end of another's, from the symbols f
   const auto found = find_functions(*file, names);
   REQUIRE(found.size() == 2);
   const auto check = [&](const char* name, int (*function)(int)) {
-    const auto offset = file->file_offset(found.at(name));
+    const auto offset = file->file_offset(found.at(name).address);
     REQUIRE(offset);
     CHECK(std::memcmp(bytes_at("/proc/self/exe", *offset).data(), reinterpret_cast<const void*>(function), 8) == 0);
   };

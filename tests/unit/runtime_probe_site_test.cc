@@ -43,6 +43,13 @@ std::optional<std::uint64_t> called_by(std::string_view code) {
   return *callee - kAddress;
 }
 
+// Where the result of what a function of this code calls first is seen, and how far above the stack pointer then is.
+std::optional<std::pair<std::uint64_t, std::uint32_t>> returned_in(std::string_view code) {
+  const auto site = after_first_call(program_with(code), kAddress);
+  if (!site) return std::nullopt;
+  return std::pair(site->offset - FakeGo::kMore, site->above);
+}
+
 }  // namespace
 
 TEST_CASE("the entry of a function is behind the check of its stack, or that check's jump") {
@@ -72,4 +79,28 @@ TEST_CASE("what a function calls first is on the way on which nothing jumps") {
   CHECK(begins_with_push(program_with("\x41\x55\x41\x54\xc3"sv), kAddress));
   CHECK(begins_with_push(program_with("\xf3\x0f\x1e\xfa\x55\xc3"sv), kAddress));  // endbr64; push %rbp
   CHECK_FALSE(begins_with_push(program_with("\x48\x83\xec\x08\x55\xc3"sv), kAddress));
+}
+
+TEST_CASE("what a call gave is seen at the next conditional jump, or where the caller returns") {
+  using Site = std::pair<std::uint64_t, std::uint32_t>;
+  // sub $0x18,%rsp; call; test %eax,%eax; jle; mov (%rsp),%eax; add $0x18,%rsp; ret
+  CHECK(returned_in("\x48\x83\xec\x18\xe8\x00\x01\x00\x00\x85\xc0\x7e\x03\x8b\x04\x24\x48\x83\xc4\x18\xc3"sv) ==
+        Site(11, 8));
+  // sub $8,%rsp; call; xor %edx,%edx; test %eax,%eax; cmovs %edx,%eax; add $8,%rsp; ret
+  CHECK(returned_in("\x48\x83\xec\x08\xe8\x00\x01\x00\x00\x31\xd2\x85\xc0\x0f\x48\xc2\x48\x83\xc4\x08\xc3"sv) ==
+        Site(20, 16));
+  // push %rbp; call; pop %rbp; ret
+  CHECK(returned_in("\x55\xe8\x00\x01\x00\x00\x5d\xc3"sv) == Site(7, 16));
+  CHECK_FALSE(returned_in("\xe8\x00\x01\x00\x00\x8b\x04\x24\xc3"sv));          // mov (%rsp),%eax: another value
+  CHECK_FALSE(returned_in("\xe8\x00\x01\x00\x00\xc9\xc3"sv));                  // leave: a frame of unknown size
+  CHECK_FALSE(returned_in("\xe8\x00\x01\x00\x00\xe8\x00\x01\x00\x00\xc3"sv));  // another call
+  CHECK_FALSE(returned_in("\xe8\x00\x01\x00\x00\xe9\x00\x01\x00\x00\xc3"sv));  // another function
+}
+
+TEST_CASE("a function that ends in another one") {
+  const auto away = [](std::string_view code) { return jumps_away(program_with(code), {kAddress, code.size()}); };
+  CHECK_FALSE(away("\x85\xc0\x7e\x02\xeb\xfa\xc3"sv));  // test %eax,%eax; jle and jmp within; ret
+  CHECK(away("\x85\xc0\x7e\x20\xc3"sv));                // jle beyond its end
+  CHECK(away("\x85\xc0\xe9\x00\x01\x00\x00"sv));        // jmp
+  CHECK(away("\xff\xe0\xc3"sv));                        // jmp *%rax
 }

@@ -37,9 +37,11 @@ openssl_site site_of(OpensslFunction function) {
     case OpensslFunction::write:
       return OPENSSL_WRITE;
     case OpensslFunction::write_ex:
+      return OPENSSL_WRITE_EX;
+    case OpensslFunction::write_ex2:
       break;
   }
-  return OPENSSL_WRITE_EX;
+  return OPENSSL_WRITE_EX2;
 }
 
 }  // namespace
@@ -94,7 +96,7 @@ void OpensslFollower::follow(pid_t pid, Process& process, const std::vector<Open
   for (const auto& library : libraries) {
     std::vector<OpensslPlace> places;
     places.reserve(library.sites.size());
-    for (const auto& site : library.sites) places.push_back({site_of(site.function), site.offset});
+    for (const auto& site : library.sites) places.push_back({site_of(site.function), site.offset, site.above});
     if (auto followed = tracer_.follow_openssl(pid, library.path, places); !followed) {
       spdlog::info("what process {} says by TLS is not seen: {}", pid, followed.error().message);
       tracer_.forget_openssl(pid);  // all of its libraries, or none

@@ -20,10 +20,12 @@ Result<void> KernelImpl::follow_openssl(pid_t tgid, const std::string& file, std
   if (!at_return) return std::unexpected(at_return.error());
   std::vector<UprobePlace> calls, returns;
   for (const auto& place : places) {
-    calls.push_back({place.offset, place.site});
-    if (place.site >= OPENSSL_HANDSHAKE) returns.push_back(calls.back());
+    if (place.above)
+      returns.push_back({place.offset, place.site | std::uint64_t{*place.above} << 32});
+    else
+      calls.push_back({place.offset, place.site});
   }
-  auto returned = Uprobes::attach(*at_return, file, returns, tgid, Uprobes::When::returns);
+  auto returned = Uprobes::attach(*at_return, file, returns, tgid);
   if (!returned) return std::unexpected(returned.error());
   openssl_probes_[tgid].push_back(std::move(*returned));
   auto called = Uprobes::attach(uprobe_program(skeleton_->progs.on_openssl), file, calls, tgid);

@@ -5,6 +5,7 @@
 #include <sys/types.h>
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 
@@ -17,6 +18,8 @@ namespace weft {
 struct OpensslPlace {
   openssl_site site;
   std::uint64_t offset = 0;  // in the file
+  // Its call is over there, the stack pointer being so many bytes above what it was where the call began.
+  std::optional<std::uint32_t> above;
 };
 
 // Part of a Kernel. From the thread that traces processes only.

@@ -26,6 +26,12 @@ struct ElfSection {
   std::uint32_t type = 0;     // SHT_*
 };
 
+// A function's code.
+struct CodeRange {
+  std::uint64_t address = 0;  // as linked
+  std::uint64_t bytes = 0;
+};
+
 class ElfFile {
  public:
   // `read` becomes which file was looked at, also where it is no ELF file; it stays as it is where none could be read.

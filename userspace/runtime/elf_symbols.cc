@@ -35,7 +35,7 @@ Places places_of(const ElfFile& file, const ElfSection& strings, std::span<const
 }
 
 void take_symbols(const ElfFile& file, const ElfSection& symbols, const Places& places,
-                  std::map<std::string, std::uint64_t>& found) {
+                  std::map<std::string, CodeRange>& found) {
   std::vector<Elf64_Sym> window(kWindow / sizeof(Elf64_Sym));
   for (std::uint64_t at = 0; at < symbols.bytes; at += window.size() * sizeof(Elf64_Sym)) {
     const std::size_t wanted = std::min<std::uint64_t>(window.size() * sizeof(Elf64_Sym), symbols.bytes - at);
@@ -43,15 +43,15 @@ void take_symbols(const ElfFile& file, const ElfSection& symbols, const Places& 
     for (const auto& symbol : std::span(window).first(have / sizeof(Elf64_Sym))) {
       if (ELF64_ST_TYPE(symbol.st_info) != STT_FUNC || symbol.st_shndx == SHN_UNDEF) continue;
       if (const auto name = places.find(symbol.st_name); name != places.end())
-        found.emplace(name->second, symbol.st_value);
+        found.emplace(name->second, CodeRange{symbol.st_value, symbol.st_size});
     }
   }
 }
 
 }  // namespace
 
-std::map<std::string, std::uint64_t> find_functions(const ElfFile& file, std::span<const std::string_view> names) {
-  std::map<std::string, std::uint64_t> found;
+std::map<std::string, CodeRange> find_functions(const ElfFile& file, std::span<const std::string_view> names) {
+  std::map<std::string, CodeRange> found;
   if (!file.is_x86_64()) return found;
   for (const auto& [symbols, strings] : {std::pair(".dynsym", ".dynstr"), std::pair(".symtab", ".strtab")}) {
     const auto symbol_section = file.section(symbols), string_section = file.section(strings);

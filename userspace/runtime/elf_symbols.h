@@ -13,7 +13,7 @@
 
 namespace weft {
 
-// Addresses as linked of those that the file defines. `names` are few.
-std::map<std::string, std::uint64_t> find_functions(const ElfFile& file, std::span<const std::string_view> names);
+// Those that the file defines. `names` are few.
+std::map<std::string, CodeRange> find_functions(const ElfFile& file, std::span<const std::string_view> names);
 
 }  // namespace weft

@@ -163,7 +163,7 @@ std::unordered_map<std::uint32_t, std::string> find_names(Window& window, const 
 
 }  // namespace
 
-const GoFunction* function_of(const GoFunctions& functions, std::string_view name) {
+const CodeRange* function_of(const GoFunctions& functions, std::string_view name) {
   const auto found = functions.find(std::string(name));
   return found == functions.end() ? nullptr : &found->second;
 }
@@ -189,7 +189,7 @@ Result<GoFunctions> find_go_functions(const ElfFile& file, std::span<const std::
     if (!name) continue;
     const auto hit = wanted.find(*name);
     if (hit == wanted.end() || fields[2] < fields[0]) continue;
-    found.emplace(hit->second, GoFunction{table->text + fields[0], fields[2] - fields[0]});
+    found.emplace(hit->second, CodeRange{table->text + fields[0], fields[2] - fields[0]});
   }
   return found;
 }

@@ -16,11 +16,7 @@
 
 namespace weft {
 
-struct GoFunction {
-  std::uint64_t address = 0;  // as linked
-  std::uint64_t bytes = 0;
-};
-using GoFunctions = std::map<std::string, GoFunction>;
+using GoFunctions = std::map<std::string, CodeRange>;
 
 // The functions named in `names`, and those whose name begins with one of `prefixes`. Absent ones are not in the
 // result. `file` outlives nothing.
@@ -28,6 +24,6 @@ Result<GoFunctions> find_go_functions(const ElfFile& file, std::span<const std::
                                       std::span<const std::string_view> prefixes = {});
 
 // Null: it is not among them.
-const GoFunction* function_of(const GoFunctions& functions, std::string_view name);
+const CodeRange* function_of(const GoFunctions& functions, std::string_view name);
 
 }  // namespace weft

@@ -71,7 +71,7 @@ std::vector<std::pair<GoKafka::Produce, std::uint64_t>> produce_sites(const ElfF
                                                                       bool segmentio) {
   std::vector<std::pair<GoKafka::Produce, std::uint64_t>> sites;
   for (const auto& [name, call] : kProduce) {
-    const GoFunction* produce = function_of(functions, name);
+    const CodeRange* produce = function_of(functions, name);
     if (!produce || (call == GoKafka::Produce::segmentio && !segmentio)) continue;
     const auto site = entry_site(file, *produce);
     if (!site) return {};
@@ -81,13 +81,13 @@ std::vector<std::pair<GoKafka::Produce, std::uint64_t>> produce_sites(const ElfF
 }
 
 struct Call {
-  const GoFunction* function;
+  const CodeRange* function;
   std::optional<GoKafka::Consume> begins;
   GoKafka::Consume returns;
 };
 
 // Places of all these calls; nothing: one of them has none.
-std::optional<ConsumeSites> consume_sites(const ElfFile& file, std::span<const Call> calls, const GoFunction* close) {
+std::optional<ConsumeSites> consume_sites(const ElfFile& file, std::span<const Call> calls, const CodeRange* close) {
   ConsumeSites sites;
   for (const auto& [function, begins, returns] : calls) {
     if (begins) {
@@ -114,11 +114,11 @@ class Consumers {
   void find(const std::optional<std::string>& segmentio, const std::optional<std::string>& franz,
             const std::optional<std::string>& confluent) {
     using Consume = GoKafka::Consume;
-    const GoFunction *fetch = function_of(functions_, kFetch), *poll = function_of(functions_, kPoll),
-                     *next = function_of(functions_, kNext), *events = function_of(functions_, kEvents);
+    const CodeRange *fetch = function_of(functions_, kFetch), *poll = function_of(functions_, kPoll),
+                    *next = function_of(functions_, kNext), *events = function_of(functions_, kEvents);
     if (fetch) {
       std::vector<Call> calls{{fetch, Consume::fetch, Consume::fetched}};
-      if (const GoFunction* read = function_of(functions_, kRead)) calls.push_back({read, {}, Consume::read});
+      if (const CodeRange* read = function_of(functions_, kRead)) calls.push_back({read, {}, Consume::read});
       add("kafka-go", segmentio, is_known_segmentio(segmentio.value_or("")), calls, kReaderClose);
     }
     if (poll && next) {  // Close polls too, so that is no sign of a consumer

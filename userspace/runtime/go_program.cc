@@ -132,7 +132,7 @@ std::vector<std::uint64_t> callers(const ElfFile& file, const GoFunctions& funct
 // Where a client writes the headers of a request: a server's answers pass through the same function, two for each, and
 // need no trap. Where that place is not found, all of them do.
 std::optional<std::uint64_t> grpc_write_site(const ElfFile& file, const GoFunctions& functions,
-                                             const GoFunction& write) {
+                                             const CodeRange& write) {
   for (const auto name : {kGrpcOriginate, kGrpcClientHeaders})
     if (const auto client = function_of(functions, name))
       if (const auto site = call_site(file, *client, write.address)) return site;
@@ -190,25 +190,25 @@ Result<GoProgram> analyse(const ElfFile& file, const ElfSection& buildinfo) {
   program.position_independent = file.position_independent();
   if (const auto first = first_segment(file, PT_LOAD)) program.first_address = first->p_vaddr & ~std::uint64_t{0xfff};
   const auto function = [&](std::string_view name) { return function_of(*functions, name); };
-  const GoFunction* switches = function(kSystemstack);
+  const CodeRange* switches = function(kSystemstack);
   if (const auto place = switches ? thread_word(file, *switches) : std::nullopt)
     program.running_g = *place;
   else
     program.proven = program.proven && goroutine_has_the_thread_storage(file);
-  const GoFunction *newproc = function(kNewproc), *runqput = function(kRunqput), *goexit = function(kGoexit);
+  const CodeRange *newproc = function(kNewproc), *runqput = function(kRunqput), *goexit = function(kGoexit);
   if (!newproc || !runqput || !goexit) return fail("its runtime lacks newproc, runqput or goexit1");
   const auto born = call_site(file, *newproc, runqput->address), ends = entry_site(file, *goexit);
   if (!born || !ends) return fail("its runtime has no place for a probe in newproc or goexit1");
   program.goroutine_born = *born;
   program.goroutine_ends = *ends;
-  const GoFunction* round_trip = function(kRoundTrip);
+  const CodeRange* round_trip = function(kRoundTrip);
   if (round_trip && program.layout.persist_conn_conn != kNoField)
     program.http_round_trip = entry_site(file, *round_trip);
   program.tls = tls_of(file, *functions);
   find_http2(file, *functions, program);
   program.kafka = find_go_kafka(file, buildinfo, *functions);
-  if (const GoFunction* write = function(kTcpWrite)) program.tcp_write = write->address;
-  if (const GoFunction* write = function(kH2cWrite)) program.h2c_write = write->address;
+  if (const CodeRange* write = function(kTcpWrite)) program.tcp_write = write->address;
+  if (const CodeRange* write = function(kH2cWrite)) program.h2c_write = write->address;
   for (const auto& [name, found] : *functions) {
     if (begins_with_any(name, kServicePrefixes) && program.service_goroutines.size() < kMostServiceGoroutines)
       program.service_goroutines.push_back(found.address);

@@ -29,11 +29,11 @@ constexpr std::array<std::string_view, 15> kCallNames = {"rd_kafka_produce",
                                                          kTopicName};
 constexpr std::size_t kCalls = kCallNames.size() - 2;
 constexpr std::size_t kCodeRead = 512;  // of a function
-std::optional<RdkafkaLayout> layout_of(const ElfFile& file, const std::map<std::string, std::uint64_t>& functions) {
+std::optional<RdkafkaLayout> layout_of(const ElfFile& file, const std::map<std::string, CodeRange>& functions) {
   std::array<std::vector<std::byte>, 2> code;
   for (std::size_t i = 0; i < code.size(); ++i) {
     const auto function = functions.find(std::string(i == 0 ? kMessageHeaders : kTopicName));
-    const auto offset = function == functions.end() ? std::nullopt : file.file_offset(function->second);
+    const auto offset = function == functions.end() ? std::nullopt : file.file_offset(function->second.address);
     if (!offset) return std::nullopt;
     code[i].resize(kCodeRead);
     code[i].resize(file.read(*offset, code[i]));
@@ -50,7 +50,7 @@ RdkafkaSites sites_of(const Result<ElfFile>& opened) {
     const auto function = functions.find(std::string(kCallNames[i]));
     if (function == functions.end()) continue;
     const auto call = static_cast<RdkafkaCall>(i);
-    if (const auto offset = file.file_offset(function->second))
+    if (const auto offset = file.file_offset(function->second.address))
       (call < RdkafkaCall::consumer_poll ? sites.produce : sites.consume)
           .push_back({call, function_start(file, *offset)});
   }

@@ -6,6 +6,7 @@
 #include <sys/types.h>
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -14,8 +15,10 @@
 
 namespace weft {
 
-// Those with _ex are, where it can be seen in the code, what they and the ones without have in common: it is given the
-// same as they are, and begins with an instruction that costs a probe less.
+// From read on with where they return: by probes there, since a return probe, which puts another address to return to
+// on the stack, ends programs that leave a call in another way. Those with _ex are, where it can be seen in the code,
+// what they and the ones without have in common: it is given the same as they are, and begins with an instruction that
+// costs a probe less.
 enum class OpensslFunction : std::uint8_t {
   set_connect_state,
   set_accept_state,
@@ -27,11 +30,15 @@ enum class OpensslFunction : std::uint8_t {
   read_ex,
   write,
   write_ex,
+  write_ex2,
 };
 
 struct OpensslSite {
   OpensslFunction function;
   std::uint64_t offset = 0;  // in the file, of the first instruction or, where that is ENDBR64, the next one
+  // The offset is one where its result is in RAX: so many bytes is the stack pointer then above what it was at the
+  // first.
+  std::optional<std::uint32_t> above;
   bool operator==(const OpensslSite&) const = default;
 };
 

@@ -18,7 +18,7 @@ struct Code {
   std::uint64_t offset = 0;
 };
 
-std::optional<Code> code_of(const ElfFile& file, const GoFunction& function, std::size_t most) {
+std::optional<Code> code_of(const ElfFile& file, const CodeRange& function, std::size_t most) {
   const auto offset = file.file_offset(function.address);
   if (!offset || function.bytes == 0) return std::nullopt;
   Code code;
@@ -45,9 +45,37 @@ std::optional<std::uint64_t> find(const Code& code, const Each& each) {
   return std::nullopt;
 }
 
+struct FirstCall {
+  std::uint64_t callee = 0;
+  std::uint64_t after = 0;  // the address of what follows
+};
+
+std::optional<FirstCall> first_call_of(const ElfFile& file, std::uint64_t address) {
+  const auto code = code_of(file, {.address = address, .bytes = 2 * kPrologue}, 2 * kPrologue);
+  if (!code) return std::nullopt;
+  std::optional<FirstCall> call;
+  find(*code, [&](const ZydisDecodedInstruction& in, const ZydisDecodedOperand* operands, std::size_t at) {
+    ZyanU64 target = 0;
+    if (in.mnemonic == ZYDIS_MNEMONIC_JMP || in.mnemonic == ZYDIS_MNEMONIC_RET) return true;
+    if (in.mnemonic != ZYDIS_MNEMONIC_CALL) return false;
+    if (operands[0].type == ZYDIS_OPERAND_TYPE_IMMEDIATE &&
+        ZYAN_SUCCESS(ZydisCalcAbsoluteAddress(&in, &operands[0], address + at, &target)))
+      call = {target, address + at + in.length};
+    return true;
+  });
+  return call;
+}
+
+bool writes(const ZydisDecodedInstruction& in, const ZydisDecodedOperand* operands, ZydisRegister whole) {
+  return std::any_of(operands, operands + in.operand_count, [&](const ZydisDecodedOperand& operand) {
+    return operand.type == ZYDIS_OPERAND_TYPE_REGISTER && (operand.actions & ZYDIS_OPERAND_ACTION_MASK_WRITE) &&
+           ZydisRegisterGetLargestEnclosing(ZYDIS_MACHINE_MODE_LONG_64, operand.reg.value) == whole;
+  });
+}
+
 }  // namespace
 
-std::optional<std::uint64_t> entry_site(const ElfFile& file, const GoFunction& function) {
+std::optional<std::uint64_t> entry_site(const ElfFile& file, const CodeRange& function) {
   const auto code = code_of(file, function, kPrologue);
   if (!code) return std::nullopt;
   std::optional<std::uint64_t> jump;
@@ -68,7 +96,7 @@ std::optional<std::uint64_t> entry_site(const ElfFile& file, const GoFunction& f
   return push ? push : jump;
 }
 
-std::optional<std::uint64_t> call_site(const ElfFile& file, const GoFunction& function, std::uint64_t callee) {
+std::optional<std::uint64_t> call_site(const ElfFile& file, const CodeRange& function, std::uint64_t callee) {
   const auto code = code_of(file, function, kLongestFunction);
   if (!code) return std::nullopt;
   return find(*code, [&](const ZydisDecodedInstruction& in, const ZydisDecodedOperand* operands, std::size_t at) {
@@ -80,19 +108,35 @@ std::optional<std::uint64_t> call_site(const ElfFile& file, const GoFunction& fu
 }
 
 std::optional<std::uint64_t> first_call(const ElfFile& file, std::uint64_t address) {
-  const auto code = code_of(file, {.address = address, .bytes = 2 * kPrologue}, 2 * kPrologue);
+  const auto call = first_call_of(file, address);
+  return call ? std::optional(call->callee) : std::nullopt;
+}
+
+std::optional<ReturnSite> after_first_call(const ElfFile& file, std::uint64_t address) {
+  const auto call = first_call_of(file, address);
+  const auto code =
+      call ? code_of(file, {.address = call->after, .bytes = 2 * kPrologue}, 2 * kPrologue) : std::nullopt;
   if (!code) return std::nullopt;
-  std::optional<std::uint64_t> callee;
+  constexpr std::uint32_t kWord = 8;
+  std::uint32_t above = kWord;  // the call's own address to return to
+  std::optional<ReturnSite> site;
   find(*code, [&](const ZydisDecodedInstruction& in, const ZydisDecodedOperand* operands, std::size_t at) {
-    ZyanU64 target = 0;
-    if (in.mnemonic == ZYDIS_MNEMONIC_JMP || in.mnemonic == ZYDIS_MNEMONIC_RET) return true;
-    if (in.mnemonic != ZYDIS_MNEMONIC_CALL) return false;
-    if (operands[0].type == ZYDIS_OPERAND_TYPE_IMMEDIATE &&
-        ZYAN_SUCCESS(ZydisCalcAbsoluteAddress(&in, &operands[0], address + at, &target)))
-      callee = target;
-    return true;
+    if (in.mnemonic == ZYDIS_MNEMONIC_RET || in.meta.category == ZYDIS_CATEGORY_COND_BR) {
+      site = {code->offset + at, above};
+      return true;
+    }
+    if (in.mnemonic == ZYDIS_MNEMONIC_ADD && operands[0].reg.value == ZYDIS_REGISTER_RSP &&
+        operands[1].type == ZYDIS_OPERAND_TYPE_IMMEDIATE)
+      above += static_cast<std::uint32_t>(operands[1].imm.value.u);
+    else if (in.mnemonic == ZYDIS_MNEMONIC_POP)
+      above += kWord;
+    else if (writes(in, operands, ZYDIS_REGISTER_RSP))
+      return true;
+    const bool value_of_another = in.meta.category == ZYDIS_CATEGORY_CMOV;
+    return in.meta.category == ZYDIS_CATEGORY_CALL || in.meta.category == ZYDIS_CATEGORY_UNCOND_BR ||
+           (!value_of_another && writes(in, operands, ZYDIS_REGISTER_RAX));
   });
-  return callee;
+  return site;
 }
 
 bool begins_with_push(const ElfFile& file, std::uint64_t address) {
@@ -106,7 +150,7 @@ bool begins_with_push(const ElfFile& file, std::uint64_t address) {
   return push;
 }
 
-std::vector<std::uint64_t> return_sites(const ElfFile& file, const GoFunction& function) {
+std::vector<std::uint64_t> return_sites(const ElfFile& file, const CodeRange& function) {
   const auto code = code_of(file, function, kLongestFunction);
   if (!code || code->bytes.size() != function.bytes) return {};
   std::vector<std::uint64_t> sites;
@@ -119,7 +163,19 @@ std::vector<std::uint64_t> return_sites(const ElfFile& file, const GoFunction& f
   return read == function.bytes ? sites : std::vector<std::uint64_t>();
 }
 
-std::optional<std::uint32_t> first_argument_slot(const ElfFile& file, const GoFunction& function) {
+bool jumps_away(const ElfFile& file, const CodeRange& function) {
+  const auto code = code_of(file, function, kLongestFunction);
+  return !code ||
+         find(*code, [&](const ZydisDecodedInstruction& in, const ZydisDecodedOperand* operands, std::size_t at) {
+           if (in.meta.category != ZYDIS_CATEGORY_UNCOND_BR && in.meta.category != ZYDIS_CATEGORY_COND_BR) return false;
+           ZyanU64 target = 0;
+           return operands[0].type != ZYDIS_OPERAND_TYPE_IMMEDIATE ||
+                  !ZYAN_SUCCESS(ZydisCalcAbsoluteAddress(&in, &operands[0], function.address + at, &target)) ||
+                  target - function.address >= function.bytes;
+         });
+}
+
+std::optional<std::uint32_t> first_argument_slot(const ElfFile& file, const CodeRange& function) {
   const auto code = code_of(file, function, 4 * kPrologue);
   if (!code) return std::nullopt;
   std::optional<std::uint32_t> slot;
@@ -136,7 +192,7 @@ std::optional<std::uint32_t> first_argument_slot(const ElfFile& file, const GoFu
 }
 
 // As `mov %fs:-8,%rax`, in position-independent programs as `mov $-8,%rcx` before `mov %fs:(%rcx),%rax`.
-std::optional<std::int64_t> thread_word(const ElfFile& file, const GoFunction& function) {
+std::optional<std::int64_t> thread_word(const ElfFile& file, const CodeRange& function) {
   constexpr std::int64_t kFarthest = 1 << 20;
   const auto code = code_of(file, function, 4 * kPrologue);
   if (!code) return std::nullopt;
