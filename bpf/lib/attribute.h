@@ -12,6 +12,7 @@
 #include "maps/carried.h"
 #include "maps/connections.h"
 #include "maps/counters.h"
+#include "maps/grpc_core.h"
 #include "maps/processes.h"
 #include "maps/scratch.h"
 #include "maps/tasks.h"
@@ -214,6 +215,25 @@ static __always_inline void task_acted(struct task *task, struct task_key key)
 		task->acts = acts + 1;
 }
 
+/* For whom the task of `key` calls now. */
+static __always_inline struct go_send task_calls(struct process_entry *p, struct task_key key)
+{
+	struct task *task = p->flags & PROCESS_TASK_NONE ? NULL : task_get(key);
+	struct go_send send = {};
+	__u64 exchange = 0;
+
+	if (!task)
+		return send;
+	send.attribution = task_works_on(task, p, key.owner, &exchange);
+	if (!task->current)
+		task_acted(task, key);
+	if (!task_is(task, key))
+		send.attribution = ATTRIBUTION_NONE;
+	if (send.attribution != ATTRIBUTION_NONE)
+		send.exchange_id = exchange;
+	return send;
+}
+
 /* The request that the task of s->task works on goes to s->parent. Returns an enum attribution: TASK, INHERITED, NONE.
  */
 WIRE_GLOBAL int attribute_task(struct scratch *s, struct process_entry *p)
@@ -239,7 +259,7 @@ WIRE_GLOBAL int attribute_task(struct scratch *s, struct process_entry *p)
 	return attribution;
 }
 
-/* What a goroutine said of the message that another one writes for it. */
+/* What a task said of the message that another one writes for it. */
 static __always_inline int attribute_by_note(struct scratch *s, const struct process_entry *p,
 					     const struct go_send *send)
 {
@@ -274,6 +294,27 @@ WIRE_GLOBAL int attribute_stream(struct scratch *s, struct process_entry *p)
 	return site && site->kind == START_SITE_SENDER ? attribute_task(s, p) : ATTRIBUTION_NONE;
 }
 
+/*
+ * The request that HTTP/2 stream s->stream on c is begun for, of a call of C-core: returns 1 + an enum attribution. 0:
+ * nobody has said so.
+ */
+WIRE_GLOBAL int attribute_grpc_core(struct connection *c, struct scratch *s, struct process_entry *p)
+{
+	struct grpc_core_note note;
+	struct grpc_core_key key;
+	struct go_send send;
+
+	if (!c || !s || !p)
+		return 0;
+	key = grpc_core_stream_key(c->id, s->stream);
+	if (!grpc_core_note_get(&key, &note))
+		return 0;
+	s->task = thread_key(s->pid_tgid >> 32, (__u32)s->pid_tgid);
+	send.exchange_id = p->flags & PROCESS_TASK_NONE ? 0 : note.exchange_id;
+	send.attribution = note.attribution;
+	return 1 + attribute_by_note(s, p, &send);
+}
+
 /* The request that the next message on client connection c is sent for, likewise. */
 WIRE_GLOBAL int attribute_sender(struct connection *c, struct scratch *s, struct process_entry *p)
 {
@@ -283,6 +324,11 @@ WIRE_GLOBAL int attribute_sender(struct connection *c, struct scratch *s, struct
 	if (!c || !s || !p)
 		return ATTRIBUTION_NONE;
 	s->in_birth = 0;
+	if (s->stream && (p->findings & FINDING_GRPC_CORE)) {
+		attribution = attribute_grpc_core(c, s, p);
+		if (attribution)
+			return attribution - 1;
+	}
 	if (s->task_unknown || s->by_io_uring) {
 		s->parent.exchange_id = 0;
 		return ATTRIBUTION_NONE;

@@ -110,7 +110,11 @@ struct tcp_sock {
 };
 
 struct pt_regs {
+	unsigned long r15;
 	unsigned long r14;
+	unsigned long r13;
+	unsigned long r12;
+	unsigned long bp;
 	unsigned long sp;
 	unsigned long bx;
 	unsigned long r10;

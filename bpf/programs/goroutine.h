@@ -9,6 +9,7 @@
 #define WEFT_PROGRAMS_GOROUTINE_H
 
 #include "lib/attribute_goroutine.h"
+#include "lib/descriptor.h"
 #include "lib/kafka_records.h"
 #include "maps/streams.h"
 #include "maps/tls.h"
@@ -16,8 +17,6 @@
 
 #define FLAG_CARRY 0x01 /* of the processor */
 #define FLAG_ZERO 0x40
-#define FILE_KIND 0170000
-#define FILE_SOCKET 0140000
 /* struct itab: two pointers, hash, padding, then the methods of net.Conn by name; Write is the eighth. */
 #define ITAB_CONN_WRITE (24 + 7 * 8)
 /* net.conn.fd, net.netFD.pfd, poll.FD.fdmu (16 bytes), poll.FD.Sysfd: the same since Go 1.9. */
@@ -107,22 +106,6 @@ static __always_inline int go_ends(struct pt_regs *regs, struct go_process *go, 
 	return 0;
 }
 
-/* The socket behind a descriptor of the current process; 0: it is none. */
-static __always_inline __u64 socket_of_descriptor(__u64 fd)
-{
-	struct fdtable *table = bpf_get_current_task_btf()->files->fdt;
-	struct file **files = table->fd, *file = NULL;
-	struct socket *socket;
-
-	if (fd >= table->max_fds)
-		return 0;
-	bpf_probe_read_kernel(&file, sizeof(file), &files[fd]);
-	if (!file || (BPF_CORE_READ(file, f_inode, i_mode) & FILE_KIND) != FILE_SOCKET)
-		return 0;
-	socket = BPF_CORE_READ(file, private_data);
-	return (__u64)BPF_CORE_READ(socket, sk);
-}
-
 /* A net.Conn as it lies in memory, and what tells its type: the address of its method Write. */
 struct go_conn {
 	__u64 itab, data;
@@ -163,7 +146,6 @@ static __always_inline __u64 socket_of_interface(struct go_process *go, __u64 in
 static __always_inline __u64 connection_of_interface(struct go_process *go, __u64 interface)
 {
 	const struct connection *c;
-	const struct sock *sk;
 	struct go_conn conn;
 	__u64 socket;
 
@@ -173,28 +155,17 @@ static __always_inline __u64 connection_of_interface(struct go_process *go, __u6
 		c = socket ? tls_connection_get(socket) : NULL;
 		return c ? c->id : 0;
 	}
-	sk = (const struct sock *)socket_of_conn(go, &conn);
-	return sk ? BPF_CORE_READ(sk, __sk_common.skc_cookie.counter) : 0;
+	return connection_of_socket(socket_of_conn(go, &conn));
 }
 
 /* For whom the goroutine whose structure is at g calls now. */
 static __always_inline struct go_send goroutine_calls(struct process_entry *p, const struct go_process *go, __u64 g,
 						      __u32 tgid)
 {
-	__u64 goroutine = user_word(g + go->g_goid), exchange = 0;
-	struct task_key key = goroutine_key(tgid, go, goroutine);
-	struct task *task = goroutine && !(p->flags & PROCESS_TASK_NONE) ? task_get(key) : NULL;
-	struct go_send send = {};
+	__u64 goroutine = user_word(g + go->g_goid);
+	struct go_send nobody = {};
 
-	if (task)
-		send.attribution = task_works_on(task, p, key.owner, &exchange);
-	if (task && !task->current)
-		task_acted(task, key);
-	if (task && !task_is(task, key))
-		send.attribution = ATTRIBUTION_NONE;
-	if (send.attribution != ATTRIBUTION_NONE)
-		send.exchange_id = exchange;
-	return send;
+	return goroutine ? task_calls(p, goroutine_key(tgid, go, goroutine)) : nobody;
 }
 
 /* AX is the connection. Whoever it belongs to, its next request is for what this goroutine works on. */

@@ -8,6 +8,7 @@
 #include "programs/answer.h"
 #include "programs/control.h"
 #include "programs/tls_probe.h"
+#include "programs/grpc_core.h"
 #include "programs/ioctl.h"
 #include "programs/iterators.h"
 #include "programs/kafka_consume.h"

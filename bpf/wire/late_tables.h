@@ -17,6 +17,7 @@
 #define GO_START_SITES 32768u
 #define GO_SENDS 65536u
 #define GO_STREAM_SENDS 8192u
+#define GRPC_CORE_NOTES 8192u
 
 /*
  * A table that forgets the oldest has up to so many entries lie free for each processor: one that has fewer in all

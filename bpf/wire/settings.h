@@ -84,6 +84,7 @@ struct listener {
 	(1u << 13) /* one thread writes an HTTP/2 connection alone: it tells whose calls those are */
 #define FINDING_HTTP2_WRITERS (1u << 14) /* several write one: nobody's */
 #define FINDING_OPENSSL (1u << 15)	 /* it encrypts by OpenSSL */
+#define FINDING_GRPC_CORE (1u << 16)	 /* for whom it calls by C-core is noted */
 
 /* Births that did their work inside their exchange before threads of a process inherit. */
 #define INHERIT_AFTER_BIRTHS 20u

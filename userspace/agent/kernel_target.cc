@@ -55,11 +55,22 @@ Result<void> KernelTarget::trace(pid_t pid, const ProcessSettings& settings) {
   watch(pid, settings);
   follow_goroutines(pid, settings);
   forget_librdkafka(pid);
-  if (const auto go = go_state(pid); go && go->traced)
-    openssl_.untrace(pid);  // a library of C in it would have to tell for which goroutine it is called
+  follow_libraries(pid, settings);
+  return {};
+}
+
+// Not in a Go program: a library of C in it would have to tell for which goroutine it is called.
+void KernelTarget::follow_libraries(pid_t pid, const ProcessSettings& settings) {
+  const auto go = go_state(pid);
+  const bool of_go = go && go->traced;
+  if (of_go)
+    openssl_.untrace(pid);
   else
     openssl_.trace(pid, goroutines_.executions(pid));
-  return {};
+  if (of_go || settings.task == TaskRule::none)
+    grpc_core_.untrace(pid);
+  else
+    grpc_core_.trace(pid, goroutines_.executions(pid));
 }
 
 // Not before there can be any use: probes cost each record a microsecond, and of Go's consumers ten. Who serves
@@ -300,7 +311,10 @@ void KernelTarget::say_once(pid_t pid, const std::optional<FileId>& file, const 
 }
 
 bool KernelTarget::attach_late() {
-  if (calls) rest_.look(calls());
+  if (calls) {
+    rest_.look(calls());
+    grpc_core_.look(calls());
+  }
   const bool goroutines_wait = goroutines_.attach_late();
   return openssl_.look() || goroutines_wait;
 }
@@ -335,6 +349,7 @@ void KernelTarget::watch(pid_t pid, const ProcessSettings& settings) {
 void KernelTarget::untrace(pid_t pid) {
   kernel_.untrace(pid);
   openssl_.untrace(pid);
+  grpc_core_.untrace(pid);
   forget(pid);
   const std::lock_guard lock(mutex_);
   go_.erase(pid);
@@ -358,7 +373,7 @@ bool KernelTarget::watches(pid_t pid) const {
 
 std::size_t KernelTarget::probes() const {
   const std::lock_guard lock(mutex_);
-  std::size_t all = watched_.size() + openssl_.probes();
+  std::size_t all = watched_.size() + openssl_.probes() + grpc_core_.probes();
   for (const auto& [pid, state] : go_) all += state.probes;
   for (const auto& [pid, state] : kafka_) all += state.probes();
   return all;

@@ -10,6 +10,7 @@
 #include <string>
 
 #include "agent/goroutine_rest.h"
+#include "agent/grpc_core_follower.h"
 #include "agent/openssl_follower.h"
 #include "discover/process_target.h"
 #include "kernel/goroutines.h"
@@ -37,6 +38,7 @@ class KernelTarget final : public ProcessTarget {
         kafka_notes_(kafka_caller_notes(kernel)),
         options_(std::move(options)),
         openssl_(openssl_tracer(kernel), clock, options_.openssl),
+        grpc_core_(grpc_core_tracer(kernel)),
         rest_(
             goroutines_, clock, [this](pid_t pid, bool rests) { rests_now(pid, rests); },
             [this](pid_t pid) { leave_alone(pid); }) {}
@@ -77,6 +79,7 @@ class KernelTarget final : public ProcessTarget {
   std::optional<KafkaState> kafka_state(pid_t pid) const;
   bool follows_records(pid_t pid) const;
   const OpensslFollower& openssl() const { return openssl_; }
+  const GrpcCoreFollower& grpc_core() const { return grpc_core_; }
   std::size_t probes() const;
 
  private:
@@ -85,6 +88,7 @@ class KernelTarget final : public ProcessTarget {
   void say_once(pid_t pid, const std::optional<FileId>& file, const std::string& text);
   void watch(pid_t pid, const ProcessSettings& settings);
   void follow_goroutines(pid_t pid, const ProcessSettings& settings);
+  void follow_libraries(pid_t pid, const ProcessSettings& settings);
   std::optional<GoState> start_goroutines(pid_t pid, std::uint32_t executed);
   void note_producers(pid_t pid, KafkaState& state);
   static std::vector<KafkaCallSite> go_producers(const GoProgramFinder::Found& found);
@@ -100,6 +104,7 @@ class KernelTarget final : public ProcessTarget {
   KafkaCallerNotes& kafka_notes_;
   const Options options_;
   OpensslFollower openssl_;
+  GrpcCoreFollower grpc_core_;
   bool kafka_cramped_ = false;  // … and that was said
   GoroutineRest rest_;
   LibcIoctlFinder finder_;

@@ -86,6 +86,7 @@ std::vector<ProcessRow> Agent::processes() {
       if (target_->watches(process.pid)) row.probes.push_back("ioctl");
       if (go && go->traced) row.probes.push_back("goroutines");
       if (target_->openssl().probes(process.pid)) row.probes.push_back("OpenSSL");
+      if (target_->grpc_core().probes(process.pid)) row.probes.push_back("gRPC core");
       if (const auto kafka = target_->kafka_state(process.pid)) {
         if (kafka->produce_probes) row.probes.push_back("librdkafka");
         if (kafka->go_probes) row.probes.push_back("Kafka of Go");

@@ -37,6 +37,7 @@ TaskRuleText http2_rule(const TaskRuleText& all, const KernelTarget::GoState* go
       return {"none", "no client of HTTP/2 is probed: neither grpc-go's nor that of net/http was found in it"};
     return {"goroutine", "the one that calls, by probes: " + go->called_streams};
   }
+  if (found.grpc_core) return {"thread", "the one that calls, by probes: gRPC's C-core"};
   if (found.http2_writer)
     return {"thread", std::string("the one that alone writes the requests of a connection") +
                           (found.http2_writers ? "; nobody's where several write" : "")};

@@ -111,6 +111,7 @@ struct ProcessFindings {
   bool inherit_off = false;         // … switched off for good
   bool http2_writer = false;        // one thread writes a connection's requests alone, and has served for twenty
   bool http2_writers = false;       // several write those of one connection
+  bool grpc_core = false;           // for whom it calls by C-core is noted
   std::uint64_t live_exchanges = 0;
   std::uint64_t connections = 0;
 };

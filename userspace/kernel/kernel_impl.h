@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "kernel/goroutines.h"
+#include "kernel/grpc_core.h"
 #include "kernel/kafka_callers.h"
 #include "kernel/kernel.h"
 #include "kernel/late_tables.h"
@@ -52,7 +53,11 @@ class RingSource final : public EventSource {
   std::size_t records_ = 0, bytes_ = 0;  // of the last drain
 };
 
-class KernelImpl final : public Kernel, public GoroutineTracer, public KafkaCallerNotes, public OpensslTracer {
+class KernelImpl final : public Kernel,
+                         public GoroutineTracer,
+                         public KafkaCallerNotes,
+                         public OpensslTracer,
+                         public GrpcCoreTracer {
  public:
   // `late` is not loaded yet.
   KernelImpl(Skeleton skeleton, Parts parts, Parts late, std::unique_ptr<LateTables> tables,
@@ -106,6 +111,8 @@ class KernelImpl final : public Kernel, public GoroutineTracer, public KafkaCall
   bool follows_openssl() override;
   Result<void> follow_openssl(pid_t tgid, const std::string& file, std::span<const OpensslPlace> places) override;
   void forget_openssl(pid_t tgid) override;
+  Result<void> follow_grpc_core(pid_t tgid, const std::string& file, const GrpcCorePlaces& places) override;
+  void forget_grpc_core(pid_t tgid) override;
 
  private:
   bool found(pid_t tgid, std::uint32_t finding);
@@ -142,7 +149,7 @@ class KernelImpl final : public Kernel, public GoroutineTracer, public KafkaCall
   std::vector<Link> links_;
   Link sockops_;
   ProbeEnds probe_ends_;
-  std::map<pid_t, std::vector<Uprobes>> ioctl_probes_, kafka_probes_, openssl_probes_;
+  std::map<pid_t, std::vector<Uprobes>> ioctl_probes_, kafka_probes_, openssl_probes_, grpc_core_probes_;
   struct GoProcess {
     std::uint32_t program = 0, executed = 0;
     UniqueFd file;

@@ -38,6 +38,7 @@ LateTables::LateTables(const weft_bpf& skeleton) {
   add(Use::goroutines, maps.start_sites, GO_START_SITES);
   add(Use::goroutines, maps.go_sends, GO_SENDS);
   add(Use::goroutines, maps.go_stream_sends, GO_STREAM_SENDS);
+  add(Use::grpc_core, maps.grpc_core_notes, GRPC_CORE_NOTES);
   add(Use::kafka_requests, maps.kafka_more_slots, std::min<std::uint32_t>(KAFKA_MORE_SLOTS, processors()));
   add(Use::kafka_topics, maps.kafka_topics, KAFKA_TOPICS);
   add(Use::kafka_producers, maps.kafka_notes, KAFKA_NOTES);

@@ -23,7 +23,8 @@ class LateTables {
     kafka_producers,
     kafka_consumers,
     tls,
-    openssl
+    openssl,
+    grpc_core
   };
 
   // REQUIRES: the skeleton is opened, not loaded (loading forgets what the tables are to be like), and outlives this.

@@ -135,10 +135,10 @@ Result<std::unique_ptr<Kernel>> Kernel::load(const KernelOptions& options) {
   bpf_program__set_autoload(skeleton->progs.on_answer, false);
   if (answers) parts.take(skeleton->progs.on_answer);
   select_hook(*skeleton, chosen.capture, options.max_connections, parts);
-  for (auto* program :
-       {skeleton->progs.on_ioctl, skeleton->progs.on_goroutine, skeleton->progs.on_tls,
-        skeleton->progs.on_kafka_produce, skeleton->progs.on_kafka_produce_go, skeleton->progs.on_kafka_consume,
-        skeleton->progs.on_kafka_consumed, skeleton->progs.on_kafka_consume_go, skeleton->progs.on_openssl})
+  for (auto* program : {skeleton->progs.on_ioctl, skeleton->progs.on_goroutine, skeleton->progs.on_tls,
+                        skeleton->progs.on_kafka_produce, skeleton->progs.on_kafka_produce_go,
+                        skeleton->progs.on_kafka_consume, skeleton->progs.on_kafka_consumed,
+                        skeleton->progs.on_kafka_consume_go, skeleton->progs.on_openssl, skeleton->progs.on_grpc_core})
     prepare_uprobe(program);
   auto tables = std::make_unique<LateTables>(*skeleton);
   late.take(skeleton->progs.on_tls);
@@ -237,7 +237,7 @@ Result<void> KernelImpl::attach_sockops() {
 KernelImpl::~KernelImpl() {
   sockops_.reset();
   links_.clear();
-  for (auto* all : {&ioctl_probes_, &kafka_probes_, &openssl_probes_})
+  for (auto* all : {&ioctl_probes_, &kafka_probes_, &openssl_probes_, &grpc_core_probes_})
     for (auto& [tgid, probes] : *all) probe_ends_.take(std::move(probes));
   for (auto& [tgid, process] : go_processes_) {
     probe_ends_.take(std::move(process.probes));

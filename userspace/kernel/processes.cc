@@ -135,6 +135,7 @@ void KernelImpl::untrace(pid_t tgid) {
   unwatch_ioctl(tgid);
   forget_kafka_callers(tgid);
   forget_openssl(tgid);
+  forget_grpc_core(tgid);
   run_sweep({.release_tgid = key});
   release_goroutines(tgid);
   forget_tasks(key);
@@ -184,6 +185,7 @@ std::map<pid_t, ProcessFindings> KernelImpl::findings() {
     found.kafka_shared = entry.findings & FINDING_KAFKA_SHARED;
     found.kafka_unread = entry.findings & FINDING_KAFKA_UNREAD;
     found.http2_writer = entry.findings & FINDING_HTTP2_WRITER;
+    found.grpc_core = entry.findings & FINDING_GRPC_CORE;
     found.http2_writers = entry.findings & FINDING_HTTP2_WRITERS;
     found.inherits = !found.inherit_off && entry.good_births[0] >= INHERIT_AFTER_BIRTHS;
     found.live_exchanges = entry.live > 0 ? static_cast<std::uint64_t>(entry.live) : 0;

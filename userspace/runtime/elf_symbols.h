@@ -16,4 +16,8 @@ namespace weft {
 // Those that the file defines. `names` are few.
 std::map<std::string, CodeRange> find_functions(const ElfFile& file, std::span<const std::string_view> names);
 
+// Where the file is told, when it is loaded, the addresses of the functions of this name that it calls, be they its
+// own: a call jumps to a stub that jumps to what stands there.
+std::multimap<std::string, std::uint64_t> find_imports(const ElfFile& file, std::span<const std::string_view> names);
+
 }  // namespace weft

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/librdkafka_layout.h"
 
-#include <Zydis/Zydis.h>
-
 #include <set>
 #include <utility>
+
+#include "runtime/code_walk.h"
 
 namespace weft {
 namespace {
@@ -32,34 +32,19 @@ std::optional<Load> load_of(const ZydisDecodedInstruction& in, const ZydisDecode
               static_cast<unsigned>(from.size / 8)};
 }
 
-// Calls `each` with every instruction until that returns true. False: bytes that are none, or the end.
-template <typename Each>
-bool walk(std::span<const std::byte> code, const Each& each) {
-  ZydisDecoder decoder;
-  ZydisDecoderInit(&decoder, ZYDIS_MACHINE_MODE_LONG_64, ZYDIS_STACK_WIDTH_64);
-  for (std::size_t at = 0; at < code.size();) {
-    ZydisDecodedInstruction instruction;
-    ZydisDecodedOperand operands[ZYDIS_MAX_OPERAND_COUNT];
-    if (!ZYAN_SUCCESS(ZydisDecoderDecodeFull(&decoder, code.data() + at, code.size() - at, &instruction, operands)))
-      return false;
-    if (each(instruction, operands)) return true;
-    at += instruction.length;
-  }
-  return false;
-}
-
 // Before it calls anybody the function reads the headers that were parsed already, and where there are none a length
 // of 32 bits and the address behind it: the only such pair behind what of a message is the interface.
 std::optional<std::uint16_t> headers_of(std::span<const std::byte> code) {
   std::set<std::int64_t> numbers, addresses;
-  const bool called = walk(code, [&](const ZydisDecodedInstruction& in, const ZydisDecodedOperand* operands) {
-    if (in.mnemonic == ZYDIS_MNEMONIC_CALL) return true;
-    const auto load = load_of(in, operands);
-    if (!load || load->distance < kMessageBytes || load->distance >= kMessageMost) return false;
-    if (load->bytes == 4) numbers.insert(load->distance);
-    if (load->bytes == 8) addresses.insert(load->distance);
-    return false;
-  });
+  const bool called =
+      walk_code(code, [&](const ZydisDecodedInstruction& in, const ZydisDecodedOperand* operands, std::size_t) {
+        if (in.mnemonic == ZYDIS_MNEMONIC_CALL) return true;
+        const auto load = load_of(in, operands);
+        if (!load || load->distance < kMessageBytes || load->distance >= kMessageMost) return false;
+        if (load->bytes == 4) numbers.insert(load->distance);
+        if (load->bytes == 8) addresses.insert(load->distance);
+        return false;
+      });
   std::set<std::int64_t> pairs;
   for (const std::int64_t number : numbers)
     if (number % 8 == 0 && addresses.contains(number + 8)) pairs.insert(number);
@@ -71,7 +56,7 @@ std::optional<std::uint16_t> headers_of(std::span<const std::byte> code) {
 std::optional<std::pair<std::uint16_t, std::uint16_t>> name_of(std::span<const std::byte> code) {
   std::set<std::pair<std::uint16_t, std::uint16_t>> found;
   std::optional<Load> before, last;
-  walk(code, [&](const ZydisDecodedInstruction& in, const ZydisDecodedOperand* operands) {
+  walk_code(code, [&](const ZydisDecodedInstruction& in, const ZydisDecodedOperand* operands, std::size_t) {
     if (in.mnemonic == ZYDIS_MNEMONIC_CALL) return true;
     if (in.mnemonic == ZYDIS_MNEMONIC_RET) {
       if (before && last && before->from == ZYDIS_REGISTER_RDI && before->to == last->from && before->bytes == 8 &&

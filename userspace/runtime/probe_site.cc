@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/probe_site.h"
 
-#include <Zydis/Zydis.h>
-
 #include <algorithm>
 #include <map>
 #include <vector>
+
+#include "runtime/code_walk.h"
 
 namespace weft {
 namespace {
@@ -31,18 +31,12 @@ std::optional<Code> code_of(const ElfFile& file, const CodeRange& function, std:
 // Calls `each` with every instruction and its place; stops when that returns true, or at bytes that are no instruction.
 template <typename Each>
 std::optional<std::uint64_t> find(const Code& code, const Each& each) {
-  ZydisDecoder decoder;
-  ZydisDecoderInit(&decoder, ZYDIS_MACHINE_MODE_LONG_64, ZYDIS_STACK_WIDTH_64);
-  for (std::size_t at = 0; at < code.bytes.size();) {
-    ZydisDecodedInstruction instruction;
-    ZydisDecodedOperand operands[ZYDIS_MAX_OPERAND_COUNT];
-    if (!ZYAN_SUCCESS(
-            ZydisDecoderDecodeFull(&decoder, code.bytes.data() + at, code.bytes.size() - at, &instruction, operands)))
-      return std::nullopt;
-    if (each(instruction, operands, at)) return code.offset + at;
-    at += instruction.length;
-  }
-  return std::nullopt;
+  std::size_t found = 0;
+  const bool stopped = walk_code(code.bytes, [&](const auto& instruction, const auto* operands, std::size_t at) {
+    found = at;
+    return each(instruction, operands, at);
+  });
+  return stopped ? std::optional(code.offset + found) : std::nullopt;
 }
 
 struct FirstCall {

@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-only */
+/*
+ * gRPC's C-core as a client (x86-64, System V). Any thread may encode and send what another one has asked for, so it is
+ * noted who asks, by the call; and when a stream's header block is begun, the stream leads back to its call, and
+ * forward to its connection. One program for all places, told apart by the cookie.
+ */
+#ifndef WEFT_PROGRAMS_GRPC_CORE_H
+#define WEFT_PROGRAMS_GRPC_CORE_H
+
+#include "lib/attribute.h"
+#include "lib/descriptor.h"
+
+/* grpc_transport_stream_op_batch: two addresses, then a bit for each operation. */
+#define GRPC_CORE_BATCH_OPERATIONS 16
+#define GRPC_CORE_SENDS_INITIAL_METADATA 1u
+/* grpc_chttp2_stream: the array of contexts of its call, then its transport. */
+#define GRPC_CORE_STREAM_TRANSPORT 8
+/* grpc_tcp: the address of its methods, that of what polls the descriptor (and begins with it), the descriptor. */
+#define GRPC_CORE_TCP_POLLED 8
+#define GRPC_CORE_TCP_DESCRIPTOR 16
+#define GRPC_CORE_TRANSPORT_MOST 65536u
+
+static __always_inline struct grpc_core_key grpc_core_call_key(const struct process_entry *p, __u32 tgid, __u64 call)
+{
+	struct grpc_core_key key = {.address = call, .tgid = tgid, .generation = p->generation};
+
+	return key;
+}
+
+/* Whatever the thread works for is noted, also when it is nobody. */
+static __always_inline void grpc_core_begins(struct process_entry *p, __u64 thread, __u64 call, __u64 batch)
+{
+	struct grpc_core_key key = grpc_core_call_key(p, thread >> 32, call);
+	struct go_send send;
+
+	if (!(user_word(batch + GRPC_CORE_BATCH_OPERATIONS) & GRPC_CORE_SENDS_INITIAL_METADATA))
+		return;
+	send = task_calls(p, thread_key(thread >> 32, (__u32)thread));
+	finding(p, FINDING_GRPC_CORE);
+	if (!grpc_core_note_set(&key, send.exchange_id, send.attribution))
+		count_fault(PROGRAM_PROCESS, FAULT_MAP_FULL);
+}
+
+/* Which of the registers is read first and chosen then: the verifier allows no computed offset into them. */
+static __always_inline __u64 grpc_core_stream(const struct pt_regs *regs, __u32 which)
+{
+	__u64 kept[8] = {};
+
+	kept[GRPC_CORE_RBX] = regs->bx;
+	kept[GRPC_CORE_RBP] = regs->bp;
+	kept[GRPC_CORE_R12] = regs->r12;
+	kept[GRPC_CORE_R13] = regs->r13;
+	kept[GRPC_CORE_R14] = regs->r14;
+	kept[GRPC_CORE_R15] = regs->r15;
+	barrier();
+	WIRE_OPAQUE(which);
+	return kept[which & 7];
+}
+
+/*
+ * The connection of a transport, by the descriptor of its endpoint; 0: it has another one than TCP's, which is
+ * encrypted, or something else stands there.
+ */
+static __always_inline __u64 grpc_core_connection(__u64 endpoint)
+{
+	__u32 descriptor = user_word(endpoint + GRPC_CORE_TCP_DESCRIPTOR);
+
+	if (descriptor != (__u32)user_word(user_word(endpoint + GRPC_CORE_TCP_POLLED)))
+		return 0;
+	return connection_of_socket(socket_of_descriptor(descriptor));
+}
+
+/* Of the transport that `compressor` belongs to, stream `number` is about to get its header block. */
+static __always_inline void grpc_core_encodes(const struct process_entry *p, __u32 tgid,
+					      const struct grpc_core_layout *layout, __u64 stream, __u64 compressor,
+					      __u32 number)
+{
+	__u64 transport = user_word(stream + GRPC_CORE_STREAM_TRANSPORT), connection;
+	struct grpc_core_key key = grpc_core_call_key(p, tgid, user_word(stream) - layout->call_context);
+	struct grpc_core_note note;
+
+	if (!grpc_core_note_get(&key, &note))
+		return;
+	if (!number || compressor - transport >= GRPC_CORE_TRANSPORT_MOST)
+		return;
+	connection = grpc_core_connection(user_word(transport + layout->endpoint));
+	if (!connection)
+		return;
+	key = grpc_core_stream_key(connection, number);
+	if (!grpc_core_note_set(&key, note.exchange_id, note.attribution))
+		count_fault(PROGRAM_PROCESS, FAULT_MAP_FULL);
+}
+
+SEC("uprobe")
+int on_grpc_core(struct pt_regs *regs)
+{
+	__u64 thread = bpf_get_current_pid_tgid(), cookie = bpf_get_attach_cookie(regs);
+	__u64 first = regs->di, second = regs->si, third = regs->dx;
+	struct process_entry *p = process_get(thread >> 32);
+	struct grpc_core_layout layout = grpc_core_layout_of(cookie);
+	struct grpc_core_key key;
+
+	if (!p || p->go)
+		return 0;
+	switch ((__u8)cookie) {
+	case GRPC_CORE_BATCH:
+		grpc_core_begins(p, thread, first, second);
+		break;
+	case GRPC_CORE_HEADERS:
+		grpc_core_encodes(p, thread >> 32, &layout, grpc_core_stream(regs, layout.stream), third,
+				  (__u32)user_word(second));
+		break;
+	case GRPC_CORE_UNREF:
+		key = grpc_core_call_key(p, thread >> 32, first);
+		grpc_core_forget(&key);
+		break;
+	}
+	return 0;
+}
+
+#endif

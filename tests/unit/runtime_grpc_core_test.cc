@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+// Where gRPC's C-core is probed, in the library of the system.
+#include <dlfcn.h>
+#include <doctest/doctest.h>
+#include <unistd.h>
+
+#include <array>
+#include <cstring>
+#include <fstream>
+#include <string>
+
+#include "runtime/grpc_core.h"
+
+using namespace weft;
+
+namespace {
+
+std::array<unsigned char, 8> code_at(const std::string& path, std::uint64_t offset) {
+  std::array<unsigned char, 8> bytes{};
+  std::ifstream file(path, std::ios::binary);
+  file.seekg(static_cast<std::streamoff>(offset));
+  file.read(reinterpret_cast<char*>(bytes.data()), bytes.size());
+  return bytes;
+}
+
+}  // namespace
+
+TEST_CASE("gRPC core: names of its library") {
+  for (const char* name : {"libgrpc.so.29", "libgrpc_unsecure.so.29", "libgrpc.so"}) CHECK(is_grpc_core_name(name));
+  for (const char* name : {"libgpr.so.29", "grpc.so", "libgrpc", "cygrpc.cpython-311-x86_64-linux-gnu.so"})
+    CHECK_FALSE(is_grpc_core_name(name));
+}
+
+TEST_CASE("gRPC core: found in a process that has loaded it, where a probe costs little") {
+  GrpcCoreFinder finder;
+  CHECK(finder.find(getpid()).empty());
+  std::size_t loaded = 0;
+  for (const char* name : {"libgrpc.so.29", "libgrpc_unsecure.so.29"}) {
+    CAPTURE(name);
+    void* const library = dlopen(name, RTLD_NOW);  // which stays: others may have begun to use it
+    REQUIRE(library != nullptr);
+    const auto found = finder.find(getpid());
+    REQUIRE(found.size() == ++loaded);
+    for (const auto& [path, sites] : found) {
+      CAPTURE(path);
+      const auto same = [&](std::uint64_t offset, const char* function) {
+        return std::memcmp(code_at(path, offset).data(), dlsym(library, function), 8) == 0;
+      };
+      CHECK(same(sites.batch,
+                 "_ZN9grpc_core15FilterStackCall12ExecuteBatchEP30grpc_transport_stream_op_batchP12grpc_closure"));
+      CHECK(same(sites.unref, "grpc_call_unref"));
+      CHECK(code_at(path, sites.headers)[0] == 0xe8);  // the call itself
+      CHECK(sites.call_context > 0);
+      CHECK(sites.endpoint > 0);
+    }
+    CHECK(finder.find(getpid())[0].sites.headers == found[0].sites.headers);  // from what it remembers
+  }
+}

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+// Puts probes into the C-core of traced processes that serve, once they have called by HTTP/2: before there is nothing
+// that a probe could tell.
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <mutex>
+#include <set>
+
+#include "assemble/process_calls.h"
+#include "kernel/grpc_core.h"
+#include "runtime/grpc_core.h"
+
+namespace weft {
+
+class GrpcCoreFollower {
+ public:
+  explicit GrpcCoreFollower(GrpcCoreTracer& tracer) : tracer_(tracer) {}  // which outlives the object
+
+  // Those that change something are for the thread that traces processes. `executed`: which of its programs this is;
+  // when it is the same as before nothing happens.
+  void trace(pid_t pid, std::uint32_t executed);
+  void untrace(pid_t pid);
+  void look(const CallsByProcess& calls);
+
+  // From any thread.
+  std::size_t probes(pid_t pid) const;
+  std::size_t probes() const;
+
+ private:
+  struct Process {
+    std::uint32_t executed = 0;
+    std::size_t probes = 0;
+  };
+  std::size_t follow(pid_t pid);
+
+  GrpcCoreTracer& tracer_;
+  GrpcCoreFinder finder_;
+  std::set<pid_t> waiting_;  // that were not looked at
+  mutable std::mutex mutex_;
+  std::map<pid_t, Process> processes_;
+};
+
+}  // namespace weft
