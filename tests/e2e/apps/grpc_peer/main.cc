@@ -3,8 +3,11 @@
 //
 //   serve mode=sync|async [back=PORT] [age_ms=N]   prints its port. With `back` each call makes one of its own; with
 //                                                  `age_ms` connections are told to go after that time.
-//   front back=PORT [channels=N]        HTTP/1.1, a thread a connection: a request for /work?id=…&via=N makes a call by
-//                                       channel N and is answered with what the back saw
+//   front back=PORT [channels=N] [twice=1]  HTTP/1.1, a thread a connection: a request for /work?id=…&via=N makes a
+//   call by
+//                                       channel N and is answered with what the back saw. &work=fail fails (with
+//                                       `twice` it is tried again), &bytes=N is its message; &gives_up=1: after two
+//                                       calls, one of them on another thread, that are cancelled before they leave
 //   call mode=sync|async port=PORT …    prints an object for each call (see client.cc)
 #include <cstdio>
 #include <string_view>
@@ -60,11 +63,12 @@ std::string value_of(const Received& metadata, std::string_view name) {
   return found == metadata.end() ? "" : std::string(found->second.data(), found->second.size());
 }
 
-std::shared_ptr<grpc::Channel> channel_to(long port) {
+std::shared_ptr<grpc::Channel> channel_to(long port, const std::string& service_config) {
   grpc::ChannelArguments arguments;
   arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
   arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
   arguments.SetMaxReceiveMessageSize(-1);
+  if (!service_config.empty()) arguments.SetServiceConfigJSON(service_config);
   return grpc::CreateCustomChannel("127.0.0.1:" + std::to_string(port), grpc::InsecureChannelCredentials(), arguments);
 }
 

@@ -34,7 +34,7 @@ std::multimap<std::string, std::string> copied(const Received& metadata);
 // The first value of a name, or nothing.
 std::string value_of(const Received& metadata, std::string_view name);
 // A channel of its own: others to the same address do not share its connection.
-std::shared_ptr<grpc::Channel> channel_to(long port);
+std::shared_ptr<grpc::Channel> channel_to(long port, const std::string& service_config = "");
 
 int serve(const Options& options);
 int front(const Options& options);

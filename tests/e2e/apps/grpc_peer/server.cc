@@ -9,8 +9,8 @@
 #include <cstdio>
 #include <thread>
 
+#include "e2e/apps/grpc_peer/back.h"
 #include "e2e/apps/grpc_peer/peer.h"
-#include "e2e/apps/http.h"
 #include "peer.grpc.pb.h"
 
 namespace weft::app {
@@ -19,29 +19,6 @@ namespace {
 using test::Bytes;
 
 constexpr std::chrono::milliseconds SLEEP{3000};
-
-class Back {
- public:
-  // Connected before the first call: else a thread of the library sends that one.
-  explicit Back(long port) {
-    if (!port) return;
-    const std::shared_ptr<grpc::Channel> channel = channel_to(port);
-    channel->WaitForConnected(std::chrono::system_clock::now() + CONNECT_LIMIT);
-    stub_ = test::Peer::NewStub(channel);
-  }
-  explicit operator bool() const { return stub_ != nullptr; }
-  // What it saw; empty: the call failed.
-  std::string call(const std::string& id) {
-    grpc::ClientContext context;
-    context.AddMetadata("call-id", id);
-    Bytes in, out;
-    in.set_data(id);
-    return stub_->Unary(&context, in, &out).ok() ? value_of(context.GetServerTrailingMetadata(), "seen-bin") : "";
-  }
-
- private:
-  std::unique_ptr<test::Peer::Stub> stub_;
-};
 
 grpc::Status answer(grpc::ServerContext& context, Back& back) {
   const Received& metadata = context.client_metadata();
@@ -204,25 +181,6 @@ int serve(const Options& options) {
   new AsyncCall(generic, *queue, back);
   void* tag = nullptr;
   for (bool ok = false; queue->Next(&tag, &ok);) static_cast<AsyncCall*>(tag)->next(ok);
-  return 0;
-}
-
-int front(const Options& options) {
-  std::vector<std::unique_ptr<Back>> backs;
-  for (long i = 0; i < options.number("channels", 1); i++)
-    backs.push_back(std::make_unique<Back>(options.number("back")));
-  std::uint16_t port = 0;
-  const int listener = listen_anywhere(port);
-  std::printf("%u\n", port);
-  std::fflush(stdout);
-  const auto serve_one = [&](int fd) {
-    Connection connection(fd);
-    while (const auto request = connection.read_message()) {
-      const std::size_t via = std::strtoul(request->query("via").c_str(), nullptr, 10);
-      if (!connection.answer(backs[via % backs.size()]->call(request->query("id")))) return;
-    }
-  };
-  for (int fd; (fd = accept_from(listener)) >= 0;) std::thread(serve_one, fd).detach();
   return 0;
 }
 
