@@ -146,6 +146,7 @@ std::string open_span_json(const OpenSpan& open) {
 std::string trace_json(const TraceId& id, const std::vector<SpanPtr>& spans,
                        const Result<std::vector<OpenSpan>>& open) {
   std::vector<std::string> all;
+  all.reserve(spans.size() + (open ? open->size() : 0));
   for (const SpanPtr& span : spans) all.push_back(span_json(*span));
   if (open) {
     for (const OpenSpan& one : *open)
