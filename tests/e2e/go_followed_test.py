@@ -2,28 +2,21 @@
 # SPDX-License-Identifier: Apache-2.0
 """go_followed_test.py BUILD [unittest arguments]: which Go programs are followed, and what becomes of the others. Built
 with the installed Go; their versions are written over."""
+import contextlib
 import json
 import pathlib
 import subprocess
 import sys
-import tempfile
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 import attribution                                # noqa: E402
-from lib import golang, host                      # noqa: E402
+from lib import go_case, golang, host             # noqa: E402
 from lib.agent import Agent, Programs, wait_for   # noqa: E402
 
 BUILD = pathlib.Path(sys.argv.pop(1) if len(sys.argv) > 1 else "build").resolve()
 PROGRAMS = Programs.of(BUILD)
 APPS = pathlib.Path(__file__).parent / "apps"
-REQUESTS = 1_000
-
-
-def load(port, requests, first=1):
-    answer = subprocess.run([BUILD / "e2e_load", str(port), str(requests), "8", "1", str(first)], stdout=subprocess.PIPE,
-                            text=True, check=True, timeout=300)
-    return json.loads(answer.stdout)
 
 
 def refute(pid):
@@ -37,29 +30,8 @@ def refute(pid):
     subprocess.run(["bpftool", "map", "update", "id", str(table), "key", *words(key), "value", *words(value)], check=True)
 
 
-class Followed(unittest.TestCase):
-    @classmethod
-    def setUpClass(cls):
-        cls.folder = tempfile.TemporaryDirectory()
-        cls.binary = golang.build(APPS / "go_front", pathlib.Path(cls.folder.name) / "front")
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.folder.cleanup()
-
-    def goroutines(self, agent, pid):
-        return wait_for(f"process {pid} to be traced by goroutine",
-                        lambda: agent.processes().get(pid, {}).get("task", {}).get("rule") == "goroutine")
-
-    def original(self, pid):
-        """A link is gone from the list of all before its breakpoints are."""
-        wait_for("the last breakpoint to go", lambda: golang.changed_code(pid, self.binary) == 0)
-
-    def calls_are_right(self, port, leaf_port):
-        golang.records(leaf_port)
-        self.assertEqual(load(port, REQUESTS), {"ok": REQUESTS, "failed": 0})
-        counts = attribution.count(golang.records(leaf_port))
-        self.assertEqual((counts.right, counts.calls), (REQUESTS, REQUESTS), counts)
+class Followed(go_case.GoCase):
+    build = BUILD
 
     def patched(self, name, version, how="stripped"):
         """The program, without debugging information, with another text at the front of its Go version."""
@@ -78,20 +50,23 @@ class Followed(unittest.TestCase):
                 self.assertEqual(task["rule"], "none", task)
                 self.assertIn("borne out by more goroutines first", task["why"])
                 self.assertEqual(agent.output().count("go1.99"), 1, agent.output())
-                self.assertEqual(load(front.port, REQUESTS), {"ok": REQUESTS, "failed": 0})
+                self.all_served(front.port)
                 self.goroutines(agent, front.pid)
                 self.assertEqual(attribution.count(golang.records(leaf.port)).wrong, 0)
                 self.calls_are_right(front.port, leaf.port)
 
     def test_other_versions_are_followed_by_their_debugging_information(self):
         # One that the table leaves out, and one that is none of a release, as of a development version.
-        for number, version in enumerate((b"go1.19", b"xgo1.99")):
-            binary = self.patched(f"front-dwarf{number}", version, how="normal")
-            with self.subTest(version=version), golang.Server(BUILD / "e2e_leaf", 0) as leaf, \
-                    golang.Server(binary, leaf.port, "direct") as front, Agent(PROGRAMS, pids=[front.pid]) as agent:
+        versions = ("go1.19", "xgo1.99")
+        binaries = [self.patched(f"front-dwarf{number}", version.encode(), how="normal")
+                    for number, version in enumerate(versions)]
+        with golang.Server(BUILD / "e2e_leaf", 0) as leaf, golang.Server(binaries[0], leaf.port, "direct") as first, \
+                golang.Server(binaries[1], leaf.port, "direct") as second, \
+                Agent(PROGRAMS, pids=[first.pid, second.pid]) as agent:
+            for front, version in zip((first, second), versions):
                 task = agent.processes()[front.pid]["task"]
                 self.assertEqual(task["rule"], "goroutine", task)    # at once: nothing has to be borne out
-                self.assertIn(version.decode(), task["why"])
+                self.assertIn(version, task["why"])
                 self.calls_are_right(front.port, leaf.port)
 
     def test_what_is_no_goroutine_is_let_go(self):
@@ -103,7 +78,7 @@ class Followed(unittest.TestCase):
                 wait_for("the process to be let go",
                          lambda: "is no goroutine" in agent.processes()[front.pid]["task"]["why"])
                 self.original(front.pid)
-                self.assertEqual(load(front.port, REQUESTS), {"ok": REQUESTS, "failed": 0})
+                self.all_served(front.port)
                 self.assertEqual(agent.processes()[front.pid]["task"]["rule"], "none")
                 self.assertEqual(agent.output().count("is no goroutine"), 1)
                 counts = attribution.count(golang.records(leaf.port))
@@ -126,31 +101,35 @@ class Followed(unittest.TestCase):
         bytes_ = pathlib.Path(damaged).read_bytes()
         at = bytes_.index(b"\xf1\xff\xff\xff\0\0\1\x08")   # the head of the line table; its count of functions
         pathlib.Path(damaged).write_bytes(bytes_[:at + 8] + b"\xff" * 8 + bytes_[at + 16:])
-        for binary, why in ((self.patched("front-unknown", b"xx"), unknown),
-                            (damaged, "line table is damaged"),
-                            (self.packed("front-packed", b"UPX!"), "it is packed (UPX)"),
-                            (self.packed("front-sections", b""), "its file has no sections")):
-            with self.subTest(why=why):
-                self.not_followed(binary, why)
+        programs = ((self.patched("front-unknown", b"xx"), unknown),
+                    (damaged, "line table is damaged"),
+                    (self.packed("front-packed", b"UPX!"), "it is packed (UPX)"),
+                    (self.packed("front-sections", b""), "its file has no sections"))
+        with contextlib.ExitStack() as running:
+            leaf = running.enter_context(golang.Server(BUILD / "e2e_leaf", 0))
+            fronts = [[running.enter_context(golang.Server(binary, leaf.port, "direct")) for _ in range(2)]
+                      for binary, _ in programs]
+            agent = running.enter_context(Agent(PROGRAMS, pids=[front.pid for both in fronts for front in both]))
+            for (binary, why), (front, other) in zip(programs, fronts):
+                with self.subTest(why=why):
+                    self.not_followed(agent, leaf, binary, front, other, why)
+            # One line for each file.
+            self.assertEqual(agent.output().count("cannot be told apart"), len(programs))
 
-    def not_followed(self, stripped, why):
-        with golang.Server(BUILD / "e2e_leaf", 0) as leaf, golang.Server(stripped, leaf.port, "direct") as front, \
-                golang.Server(stripped, leaf.port, "direct") as other:
-            with Agent(PROGRAMS, pids=[front.pid, other.pid]) as agent:
-                self.assertEqual(load(front.port, REQUESTS), {"ok": REQUESTS, "failed": 0})
-                for pid in (front.pid, other.pid):
-                    self.assertIn(why, agent.processes()[pid]["task"]["why"])
-                self.assertEqual(agent.processes()[front.pid]["task"]["rule"], "none")
-                self.assertEqual(agent.output().count("cannot be told apart"), 1)   # one line for each file
-                counts = attribution.count(golang.records(leaf.port))
-                self.assertEqual((counts.right, counts.wrong), (0, 0), counts)
-                made = lambda: agent.processes()[front.pid]["calls"]
-                wait_for("every call without a parent to be counted",
-                         lambda: sum(made()["without_parent"].values()) == counts.calls)
-                self.assertEqual(set(made()["without_parent"]) - {"joining"}, {"no_task"}, made())
-                self.assertEqual(made()["with_parent"], 0)
-                self.assertEqual(agent.processes()[front.pid]["protocols"], ["http"])
-                self.assertEqual(golang.changed_code(front.pid, stripped), 0)
+    def not_followed(self, agent, leaf, binary, front, other, why):
+        self.all_served(front.port)
+        for pid in (front.pid, other.pid):
+            self.assertIn(why, agent.processes()[pid]["task"]["why"])
+        self.assertEqual(agent.processes()[front.pid]["task"]["rule"], "none")
+        counts = attribution.count(golang.records(leaf.port))
+        self.assertEqual((counts.right, counts.wrong), (0, 0), counts)
+        made = lambda: agent.processes()[front.pid]["calls"]
+        wait_for("every call without a parent to be counted",
+                 lambda: sum(made()["without_parent"].values()) == counts.calls)
+        self.assertEqual(set(made()["without_parent"]) - {"joining"}, {"no_task"}, made())
+        self.assertEqual(made()["with_parent"], 0)
+        self.assertEqual(agent.processes()[front.pid]["protocols"], ["http"])
+        self.assertEqual(golang.changed_code(front.pid, binary), 0)
 
 
 if __name__ == "__main__":

@@ -9,27 +9,20 @@ import pathlib
 import signal
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 import attribution                                # noqa: E402
-from lib import golang, host                      # noqa: E402
+from lib import go_case, golang, host             # noqa: E402
 from lib.agent import Agent, Programs, wait_for   # noqa: E402
 
 BUILD = pathlib.Path(sys.argv.pop(1) if len(sys.argv) > 1 else "build").resolve()
 PROGRAMS = Programs.of(BUILD)
 APPS = pathlib.Path(__file__).parent / "apps"
 TIMES = 200      # attached and detached under load
-REQUESTS = 1_000
-
-
-def load(port, requests, first=1):
-    answer = subprocess.run([BUILD / "e2e_load", str(port), str(requests), "8", "1", str(first)], stdout=subprocess.PIPE,
-                            text=True, check=True, timeout=300)
-    return json.loads(answer.stdout)
+REQUESTS = go_case.REQUESTS
 
 
 @contextlib.contextmanager
@@ -40,7 +33,7 @@ def loaded_until_it_rests(agent, front):
 
     def keep_loading():
         while not ends.is_set():
-            results.append(load(front.port, 10 * REQUESTS, 1 + 10 * REQUESTS * len(results)))
+            results.append(go_case.load(BUILD, front.port, 10 * REQUESTS, 1 + 10 * REQUESTS * len(results)))
 
     def rests():
         return "rests" in agent.processes()[front.pid]["task"]["why"]
@@ -74,29 +67,8 @@ def children(pid):
             for child in (task / "children").read_text().split()]
 
 
-class Life(unittest.TestCase):
-    @classmethod
-    def setUpClass(cls):
-        cls.folder = tempfile.TemporaryDirectory()
-        cls.binary = golang.build(APPS / "go_front", pathlib.Path(cls.folder.name) / "front")
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.folder.cleanup()
-
-    def goroutines(self, agent, pid):
-        return wait_for(f"process {pid} to be traced by goroutine",
-                        lambda: agent.processes().get(pid, {}).get("task", {}).get("rule") == "goroutine")
-
-    def original(self, pid):
-        """A link is gone from the list of all before its breakpoints are."""
-        wait_for("the last breakpoint to go", lambda: golang.changed_code(pid, self.binary) == 0)
-
-    def calls_are_right(self, port, leaf_port):
-        golang.records(leaf_port)
-        self.assertEqual(load(port, REQUESTS), {"ok": REQUESTS, "failed": 0})
-        counts = attribution.count(golang.records(leaf_port))
-        self.assertEqual((counts.right, counts.calls), (REQUESTS, REQUESTS), counts)
+class Life(go_case.GoCase):
+    build = BUILD
 
     def test_attached_and_detached_under_load(self):
         before = host.probe_links()
@@ -106,7 +78,7 @@ class Life(unittest.TestCase):
             def keep_loading():
                 first = 1
                 while not ends.is_set():
-                    results.append(load(front.port, REQUESTS, first))
+                    results.append(self.load(front.port, REQUESTS, first))
                     first += REQUESTS
 
             with Agent(PROGRAMS) as agent:
@@ -133,7 +105,7 @@ class Life(unittest.TestCase):
                 self.goroutines(agent, front.pid)
             self.assertEqual(host.probe_links() - before, set())
             self.original(front.pid)
-            self.assertEqual(load(front.port, REQUESTS), {"ok": REQUESTS, "failed": 0})
+            self.all_served(front.port)
 
     def test_a_busy_process_rests_from_births_that_pass_nothing_on(self):
         with golang.Server(BUILD / "e2e_leaf", 0) as leaf, golang.Server(self.binary, leaf.port, "direct") as front, \
@@ -156,7 +128,7 @@ class Life(unittest.TestCase):
                 connection.getresponse().read()
                 wait_for("the process to be watched again", lambda: not rests())
                 self.assertEqual(golang.changed_code(front.pid, self.binary), watched)
-            load(front.port, REQUESTS)   # what is born where is learned again
+            self.load(front.port, REQUESTS)   # what is born where is learned again
             waking = attribution.count(golang.records(leaf.port))
             self.assertEqual((waking.wrong, waking.malformed), (0, 0), waking)
             self.calls_are_right(front.port, leaf.port)
@@ -230,7 +202,7 @@ class Life(unittest.TestCase):
         with golang.Server(BUILD / "e2e_leaf", 0) as leaf, golang.Server(self.binary, leaf.port, "child") as front:
             with Agent(PROGRAMS, pids=[front.pid]) as agent:
                 self.goroutines(agent, front.pid)
-                load(front.port, REQUESTS)
+                self.load(front.port, REQUESTS)
                 connection = http.client.HTTPConnection("127.0.0.1", front.port)
                 connection.request("GET", "/?id=0")   # whose goroutine waits for the next request
                 connection.getresponse().read()
@@ -246,7 +218,7 @@ class Life(unittest.TestCase):
 
     def first_call_is_right(self, port, leaf_port):
         golang.records(leaf_port)
-        load(port, 1)
+        self.load(port, 1)
         return attribution.count(golang.records(leaf_port)).right == 1
 
     def test_children_are_followed(self):
@@ -274,7 +246,7 @@ class Life(unittest.TestCase):
             pid = children(outer.pid)[0]
             with Agent(PROGRAMS, pids=[pid]) as agent:
                 self.goroutines(agent, pid)
-                load(outer.port, REQUESTS)
+                self.load(outer.port, REQUESTS)
                 self.calls_are_right(outer.port, leaf.port)
 
 

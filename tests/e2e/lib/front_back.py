@@ -6,6 +6,8 @@ import http.server
 import socketserver
 import threading
 
+from servers import one_send
+
 from . import servers
 from .agent import Agent
 
@@ -20,19 +22,10 @@ class Back(socketserver.ThreadingMixIn, http.server.HTTPServer):
         self.seen = []
         threading.Thread(target=self.serve_forever, daemon=True).start()
 
-    class Handler(http.server.BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-        wbufsize = -1
-        disable_nagle_algorithm = True
-
-        def log_message(self, *_):
-            pass
-
+    class Handler(one_send.Handler):
         def do_GET(self):
             self.server.seen.append((self.client_address, {name.lower(): value for name, value in self.headers.items()}))
-            self.send_response(200)
-            self.send_header("Content-Length", "0")
-            self.end_headers()
+            self.answers()
 
 
 @contextlib.contextmanager

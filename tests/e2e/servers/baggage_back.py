@@ -4,21 +4,13 @@
 import http.server
 import sys
 
+import one_send
 
-class Handler(http.server.BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    wbufsize = -1
-    disable_nagle_algorithm = True
 
+class Handler(one_send.Handler):
     def do_GET(self):
         body = "\n".join(self.headers.get_all("baggage", [])).encode()
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *args):
-        pass
+        self.answers(body)
 
 
 class Server(http.server.ThreadingHTTPServer):

@@ -13,15 +13,13 @@ import sys
 import threading
 import time
 
+import one_send
+
 BACK, HOW = int(sys.argv[3]), sys.argv[4]
 LOCAL = threading.local()
 
 
-class Handler(http.server.BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    wbufsize = -1
-    disable_nagle_algorithm = True
-
+class Handler(one_send.Handler):
     def do_GET(self):
         while (hold := self.headers.get("X-Hold")) and not os.path.exists(hold):
             time.sleep(0.01)
@@ -36,13 +34,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             LOCAL.connection.putheader("baggage", "added=1,phone=%2b49")
         LOCAL.connection.endheaders()
         body = LOCAL.connection.getresponse().read()
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *args):
-        pass
+        self.answers(body)
 
 
 class Server(http.server.ThreadingHTTPServer):

@@ -12,6 +12,8 @@ import queue
 import sys
 import threading
 
+import one_send
+
 BACK = int(sys.argv[3])
 EXPORTS = queue.Queue()
 
@@ -31,20 +33,7 @@ def export():
         done.set()
 
 
-class Handler(http.server.BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    wbufsize = -1
-    disable_nagle_algorithm = True
-
-    def log_message(self, *_):
-        pass
-
-    def answers(self, body):
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
+class Handler(one_send.Handler):
     def do_GET(self):
         if self.path == "/work":
             return self.answers(ask("GET", "/bytes/10"))
