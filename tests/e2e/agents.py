@@ -74,7 +74,7 @@ class Weftd:
         self.process = subprocess.Popen(command)
         try:
             deadline = time.monotonic() + START_LIMIT_S
-            while not self.pids <= self.traced():
+            while (traced := self.traced()) is None or not self.pids <= traced:
                 if self.process.poll() is not None or time.monotonic() > deadline:
                     raise RuntimeError(f"{self.program} does not trace {self.pids}")
                 time.sleep(0.05)
@@ -83,13 +83,21 @@ class Weftd:
             raise
         return self
 
-    def text(self, path):
+    def text(self, path, method="GET"):
         connection = UnixConnection(self.socket)
         try:
-            connection.request("GET", path)
+            connection.request(method, path)
             return connection.getresponse().read().decode()
         finally:
             connection.close()
+
+    def attach(self, pids):
+        """From now on it is these that it was told to trace."""
+        for pid in pids:
+            self.text(f"/v1/processes/{pid}/attach", "POST")
+        self.pids = set(pids)
+        if self.traced() != self.pids:
+            raise RuntimeError(f"{self.program} does not trace {self.pids}")
 
     def spans(self, limit=10_000):
         return [json.loads(line) for line in self.text(f"/v1/spans?limit={limit}").splitlines()]
@@ -101,10 +109,11 @@ class Weftd:
         return [row for row in rows if row["pid"] in self.pids]
 
     def traced(self):
+        """None: it does not answer yet."""
         try:
             return {row["pid"] for row in self.processes() if row.get("state") == "traced"}
         except OSError:
-            return set()
+            return None
 
     def __exit__(self, *_):
         self.process.terminate()

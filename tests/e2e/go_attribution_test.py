@@ -3,8 +3,8 @@
 """Go: every goroutine in its own trace. go_attribution_test.py BUILD_DIR VERSION/BUILD[/APP]… [unittest arguments]
 
 VERSION is a Go toolchain (1.20.14; local: the one that is installed), BUILD a name in lib/golang.py. The front (apps/APP,
-by default go_front) is built with it, all its ways of working are run under one weftd (WEFTD=path), and each call that the
-back saw is judged by the id in its path. WEFT_E2E_SCALE multiplies the requests; WEFT_TEST_GO_PROCS lists GOMAXPROCS values,
+by default go_front) is built with it, all ways of working of all programs are run under one weftd (WEFTD=path), and each call
+that a back saw is judged by the id in its path. WEFT_E2E_SCALE multiplies the requests; WEFT_TEST_GO_PROCS lists GOMAXPROCS values,
 WEFT_TEST_GO_WAYS the ways (all).
 """
 import json
@@ -89,29 +89,30 @@ class Go(unittest.TestCase):
         if share:
             self.assertGreater(right_spans, 0)
 
-    def run_program(self, program, procs):
+    def run_program(self, agent, program, procs):
         version, build, app = (program + "/go_front").split("/")[:3]
         with tempfile.TemporaryDirectory() as folder:
             binary = golang.build(APPS / app, pathlib.Path(folder) / "front", version, build)
             leaves = {way: Server(BUILD / "e2e_leaf", 0) for way in ONLY or WAYS[app]}
             fronts = {way: Server(binary, leaves[way].port, way, GOMAXPROCS=procs, GC="1") for way in leaves}
             try:
-                with agents.Weftd(os.environ["WEFTD"], [front.pid for front in fronts.values()]) as agent:
-                    for row in agent.processes():
-                        self.assertEqual((row["task"]["rule"], row["language"]), ("goroutine", "go"), row)
-                    for way, front in fronts.items():
-                        with self.subTest(program=program, procs=procs, way=way):
-                            self.one_way(agent, f"{program} P={procs}", way, WAYS[app][way], front, leaves[way])
-                    for row in agent.processes():
-                        self.assertEqual(row["task"]["rule"], "goroutine", row)
+                agent.attach([front.pid for front in fronts.values()])
+                for row in agent.processes():
+                    self.assertEqual((row["task"]["rule"], row["language"]), ("goroutine", "go"), row)
+                for way, front in fronts.items():
+                    with self.subTest(program=program, procs=procs, way=way):
+                        self.one_way(agent, f"{program} P={procs}", way, WAYS[app][way], front, leaves[way])
+                for row in agent.processes():
+                    self.assertEqual(row["task"]["rule"], "goroutine", row)
             finally:
                 for server in [*fronts.values(), *leaves.values()]:
                     server.stop()
 
     def test_programs(self):
-        for program in PROGRAMS:
-            for procs in PROCS:
-                self.run_program(program, procs)
+        with agents.Weftd(os.environ["WEFTD"], []) as agent:
+            for program in PROGRAMS:
+                for procs in PROCS:
+                    self.run_program(agent, program, procs)
 
     @classmethod
     def tearDownClass(cls):

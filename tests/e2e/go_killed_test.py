@@ -38,6 +38,10 @@ def entries():
 
 
 class Killed(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.agent = cls.enterClassContext(Agent(PROGRAMS))
+
     @contextlib.contextmanager
     def under_load(self, *command):
         loading = subprocess.Popen([str(part) for part in command], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
@@ -49,7 +53,9 @@ class Killed(unittest.TestCase):
 
     def nothing_stays(self, front, command, expected):
         """`expected`: the tables that have entries before, so that this can fail."""
-        with Agent(PROGRAMS, pids=[front.pid]) as agent, self.under_load(*command):
+        agent = self.agent
+        self.assertEqual(agent.run("attach", front.pid).returncode, 0)
+        with self.under_load(*command):
             seen = set()
 
             def all_seen():

@@ -3,6 +3,7 @@
 """go_tls_test.py BUILD VERSION/BUILD… [unittest arguments]: HTTPS between Go programs, seen before it is encrypted.
 
 WEFT_E2E_SCALE multiplies the requests."""
+import contextlib
 import os
 import pathlib
 import re
@@ -31,16 +32,17 @@ def is_call(span):
 
 
 class Tls(unittest.TestCase):
-    def one_program(self, binary, how, version):
-        with golang.Server(binary, 0, how + "-leaf") as leaf, golang.Server(binary, leaf.port, how) as front:
-            with agents.Weftd(os.environ["WEFTD"], [front.pid]) as agent:
-                good = subprocess.run([binary, str(front.port), how + "-load", str(REQUESTS)], stdout=subprocess.PIPE,
-                                      text=True, check=True, timeout=120).stdout
-                self.assertEqual(int(good), REQUESTS)
-                # The agent may be some way behind. Fewer than expected is judged below, with what is missing.
-                deadline = time.monotonic() + 20
-                while len(spans := agent.spans()) < 2 * REQUESTS and time.monotonic() < deadline:
-                    time.sleep(0.1)
+    def one_program(self, agent, binary, front, how, version):
+        good = subprocess.run([binary, str(front.port), how + "-load", str(REQUESTS)], stdout=subprocess.PIPE,
+                              text=True, check=True, timeout=120).stdout
+        self.assertEqual(int(good), REQUESTS)
+
+        def of_front():
+            return [span for span in agent.spans() if span["resource"]["process.pid"] == front.pid]
+        # The agent may be some way behind. Fewer than expected is judged below, with what is missing.
+        deadline = time.monotonic() + 20
+        while len(spans := of_front()) < 2 * REQUESTS and time.monotonic() < deadline:
+            time.sleep(0.1)
         served = {span["span_id"]: span for span in spans if span["kind"] == "SERVER"}
         called = [span for span in spans if span["kind"] == "CLIENT"]
         self.assertEqual((len(served), len(called)), (REQUESTS, REQUESTS))
@@ -124,13 +126,18 @@ class Tls(unittest.TestCase):
             self.assertEqual(number(served[span["parent_span_id"]]), number(span))
 
     def test_programs(self):
-        for program in PROGRAMS:
-            version, how = program.split("/")
-            with self.subTest(program=program), tempfile.TemporaryDirectory() as folder:
-                binary = golang.build(APPS / "go_front", pathlib.Path(folder) / "front", version, how)
+        with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as running:
+            fronts = []
+            for place, program in enumerate(PROGRAMS):
+                binary = golang.build(APPS / "go_front", pathlib.Path(folder) / f"front{place}", *program.split("/"))
                 for protocol, number in (("tls", "1.1"), ("tls2", "2")):
-                    with self.subTest(protocol=protocol):
-                        self.one_program(binary, protocol, number)
+                    leaf = running.enter_context(golang.Server(binary, 0, protocol + "-leaf"))
+                    front = running.enter_context(golang.Server(binary, leaf.port, protocol))
+                    fronts.append((program, binary, front, protocol, number))
+            agent = running.enter_context(agents.Weftd(os.environ["WEFTD"], [front.pid for _, _, front, *_ in fronts]))
+            for program, binary, front, protocol, number in fronts:
+                with self.subTest(program=program, protocol=protocol):
+                    self.one_program(agent, binary, front, protocol, number)
 
 
 if __name__ == "__main__":

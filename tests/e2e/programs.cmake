@@ -7,7 +7,7 @@ function(weft_e2e name script)
   endif()
   add_test(NAME ${name} COMMAND /usr/bin/python3 ${CMAKE_SOURCE_DIR}/tests/e2e/${script}.py ${CMAKE_BINARY_DIR} ${ARG_ARGUMENTS})
   set_tests_properties(${name} PROPERTIES LABELS "e2e;${ARG_LABELS}" TIMEOUT ${ARG_TIMEOUT} RESOURCE_LOCK weft_kernel
-    ENVIRONMENT "WEFTD=$<TARGET_FILE:weftd>;PYTHONDONTWRITEBYTECODE=1")
+    ENVIRONMENT "WEFTD=$<TARGET_FILE:weftd>;PYTHONDONTWRITEBYTECODE=1;WEFT_TEST_GO_BUILT=${CMAKE_BINARY_DIR}/go_programs")
 endfunction()
 
 if(TARGET weftd)

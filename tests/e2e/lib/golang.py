@@ -19,7 +19,8 @@ BUILDS = {
 def build(source, binary, version="local", how="normal", *more):
     """
     Builds the main package in folder `source`, with `more` told to go build; returns the binary. WEFT_TEST_GO_PROGRAM=file: takes that one instead of
-    building with the installed Go, which takes too long in an emulated machine.
+    building with the installed Go, which takes too long in an emulated machine. WEFT_TEST_GO_BUILT=folder: what is built
+    stays there as well, so that the next one that wants the same is a copy (Go does not link again what is up to date).
     """
     built = os.environ.get("WEFT_TEST_GO_PROGRAM")
     if built and version == "local":
@@ -28,9 +29,12 @@ def build(source, binary, version="local", how="normal", *more):
     toolchain = version if version == "local" else f"go{version}"
     environment = {**os.environ, "GOTOOLCHAIN": toolchain, "CGO_ENABLED": cgo, "GOFLAGS": "-buildvcs=false",
                    "GOWORK": "off"}
-    subprocess.run(["go", "build", "-o", str(binary), *arguments, *more, "."], cwd=source, env=environment, check=True,
+    kept = os.environ.get("WEFT_TEST_GO_BUILT")
+    target = pathlib.Path(kept, "-".join([pathlib.Path(source).name, version, how, *more]).replace("/", "_")) if kept else pathlib.Path(binary)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    subprocess.run(["go", "build", "-o", str(target), *arguments, *more, "."], cwd=source, env=environment, check=True,
                    timeout=900)
-    return binary
+    return pathlib.Path(shutil.copy(target, binary)) if kept else binary
 
 
 def records(port):
