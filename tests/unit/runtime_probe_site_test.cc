@@ -75,6 +75,7 @@ TEST_CASE("what a function calls first is on the way on which nothing jumps") {
   CHECK(called_by("\x48\x83\xec\x08\x85\xd2\x78\x20\xe8\x00\x01\x00\x00\xc3"sv) == 13 + 0x100);
   CHECK_FALSE(called_by("\xe9\x00\x01\x00\x00\xe8\x00\x01\x00\x00\xc3"sv));  // jmp: what follows is another function
   CHECK_FALSE(called_by("\xc3\xe8\x00\x01\x00\x00\xc3"sv));                  // ret
+  CHECK_FALSE(called_by("\x31\xf6\xe8\x00\x01\x00\x00\xc3"sv));              // xor %esi,%esi: another argument
   CHECK_FALSE(called_by("\xff\xd0\xe8\x00\x01\x00\x00\xc3"sv));              // call *%rax
   CHECK(begins_with_push(program_with("\x41\x55\x41\x54\xc3"sv), kAddress));
   CHECK(begins_with_push(program_with("\xf3\x0f\x1e\xfa\x55\xc3"sv), kAddress));  // endbr64; push %rbp

@@ -39,6 +39,13 @@ std::optional<std::uint64_t> find(const Code& code, const Each& each) {
   return stopped ? std::optional(code.offset + found) : std::nullopt;
 }
 
+bool writes(const ZydisDecodedInstruction& in, const ZydisDecodedOperand* operands, ZydisRegister whole) {
+  return std::any_of(operands, operands + in.operand_count, [&](const ZydisDecodedOperand& operand) {
+    return operand.type == ZYDIS_OPERAND_TYPE_REGISTER && (operand.actions & ZYDIS_OPERAND_ACTION_MASK_WRITE) &&
+           ZydisRegisterGetLargestEnclosing(ZYDIS_MACHINE_MODE_LONG_64, operand.reg.value) == whole;
+  });
+}
+
 struct FirstCall {
   std::uint64_t callee = 0;
   std::uint64_t after = 0;  // the address of what follows
@@ -51,20 +58,14 @@ std::optional<FirstCall> first_call_of(const ElfFile& file, std::uint64_t addres
   find(*code, [&](const ZydisDecodedInstruction& in, const ZydisDecodedOperand* operands, std::size_t at) {
     ZyanU64 target = 0;
     if (in.mnemonic == ZYDIS_MNEMONIC_JMP || in.mnemonic == ZYDIS_MNEMONIC_RET) return true;
-    if (in.mnemonic != ZYDIS_MNEMONIC_CALL) return false;
+    if (in.mnemonic != ZYDIS_MNEMONIC_CALL)
+      return writes(in, operands, ZYDIS_REGISTER_RDI) || writes(in, operands, ZYDIS_REGISTER_RSI);
     if (operands[0].type == ZYDIS_OPERAND_TYPE_IMMEDIATE &&
         ZYAN_SUCCESS(ZydisCalcAbsoluteAddress(&in, &operands[0], address + at, &target)))
       call = {target, address + at + in.length};
     return true;
   });
   return call;
-}
-
-bool writes(const ZydisDecodedInstruction& in, const ZydisDecodedOperand* operands, ZydisRegister whole) {
-  return std::any_of(operands, operands + in.operand_count, [&](const ZydisDecodedOperand& operand) {
-    return operand.type == ZYDIS_OPERAND_TYPE_REGISTER && (operand.actions & ZYDIS_OPERAND_ACTION_MASK_WRITE) &&
-           ZydisRegisterGetLargestEnclosing(ZYDIS_MACHINE_MODE_LONG_64, operand.reg.value) == whole;
-  });
 }
 
 }  // namespace

@@ -21,7 +21,7 @@ std::optional<std::uint64_t> entry_site(const ElfFile& file, const CodeRange& fu
 std::optional<std::uint64_t> call_site(const ElfFile& file, const CodeRange& function, std::uint64_t callee);
 
 // Address of what the function at `address` calls first, by a direct call near its beginning, on the way on which
-// nothing jumps.
+// nothing jumps, and with its own first two arguments.
 std::optional<std::uint64_t> first_call(const ElfFile& file, std::uint64_t address);
 
 // Where what was called has given its result, which is in RAX.
