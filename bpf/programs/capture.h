@@ -210,6 +210,24 @@ static __always_inline void capture_done(struct connection *c, struct half *half
 }
 
 /*
+ * Is what was received TLS, of a process that is not known to encrypt? Then the agent looks again for a library that
+ * does.
+ */
+WIRE_GLOBAL int capture_tls(struct connection *c, struct scratch *s, struct process_entry *p)
+{
+	__u32 first = 0; /* of a record: its type, handshake or data, and the version */
+
+	if (!c || !s || !p)
+		return 0;
+	if (s->outgoing || c->protocol != PROTOCOL_UNKNOWN || (p->findings & (FINDING_OPENSSL | FINDING_TLS)))
+		return 0;
+	if (s->source.count && s->source.segments[0].bytes >= 3 &&
+	    !bpf_probe_read_user(&first, 3, (void *)s->source.segments[0].base) && (first & 0xfffe) == 0x0316)
+		finding(p, FINDING_TLS);
+	return 0;
+}
+
+/*
  * Where the bytes of this call are, in the stream and in memory, behind `skip` others of the same call that were seen
  * before. False: there is nothing to look at.
  */
@@ -245,7 +263,9 @@ static __always_inline bool capture_place(struct sock *sk, const struct tcp_sock
 		s->other_seq = KERNEL_FIELD(probed, tp, write_seq); /* more may have been sent meanwhile */
 		http2_client_begins(c, s, end);
 	}
-	if (outgoing && c->destination_generation != destinations_now())
+	if (!outgoing)
+		capture_tls(c, s, p);
+	else if (c->destination_generation != destinations_now())
 		connection_destination(c);
 	return position(c, half, s, end, idle);
 }

@@ -85,6 +85,7 @@ struct listener {
 #define FINDING_HTTP2_WRITERS (1u << 14) /* several write one: nobody's */
 #define FINDING_OPENSSL (1u << 15)	 /* it encrypts by OpenSSL */
 #define FINDING_GRPC_CORE (1u << 16)	 /* for whom it calls by C-core is noted */
+#define FINDING_TLS (1u << 17)		 /* it has received TLS before that was known of it */
 
 /* Births that did their work inside their exchange before threads of a process inherit. */
 #define INHERIT_AFTER_BIRTHS 20u

@@ -7,6 +7,7 @@ import contextlib
 import pathlib
 import subprocess
 import sys
+import time
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
@@ -95,6 +96,33 @@ class OpenBefore(unittest.TestCase):
 
     def test_nginx(self):
         self.check(servers.Nginx(certificate=CERTIFICATE))
+
+
+class LoadedLate(unittest.TestCase):
+    """A library that comes when the agent has ceased to wait for it is looked for when TLS is spoken; the connection it is found
+    on is joined."""
+    BEGINNING_S = 6  # so long the agent looks for it by itself, and a bit
+
+    def test_connection(self):
+        client = pathlib.Path(__file__).parent / "clients/late_tls_client.py"
+        with servers.Nginx(certificate=CERTIFICATE) as server, subprocess.Popen(
+                ["/usr/bin/python3", client, CERTIFICATE], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as program:
+            def call(query):
+                print(f"https://localhost:{server.port}/small.txt?{query}", file=program.stdin, flush=True)
+                self.assertEqual(program.stdout.readline(), "200\n")
+            try:
+                with Agent(servers_test.PROGRAMS, pids=[program.pid]) as agent:
+                    time.sleep(self.BEGINNING_S)
+                    self.assertNotIn("libssl", pathlib.Path(f"/proc/{program.pid}/maps").read_text())
+                    call("first")
+                    wait_for("probes in OpenSSL", lambda: "OpenSSL" in agent.processes()[program.pid]["probes"])
+                    for number in range(5):
+                        call(number)
+                    spans = agent.wait_spans("calls", lambda spans: len(spans) >= 3)
+            finally:
+                program.kill()
+        self.assertEqual({span["kind"] for span in spans}, {"CLIENT"})
+        self.assertIn(f"https://localhost:{server.port}/small.txt?4", {span["attributes"]["url.full"] for span in spans})
 
 
 class Calls(unittest.TestCase):

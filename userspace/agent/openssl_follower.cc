@@ -15,6 +15,9 @@ constexpr std::uint64_t ms(std::uint64_t count) { return count * 1'000'000; }
 // After the one at once. A program's libraries are there some milliseconds after exec, those that an interpreter
 // imports within the first second or so.
 constexpr std::array kPauses_ns = {ms(5), ms(15), ms(30), ms(50), ms(100), ms(300), ms(500), ms(1'000), ms(3'000)};
+// Later on only where the process is seen to speak TLS, of which it is asked so often; and when it does that by another
+// library, so often.
+constexpr std::uint64_t kAsks_ns = ms(1'000), kAgain_ns = ms(60'000);
 
 openssl_site site_of(OpensslFunction function) {
   switch (function) {
@@ -86,10 +89,13 @@ bool OpensslFollower::look() {
 }
 
 void OpensslFollower::look_at(pid_t pid, Process& process) {
+  const auto look_after = [&](std::uint64_t pause_ns) { due_.emplace(clock_.monotonic_ns() + pause_ns, pid); };
+  const bool late = process.looks > kPauses_ns.size();
+  if (late && !tracer_.speaks_tls(pid)) return look_after(kAsks_ns);
   const auto libraries = finder_.find(pid);
   if (!libraries.empty()) return follow(pid, process, libraries);
-  if (process.looks < kPauses_ns.size()) due_.emplace(clock_.monotonic_ns() + kPauses_ns[process.looks], pid);
-  ++process.looks;
+  look_after(process.looks < kPauses_ns.size() ? kPauses_ns[process.looks] : late ? kAgain_ns : kAsks_ns);
+  if (!late) ++process.looks;
 }
 
 void OpensslFollower::follow(pid_t pid, Process& process, const std::vector<OpensslLibrary>& libraries) {

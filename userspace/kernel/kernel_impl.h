@@ -110,6 +110,7 @@ class KernelImpl final : public Kernel,
   void forget_kafka_callers(pid_t tgid) override;
   bool follows_openssl() override;
   Result<void> follow_openssl(pid_t tgid, const std::string& file, std::span<const OpensslPlace> places) override;
+  bool speaks_tls(pid_t tgid) override;
   void forget_openssl(pid_t tgid) override;
   Result<void> follow_grpc_core(pid_t tgid, const std::string& file, const GrpcCorePlaces& places) override;
   void forget_grpc_core(pid_t tgid) override;

@@ -34,6 +34,8 @@ Result<void> KernelImpl::follow_openssl(pid_t tgid, const std::string& file, std
   return {};
 }
 
+bool KernelImpl::speaks_tls(pid_t tgid) { return found(tgid, FINDING_TLS); }
+
 void KernelImpl::forget_openssl(pid_t tgid) {
   const auto found = openssl_probes_.find(tgid);
   if (found == openssl_probes_.end()) return;

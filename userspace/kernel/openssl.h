@@ -30,6 +30,8 @@ class OpensslTracer {
   virtual bool follows_openssl() = 0;
   // Of a traced process, one library of perhaps several. REQUIRES: follows_openssl().
   virtual Result<void> follow_openssl(pid_t tgid, const std::string& file, std::span<const OpensslPlace> places) = 0;
+  // Has a traced process, of which no such library is known, received TLS on a socket?
+  virtual bool speaks_tls(pid_t tgid) = 0;
   virtual void forget_openssl(pid_t tgid) = 0;  // all of them; also done by Kernel::untrace
 };
 OpensslTracer& openssl_tracer(Kernel& kernel);
