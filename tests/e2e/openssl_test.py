@@ -116,13 +116,12 @@ class LoadedLate(unittest.TestCase):
                     self.assertNotIn("libssl", pathlib.Path(f"/proc/{program.pid}/maps").read_text())
                     call("first")
                     wait_for("probes in OpenSSL", lambda: "OpenSSL" in agent.processes()[program.pid]["probes"])
-                    for number in range(5):
-                        call(number)
-                    spans = agent.wait_spans("calls", lambda spans: len(spans) >= 3)
+                    # From which one on it is followed depends on when each answer comes.
+                    spans = agent.wait_spans("calls", lambda spans: call("again") or len(spans) >= 3)
             finally:
                 program.kill()
         self.assertEqual({span["kind"] for span in spans}, {"CLIENT"})
-        self.assertIn(f"https://localhost:{server.port}/small.txt?4", {span["attributes"]["url.full"] for span in spans})
+        self.assertIn(f"https://localhost:{server.port}/small.txt?again", {span["attributes"]["url.full"] for span in spans})
 
 
 class Calls(unittest.TestCase):
