@@ -78,11 +78,20 @@ static __always_inline __u64 connection_id_of(struct sock *sk, const bool probed
 	return cookie ? cookie : CONNECTION_WITHOUT_COOKIE | new_exchange_id();
 }
 
-/* Of another socket that was at this address: on_destroy did not run, because it had interrupted itself. */
-static __always_inline bool connection_is_stale(const struct connection *c, const struct sock *sk)
+/*
+ * Of another socket that was at this address, because on_destroy did not run where it had interrupted itself? Then it
+ * is over. A function of its own for the verifier.
+ */
+WIRE_GLOBAL int connection_stale_ends(__u64 address, struct connection *c)
 {
-	return c->id && !(c->id & CONNECTION_WITHOUT_COOKIE) &&
-	       c->id != (__u64)KERNEL_FIELD(true, sk, __sk_common.skc_cookie.counter);
+	const struct sock *sk = (const struct sock *)address;
+
+	if (!c || !c->id || (c->id & CONNECTION_WITHOUT_COOKIE) ||
+	    c->id == (__u64)KERNEL_FIELD(true, sk, __sk_common.skc_cookie.counter))
+		return 0;
+	connection_gone(c);
+	connection_drop(sk);
+	return 1;
 }
 
 /* First sight of a socket by a traced process: its state begins. The id is written last, and everybody else waits for
@@ -219,7 +228,7 @@ WIRE_GLOBAL int capture_tls(struct connection *c, struct scratch *s, struct proc
 
 	if (!c || !s || !p)
 		return 0;
-	if (s->outgoing || c->protocol != PROTOCOL_UNKNOWN || (p->findings & (FINDING_OPENSSL | FINDING_TLS)))
+	if (p->findings & (FINDING_OPENSSL | FINDING_TLS))
 		return 0;
 	if (s->source.count && s->source.segments[0].bytes >= 3 &&
 	    !bpf_probe_read_user(&first, 3, (void *)s->source.segments[0].base) && (first & 0xfffe) == 0x0316)
@@ -263,9 +272,9 @@ static __always_inline bool capture_place(struct sock *sk, const struct tcp_sock
 		s->other_seq = KERNEL_FIELD(probed, tp, write_seq); /* more may have been sent meanwhile */
 		http2_client_begins(c, s, end);
 	}
-	if (!outgoing)
+	if (!outgoing && c->protocol == PROTOCOL_UNKNOWN)
 		capture_tls(c, s, p);
-	else if (c->destination_generation != destinations_now())
+	if (outgoing && c->destination_generation != destinations_now())
 		connection_destination(c);
 	return position(c, half, s, end, idle);
 }
@@ -360,11 +369,8 @@ static __always_inline int capture_call(struct sock *sk, int result, __u32 skip,
 	c = connection_create(sk);
 	if (!c) /* also when another processor was first */
 		c = connection_create(sk);
-	if (c && probed && connection_is_stale(c, sk)) {
-		connection_gone(c);
-		connection_drop(sk);
+	if (c && probed && connection_stale_ends(address, c))
 		c = connection_create(sk);
-	}
 	if (!c) {
 		count_fault(outgoing ? PROGRAM_SEND : PROGRAM_RECEIVE, FAULT_STORAGE);
 		return 0;

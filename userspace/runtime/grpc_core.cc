@@ -180,8 +180,7 @@ class SinceCall {
 };
 
 // grpc_chttp2_begin_write: for each stream it makes a framer for initial metadata, and another one for trailing.
-bool read_begin_write(const ElfFile& file, const CodeRange& function, const Callees& callees,
-                      GrpcCoreSites& sites) {
+bool read_begin_write(const ElfFile& file, const CodeRange& function, const Callees& callees, GrpcCoreSites& sites) {
   const auto code = code_of(file, function);
   std::set<std::uint16_t> endpoints;
   std::map<std::size_t, KeptRegister> framers;  // where, and the register of the stream

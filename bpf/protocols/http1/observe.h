@@ -41,6 +41,28 @@ static __always_inline void ask_for_membership(struct connection *c, struct scra
 	emit_socket(c, s, SOCKET_ENROL, 0, fd);
 }
 
+/*
+ * A response is complete on a connection that was not followed, or no member, all the time. Seldom; a function of its
+ * own for the verifier.
+ */
+WIRE_GLOBAL int http1_answer_joins(struct connection *c, struct scratch *s)
+{
+	if (!c || !s)
+		return 0;
+	if (c->joining || (c->blind && !c->receive.parked && !c->send.parked && !c->answers_lost))
+		blind_ends(c);
+	if (c->joining) {
+		c->joining = 0;
+		if (c->membership == MEMBER_WANTED)
+			connection_wants_membership(c);
+	} else if (c->rejoins && c->membership == MEMBER_RELEASED && !pending_count(c)) {
+		connection_wants_membership(c);
+	}
+	if (c->membership == MEMBER_JOINED)
+		ask_for_membership(c, s);
+	return 0;
+}
+
 /* The final response to the oldest pending request is complete. */
 static __always_inline void http1_answered(struct connection *c, struct scratch *s, __u32 end, bool head_at_hand)
 {
@@ -58,17 +80,8 @@ static __always_inline void http1_answered(struct connection *c, struct scratch 
 	}
 	c->answer_kept = 0;
 	pending_finish(c, s, end, text);
-	if (c->joining || (c->blind && !c->receive.parked && !c->send.parked && !c->answers_lost))
-		blind_ends(c);
-	if (c->joining) {
-		c->joining = 0;
-		if (c->membership == MEMBER_WANTED)
-			connection_wants_membership(c);
-	} else if (c->rejoins && c->membership == MEMBER_RELEASED && !pending_count(c)) {
-		connection_wants_membership(c);
-	}
-	if (c->membership == MEMBER_JOINED)
-		ask_for_membership(c, s);
+	if (c->joining || c->blind || c->rejoins || c->membership == MEMBER_JOINED)
+		http1_answer_joins(c, s);
 }
 
 WIRE_GLOBAL int http1_response_head(struct connection *c, struct scratch *s, struct process_entry *p)
