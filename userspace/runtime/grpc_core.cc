@@ -30,7 +30,7 @@ constexpr std::array kFunctions = {kExecuteBatch,   kContextGet, kUnref,  kBegin
                                    kCanTrackErrors, kFramer1,    kFramer2};
 constexpr std::array kCallees = {kCanTrackErrors, kFramer1, kFramer2};
 
-constexpr std::size_t kLongestFunction = 32 * 1024;
+constexpr std::size_t kCodeRead_bytes = 32 * 1024;
 constexpr std::size_t kStub = 16;
 constexpr std::int64_t kFarthest = 0xffff;
 
@@ -80,7 +80,7 @@ class Callees {
 std::vector<std::byte> code_of(const ElfFile& file, const CodeRange& function) {
   const auto offset = file.file_offset(function.address);
   if (!offset) return {};
-  std::vector<std::byte> code(std::min<std::uint64_t>(function.bytes, kLongestFunction));
+  std::vector<std::byte> code(std::min<std::uint64_t>(function.bytes, kCodeRead_bytes));
   code.resize(file.read(*offset, code));
   return code;
 }
