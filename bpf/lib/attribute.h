@@ -295,8 +295,8 @@ WIRE_GLOBAL int attribute_stream(struct scratch *s, struct process_entry *p)
 }
 
 /*
- * The request that HTTP/2 stream s->stream on c is begun for, of a call of C-core: returns 1 + an enum attribution. 0:
- * nobody has said so.
+ * The request that HTTP/2 stream s->stream on c is begun for, in a process that calls by C-core. Nobody's when no one
+ * has said so: who writes it says nothing there.
  */
 WIRE_GLOBAL int attribute_grpc_core(struct connection *c, struct scratch *s, struct process_entry *p)
 {
@@ -305,14 +305,15 @@ WIRE_GLOBAL int attribute_grpc_core(struct connection *c, struct scratch *s, str
 	struct go_send send;
 
 	if (!c || !s || !p)
-		return 0;
+		return ATTRIBUTION_NONE;
+	s->parent.exchange_id = 0;
 	key = grpc_core_stream_key(c->id, s->stream);
 	if (!grpc_core_note_get(&key, &note))
-		return 0;
+		return ATTRIBUTION_NONE;
 	s->task = thread_key(s->pid_tgid >> 32, (__u32)s->pid_tgid);
 	send.exchange_id = p->flags & PROCESS_TASK_NONE ? 0 : note.exchange_id;
 	send.attribution = note.attribution;
-	return 1 + attribute_by_note(s, p, &send);
+	return attribute_by_note(s, p, &send);
 }
 
 /* The request that the next message on client connection c is sent for, likewise. */
@@ -324,11 +325,8 @@ WIRE_GLOBAL int attribute_sender(struct connection *c, struct scratch *s, struct
 	if (!c || !s || !p)
 		return ATTRIBUTION_NONE;
 	s->in_birth = 0;
-	if (s->stream && (p->findings & FINDING_GRPC_CORE)) {
-		attribution = attribute_grpc_core(c, s, p);
-		if (attribution)
-			return attribution - 1;
-	}
+	if (s->stream && (p->findings & FINDING_GRPC_CORE))
+		return attribute_grpc_core(c, s, p);
 	if (s->task_unknown || s->by_io_uring) {
 		s->parent.exchange_id = 0;
 		return ATTRIBUTION_NONE;

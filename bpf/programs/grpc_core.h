@@ -10,9 +10,8 @@
 #include "lib/attribute.h"
 #include "lib/descriptor.h"
 
-/* grpc_transport_stream_op_batch: two addresses, then a bit for each operation. */
-#define GRPC_CORE_BATCH_OPERATIONS 16
-#define GRPC_CORE_SENDS_INITIAL_METADATA 1u
+/* grpc_op begins with its grpc_op_type (grpc/impl/codegen/grpc_types.h). */
+#define GRPC_CORE_SENDS_INITIAL_METADATA 0u
 /* grpc_chttp2_stream: the array of contexts of its call, then its transport. */
 #define GRPC_CORE_STREAM_TRANSPORT 8
 /* grpc_tcp: the address of its methods, that of what polls the descriptor (and begins with it), the descriptor. */
@@ -27,15 +26,24 @@ static __always_inline struct grpc_core_key grpc_core_call_key(const struct proc
 	return key;
 }
 
-/* Whatever the thread works for is noted, also when it is nobody. */
-static __always_inline void grpc_core_begins(struct process_entry *p, __u64 thread, __u64 call, __u64 batch)
+/*
+ * Whatever request the thread serves is noted, also when it is none. What a thread inherits does not count: the
+ * library's own were born in whichever request came first.
+ */
+static __always_inline void grpc_core_begins(struct process_entry *p, __u64 thread, __u64 call, __u64 operations,
+					     __u64 count)
 {
 	struct grpc_core_key key = grpc_core_call_key(p, thread >> 32, call);
 	struct go_send send;
+	__u64 first;
 
-	if (!(user_word(batch + GRPC_CORE_BATCH_OPERATIONS) & GRPC_CORE_SENDS_INITIAL_METADATA))
+	if (!count || !user_word_read(operations, &first) || (__u32)first != GRPC_CORE_SENDS_INITIAL_METADATA)
 		return;
 	send = task_calls(p, thread_key(thread >> 32, (__u32)thread));
+	if (send.attribution != ATTRIBUTION_TASK) {
+		send.attribution = ATTRIBUTION_NONE;
+		send.exchange_id = 0;
+	}
 	finding(p, FINDING_GRPC_CORE);
 	if (!grpc_core_note_set(&key, send.exchange_id, send.attribution))
 		count_fault(PROGRAM_PROCESS, FAULT_MAP_FULL);
@@ -63,11 +71,12 @@ static __always_inline __u64 grpc_core_stream(const struct pt_regs *regs, __u32 
  */
 static __always_inline __u64 grpc_core_connection(__u64 endpoint)
 {
-	__u32 descriptor = user_word(endpoint + GRPC_CORE_TCP_DESCRIPTOR);
+	__u64 descriptor, polled;
 
-	if (descriptor != (__u32)user_word(user_word(endpoint + GRPC_CORE_TCP_POLLED)))
+	if (!user_word_read(endpoint + GRPC_CORE_TCP_DESCRIPTOR, &descriptor) ||
+	    !user_word_read(user_word(endpoint + GRPC_CORE_TCP_POLLED), &polled) || (__u32)descriptor != (__u32)polled)
 		return 0;
-	return connection_of_socket(socket_of_descriptor(descriptor));
+	return connection_of_socket(socket_of_descriptor((__u32)descriptor));
 }
 
 /* Of the transport that `compressor` belongs to, stream `number` is about to get its header block. */
@@ -104,7 +113,7 @@ int on_grpc_core(struct pt_regs *regs)
 		return 0;
 	switch ((__u8)cookie) {
 	case GRPC_CORE_BATCH:
-		grpc_core_begins(p, thread, first, second);
+		grpc_core_begins(p, thread, first, second, third);
 		break;
 	case GRPC_CORE_HEADERS:
 		grpc_core_encodes(p, thread >> 32, &layout, grpc_core_stream(regs, layout.stream), third,

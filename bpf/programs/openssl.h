@@ -98,8 +98,9 @@ static __always_inline void openssl_call_begins(struct pt_regs *regs, struct pro
 
 		if (within && site == OPENSSL_HANDSHAKE && call->object == object)
 			return; /* BoringSSL calls it within the others */
-		if (within || call->site != OPENSSL_HANDSHAKE)
-			openssl_loses(call->object, thread >> 32); /* encrypted twice, or its return was not seen */
+		/* Encrypted twice, or its return was not seen; that of a handshake never is. */
+		if (call->site != OPENSSL_HANDSHAKE || (within && call->object != object))
+			openssl_loses(call->object, thread >> 32);
 		else
 			openssl_call_left(call, p);
 	}

@@ -105,7 +105,8 @@ WIRE_GLOBAL int openssl_moves(struct connection *c, struct process_entry *p, __u
 	session = openssl_session_of(call->object, thread >> 32, p);
 	if (!session)
 		return 0;
-	if (!session->socket)
+	/* Where a handshake was left without a sign of it, this may be anybody's. */
+	if (!session->socket && !(call->site == OPENSSL_HANDSHAKE && tls_connection_get(socket)))
 		session->socket = socket;
 	if (session->socket == socket)
 		session->nonblocking = nonblocking;

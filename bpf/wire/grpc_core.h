@@ -7,7 +7,7 @@
 #include "wire/port.h"
 
 enum grpc_core_site {
-	GRPC_CORE_BATCH = 1, /* FilterStackCall::ExecuteBatch: (call, batch), on the thread that asks for it */
+	GRPC_CORE_BATCH = 1, /* grpc_call_start_batch: (call, operations, how many, …), on the thread that asks */
 	GRPC_CORE_HEADERS,   /* the call of HPackCompressor::Framer's constructor: (framer, options, compressor, …) */
 	GRPC_CORE_UNREF,     /* grpc_call_unref: (call) */
 };

@@ -44,13 +44,15 @@ class GrpcCore(unittest.TestCase):
     def ask_at_once(self, port, threads, count, query=""):
         """What became of their calls."""
         self.records.clear()
-        asking = [threading.Thread(target=self.ask, args=(port, max(int(count * SCALE), 5), query)) for _ in range(threads)]
+        each = max(int(count * SCALE), 5)
+        asking = [threading.Thread(target=self.ask, args=(port, each, query)) for _ in range(threads)]
         for thread in asking:
             thread.start()
         for thread in asking:
             thread.join()
         self.assertEqual(self.strange, [])
         counts = attribution.count(map(json.dumps, self.records))
+        self.assertEqual(counts.calls, threads * each)
         self.assertEqual((counts.wrong, counts.malformed, counts.invented, counts.forwarded), (0, 0, 0, 0), counts)
         return counts
 

@@ -9,6 +9,7 @@ namespace weft {
 namespace {
 
 constexpr std::size_t kPlaces = 3;  // of a library
+constexpr unsigned kLooks = 12;
 
 bool calls_for_others(const ProcessCalls& calls) { return calls.served && calls.called_by & 1u << PROTOCOL_HTTP2; }
 
@@ -56,8 +57,9 @@ void GrpcCoreFollower::look(const CallsByProcess& calls) {
     if (made == calls.end() || !calls_for_others(made->second)) return false;
     const std::size_t probes = follow(pid);
     const std::lock_guard lock(mutex_);
-    processes_.at(pid).probes = probes;
-    return true;
+    auto& process = processes_.at(pid);
+    process.probes = probes;
+    return probes || ++process.looks == kLooks;
   });
 }
 

@@ -34,13 +34,14 @@ class GrpcCoreFollower {
  private:
   struct Process {
     std::uint32_t executed = 0;
+    unsigned looks = 0;  // in vain: the library may be loaded after the first call of another one
     std::size_t probes = 0;
   };
   std::size_t follow(pid_t pid);
 
   GrpcCoreTracer& tracer_;
   GrpcCoreFinder finder_;
-  std::set<pid_t> waiting_;  // that were not looked at
+  std::set<pid_t> waiting_;  // in which nothing was found yet
   mutable std::mutex mutex_;
   std::map<pid_t, Process> processes_;
 };

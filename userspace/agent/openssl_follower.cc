@@ -58,6 +58,7 @@ void OpensslFollower::trace(pid_t pid, std::uint32_t executed) {
     processes_.insert_or_assign(pid, Process{.executed = executed, .looks = 0, .probes = 0});
   }
   tracer_.forget_openssl(pid);
+  std::erase_if(due_, [pid](const auto& look) { return look.second == pid; });  // of the program before
   due_.emplace(clock_.monotonic_ns(), pid);
 }
 

@@ -15,8 +15,7 @@
 namespace weft {
 namespace {
 
-constexpr std::string_view kExecuteBatch =
-    "_ZN9grpc_core15FilterStackCall12ExecuteBatchEP30grpc_transport_stream_op_batchP12grpc_closure";
+constexpr std::string_view kStartBatch = "grpc_call_start_batch";
 constexpr std::string_view kContextGet = "_ZNK9grpc_core15FilterStackCall10ContextGetE18grpc_context_index";
 constexpr std::string_view kUnref = "grpc_call_unref";
 constexpr std::string_view kBeginWrite = "_Z23grpc_chttp2_begin_writeP21grpc_chttp2_transport";
@@ -26,8 +25,7 @@ constexpr std::string_view kFramer1 =
     "_ZN9grpc_core15HPackCompressor6FramerC1ERKNS0_19EncodeHeaderOptionsEPS0_P17grpc_slice_buffer";
 constexpr std::string_view kFramer2 =
     "_ZN9grpc_core15HPackCompressor6FramerC2ERKNS0_19EncodeHeaderOptionsEPS0_P17grpc_slice_buffer";
-constexpr std::array kFunctions = {kExecuteBatch,   kContextGet, kUnref,  kBeginWrite,
-                                   kCanTrackErrors, kFramer1,    kFramer2};
+constexpr std::array kFunctions = {kStartBatch, kContextGet, kUnref, kBeginWrite, kCanTrackErrors, kFramer1, kFramer2};
 constexpr std::array kCallees = {kCanTrackErrors, kFramer1, kFramer2};
 
 constexpr std::size_t kCodeRead_bytes = 32 * 1024;
@@ -217,7 +215,7 @@ std::optional<GrpcCoreSites> grpc_core_sites_of(const Result<ElfFile>& opened) {
     const auto found = functions.find(std::string(name));
     return found == functions.end() ? std::nullopt : std::optional(found->second);
   };
-  const auto batch = place(kExecuteBatch), get = place(kContextGet), unref = place(kUnref), write = place(kBeginWrite);
+  const auto batch = place(kStartBatch), get = place(kContextGet), unref = place(kUnref), write = place(kBeginWrite);
   if (!batch || !get || !unref || !write) return std::nullopt;
   GrpcCoreSites sites;
   const auto array = array_of(code_of(*opened, *get));
