@@ -78,7 +78,7 @@ std::vector<OpensslSite> openssl_sites_of(const Result<ElfFile>& opened) {
   Functions functions;
   for (std::size_t i = 0; i < kOpensslNames.size(); ++i)
     if (const auto found = named.find(std::string(kOpensslNames[i])); found != named.end())
-      functions.emplace(static_cast<OpensslFunction>(i), found->second.address);
+      functions.emplace(static_cast<OpensslFunction>(i), found->second);
   for (const auto needed : kNeeded)
     if (!functions.contains(needed)) return {};
   std::vector<OpensslSite> sites;
