@@ -28,13 +28,21 @@
 #define MESSAGE_FOREVER 0x7fffffffu
 #define SOCKET_NO_SPACE 2 /* linux/net.h, SOCK_NOSPACE: a wake-up is to come when the buffer has room again */
 
-/* How the message lies in memory. To be asked again after what may change it. */
+/*
+ * How the message lies in memory. To be asked again after what may change it. A window shows one element, and only
+ * where its page is private: one of the whole message says all there is to know.
+ */
 static __always_inline void message_look(struct sk_msg_md *m, struct message *message)
 {
 	struct sk_msg *msg = (struct sk_msg *)m;
 	__u32 start = 0, end = 0;
 	unsigned long copy = 0;
 
+	if ((__u64)m->data_end - (__u64)m->data == m->size) {
+		message->scatter = 1;
+		message->shared = 0;
+		return;
+	}
 	bpf_core_read(&start, sizeof(start), &msg->sg.start);
 	bpf_core_read(&end, sizeof(end), &msg->sg.end);
 	bpf_core_read(&copy, sizeof(copy), &msg->sg.copy);
@@ -169,11 +177,15 @@ static __always_inline bool socket_may_zerocopy(const struct tcp_sock *tp)
 	return sk->__sk_common.skc_flags >> bpf_core_enum_value(enum sock_flags, SOCK_ZEROCOPY) & 1;
 }
 
-/* For whom a thread does work of io_uring is not known: it may have been submitted in an earlier request. */
-static __always_inline bool message_by_io_uring(void)
+/* With what the current task has entered the kernel. */
+static __always_inline const struct pt_regs *message_registers(void)
 {
-	struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(bpf_get_current_task_btf());
+	return (const struct pt_regs *)bpf_task_pt_regs(bpf_get_current_task_btf());
+}
 
+/* For whom a thread does work of io_uring is not known: it may have been submitted in an earlier request. */
+static __always_inline bool message_by_io_uring(const struct pt_regs *regs)
+{
 	return regs->cs == USER_CODE_SEGMENT &&
 	       (!call_is_meant(regs) || regs->orig_ax == SYSCALL_IO_URING_ENTER); /* 32-bit: other numbers */
 }
@@ -183,9 +195,8 @@ static __always_inline bool message_by_io_uring(void)
  * short, they leave a hole in the stream. Several messages in one sendmmsg that does not block, and whatever io_uring
  * does.
  */
-static __always_inline bool message_unsafe_call(const struct tcp_sock *tp)
+static __always_inline bool message_unsafe_call(const struct tcp_sock *tp, const struct pt_regs *regs)
 {
-	struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(bpf_get_current_task_btf());
 	const struct socket *socket = tp->inet_conn.icsk_inet.sk.sk_socket;
 
 	if (!call_is_meant(regs) || regs->orig_ax == SYSCALL_IO_URING_ENTER)
@@ -198,12 +209,12 @@ static __always_inline bool message_unsafe_call(const struct tcp_sock *tp)
 /* Does this very call ask for zero copy? */
 static __always_inline bool message_zerocopy(const struct tcp_sock *tp)
 {
-	struct pt_regs *regs;
+	const struct pt_regs *regs;
 	unsigned long flags;
 
 	if (!socket_may_zerocopy(tp))
 		return false;
-	regs = (struct pt_regs *)bpf_task_pt_regs(bpf_get_current_task_btf());
+	regs = message_registers();
 	if (!call_is_meant(regs))
 		return true;
 	switch (regs->orig_ax) {
@@ -290,14 +301,17 @@ WIRE_GLOBAL int message_insert(struct sk_msg_md *m, struct scratch *s, __u32 at,
 		count_fault(PROGRAM_MESSAGE, FAULT_PULL);
 		if (bpf_msg_pop_data(m, at, bytes, 0))
 			count_fault(PROGRAM_MESSAGE, FAULT_UNDO);
+		message_look(m, &s->message);
 		return -1;
 	}
 	message_write(m, s, bytes);
+	s->message.scatter += 2; /* at most: itself, and one that it splits */
 	return 0;
 }
 
 /*
- * Writes s->staging over [at, end), which is brought into one element. 0 = done. REQUIRES: 8 <= end - at <= 255.
+ * Writes s->staging over [at, end), which is brought into one element (so that there may be fewer than message->scatter
+ * says). 0 = done. REQUIRES: 8 <= end - at <= 255.
  */
 WIRE_GLOBAL int message_overwrite(struct sk_msg_md *m, struct scratch *s, __u32 at, __u32 end)
 {
@@ -305,7 +319,8 @@ WIRE_GLOBAL int message_overwrite(struct sk_msg_md *m, struct scratch *s, __u32 
 
 	if (!s || room < 8 || room > 255)
 		return -1;
-	if (message_pull(m, &s->message, at, end) || (__u64)m->data_end - (__u64)m->data < room) {
+	s->message.windowed = 1;
+	if (bpf_msg_pull_data(m, at, end, 0) || (__u64)m->data_end - (__u64)m->data < room) {
 		count_fault(PROGRAM_MESSAGE, FAULT_PULL);
 		return -1;
 	}

@@ -112,6 +112,7 @@ struct message {
 	__s32 head_at;	   /* start of the head being read */
 	__s32 frame_at;	   /* HTTP/2: start of the frame being read */
 	__u32 zerocopy;
+	__u32 unsafe; /* see message_unsafe_call; where a member sends */
 	__u32 changed;
 	__u32 rolled_back; /* the head at head_at is to be looked at again */
 	__u32 failed;	   /* enum park_reason */

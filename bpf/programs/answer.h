@@ -160,7 +160,6 @@ WIRE_GLOBAL int answer_write(struct sk_msg_md *m, struct connection *c, struct s
 		message->offset += bytes;
 		c->send.next_seq += bytes;
 	}
-	message_look(m, message);
 	if (result == INJECTION_DONE)
 		http1_linearise(m, message);
 	return result;
@@ -177,7 +176,8 @@ static __always_inline bool socket_blocks(const struct tcp_sock *tp)
 /* Is this a socket of a kind that cannot be a member, or a call that no member should make? */
 static __always_inline bool answerer_is_unfit(const struct tcp_sock *tp)
 {
-	return tp->inet_conn.icsk_ulp_ops || socket_blocks(tp) || socket_may_zerocopy(tp) || message_unsafe_call(tp);
+	return tp->inet_conn.icsk_ulp_ops || socket_blocks(tp) || socket_may_zerocopy(tp) ||
+	       message_unsafe_call(tp, message_registers());
 }
 
 /* Can this one not go on being a member? */

@@ -310,9 +310,8 @@ static __always_inline int capture_bytes(struct sock *sk, struct connection *c, 
 		/* Before next_seq, which another thread may move on. */
 		__u32 sent = KERNEL_FIELD(probed, tp, write_seq);
 
-		c->last_ns = bpf_ktime_get_ns();
 		if ((__s32)(*(volatile __u32 *)&c->send.next_seq - sent) >= 0)
-			return 0;	       /* seen by sk_msg */
+			return 0;	       /* seen by sk_msg, the time of it, too */
 		c->membership = MEMBER_JOINED; /* it is not in the hash any more, or this call was under way before */
 	}
 	s = capture_begin(c, half, bytes, outgoing);

@@ -86,7 +86,7 @@ static __always_inline int message_parse(struct sk_msg_md *m, struct connection 
 	if (whole) { /* each element of a member's message is a notification of its own: at least make them one */
 		message_pull(m, message, 0, size);
 		message_release(c, s, INJECTION_ZEROCOPY);
-	} else if (message_unsafe_call(tp)) {
+	} else if (message->unsafe) {
 		count_parked(PROGRAM_MESSAGE, PARK_UNSAFE_CALL);
 		message_release(c, s, INJECTION_NOT_MEMBER);
 	}
@@ -176,7 +176,7 @@ static __always_inline bool message_must_go(struct sk_msg_md *m, const struct co
 {
 	__u64 left = http1_in_data(&c->send.http1) ? c->send.http1.left : 0;
 
-	return socket_may_zerocopy(tp) || message_unsafe_call(tp) ||
+	return socket_may_zerocopy(tp) || message_unsafe_call(tp, message_registers()) ||
 	       message_will_wait(tp, m->size + left, message_space(tp), SCATTER_MAX);
 }
 
@@ -185,7 +185,7 @@ static __noinline int message_leave(struct sk_msg_md *m, struct connection *c, c
 				    struct scratch *s)
 {
 	c->membership = MEMBER_RELEASED;
-	c->rejoins = !socket_may_zerocopy(tp) && !message_unsafe_call(tp);
+	c->rejoins = !socket_may_zerocopy(tp) && !message_unsafe_call(tp, message_registers());
 	emit_socket(c, s, SOCKET_RELEASE, INJECTION_JOINING, -1);
 	return message_let_go(m);
 }
@@ -193,6 +193,8 @@ static __noinline int message_leave(struct sk_msg_md *m, struct connection *c, c
 SEC("sk_msg")
 int on_message(struct sk_msg_md *m)
 {
+	__u64 thread = bpf_get_current_pid_tgid();
+	const struct pt_regs *regs;
 	struct bpf_sock *sk = m->sk;
 	struct process_entry *p;
 	struct connection *c;
@@ -209,7 +211,7 @@ int on_message(struct sk_msg_md *m)
 	c = connection_get(sk);
 	if (!c || c->send.parked || (c->membership != MEMBER_YES && c->membership != MEMBER_JOINED))
 		return message_let_go(m);
-	p = process_get(bpf_get_current_pid_tgid() >> 32);
+	p = process_get(thread >> 32);
 	if (!p || p->generation != c->generation)
 		return message_park(m, c, PARK_FOREIGN_OWNER);
 	tp = bpf_skc_to_tcp_sock(sk);
@@ -224,11 +226,13 @@ int on_message(struct sk_msg_md *m)
 		return message_park(m, c, PARK_NO_SCRATCH);
 	}
 	s->now_ns = bpf_ktime_get_ns();
-	s->pid_tgid = bpf_get_current_pid_tgid();
+	s->pid_tgid = thread;
 	s->task.owner = s->pid_tgid;
 	s->task.goroutine = 0;
 	s->outgoing = 1;
-	s->by_io_uring = message_by_io_uring();
+	regs = message_registers();
+	s->by_io_uring = message_by_io_uring(regs);
+	s->message.unsafe = message_unsafe_call(tp, regs);
 	s->text_loaded = 0;
 	c->last_ns = s->now_ns;
 	if (adopted)

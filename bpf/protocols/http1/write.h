@@ -150,7 +150,6 @@ WIRE_GLOBAL int http1_write_head(struct sk_msg_md *m, struct connection *c, stru
 			message->offset += inserted;
 			message->changed = 1;
 		}
-		message_look(m, message);
 	}
 	if (over) {
 		http1_stage_over(s, value_end - value_at);

@@ -128,7 +128,6 @@ WIRE_GLOBAL int http2_write(struct sk_msg_md *m, struct connection *c, struct sc
 			message->offset += inserted;
 			message->changed = 1;
 		}
-		message_look(m, message);
 	}
 	if (value_at) {
 		http1_stage_value(s, 0);
