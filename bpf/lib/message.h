@@ -251,7 +251,7 @@ static __always_inline __u32 message_portion(__u32 n, __u32 space, __u32 scatter
 struct message_write {
 	struct sk_msg_md *message;
 	struct scratch *scratch;
-	__u32 bytes, reserved;
+	__u32 to, bytes;
 };
 
 /* Four times eight bytes of s->staging to the pulled area; the last ones may overlap those before. */
@@ -259,7 +259,10 @@ static long message_write_step(__u32 i, void *arg)
 {
 	struct message_write *w = arg;
 	__u8 *data = (void *)(long)w->message->data, *end = (void *)(long)w->message->data_end;
-	__u32 last = w->bytes - 8, at = 0;
+	__u32 last = w->bytes - 8, at = 0, to = w->to;
+
+	WIRE_OPAQUE(to);
+	data += to & 4095;
 
 #pragma unroll
 	for (__u32 k = 0; k < 4; k++) {
@@ -275,10 +278,10 @@ static long message_write_step(__u32 i, void *arg)
 	return at == last;
 }
 
-/* The first `bytes` (8 at least) of s->staging to the window of the message. */
-static __always_inline void message_write(struct sk_msg_md *m, struct scratch *s, __u32 bytes)
+/* The first `bytes` (8 at least) of s->staging to the window of the message, `to` (up to 4,095) bytes into it. */
+static __always_inline void message_write(struct sk_msg_md *m, struct scratch *s, __u32 to, __u32 bytes)
 {
-	struct message_write w = {.message = m, .scratch = s, .bytes = bytes};
+	struct message_write w = {.message = m, .scratch = s, .to = to, .bytes = bytes};
 
 	bpf_loop((bytes >> 5) + 1, message_write_step, &w, 0);
 }
@@ -304,7 +307,7 @@ WIRE_GLOBAL int message_insert(struct sk_msg_md *m, struct scratch *s, __u32 at,
 		message_look(m, &s->message);
 		return -1;
 	}
-	message_write(m, s, bytes);
+	message_write(m, s, 0, bytes);
 	s->message.scatter += 2; /* at most: itself, and one that it splits */
 	return 0;
 }
@@ -324,7 +327,7 @@ WIRE_GLOBAL int message_overwrite(struct sk_msg_md *m, struct scratch *s, __u32 
 		count_fault(PROGRAM_MESSAGE, FAULT_PULL);
 		return -1;
 	}
-	message_write(m, s, room);
+	message_write(m, s, 0, room);
 	return 0;
 }
 
@@ -349,7 +352,7 @@ WIRE_GLOBAL int message_replace(struct sk_msg_md *m, struct scratch *s, __u32 at
 			count_fault(PROGRAM_MESSAGE, FAULT_UNDO);
 		return -1;
 	}
-	message_write(m, s, bytes);
+	message_write(m, s, 0, bytes);
 	return 0;
 }
 

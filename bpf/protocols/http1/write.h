@@ -4,7 +4,7 @@
 #define WEFT_PROTOCOLS_HTTP1_WRITE_H
 
 #include "lib/connection.h"
-#include "lib/message.h"
+#include "lib/message_renew.h"
 #include "protocols/http1/lines.h"
 #include "protocols/http1/police.h"
 #include "protocols/http1/rewrite.h"
@@ -131,6 +131,12 @@ WIRE_GLOBAL int http1_write_head(struct sk_msg_md *m, struct connection *c, stru
 		return message->head_at > 0 ? http1_wait(message) : INJECTION_NO_BUDGET;
 	if (end > MESSAGE_FIRST_MAX)
 		return message->head_at > 0 ? http1_wait(message) : INJECTION_TOO_LARGE;
+	if (!over && !built && message_renews(message, h->head_bytes, inserted) && !message_renew(m, s, inserted)) {
+		message->size += inserted;
+		message->offset += inserted;
+		message->changed = 1;
+		return result;
+	}
 	if (message->scatter > 1 && message_pull(m, message, 0, end)) {
 		count_fault(PROGRAM_MESSAGE, FAULT_PULL);
 		return INJECTION_HELPER_FAILED;
