@@ -114,8 +114,6 @@ static __always_inline void connection_first_seen(struct connection *c, struct s
 		c->send.known = c->receive.known = 1;
 		if (closed && !s->outgoing && bytes_taken(tp, probed) == s->total + 1ULL)
 			c->receive.next_seq--;
-		if (c->membership == MEMBER_WANTED)
-			c->membership = MEMBER_NO; /* accepted, or never enrolled at connect */
 	}
 	__sync_lock_test_and_set(&c->id, id);
 	if (!c->joining) /* behind the id, see on_accepted_before */

@@ -183,6 +183,15 @@ TEST_CASE("small requests behind an upload carry a context again in another netw
   uploads(scene);
 }
 
+TEST_CASE("opened before the tracing began, and used only after it: its requests carry a context from the second on") {
+  Scene scene;
+  Outgoing out{.fd = scene.number("a", fmt::format("connect {} 0", scene.sink()))};
+  out.server = scene.accept_at_sink();
+  scene.trace();
+  const Scene::Taken serving = scene.take("a", get("/in", kContext));
+  small_requests_carry_a_context(scene, out, "/before", scene.request("/in"));
+}
+
 TEST_CASE("a sustained sender of bulk is let go for good, and what it asks then is counted so") {
   Scene scene({.bulk_bytes = 1u << 20});
   scene.trace();

@@ -24,6 +24,12 @@ static __always_inline void connection_wants_membership(struct connection *c)
 	c->membership = c->role == ROLE_CLIENT ? MEMBER_JOINED : MEMBER_NO;
 }
 
+/* After an exchange: was it opened before its process was traced, or let go for a while? */
+static __always_inline bool connection_may_join(const struct connection *c)
+{
+	return c->membership == MEMBER_WANTED || (c->rejoins && c->membership == MEMBER_RELEASED && !pending_count(c));
+}
+
 /* Again after a while, should the agent have missed it or the kernel have refused. */
 static __always_inline void ask_for_membership(struct connection *c, struct scratch *s)
 {
@@ -51,13 +57,9 @@ WIRE_GLOBAL int http1_answer_joins(struct connection *c, struct scratch *s)
 		return 0;
 	if (c->joining || (c->blind && !c->receive.parked && !c->send.parked && !c->answers_lost))
 		blind_ends(c);
-	if (c->joining) {
-		c->joining = 0;
-		if (c->membership == MEMBER_WANTED)
-			connection_wants_membership(c);
-	} else if (c->rejoins && c->membership == MEMBER_RELEASED && !pending_count(c)) {
+	c->joining = 0;
+	if (connection_may_join(c))
 		connection_wants_membership(c);
-	}
 	if (c->membership == MEMBER_JOINED)
 		ask_for_membership(c, s);
 	return 0;
@@ -80,7 +82,7 @@ static __always_inline void http1_answered(struct connection *c, struct scratch 
 	}
 	c->answer_kept = 0;
 	pending_finish(c, s, end, text);
-	if (c->joining || c->blind || c->rejoins || c->membership == MEMBER_JOINED)
+	if (c->joining || c->blind || c->rejoins || c->membership == MEMBER_JOINED || c->membership == MEMBER_WANTED)
 		http1_answer_joins(c, s);
 }
 

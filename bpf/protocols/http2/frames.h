@@ -15,15 +15,13 @@ static __always_inline void http2_answered(struct connection *c, struct scratch 
 			return;
 		c->joining = 0; /* one whole exchange has been seen, strictly framed */
 		blind_ends(c);
-		if (c->membership == MEMBER_WANTED)
-			connection_wants_membership(c);
 	} else {
 		if (c->role == ROLE_CLIENT)
 			*(volatile __u32 *)&c->receive.http2.last_stream = stream;
 		stream_finish(c, s, stream, END_COMPLETE, 0);
-		if (c->rejoins && c->membership == MEMBER_RELEASED && !pending_count(c))
-			connection_wants_membership(c);
 	}
+	if (connection_may_join(c))
+		connection_wants_membership(c);
 	if (c->membership == MEMBER_JOINED)
 		ask_for_membership(c, s);
 }

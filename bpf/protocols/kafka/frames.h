@@ -159,9 +159,9 @@ static __always_inline void kafka_answered(struct connection *c, struct scratch 
 			return;
 		c->joining = 0;
 		blind_ends(c);
-		if (c->membership == MEMBER_WANTED)
-			connection_wants_membership(c);
 	}
+	if (c->membership == MEMBER_WANTED)
+		connection_wants_membership(c);
 	if (c->membership == MEMBER_JOINED)
 		ask_for_membership(c, s);
 }
