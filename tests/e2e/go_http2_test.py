@@ -66,7 +66,7 @@ class GoHttp2(unittest.TestCase):
         if WAYS[way]:
             self.assertGreater(right_spans, 0)
 
-    def run_program(self, program):
+    def run_program(self, agent, program):
         version, build = program.split("/")
         old = version != "local" and int(version.split(".")[1]) < 24
         ways = [way for way in WAYS if not (old and "http2" in way)]
@@ -78,8 +78,8 @@ class GoHttp2(unittest.TestCase):
                     back.xnet, back.records = back.next_port(), back.next_port()
                     target = back.port if called == "grpc" else back.xnet
                     with golang.Server(binary, "front", served, called, how, target) as front, \
-                            agents.Weftd(os.environ["WEFTD"], [front.pid]) as agent, \
                             self.subTest(program=program, way=way):
+                        agent.attach([front.pid])
                         self.one_way(agent, program, way, binary, front, back)
                         row, = agent.processes()
                         self.assertEqual(row["task"]["rule"], "goroutine", row)
@@ -89,8 +89,9 @@ class GoHttp2(unittest.TestCase):
                                          "goroutine")
 
     def test_programs(self):
-        for program in PROGRAMS:
-            self.run_program(program)
+        with agents.Weftd(os.environ["WEFTD"], []) as agent:
+            for program in PROGRAMS:
+                self.run_program(agent, program)
 
     @classmethod
     def tearDownClass(cls):
