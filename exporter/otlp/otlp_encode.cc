@@ -1,7 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <google/protobuf/io/coded_stream.h>
-#include <google/protobuf/wire_format_lite.h>
-
 #include <algorithm>
 #include <array>
 #include <string>
@@ -11,6 +8,7 @@
 
 #include "base/utf8.h"
 #include "exporter/otlp/otlp_exporter.h"
+#include "exporter/otlp/proto_fields.h"
 #include "opentelemetry/proto/collector/trace/v1/trace_service.pb.h"
 
 namespace weft {
@@ -24,105 +22,129 @@ namespace collector = opentelemetry::proto::collector::trace::v1;
 constexpr std::uint32_t has_is_remote = 0x100;
 constexpr std::uint32_t is_remote = 0x200;
 
-void set_value(common::AnyValue& out, const AttributeValue& value) {
-  if (const auto* text = std::get_if<std::string>(&value)) {
-    if (is_utf8(*text))
-      out.set_string_value(text->data(), text->size());
-    else
-      out.set_string_value(to_utf8(*text));
-  } else if (const auto* number = std::get_if<std::int64_t>(&value)) {
-    out.set_int_value(*number);
-  } else if (const auto* real = std::get_if<double>(&value)) {
-    out.set_double_value(*real);
-  } else {
-    out.set_bool_value(std::get<bool>(value));
-  }
+using Lite = ProtoFields::Lite;
+
+// An AnyValue that is no text.
+std::uint8_t* write_number(const AttributeValue& value, std::uint8_t* at) {
+  if (const auto* number = std::get_if<std::int64_t>(&value))
+    return Lite::WriteInt64ToArray(common::AnyValue::kIntValueFieldNumber, *number, at);
+  if (const auto* real = std::get_if<double>(&value))
+    return Lite::WriteDoubleToArray(common::AnyValue::kDoubleValueFieldNumber, *real, at);
+  return Lite::WriteBoolToArray(common::AnyValue::kBoolValueFieldNumber, std::get<bool>(value), at);
 }
 
-template <class Message>
-void add_attributes(Message& message, const auto& attributes) {
-  for (const auto& [key, value] : attributes) {
-    common::KeyValue& out = *message.add_attributes();
-    out.set_key(to_utf8(key));
-    set_value(*out.mutable_value(), value);
-  }
+std::size_t size_of_number(const AttributeValue& value) {
+  std::array<std::uint8_t, ProtoFields::kAtOnce> room;
+  return static_cast<std::size_t>(write_number(value, room.data()) - room.data());
 }
 
-// Without the attributes that it has in common with others.
-void fill(trace::Span& out, const Span& span) {
-  out.set_trace_id(span.trace_id.bytes.data(), span.trace_id.bytes.size());
-  out.set_span_id(span.span_id.bytes.data(), span.span_id.bytes.size());
-  if (span.parent_span_id.valid())
-    out.set_parent_span_id(span.parent_span_id.bytes.data(), span.parent_span_id.bytes.size());
-  if (!span.trace_state.empty()) out.set_trace_state(to_utf8(span.trace_state));
-  out.set_flags(span.flags | has_is_remote | (span.parent_span_id.valid() && span.parent_is_remote ? is_remote : 0));
-  out.set_name(to_utf8(span.name));
-  out.set_kind(static_cast<trace::Span::SpanKind>(span.kind));  // SpanKind has the numbers of OTLP
-  out.set_start_time_unix_nano(span.start_unix_ns);
-  out.set_end_time_unix_nano(span.end_unix_ns);
-  add_attributes(out, span.attributes.items);
-  for (const SpanLink& link : span.links) {
-    trace::Span::Link& other = *out.add_links();
-    other.set_trace_id(link.trace_id.bytes.data(), link.trace_id.bytes.size());
-    other.set_span_id(link.span_id.bytes.data(), link.span_id.bytes.size());
+// Spans and resources: their attributes are fields of different numbers.
+class Encoder {
+ public:
+  // Without the attributes that it has in common with others, at the end of `out`.
+  void span(const Span& span, std::string& out) {
+    ProtoFields fields(out);
+    fields.bytes(trace::Span::kTraceIdFieldNumber, span.trace_id.bytes);
+    fields.bytes(trace::Span::kSpanIdFieldNumber, span.span_id.bytes);
+    fields.text(trace::Span::kTraceStateFieldNumber, as_utf8(span.trace_state, text_));
+    if (span.parent_span_id.valid()) fields.bytes(trace::Span::kParentSpanIdFieldNumber, span.parent_span_id.bytes);
+    fields.text(trace::Span::kNameFieldNumber, as_utf8(span.name, text_));
+    fields.put([&](std::uint8_t* at) {
+      at = Lite::WriteEnumToArray(trace::Span::kKindFieldNumber, static_cast<int>(span.kind), at);  // OTLP's numbers
+      at = Lite::WriteFixed64ToArray(trace::Span::kStartTimeUnixNanoFieldNumber, span.start_unix_ns, at);
+      return Lite::WriteFixed64ToArray(trace::Span::kEndTimeUnixNanoFieldNumber, span.end_unix_ns, at);
+    });
+    attributes(trace::Span::kAttributesFieldNumber, span.attributes.items, out);
+    for (const SpanLink& link : span.links) {
+      fields.begin(trace::Span::kLinksFieldNumber,
+                   size_with_head(link.trace_id.bytes.size()) + size_with_head(link.span_id.bytes.size()));
+      fields.bytes(trace::Span::Link::kTraceIdFieldNumber, link.trace_id.bytes);
+      fields.bytes(trace::Span::Link::kSpanIdFieldNumber, link.span_id.bytes);
+    }
+    if (span.status != StatusCode::unset) status(span, fields);
+    const bool remote = span.parent_span_id.valid() && span.parent_is_remote;
+    fields.put([&](std::uint8_t* at) {
+      return Lite::WriteFixed32ToArray(trace::Span::kFlagsFieldNumber,
+                                       span.flags | has_is_remote | (remote ? is_remote : 0), at);
+    });
   }
-  if (span.status != StatusCode::unset) {
-    out.mutable_status()->set_code(static_cast<trace::Status::StatusCode>(span.status));
-    if (span.status == StatusCode::error) out.mutable_status()->set_message(to_utf8(span.status_message));
-  }
-}
 
-// The head of a message within a message, of which `bytes` follow.
-void begin_field(int number, std::size_t bytes, std::string& out) {
-  using google::protobuf::internal::WireFormatLite;
-  using google::protobuf::io::CodedOutputStream;
-  std::array<std::uint8_t, 16> head;
-  std::uint8_t* end = CodedOutputStream::WriteTagToArray(
-      WireFormatLite::MakeTag(number, WireFormatLite::WIRETYPE_LENGTH_DELIMITED), head.data());
-  end = CodedOutputStream::WriteVarint64ToArray(bytes, end);
-  out.append(reinterpret_cast<const char*>(head.data()), static_cast<std::size_t>(end - head.data()));
-}
+  void attributes(int number, const auto& attributes, std::string& out) {
+    ProtoFields fields(out);
+    for (const auto& [name, value] : attributes) {
+      const std::string_view key = name.owned() ? as_utf8(name, key_) : name.text();
+      const auto* text = std::get_if<std::string>(&value);
+      const std::string_view shown = text ? as_utf8(*text, text_) : std::string_view();
+      const std::size_t bytes = text ? size_with_head(shown.size()) : size_of_number(value);
+      fields.begin(number, (key.empty() ? 0 : size_with_head(key.size())) + size_with_head(bytes));
+      fields.text(common::KeyValue::kKeyFieldNumber, key);
+      fields.begin(common::KeyValue::kValueFieldNumber, bytes);
+      if (text)
+        fields.bytes(common::AnyValue::kStringValueFieldNumber, shown);
+      else
+        fields.put([&](std::uint8_t* at) { return write_number(value, at); });
+    }
+  }
+
+ private:
+  void status(const Span& span, ProtoFields& fields) {
+    const bool failed = span.status == StatusCode::error && !span.status_message.empty();
+    const std::string_view message = failed ? as_utf8(span.status_message, text_) : std::string_view();
+    constexpr std::size_t kCode = 2;  // its tag, and a number below 128
+    fields.begin(trace::Span::kStatusFieldNumber, (failed ? size_with_head(message.size()) : 0) + kCode);
+    fields.text(trace::Status::kMessageFieldNumber, message);
+    fields.put([&](std::uint8_t* at) {
+      return Lite::WriteEnumToArray(trace::Status::kCodeFieldNumber, static_cast<int>(span.status), at);
+    });
+  }
+
+  std::string key_, text_;  // what is not UTF-8 as it is
+};
 
 // Two encodings of a message, one after the other, are the message with the fields of both (protobuf, "Encoding"): what
 // many spans have in common is encoded once.
 class Request {
  public:
   void add(const Span& span) {
-    own_.Clear();
-    fill(own_, span);
+    own_.clear();
+    encoder_.span(span, own_);
     const std::string& common = common_of(span.attributes.common.get());
     std::string& out = spans_of(span.resource.get());
-    begin_field(trace::ScopeSpans::kSpansFieldNumber, common.size() + own_.ByteSizeLong(), out);
-    out.append(common);
-    own_.AppendToString(&out);
+    ProtoFields(out).begin(trace::ScopeSpans::kSpansFieldNumber, common.size() + own_.size());
+    out.append(common).append(own_);
   }
 
-  std::string encoded(const std::string& version) const {
+  std::string encoded(const std::string& version) {
     trace::ScopeSpans about_scope;
     about_scope.mutable_scope()->set_name("weft");
     about_scope.mutable_scope()->set_version(version);
     const std::string scope = about_scope.SerializeAsString();
     std::string all;
     for (const auto& [resource, spans] : resources_) {
-      trace::ResourceSpans about_resource;
-      if (resource != nullptr) add_attributes(*about_resource.mutable_resource(), resource->attributes);
-      std::string of_one = about_resource.SerializeAsString();
-      begin_field(trace::ResourceSpans::kScopeSpansFieldNumber, scope.size() + spans.size(), of_one);
-      begin_field(collector::ExportTraceServiceRequest::kResourceSpansFieldNumber,
-                  of_one.size() + scope.size() + spans.size(), all);
-      all.append(of_one).append(scope).append(spans);
+      const std::string of_one = about(resource);
+      std::string head;
+      ProtoFields(head).begin(trace::ResourceSpans::kScopeSpansFieldNumber, scope.size() + spans.size());
+      ProtoFields(all).begin(collector::ExportTraceServiceRequest::kResourceSpansFieldNumber,
+                             of_one.size() + head.size() + scope.size() + spans.size());
+      all.append(of_one).append(head).append(scope).append(spans);
     }
     return all;
   }
 
  private:
+  // The beginning of its ResourceSpans.
+  std::string about(const Resource* resource) {
+    std::string all, inner;
+    if (resource == nullptr) return all;
+    encoder_.attributes(opentelemetry::proto::resource::v1::Resource::kAttributesFieldNumber, resource->attributes,
+                        inner);
+    ProtoFields(all).bytes(trace::ResourceSpans::kResourceFieldNumber, inner);
+    return all;
+  }
   const std::string& common_of(const CommonAttributes* common) {
     const auto [known, made] = commons_.try_emplace(common);
-    if (made && common != nullptr) {
-      trace::Span span;
-      add_attributes(span, common->items);
-      known->second = span.SerializeAsString();
-    }
+    if (made && common != nullptr)
+      encoder_.attributes(trace::Span::kAttributesFieldNumber, common->items, known->second);
     return known->second;
   }
   // A process's spans share one Resource object.
@@ -134,7 +156,8 @@ class Request {
   using OfResource = std::pair<const Resource*, std::string>;
   std::vector<OfResource> resources_;  // in order of their first span
   std::unordered_map<const CommonAttributes*, std::string> commons_;
-  trace::Span own_;  // of the span at hand; kept for its memory
+  Encoder encoder_;
+  std::string own_;  // of the span at hand; kept for its memory
 };
 
 }  // namespace

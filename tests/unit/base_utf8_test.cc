@@ -34,6 +34,8 @@ TEST_CASE("utf-8: what is valid stays, what is not is replaced byte by byte") {
   for (const Row& row : rows) {
     CAPTURE(row.line);
     CHECK(to_utf8(row.text) == row.replaced);
+    std::string room = "before";
+    CHECK(as_utf8(row.text, room) == row.replaced);
     CHECK(to_utf8_line(row.text) == row.line);
     const bool has_nul = row.text.find('\0') != row.text.npos;
     CHECK(is_utf8(row.text) == (row.text == row.replaced || has_nul));

@@ -9,7 +9,7 @@ target_include_directories(weft_test_raw_server PUBLIC ${CMAKE_SOURCE_DIR}/tests
 target_link_libraries(weft_test_raw_server PUBLIC Threads::Threads)
 
 weft_test(exporter_console_test LABELS unit core SOURCES exporter_console_test.cc DEPENDS weft_exporter_console)
-weft_test(exporter_encode_test LABELS unit core SOURCES exporter_encode_test.cc
+weft_test(exporter_encode_test LABELS unit core SOURCES exporter_encode_test.cc exporter_otlp_random_test.cc
   DEPENDS weft_exporter_otlp weft_exporter_zipkin)
 weft_test(exporter_queue_test LABELS unit core SOURCES exporter_queue_test.cc exporter_changes_test.cc DEPENDS weft_exporter_base)
 weft_test(exporter_http_test LABELS unit core SOURCES exporter_http_test.cc

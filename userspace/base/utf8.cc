@@ -77,6 +77,13 @@ std::string to_utf8(std::string_view text) {
   return out;
 }
 
+std::string_view as_utf8(std::string_view text, std::string& room) {
+  if (plain_ascii(text)) return text;
+  room.clear();
+  append_utf8(text, room);
+  return room;
+}
+
 std::string to_utf8_line(std::string_view text) {
   std::string out;
   out.reserve(text.size());
