@@ -6,7 +6,9 @@
 
 #include <cstdlib>
 #include <numeric>
+#include <random>
 
+#include "exporter/gzip.h"
 #include "exporter/otlp/otlp_exporter.h"
 #include "exporter/queue.h"
 #include "exporter/zipkin/zipkin_exporter.h"
@@ -107,6 +109,27 @@ TEST_CASE("http: the body is compressed when asked for") {
   CHECK(requests[0].body.size() < 2000);
   CHECK(gunzip(requests[0].body) == body);
   CHECK(gunzip(requests[1].body) == "second");
+}
+
+TEST_CASE("gzip: whatever is compressed comes back, and hardly grows") {
+  Gzip gzip;
+  std::mt19937_64 random(5);
+  const auto check = [&](const std::string& text) {
+    const auto compressed = gzip.compress(text);
+    REQUIRE(compressed);
+    CHECK(gunzip(*compressed) == text);
+    CHECK(compressed->size() <= text.size() + text.size() / 1024 + 256);
+  };
+  for (std::size_t bytes = 0; bytes < 300; bytes++) check(std::string(bytes, static_cast<char>(bytes)));
+  for (int i = 0; i < 300; i++) {
+    std::string text(random() % 200'000, '\0');
+    const unsigned kinds = i % 3 == 0 ? 256 : i % 3 == 1 ? 3 : 30;
+    for (std::size_t at = 0; at < text.size(); at++)
+      text[at] = at > 400 && random() % 32 ? text[at - 397] : static_cast<char>(random() % kinds);
+    if (i % 10 == 0)  // nothing repeats
+      for (char& c : text) c = static_cast<char>(random());
+    check(text);
+  }
 }
 
 TEST_CASE("http: proxies of the environment are not used") {
