@@ -288,7 +288,7 @@ void Assembler::add_own(const Exchange& exchange, Attributes& attributes) {
 }
 
 std::shared_ptr<Span> Assembler::make_span(const Exchange& exchange) {
-  auto span = std::make_shared<Span>();
+  auto span = spans_.make();
   const request_event& request = exchange.request;
   span->resource = resource_of(request.tgid);
   span->kind = kind_of(exchange);
@@ -342,7 +342,7 @@ std::vector<Assembled> Assembler::assemble_messages(const Exchange& exchange, co
 }
 
 Assembled Assembler::assemble(const MessageEvent& event) {
-  auto span = std::make_shared<Span>();
+  auto span = spans_.make();
   const MessageFields& fields = event.fields;
   span->resource = resource_of(fields.tgid);
   span->kind = SpanKind::consumer;

@@ -18,6 +18,7 @@
 #include "decode/events.h"
 #include "decode/mask.h"
 #include "span/span.h"
+#include "span/span_pool.h"
 
 namespace weft {
 
@@ -83,6 +84,7 @@ class Assembler {
   const WallClock& clock_;
   std::shared_ptr<const Resource> unknown_resource_;
   AlikeRequests alike_;
+  SpanPool spans_;
   // Of the exchange at hand; kept for their memory:
   OwnLines own_;
   HttpFacts facts_;
