@@ -4,18 +4,19 @@
 #include <isa-l/igzip_lib.h>
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <optional>
-#include <string>
 #include <string_view>
 
 namespace weft {
 
-// Its memory, 165 KiB, is kept between requests.
+// Its memory is kept between requests: 165 KiB, and what it has written to of the room for the longest text.
 class Gzip {
  public:
-  std::optional<std::string> compress(std::string_view text);  // nothing: not possible, send it plain
+  // Until the next call. Nothing: not possible, send it plain.
+  std::optional<std::string_view> compress(std::string_view text);
 
  private:
   struct State {
@@ -23,6 +24,8 @@ class Gzip {
     std::array<std::uint8_t, ISAL_DEF_LVL1_SMALL> room;
   };
   const std::unique_ptr<State> state_ = std::make_unique<State>();
+  std::unique_ptr<std::uint8_t[]> out_;
+  std::size_t out_bytes_ = 0;
 };
 
 }  // namespace weft

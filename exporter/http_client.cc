@@ -246,7 +246,7 @@ HttpResponse HttpClient::Impl::finish(CURLcode code) {
 HttpResponse HttpClient::post(std::string_view content_type, std::string_view body) {
   Impl& impl = *impl_;
   impl.begin();
-  std::optional<std::string> compressed;
+  std::optional<std::string_view> compressed;
   if (impl.options.gzip) compressed = impl.gzip.compress(body);
   if (compressed) body = *compressed;
   const HeaderList headers = impl.headers(content_type, compressed.has_value());

@@ -102,37 +102,59 @@ class Encoder {
 };
 
 // Two encodings of a message, one after the other, are the message with the fields of both (protobuf, "Encoding"): what
-// many spans have in common is encoded once.
+// many spans have in common is encoded once. The request is put together when all its lengths are known.
 class Request {
  public:
   void add(const Span& span) {
-    own_.clear();
+    const std::size_t before = own_.size();
     encoder_.span(span, own_);
-    const std::string& common = common_of(span.attributes.common.get());
-    std::string& out = spans_of(span.resource.get());
-    ProtoFields(out).begin(trace::ScopeSpans::kSpansFieldNumber, common.size() + own_.size());
-    out.append(common).append(own_);
+    OfSpan encoded{.common = common_of(span.attributes.common.get()), .begin = before, .end = own_.size()};
+    OfResource& resource = of(span.resource.get());
+    resource.bytes += size_with_head(encoded.bytes());
+    resource.spans.push_back(encoded);
   }
 
-  std::string encoded(const std::string& version) {
+  std::string encoded(const std::string& version, std::string all) {
     trace::ScopeSpans about_scope;
     about_scope.mutable_scope()->set_name("weft");
     about_scope.mutable_scope()->set_version(version);
     const std::string scope = about_scope.SerializeAsString();
-    std::string all;
-    for (const auto& [resource, spans] : resources_) {
-      const std::string of_one = about(resource);
-      std::string head;
-      ProtoFields(head).begin(trace::ResourceSpans::kScopeSpansFieldNumber, scope.size() + spans.size());
-      ProtoFields(all).begin(collector::ExportTraceServiceRequest::kResourceSpansFieldNumber,
-                             of_one.size() + head.size() + scope.size() + spans.size());
-      all.append(of_one).append(head).append(scope).append(spans);
+    std::size_t bytes = 0;
+    for (OfResource& resource : resources_) {
+      resource.about = about(resource.resource);
+      bytes += size_with_head(resource.about.size() + size_with_head(scope.size() + resource.bytes));
+    }
+    all.clear();
+    all.reserve(bytes);
+    ProtoFields fields(all);
+    for (const OfResource& resource : resources_) {
+      const std::size_t of_scope = scope.size() + resource.bytes;
+      fields.begin(collector::ExportTraceServiceRequest::kResourceSpansFieldNumber,
+                   resource.about.size() + size_with_head(of_scope));
+      all.append(resource.about);
+      fields.begin(trace::ResourceSpans::kScopeSpansFieldNumber, of_scope);
+      all.append(scope);
+      for (const OfSpan& span : resource.spans) {
+        fields.begin(trace::ScopeSpans::kSpansFieldNumber, span.bytes());
+        all.append(*span.common).append(own_, span.begin, span.end - span.begin);
+      }
     }
     return all;
   }
 
  private:
-  // The beginning of its ResourceSpans.
+  struct OfSpan {
+    const std::string* common;
+    std::size_t begin, end;  // of the rest, in own_
+    std::size_t bytes() const { return common->size() + end - begin; }
+  };
+  struct OfResource {
+    const Resource* resource;
+    std::vector<OfSpan> spans;
+    std::size_t bytes = 0;  // of these, with their heads
+    std::string about;      // the beginning of its ResourceSpans
+  };
+
   std::string about(const Resource* resource) {
     std::string all, inner;
     if (resource == nullptr) return all;
@@ -141,31 +163,30 @@ class Request {
     ProtoFields(all).bytes(trace::ResourceSpans::kResourceFieldNumber, inner);
     return all;
   }
-  const std::string& common_of(const CommonAttributes* common) {
+  const std::string* common_of(const CommonAttributes* common) {
     const auto [known, made] = commons_.try_emplace(common);
     if (made && common != nullptr)
       encoder_.attributes(trace::Span::kAttributesFieldNumber, common->items, known->second);
-    return known->second;
+    return &known->second;
   }
   // A process's spans share one Resource object.
-  std::string& spans_of(const Resource* resource) {
-    const auto known = std::ranges::find(resources_, resource, &OfResource::first);
-    return known != resources_.end() ? known->second : resources_.emplace_back(resource, "").second;
+  OfResource& of(const Resource* resource) {
+    const auto known = std::ranges::find(resources_, resource, &OfResource::resource);
+    return known != resources_.end() ? *known : resources_.emplace_back(resource);
   }
 
-  using OfResource = std::pair<const Resource*, std::string>;
   std::vector<OfResource> resources_;  // in order of their first span
   std::unordered_map<const CommonAttributes*, std::string> commons_;
   Encoder encoder_;
-  std::string own_;  // of the span at hand; kept for its memory
+  std::string own_;  // what spans do not have in common, one after the other
 };
 
 }  // namespace
 
-std::string encode_otlp(const SpanBatch& batch, const std::string& version) {
+std::string encode_otlp(const SpanBatch& batch, const std::string& version, std::string memory) {
   Request request;
   for (const SpanPtr& span : batch) request.add(*span);
-  return request.encoded(version);
+  return request.encoded(version, std::move(memory));
 }
 
 }  // namespace weft

@@ -10,6 +10,7 @@ namespace weft {
 namespace {
 
 constexpr std::string_view protobuf_type = "application/x-protobuf";
+constexpr std::size_t kKeptBytes = 1u << 20;  // more is rare
 
 // "Partial success" of the specification: taken, never to be sent again.
 void read_partial_success(const HttpResponse& response, ExportResult& result) {
@@ -31,10 +32,10 @@ class OtlpExporter final : public Exporter {
   std::string_view name() const override { return options_.name; }
 
   ExportResult send(const SpanBatch& batch) override {
-    const std::string body = encode_otlp(batch, options_.version);
-    if (body.size() > options_.max_request_bytes)
+    body_ = encode_otlp(batch, options_.version, body_.capacity() > kKeptBytes ? std::string() : std::move(body_));
+    if (body_.size() > options_.max_request_bytes)
       return {.outcome = ExportResult::Outcome::too_large, .reason = "too_large"};
-    const HttpResponse response = client_->post(protobuf_type, body);
+    const HttpResponse response = client_->post(protobuf_type, body_);
     ExportResult result = judge(response);
     if (result.outcome == ExportResult::Outcome::accepted) read_partial_success(response, result);
     return result;
@@ -45,6 +46,7 @@ class OtlpExporter final : public Exporter {
  private:
   const OtlpOptions options_;
   const std::unique_ptr<HttpClient> client_;
+  std::string body_;  // of the request at hand; kept, or its pages would be taken from the kernel anew each time
 };
 
 }  // namespace

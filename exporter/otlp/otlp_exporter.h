@@ -25,7 +25,7 @@ std::string otlp_traces_url(const OtlpOptions& options);
 
 Result<std::unique_ptr<Exporter>> make_otlp_exporter(OtlpOptions options);
 
-// An ExportTraceServiceRequest, grouped by resource, in order of first appearance.
-std::string encode_otlp(const SpanBatch& batch, const std::string& version);
+// An ExportTraceServiceRequest, grouped by resource, in order of first appearance. `memory`: of an earlier one.
+std::string encode_otlp(const SpanBatch& batch, const std::string& version, std::string memory = {});
 
 }  // namespace weft
