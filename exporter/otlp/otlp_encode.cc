@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/fetch.h"
 #include "base/utf8.h"
 #include "exporter/otlp/otlp_exporter.h"
 #include "exporter/otlp/proto_fields.h"
@@ -181,16 +182,11 @@ class Request {
   std::string own_;  // what spans do not have in common, one after the other
 };
 
-// Another processor wrote the spans: the next ones are on their way while one is encoded.
-void fetch(const void* what, std::size_t bytes) {
-  constexpr std::size_t kLine = 64;
-  for (std::size_t at = 0; at < bytes; at += kLine) __builtin_prefetch(static_cast<const char*>(what) + at);
-}
-
 }  // namespace
 
 std::string encode_otlp(const SpanBatch& batch, const std::string& version, std::string memory) {
   Request request;
+  // Another processor wrote the spans.
   for (std::size_t i = 0; i < batch.size(); i++) {
     if (i + 4 < batch.size()) fetch(batch[i + 4].get(), sizeof(Span));
     if (i + 2 < batch.size()) fetch(batch[i + 2]->attributes.items.data(), 3 * sizeof(Attribute));

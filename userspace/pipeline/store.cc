@@ -9,6 +9,7 @@
 #include <set>
 #include <utility>
 
+#include "base/fetch.h"
 #include "wire/mix.h"
 
 namespace weft {
@@ -205,14 +206,13 @@ void TraceStore::evict_oldest(bool keep_memory) {
 
 // The place that goes next was written long ago: it is on its way while other things are done.
 void TraceStore::fetch_oldest() const {
-  constexpr std::size_t kLine = 64, kMost_bytes = 1024;
+  constexpr std::size_t kMost_bytes = 1024;
   if (count_ < 2) return;
   __builtin_prefetch(&ring_[(oldest_ + 1) % max_traces_]);
   const Trace& next = ring_[oldest_];  // itself fetched the last time
   __builtin_prefetch(next.resources.data(), 1);
   __builtin_prefetch(next.commons.data(), 1);
-  for (std::size_t at = 0; at < std::min(next.data.size(), kMost_bytes); at += kLine)
-    __builtin_prefetch(next.data.data() + at, 1);
+  fetch_to_write(next.data.data(), std::min(next.data.size(), kMost_bytes));
 }
 
 // REQUIRES: mutex_ held.

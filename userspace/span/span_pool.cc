@@ -4,6 +4,8 @@
 #include <atomic>
 #include <utility>
 
+#include "base/fetch.h"
+
 namespace weft {
 namespace {
 
@@ -75,7 +77,13 @@ SpanPool::~SpanPool() {
 
 SpanPool::Place* SpanPool::take() {
   if (free_ == nullptr) free_ = returned_->take_all(nullptr);
-  if (free_ != nullptr) return std::exchange(free_, free_->next);
+  if (free_ != nullptr) {
+    Place* place = std::exchange(free_, free_->next);
+    // Another processor wrote to them last.
+    fetch_to_write(place->span.attributes.items.data(), 2 * sizeof(Attribute));
+    fetch_to_write(free_, sizeof(Place));
+    return place;
+  }
   if (places_ == kMost) return nullptr;
   places_++;
   auto* place = new Place;
