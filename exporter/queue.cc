@@ -7,6 +7,7 @@
 #include <random>
 #include <utility>
 
+#include "base/fetch.h"
 #include "exporter/signals_blocked.h"
 
 namespace weft {
@@ -43,6 +44,14 @@ std::string describe(const ExportResult& result) {
 
 // After a line that an exporter works again: one that fails now and then is to leave the log readable.
 constexpr std::uint64_t kQuiet_ns = 60'000'000'000;
+
+// Much was done since they were looked at: the next ones are on their way while one is let go.
+void let_go(SpanBatch& batch) {
+  for (std::size_t i = 0; i < batch.size(); i++) {
+    if (i + 4 < batch.size()) fetch_to_write(batch[i + 4].get(), sizeof(Span));
+    batch[i].reset();
+  }
+}
 
 std::uint64_t nanoseconds(std::chrono::nanoseconds time) { return static_cast<std::uint64_t>(time.count()); }
 
@@ -190,7 +199,7 @@ void BatchQueue::deliver_part(SpanBatch part, std::vector<SpanBatch>& parts) {
   const std::uint64_t start = now_ns();
   for (unsigned attempt = 1;; attempt++) {
     const ExportResult result = exporter_->send(part);
-    if (settle(result, part, parts)) return;
+    if (settle(result, part, parts)) return let_go(part);
     const auto pause = result.retry_after ? retry_after_pause(options_.retry, *result.retry_after, tools_.random())
                                           : backoff(options_.retry, attempt, tools_.random());
     const std::uint64_t due = now_ns() + nanoseconds(pause);
