@@ -7,8 +7,10 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -83,4 +85,29 @@ TEST_CASE("openssl: found in a process that has loaded it, reads and writes in w
   }
   CHECK(finder.find(getpid())[0].sites == found[0].sites);  // now from what it remembers
   dlclose(library);
+}
+
+TEST_CASE("openssl: in a program itself, up to the end of each function, where it returns") {
+  const std::string program = WEFT_OPENSSL_INSIDE;
+  const std::filesystem::path root =
+      std::filesystem::temp_directory_path() / ("weft-openssl-" + std::to_string(getpid()));
+  std::filesystem::create_directories(root / "7");
+  std::filesystem::create_symlink(program, root / "7/exe");
+  std::filesystem::create_symlink("/", root / "7/root");
+  std::ofstream(root / "7/maps") << "1000-2000 r-xp 00000000 00:00 0 " << program << '\n';
+  OpensslFinder finder(root);
+  const auto found = finder.find(7);
+  std::filesystem::remove_all(root);
+  REQUIRE(found.size() == 1);
+  for (const auto function : {OpensslFunction::read, OpensslFunction::write}) {
+    std::vector<OpensslSite> sites;
+    std::ranges::copy_if(found[0].sites, std::back_inserter(sites),
+                         [&](const auto& one) { return one.function == function; });
+    REQUIRE(sites.size() >= 2);
+    CHECK_FALSE(sites[0].above);
+    for (const auto& site : std::span(sites).subspan(1)) {
+      CHECK(site.above == 0);
+      CHECK(code_at(program, site.offset)[0] == 0xc3);
+    }
+  }
 }
