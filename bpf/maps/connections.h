@@ -134,7 +134,7 @@ struct connection {
 	__u32 swept;		      /* the last sweep that found it among the open files of a traced process */
 	__u32 asked;		      /* how often */
 	__u32 destination_generation; /* of the table that `destination` is from */
-	__u32 seen;		      /* somebody has begun to fill it in */
+	__u32 seen;	   /* somebody has begun to fill it in; of TLS: it ends as soon as nobody is at work in it */
 	__u32 overwritten; /* contexts of the head being sent are written over already up to here: by these … */
 	struct parent overwritten_parent;
 	__u8 overwritten_span_id[8];

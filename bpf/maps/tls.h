@@ -29,13 +29,13 @@ static __always_inline long tls_connection_remove(__u64 socket)
 	return late_delete(&tls_connections, &socket);
 }
 
-/* A fresh one, with BPF_ANY in any case; NULL: no room, or there is one. */
-static __always_inline struct connection *tls_connection_create(__u64 socket, __u64 flags)
+/* A fresh one; NULL: no room, or there is one. */
+static __always_inline struct connection *tls_connection_create(__u64 socket)
 {
 	__u32 zero = 0;
 	struct connection *fresh = bpf_map_lookup_elem(&tls_fresh, &zero);
 
-	if (!fresh || late_update(&tls_connections, &socket, fresh, flags))
+	if (!fresh || late_update(&tls_connections, &socket, fresh, BPF_NOEXIST))
 		return NULL;
 	return tls_connection_get(socket);
 }

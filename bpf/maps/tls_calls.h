@@ -14,7 +14,7 @@ struct tls_call {
 	__u64 bytes_at;	   /* where the call puts their number; 0: it returns it */
 	__u64 received_on; /* the socket that the thread has received encrypted bytes on since its last call; 0: none */
 	__u32 site;	   /* enum openssl_site */
-	__u16 nonblocking; /* of that socket */
+	__u16 nonblocking; /* of that socket, or of the one that was moved on */
 	__u16 joining;	   /* what it carries was not known yet */
 	__u32 generation;  /* of the process's tracing in which the call began */
 	__u32 first;	   /* the object's first one */

@@ -40,6 +40,7 @@ WIRE_GLOBAL int go_tls_moves(struct tls_call *call, struct process_entry *p, __u
 		return 0;
 	}
 	call->socket = socket;
+	call->nonblocking = 1;
 	if (site == GO_TLS_READ || site == GO_TLS_WRITE)
 		return 1;
 	go_tls_begins(p, socket, tgid, site == GO_TLS_SERVER_HANDSHAKE ? ROLE_SERVER : ROLE_CLIENT);

@@ -294,6 +294,10 @@ static long sweep_tls_step(struct bpf_map *map, __u64 *socket, struct connection
 {
 	if (!c)
 		return 0;
+	if (c->seen) {
+		tls_connection_end(*socket);
+		return 0;
+	}
 	if (sweep.release_tgid) {
 		if (!sweep.keep_observing && (sweep.release_tgid == c->owner_tgid || sweep.release_tgid == ~0u)) {
 			sweep_finish(c, END_LOST, true);

@@ -175,7 +175,6 @@ static __always_inline __u64 openssl_bytes(const struct tls_call *call, __s32 re
 WIRE_GLOBAL int openssl_call_ends(struct tls_call *call, struct process_entry *p, __u64 cookie, __s32 result, __u64 sp)
 {
 	struct openssl_session *session;
-	struct connection *c;
 	__u64 bytes;
 
 	if (!call || !p)
@@ -192,14 +191,13 @@ WIRE_GLOBAL int openssl_call_ends(struct tls_call *call, struct process_entry *p
 	if (session->socket && !session->connection)
 		openssl_connection_begins(session, p, bpf_get_current_pid_tgid() >> 32);
 	bytes = openssl_bytes(call, result);
-	c = openssl_connection(session);
 	if (bytes && !session->socket && session->role != ROLE_UNKNOWN)
 		session->lost = 1;
-	if (!bytes || !c)
+	if (!bytes || !openssl_connection(session))
 		return 0;
 	call->bytes = bytes;
 	call->socket = session->socket;
-	c->encrypted = session->nonblocking ? ENCRYPTED : ENCRYPTED_BLOCKING;
+	call->nonblocking = session->nonblocking;
 	return 1;
 }
 

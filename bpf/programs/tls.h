@@ -11,17 +11,44 @@
 #include "maps/tls_calls.h"
 #include "programs/capture.h"
 
-/* Its connection ends; a response that lasts until then is complete. REQUIRES: nobody is at work in it. */
+/*
+ * A connection that is to end does so when nobody is at work in it: its entry may be another one's at once. Who is at
+ * work calls this when that is done.
+ */
+WIRE_GLOBAL int tls_connection_over(const __u64 *socket)
+{
+	struct connection *c = socket ? tls_connection_get(*socket) : NULL;
+	struct half *answers;
+
+	if (!c || !c->seen || !half_claim_soon(&c->receive))
+		return 0;
+	answers = answering_half(c);
+	if (!half_claim_soon(&c->send)) {
+		half_release(&c->receive);
+		return 0;
+	}
+	half_release(answers);
+	answer_ends_with_stream(c);
+	if (!half_claim_soon(answers)) { /* for a moment, by somebody who will find that it ends */
+		half_release(answers == &c->send ? &c->receive : &c->send);
+		return 0;
+	}
+	pending_end_now(c, PROGRAM_STATE, END_CLOSED);
+	connection_gone(c);
+	go_send_remove(c->id);
+	tls_connection_remove(*socket);
+	return 0;
+}
+
+/* Its connection ends; a response that lasts until then is complete. */
 static __always_inline void tls_connection_end(__u64 socket)
 {
 	struct connection *c = tls_connection_get(socket);
 
-	if (!c || __sync_val_compare_and_swap(&c->seen, 0, 1)) /* its socket's end and its library's may meet */
+	if (!c)
 		return;
-	answer_ends_with_stream(c);
-	connection_gone(c);
-	go_send_remove(c->id);
-	tls_connection_remove(socket);
+	__sync_lock_test_and_set(&c->seen, 1);
+	tls_connection_over(&socket);
 }
 
 /*
@@ -36,7 +63,7 @@ WIRE_GLOBAL int tls_connection_begins(__u64 socket, struct process_entry *p, __u
 
 	if (!p)
 		return 0;
-	c = tls_connection_create(socket, role == ROLE_UNKNOWN ? BPF_NOEXIST : BPF_ANY);
+	c = tls_connection_create(socket);
 	if (!c)
 		return 0;
 	address_of(sk, c->local_address, c->peer_address, true);
@@ -97,20 +124,26 @@ static __always_inline int tls_moved(struct process_entry *p, const struct tls_c
 	if (!call->bytes || call->bytes > 0x7fffffff || !tls_follows(call->socket, p))
 		return 0;
 	c = tls_connection_get(call->socket);
-	if (!c)
+	if (!c || c->seen)
 		return 0;
 	half = outgoing ? &c->send : &c->receive;
 	s = capture_begin(c, half, call->bytes, outgoing);
 	if (!s)
 		return 0;
-	s->hidden = 0;
-	s->nonblocking = c->encrypted != ENCRYPTED_BLOCKING;
-	source_none(&s->source, 0);
-	source_buffer(&s->source, call->base, call->bytes);
-	c->last_ns = s->now_ns;
-	if (!half->parked && tls_place(call->socket, c, s))
-		protocol_observe(c, s, p);
+	/* Before the claim it may have ended, and its entry be another one's. */
+	if (tls_connection_get(call->socket) == c && !c->seen) {
+		s->hidden = 0;
+		s->nonblocking = call->nonblocking;
+		c->encrypted = call->nonblocking ? ENCRYPTED : ENCRYPTED_BLOCKING;
+		source_none(&s->source, 0);
+		source_buffer(&s->source, call->base, call->bytes);
+		c->last_ns = s->now_ns;
+		if (!half->parked && tls_place(call->socket, c, s))
+			protocol_observe(c, s, p);
+	}
 	capture_done(c, half, s);
+	if (c->seen)
+		tls_connection_over(&call->socket);
 	return 0;
 }
 
