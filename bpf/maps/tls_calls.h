@@ -5,21 +5,29 @@
 
 #include "maps/late.h"
 
+/* A call of OpenSSL that goes on. */
+struct tls_call_frame {
+	__u64 buffer;	  /* what it moves is there */
+	__u64 bytes_at;	  /* where it puts their number; 0: it returns it */
+	__u64 sp;	  /* the stack pointer where it began */
+	__u64 returns_to; /* what stood there */
+	__u64 site;	  /* enum openssl_site */
+};
+
 struct tls_call {
 	__u64 base;   /* where the plaintext is in the thread's process */
 	__u64 bytes;  /* how many were moved */
 	__u64 socket; /* the address of the struct sock */
 	/* Of OpenSSL: */
-	__u64 object;	   /* 0: the thread is in none */
-	__u64 bytes_at;	   /* where the call puts their number; 0: it returns it */
+	__u64 object; /* 0: the thread is in none */
+	struct tls_call_frame frame;
+	struct tls_call_frame outer; /* another one of this object, in which it was made, by a callback; sp 0: none */
 	__u64 received_on; /* the socket that the thread has received encrypted bytes on since its last call; 0: none */
-	__u32 site;	   /* enum openssl_site */
 	__u16 nonblocking; /* of that socket, or of the one that was moved on */
 	__u16 joining;	   /* what it carries was not known yet */
 	__u32 generation;  /* of the process's tracing in which the call began */
 	__u32 first;	   /* the object's first one */
-	__u64 sp;	   /* the stack pointer where it began */
-	__u64 returns_to;  /* what stood there */
+	__u32 reserved;
 };
 
 LATE_TABLE(tls_calls, BPF_MAP_TYPE_HASH, BPF_F_NO_PREALLOC, __u64, struct tls_call);

@@ -40,9 +40,10 @@ static __always_inline void openssl_loses(__u64 object, __u32 tgid)
 	openssl_session_ends(session);
 }
 
-static __always_inline void openssl_object_begins(struct process_entry *p, struct openssl_object object, __u8 role)
+static __always_inline void openssl_object_begins(struct process_entry *p, struct openssl_object object, __u8 role,
+						  bool used)
 {
-	struct openssl_session fresh = {.generation = p->generation, .role = role};
+	struct openssl_session fresh = {.generation = p->generation, .role = role, .used = used};
 	struct openssl_session *before = openssl_session_get(object.address, object.tgid);
 
 	if (before)
@@ -52,8 +53,9 @@ static __always_inline void openssl_object_begins(struct process_entry *p, struc
 		count_fault(PROGRAM_STATE, FAULT_MAP_FULL);
 }
 
-/* The object is free, or about to be used for another connection. */
-static __always_inline void openssl_object_ends(struct process_entry *p, struct openssl_object object, bool stays)
+/* The object is free, or about to be used for another connection: from now on, or from the call that it is in. */
+static __always_inline void openssl_object_ends(struct process_entry *p, struct openssl_object object, bool stays,
+						bool used)
 {
 	struct openssl_session *session = openssl_session_get(object.address, object.tgid);
 	__u8 role;
@@ -62,7 +64,7 @@ static __always_inline void openssl_object_ends(struct process_entry *p, struct 
 		return;
 	role = session->role;
 	if (stays) {
-		openssl_object_begins(p, object, role);
+		openssl_object_begins(p, object, role, used);
 		return;
 	}
 	openssl_session_ends(session);
@@ -79,11 +81,19 @@ static __always_inline void openssl_session_moves(struct openssl_session *sessio
 	*within = 1;
 }
 
+/* A callback within a call that reads may write (Node's, when the handshake is over), and the other way round. */
+static __always_inline bool openssl_may_be_within(const struct tls_call *call, __u64 object, __u32 site)
+{
+	return call->object == object && call->frame.site != OPENSSL_HANDSHAKE && !call->outer.sp &&
+	       (call->frame.site >= OPENSSL_WRITE) != (site >= OPENSSL_WRITE);
+}
+
 static __always_inline void openssl_call_begins(struct pt_regs *regs, struct process_entry *p, __u64 thread, __u32 site)
 {
 	struct tls_call *call = tls_call_create(thread);
 	__u64 object = regs->di, buffer = regs->si, fourth = regs->cx, fifth = regs->r8, sp = regs->sp;
 	struct openssl_session *session;
+	bool within = false;
 
 	WIRE_OPAQUE(buffer); /* the verifier allows no computed offset into the registers */
 	WIRE_OPAQUE(fourth);
@@ -94,36 +104,51 @@ static __always_inline void openssl_call_begins(struct pt_regs *regs, struct pro
 		return;
 	}
 	if (call->object && call->generation == p->generation) {
-		bool within = openssl_is_within(call, sp);
+		bool inside = openssl_is_within(call, sp);
 
-		if (within && site == OPENSSL_HANDSHAKE && call->object == object)
+		if (inside && site == OPENSSL_HANDSHAKE && call->object == object)
 			return; /* BoringSSL calls it within the others */
-		/* Encrypted twice, or its return was not seen; that of a handshake never is. */
-		if (call->site != OPENSSL_HANDSHAKE || (within && call->object != object))
+		within = inside && openssl_may_be_within(call, object, site);
+		if (within) {
+			call->outer = call->frame;
+			openssl_call_over(call, p, false);
+		} else if (call->frame.site != OPENSSL_HANDSHAKE || (inside && call->object != object)) {
+			/* Encrypted twice, or its return was not seen; that of a handshake never is. */
 			openssl_loses(call->object, thread >> 32);
-		else
+		} else {
 			openssl_call_left(call, p);
+		}
 	}
 	session = openssl_session_get(object, thread >> 32);
 	if (!session || session->generation != p->generation) { /* its handshake was not seen to begin */
-		openssl_object_begins(p, (struct openssl_object){.address = object, .tgid = thread >> 32},
-				      ROLE_UNKNOWN);
+		openssl_object_begins(p, (struct openssl_object){.address = object, .tgid = thread >> 32}, ROLE_UNKNOWN,
+				      false);
 		session = openssl_session_get(object, thread >> 32);
 	}
 	if (session && site != OPENSSL_HANDSHAKE)
 		openssl_session_moves(session, object, thread >> 32, site);
 	call->generation = p->generation;
-	call->site = site;
-	call->base = buffer;
-	call->bytes_at = site == OPENSSL_WRITE_EX2			       ? fifth
-			 : site == OPENSSL_READ_EX || site == OPENSSL_WRITE_EX ? fourth
-									       : 0;
+	if (!within)
+		call->outer.sp = 0;
+	call->frame.site = site;
+	call->frame.buffer = buffer;
+	call->frame.bytes_at = site == OPENSSL_WRITE_EX2			     ? fifth
+			       : site == OPENSSL_READ_EX || site == OPENSSL_WRITE_EX ? fourth
+										     : 0;
 	call->first = session && !session->used;
-	call->sp = sp;
-	call->returns_to = user_word(sp);
+	call->frame.sp = sp;
+	call->frame.returns_to = user_word(sp);
 	call->object = object;
 	if (session)
 		session->used = 1;
+}
+
+/* OpenSSL clears an object by itself in the first call of a connection. */
+static __always_inline bool openssl_is_in(__u64 thread, __u64 object, __u64 sp)
+{
+	const struct tls_call *call = tls_call_get(thread);
+
+	return call && call->object == object && openssl_is_within(call, sp);
 }
 
 SEC("uprobe")
@@ -137,11 +162,11 @@ int on_openssl(struct pt_regs *regs)
 	if (!p || p->go)
 		return 0;
 	if (site == OPENSSL_CONNECT_STATE)
-		openssl_object_begins(p, object, ROLE_CLIENT);
+		openssl_object_begins(p, object, ROLE_CLIENT, false);
 	else if (site == OPENSSL_ACCEPT_STATE)
-		openssl_object_begins(p, object, ROLE_SERVER);
+		openssl_object_begins(p, object, ROLE_SERVER, false);
 	else if (site == OPENSSL_CLEAR || site == OPENSSL_FREE)
-		openssl_object_ends(p, object, site == OPENSSL_CLEAR);
+		openssl_object_ends(p, object, site == OPENSSL_CLEAR, openssl_is_in(thread, object.address, regs->sp));
 	else if (site == OPENSSL_UNSEEN)
 		openssl_loses(object.address, object.tgid);
 	else
@@ -168,29 +193,38 @@ static __always_inline __u64 openssl_bytes(const struct tls_call *call, __s32 re
 {
 	if (result <= 0)
 		return 0;
-	return call->bytes_at ? user_word(call->bytes_at) : (__u32)result;
+	return call->frame.bytes_at ? user_word(call->frame.bytes_at) : (__u32)result;
 }
 
 /* One of its functions returns. Returns 1 if it has moved bytes: call says how many, and of what. */
 WIRE_GLOBAL int openssl_call_ends(struct tls_call *call, struct process_entry *p, __u64 cookie, __s32 result, __u64 sp)
 {
 	struct openssl_session *session;
-	__u64 bytes;
+	__u64 bytes, object;
 
 	if (!call || !p)
 		return 0;
-	if (!call->object || call->site == OPENSSL_HANDSHAKE || sp - call->sp != openssl_above(cookie))
+	object = call->object;
+	if (!object || call->frame.site == OPENSSL_HANDSHAKE || sp - call->frame.sp != openssl_above(cookie))
 		return 0;
-	session = openssl_call_over(call, p);
+	session = openssl_call_over(call, p, result > 0);
 	if (!session)
 		return 0;
-	if (call->site >= OPENSSL_WRITE)
+	if (call->frame.site >= OPENSSL_WRITE) {
 		session->writing = 0;
-	else
+		session->waits = result <= 0;
+	} else {
 		session->reading = 0;
+	}
 	if (session->socket && !session->connection)
 		openssl_connection_begins(session, p, bpf_get_current_pid_tgid() >> 32);
 	bytes = openssl_bytes(call, result);
+	call->base = call->frame.buffer;
+	if (call->outer.sp) { /* which goes on */
+		call->frame = call->outer;
+		call->outer.sp = 0;
+		call->object = object;
+	}
 	if (bytes && !session->socket && session->role != ROLE_UNKNOWN)
 		session->lost = 1;
 	if (!bytes || !openssl_connection(session))

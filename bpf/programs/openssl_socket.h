@@ -3,7 +3,7 @@
  * Which socket carries an object of OpenSSL: the one that its calls read and write. Where the program moves the
  * encrypted bytes itself (a memory BIO, in event loops), the one that the thread has received them on just before the
  * call: event loops give them to their object at once. Both before the first byte of plaintext, for the handshake comes
- * first.
+ * first, be it within the call that writes this byte (Node's clients).
  */
 #ifndef WEFT_PROGRAMS_OPENSSL_SOCKET_H
 #define WEFT_PROGRAMS_OPENSSL_SOCKET_H
@@ -31,27 +31,32 @@ static __always_inline struct openssl_session *openssl_session_of(__u64 object, 
  */
 static __always_inline bool openssl_is_within(const struct tls_call *call, __u64 sp)
 {
-	return call->sp - sp - 1 < OPENSSL_STACK && user_word(call->sp) == call->returns_to;
+	return call->frame.sp - sp - 1 < OPENSSL_STACK && user_word(call->frame.sp) == call->frame.returns_to;
 }
 
-/* May what the thread received before the call be what the call was given? */
-static __always_inline bool openssl_received(const struct openssl_session *session, const struct tls_call *call)
+/*
+ * May what the thread received before the call be what the call was given? Of those that write only by the one that
+ * ends the handshake for which it had to wait: it has `moved` bytes since the peer's part of that came.
+ */
+static __always_inline bool openssl_received(const struct openssl_session *session, const struct tls_call *call,
+					     bool moved)
 {
-	if (call->site >= OPENSSL_WRITE)
-		return false;
+	if (call->frame.site >= OPENSSL_WRITE)
+		return moved && session->waits && session->role != ROLE_UNKNOWN && !call->joining;
 	if (session->role == ROLE_CLIENT && call->first) /* who begins has received nothing yet */
 		return false;
 	return session->role == ROLE_UNKNOWN || !call->joining; /* an object that is newer than its socket is not */
 }
 
 /* The call is over. NULL: its object cannot be followed. */
-static __always_inline struct openssl_session *openssl_call_over(struct tls_call *call, struct process_entry *p)
+static __always_inline struct openssl_session *openssl_call_over(struct tls_call *call, struct process_entry *p,
+								 bool moved)
 {
 	struct openssl_session *session = openssl_session_of(call->object, bpf_get_current_pid_tgid() >> 32, p);
 	__u64 received_on = call->received_on;
 
 	call->object = call->received_on = 0;
-	if (!session || session->socket || !received_on || !openssl_received(session, call))
+	if (!session || session->socket || !received_on || !openssl_received(session, call, moved))
 		return session;
 	if (!tls_connection_get(received_on)) {
 		session->nonblocking = call->nonblocking;
@@ -65,9 +70,9 @@ WIRE_GLOBAL int openssl_call_left(struct tls_call *call, struct process_entry *p
 {
 	if (!call || !p)
 		return 0;
-	if (call->site != OPENSSL_HANDSHAKE)
+	if (call->frame.site != OPENSSL_HANDSHAKE)
 		call->received_on = 0;
-	openssl_call_over(call, p);
+	openssl_call_over(call, p, false);
 	return 0;
 }
 
@@ -106,8 +111,14 @@ WIRE_GLOBAL int openssl_moves(struct connection *c, struct process_entry *p, __u
 	if (!session)
 		return 0;
 	/* Where a handshake was left without a sign of it, this may be anybody's. */
-	if (!session->socket && !(call->site == OPENSSL_HANDSHAKE && tls_connection_get(socket)))
-		session->socket = socket;
+	if (!session->socket && !(call->frame.site == OPENSSL_HANDSHAKE && tls_connection_get(socket))) {
+		/* A callback's, where the object has been given its bytes; else it would have read before. */
+		if (outgoing && call->received_on && call->received_on != socket &&
+		    openssl_received(session, call, true))
+			session->lost = 1;
+		else
+			session->socket = socket;
+	}
 	if (session->socket == socket)
 		session->nonblocking = nonblocking;
 	return 0;

@@ -9,15 +9,16 @@
 enum openssl_site {
 	OPENSSL_CONNECT_STATE = 1, /* SSL_set_connect_state: no handshake of a client goes by it */
 	OPENSSL_ACCEPT_STATE,	   /* SSL_set_accept_state: nor one of a server */
-	OPENSSL_CLEAR,		   /* SSL_clear: the object's next connection has the role of the one before */
-	OPENSSL_FREE,		   /* SSL_free */
-	OPENSSL_UNSEEN,		   /* SSL_sendfile: bytes that are not seen */
-	OPENSSL_HANDSHAKE,	   /* SSL_do_handshake, which ends in another function: its return is not seen */
-	OPENSSL_READ,		   /* SSL_read: (object, buffer, size) gives the number of bytes; also its return */
-	OPENSSL_READ_EX,	   /* SSL_read_ex: (object, buffer, size, number *) gives 1, or more */
-	OPENSSL_WRITE,		   /* SSL_write: as SSL_read */
-	OPENSSL_WRITE_EX,	   /* SSL_write_ex: as SSL_read_ex */
-	OPENSSL_WRITE_EX2,	   /* SSL_write_ex2: (object, buffer, size, flags, number *) */
+	OPENSSL_CLEAR,	/* SSL_clear: the object's next connection has the role of the one before; also where it begins
+			 */
+	OPENSSL_FREE,	/* SSL_free */
+	OPENSSL_UNSEEN, /* SSL_sendfile: bytes that are not seen */
+	OPENSSL_HANDSHAKE, /* SSL_do_handshake, which ends in another function: its return is not seen */
+	OPENSSL_READ,	   /* SSL_read: (object, buffer, size) gives the number of bytes; also its return */
+	OPENSSL_READ_EX,   /* SSL_read_ex: (object, buffer, size, number *) gives 1, or more */
+	OPENSSL_WRITE,	   /* SSL_write: as SSL_read */
+	OPENSSL_WRITE_EX,  /* SSL_write_ex: as SSL_read_ex */
+	OPENSSL_WRITE_EX2, /* SSL_write_ex2: (object, buffer, size, flags, number *) */
 };
 
 /* Key of the connections that are encrypted. */
@@ -37,7 +38,8 @@ struct openssl_session {
 	__u8 used;	  /* a call of it was seen */
 	__u8 reading;	  /* it is in a call that reads, whose return was not seen yet */
 	__u8 writing;
-	__u8 reserved[6];
+	__u8 waits; /* its last call that writes could not */
+	__u8 reserved[5];
 };
 
 /*

@@ -2,9 +2,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """openssl_test.py BUILD [unittest arguments]: HTTPS of programs that encrypt by OpenSSL, seen before it is encrypted."""
 import atexit
+import collections
 import concurrent.futures
 import contextlib
 import pathlib
+import socket
 import subprocess
 import sys
 import time
@@ -122,6 +124,41 @@ class LoadedLate(unittest.TestCase):
                 program.kill()
         self.assertEqual({span["kind"] for span in spans}, {"CLIENT"})
         self.assertIn(f"https://localhost:{server.port}/small.txt?again", {span["attributes"]["url.full"] for span in spans})
+
+
+class EventLoopCalls(unittest.TestCase):
+    """An event loop that asks before the handshake is over: the call that ends it tells the socket, and no other. And one that does
+    the handshake first."""
+    CONNECTIONS, WAYS = 4, ("write", "handshake", "write")
+
+    @staticmethod
+    def greet(listener):
+        connection, _ = listener.accept()
+        with connection:
+            while connection.recv(100):
+                connection.sendall(b"+PONG\r\n")
+
+    def test_calls(self):
+        client = pathlib.Path(__file__).parent / "clients/early_write_client.py"
+        with (servers.Nginx(certificate=CERTIFICATE) as one, servers.Nginx(certificate=CERTIFICATE) as other,
+              socket.create_server(("127.0.0.1", 0)) as greeter, concurrent.futures.ThreadPoolExecutor(1) as greeting):
+            greeting.submit(self.greet, greeter)
+            ports = [one.port, other.port] * (self.CONNECTIONS // 2)
+            command = ["/usr/bin/python3", client, CERTIFICATE, greeter.getsockname()[1], *ports]
+            with subprocess.Popen([str(part) for part in command], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as program:
+                try:
+                    with Agent(servers_test.PROGRAMS, pids=[program.pid]) as agent:
+                        wait_for("probes in OpenSSL", lambda: "OpenSSL" in agent.processes()[program.pid]["probes"])
+                        for way in self.WAYS:
+                            print(way, file=program.stdin, flush=True)
+                            self.assertEqual(program.stdout.readline(), "200 200 200 200\n")
+                        spans = agent.wait_spans("calls", lambda spans: len(spans) >= len(self.WAYS) * self.CONNECTIONS)
+                finally:
+                    program.kill()
+        called = collections.Counter((span["kind"], span["attributes"]["url.full"], span["attributes"]["network.peer.port"],
+                                      span["attributes"]["http.response.status_code"]) for span in spans)
+        self.assertEqual(called, collections.Counter(
+            ("CLIENT", f"https://localhost:{port}/small.txt?{way}-{port}", port, 200) for way in self.WAYS for port in ports))
 
 
 class Calls(unittest.TestCase):

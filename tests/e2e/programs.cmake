@@ -90,6 +90,8 @@ if(TARGET weftd)
   weft_e2e(servers servers_test LABELS core)
   weft_e2e(openssl openssl_test LABELS core)
   weft_e2e(openssl_leaver openssl_leaver_test LABELS core)
+  # Node with OpenSSL inside, as its makers build it, or with Debian's.
+  weft_e2e(openssl_node openssl_node_test LABELS full)
   weft_e2e(forwarders forwarders_test LABELS core)
   weft_e2e(instrumented instrumented_test LABELS core)
   weft_e2e(response_header response_header_test LABELS core)
