@@ -89,6 +89,7 @@ if(TARGET weftd)
   weft_e2e(late_tables late_tables_test LABELS core)
   weft_e2e(servers servers_test LABELS core)
   weft_e2e(openssl openssl_test LABELS core)
+  weft_e2e(openssl_http2 openssl_http2_test LABELS core)
   weft_e2e(openssl_leaver openssl_leaver_test LABELS core)
   # Node with OpenSSL inside, as its makers build it, or with Debian's.
   weft_e2e(openssl_node openssl_node_test LABELS full)

@@ -89,6 +89,61 @@ TEST_CASE("HTTP/2: a preface that is none in the end") {
   CHECK(parked(scene) == 2);
 }
 
+// What a preface in pieces looks like, by which parser met it.
+std::uint64_t unknown(Scene& scene) {
+  std::uint64_t all = parked(scene);
+  for (const auto& [key, count] : scene.counters().errors)
+    if (key.reason == "parked_not_http") all += count;
+  return all;
+}
+
+TEST_CASE("HTTP/2: a client's preface in single bytes is known behind the server's settings; else it leaves as it is") {
+  Scene scene;
+  scene.trace();
+  for (const bool settings_first : {false, true}) {
+    CAPTURE(settings_first);
+    const std::uint64_t before = unknown(scene);
+    const std::size_t requests = scene.requests().size();
+    Call call(scene);
+    if (settings_first) call.hears(kSettings);
+    for (const char byte : kPreface) CHECK(call.sends({byte}) == std::string{byte});
+    if (!settings_first) call.hears(kSettings);
+    for (int i = 0; i < 3; i++) CHECK(call.asks() == settings_first);
+    CHECK(scene.requests().size() == requests + (settings_first ? 3 : 0));
+    CHECK(unknown(scene) == before + (settings_first ? 0 : 1));
+  }
+  CHECK(scene.findings().live_exchanges == 0);
+}
+
+TEST_CASE("HTTP/2: a preface that a server reads in single bytes is not followed, also where it speaks first") {
+  Scene scene;
+  scene.trace();
+  for (const bool settings_first : {false, true}) {
+    CAPTURE(settings_first);
+    const std::uint64_t before = unknown(scene);
+    Scene::Taken taken = scene.take("a", kPreface.substr(0, 1));
+    const auto says = [&](const std::string& bytes) {
+      REQUIRE(scene.tell("a", fmt::format("send {}", taken.fd), bytes) == "sent");
+    };
+    const auto arrives = [&](const std::string& bytes) {
+      REQUIRE(send_all(taken.peer.get(), bytes));
+      CHECK(scene.number("a", fmt::format("recv {}", taken.fd)) == static_cast<int>(bytes.size()));
+    };
+    if (settings_first) says(kSettings);
+    for (const char byte : kPreface.substr(1)) arrives({byte});
+    if (!settings_first) says(kSettings);
+    for (int stream = 1; stream < 6; stream += 2) {
+      arrives(request_on(stream));
+      says(answer_on(stream));
+    }
+    CHECK(unknown(scene) == before + 1);
+  }
+  CHECK(scene.requests().empty());
+  CHECK(scene.responses().empty());
+  CHECK(scene.findings().live_exchanges == 0);
+  CHECK(scene.entries("streams") == 0);
+}
+
 TEST_CASE("HTTP/2: a server whose client breaks off") {
   Scene scene;
   scene.trace();
