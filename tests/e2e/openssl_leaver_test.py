@@ -10,7 +10,7 @@ import sys
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
-from lib import certificate                      # noqa: E402
+from lib import certificate, host, metrics                # noqa: E402
 from lib.agent import Agent, Programs, wait_for  # noqa: E402
 
 BUILD = pathlib.Path(sys.argv.pop(1))
@@ -20,10 +20,11 @@ CERTIFICATE = STACK.enter_context(certificate.made())
 
 
 class Leaves(unittest.TestCase):
-    def check(self, *ways):
+    def check(self, *ways, errors=()):
         with subprocess.Popen([BUILD / "e2e_tls_leaver", CERTIFICATE], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as program:
             try:
-                with Agent(Programs.of(BUILD), pids=[program.pid]) as agent:
+                listen = f"127.0.0.1:{host.free_port()}"
+                with Agent(Programs.of(BUILD), pids=[program.pid], config={"exporters": {"prometheus": {"listen": listen}}}) as agent:
                     wait_for("probes in OpenSSL", lambda: "OpenSSL" in agent.processes()[program.pid]["probes"])
                     for way in (*ways, "plain"):
                         print(way, file=program.stdin, flush=True)
@@ -32,6 +33,7 @@ class Leaves(unittest.TestCase):
                     self.assertEqual(program.wait(10), 0)
                     spans = agent.wait_spans("both sides of the last request", lambda spans: sum(
                         span["attributes"].get("url.path", span["attributes"].get("url.full", "")).endswith("/plain") for span in spans) == 2)
+                    self.assertLessEqual(set(errors), metrics.errors(listen))
             finally:
                 program.kill()
         return spans
@@ -53,6 +55,9 @@ class Leaves(unittest.TestCase):
 
     def test_coroutines(self):
         self.check("coroutines")
+
+    def test_more_threads_than_are_kept(self):
+        self.check("threads", errors=[("on_state", "map_full")])
 
 
 if __name__ == "__main__":

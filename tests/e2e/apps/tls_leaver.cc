@@ -14,6 +14,7 @@
 #include <cstdio>
 #include <functional>
 #include <iostream>
+#include <latch>
 #include <map>
 #include <memory>
 #include <stdexcept>
@@ -252,6 +253,30 @@ void coroutines() {
   }
 }
 
+// More threads than calls are kept for, all there at once.
+void threads() {
+  constexpr int kThreads = 4'200;
+  static std::latch called(kThreads);
+  pthread_attr_t small;
+  pthread_attr_init(&small);
+  pthread_attr_setstacksize(&small, 128 * 1024);
+  std::vector<pthread_t> all(kThreads);
+  for (pthread_t& thread : all) {
+    const auto call = [](void*) -> void* {
+      SSL* const ssl = SSL_new(server_context);
+      SSL_set_bio(ssl, BIO_new(BIO_s_mem()), BIO_new(BIO_s_mem()));
+      SSL_set_accept_state(ssl);
+      char byte;
+      check(SSL_read(ssl, &byte, 1) == -1, "nothing came");
+      SSL_free(ssl);
+      called.arrive_and_wait();
+      return nullptr;
+    };
+    check(pthread_create(&thread, &small, call, nullptr) == 0, "a thread");
+  }
+  for (const pthread_t thread : all) pthread_join(thread, nullptr);
+}
+
 void plain() { Client().begin().exchange("/plain"); }
 
 }  // namespace
@@ -274,6 +299,7 @@ int main(int, char** argv) {
                                                   {"thread_exit", thread_exit},
                                                   {"signals", signals},
                                                   {"coroutines", coroutines},
+                                                  {"threads", threads},
                                                   {"plain", plain}};
   for (std::string line; std::getline(std::cin, line);) {
     ways.at(line)();
