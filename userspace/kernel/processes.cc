@@ -241,7 +241,7 @@ void KernelImpl::run_sweep(const sweep_order& order) {
     bpf_prog_test_run_opts(bpf_program__fd(program), &with);
   };
   if (options_.capture == CaptureHook::kprobe && !order.release_tgid) run(skeleton_->progs.sweep_left);
-  if (go_programs_) run(skeleton_->progs.sweep_tls);  // else nobody has made any
+  if (late_tables_->fd_of(skeleton_->maps.tls_connections) >= 0) run(skeleton_->progs.sweep_tls);
 }
 
 void KernelImpl::release_members(pid_t tgid) {
