@@ -119,6 +119,8 @@ WIRE_GLOBAL int attribute_begin(struct connection *c, struct scratch *s, struct 
 		return 0;
 	blocks = (p->flags & PROCESS_TASK_THREAD) != 0;
 	task = task_get(s->task);
+	if (task && (task->flags & TASK_TOLD))
+		return 0;
 	if (s->task.goroutine && p->go_rests) {
 		fresh.flags = reader_flags(c, s, task);
 		if (task)

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-only */
-/* Goroutines that are told which request they work on, and those that read for others. */
+/* Goroutines and threads of which a library says which request they work on, and those that read for others. */
 #ifndef WEFT_LIB_ATTRIBUTE_GOROUTINE_H
 #define WEFT_LIB_ATTRIBUTE_GOROUTINE_H
 
 #include "lib/attribute.h"
 
 /*
- * Of a Go program: the goroutine of `key` works on exchange `id` from now on (0: on none that is known), or only reads
- * it for the one that it starts for it (TASK_HANDS_ON in `flags`).
+ * The goroutine or thread of `key` works on exchange `id` from now on (0: on none that is known), or only reads it for
+ * the one that it starts for it (TASK_HANDS_ON in `flags`).
  */
 static __always_inline void attribute_goroutine(struct process_entry *p, struct task_key key, __u64 id, __u32 flags)
 {

@@ -234,11 +234,15 @@ WIRE_GLOBAL int exchange_begin_record(struct scratch *s, struct process_entry *p
 
 /*
  * A server exchange that nobody can refer to: no context value of it can be carried on, its thread runs an event loop
- * (no goroutine ever does), and its response does not name it. It counts as live and needs no entry.
+ * (no goroutine ever does, and no thread of which a library says what it serves), and its response does not name it. It
+ * counts as live and needs no entry.
  */
 static __always_inline bool exchange_is_anonymous(struct scratch *s, const struct process_entry *p, bool received)
 {
-	return !received && !s->task.goroutine && s->nonblocking && (p->findings & FINDING_NONBLOCKING) &&
+	const __u32 loop = FINDING_NONBLOCKING;
+
+	return !received && !s->task.goroutine && s->nonblocking &&
+	       (p->findings & (loop | FINDING_GRPC_SERVER)) == loop &&
 	       !(p->flags & (PROCESS_TASK_THREAD | PROCESS_BLOCKING_KNOWN)) && !answer_headers;
 }
 

@@ -20,6 +20,14 @@ static __always_inline struct stream *stream_get(__u64 connection_id, __u32 stre
 	return bpf_map_lookup_elem(&streams, &key);
 }
 
+/* The live exchange of a stream that this process serves; 0: none that anybody can refer to. */
+static __always_inline __u64 exchange_of_stream(__u64 connection_id, __u32 number, __u32 tgid)
+{
+	const struct stream *stream = stream_get(connection_id, number);
+
+	return stream && !stream->anonymous && !stream->hidden && stream->tgid == tgid ? stream->exchange_id : 0;
+}
+
 /* REQUIRES: `value` does not lie in memory that a global function was given (Linux before 6.2). */
 static __always_inline long stream_add(__u64 connection_id, __u32 stream, const struct stream *value)
 {

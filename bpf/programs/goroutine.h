@@ -186,14 +186,6 @@ static __always_inline int go_round_trip(struct pt_regs *regs, struct process_en
 	return 0;
 }
 
-/* The live exchange of a stream that this process serves; 0: none that anybody can refer to. */
-static __always_inline __u64 exchange_of_stream(__u64 connection_id, __u32 number, __u32 tgid)
-{
-	const struct stream *stream = stream_get(connection_id, number);
-
-	return stream && !stream->anonymous && !stream->hidden && stream->tgid == tgid ? stream->exchange_id : 0;
-}
-
 /*
  * net/http's HTTP/2 server and golang.org/x/net/http2: the handler's goroutine begins. The writer leads to its stream,
  * and the stream back to the connection in AX: else something else stands there, and it stays unknown.

@@ -1,22 +1,17 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-only */
 /*
- * gRPC's C-core as a client (x86-64, System V). Any thread may encode and send what another one has asked for, so it is
+ * gRPC's C-core (x86-64, System V). As a client any thread may encode and send what another one has asked for, so it is
  * noted who asks, by the call; and when a stream's header block is begun, the stream leads back to its call, and
- * forward to its connection. One program for all places, told apart by the cookie.
+ * forward to its connection. The server's side is in programs/grpc_core_server.h. One program for all places, told
+ * apart by the cookie.
  */
 #ifndef WEFT_PROGRAMS_GRPC_CORE_H
 #define WEFT_PROGRAMS_GRPC_CORE_H
 
-#include "lib/attribute.h"
-#include "lib/descriptor.h"
+#include "programs/grpc_core_server.h"
 
 /* grpc_op begins with its grpc_op_type (grpc/impl/codegen/grpc_types.h). */
 #define GRPC_CORE_SENDS_INITIAL_METADATA 0u
-/* grpc_chttp2_stream: the array of contexts of its call, then its transport. */
-#define GRPC_CORE_STREAM_TRANSPORT 8
-/* grpc_tcp: the address of its methods, that of what polls the descriptor (and begins with it), the descriptor. */
-#define GRPC_CORE_TCP_POLLED 8
-#define GRPC_CORE_TCP_DESCRIPTOR 16
 #define GRPC_CORE_TRANSPORT_MOST 65536u
 
 static __always_inline struct grpc_core_key grpc_core_call_key(const struct process_entry *p, __u32 tgid, __u64 call)
@@ -65,20 +60,6 @@ static __always_inline __u64 grpc_core_stream(const struct pt_regs *regs, __u32 
 	return kept[which & 7];
 }
 
-/*
- * The connection of a transport, by the descriptor of its endpoint; 0: it has another one than TCP's, which is
- * encrypted, or something else stands there.
- */
-static __always_inline __u64 grpc_core_connection(__u64 endpoint)
-{
-	__u64 descriptor, polled;
-
-	if (!user_word_read(endpoint + GRPC_CORE_TCP_DESCRIPTOR, &descriptor) ||
-	    !user_word_read(user_word(endpoint + GRPC_CORE_TCP_POLLED), &polled) || (__u32)descriptor != (__u32)polled)
-		return 0;
-	return connection_of_socket(socket_of_descriptor((__u32)descriptor));
-}
-
 /* Of the transport that `compressor` belongs to, stream `number` is about to get its header block. */
 static __always_inline void grpc_core_encodes(const struct process_entry *p, __u32 tgid,
 					      const struct grpc_core_layout *layout, __u64 stream, __u64 compressor,
@@ -107,6 +88,7 @@ int on_grpc_core(struct pt_regs *regs)
 	__u64 first = regs->di, second = regs->si, third = regs->dx;
 	struct process_entry *p = process_get(thread >> 32);
 	struct grpc_core_layout layout = grpc_core_layout_of(cookie);
+	struct grpc_core_server_layout server = grpc_core_server_layout_of(cookie);
 	struct grpc_core_key key;
 
 	if (!p || p->go)
@@ -122,6 +104,15 @@ int on_grpc_core(struct pt_regs *regs)
 	case GRPC_CORE_UNREF:
 		key = grpc_core_call_key(p, thread >> 32, first);
 		grpc_core_forget(&key);
+		break;
+	case GRPC_CORE_SERVES:
+		grpc_core_serves(p, thread, &server, first);
+		break;
+	case GRPC_CORE_RESUMES:
+		grpc_core_leaves(thread, &server, first);
+		break;
+	case GRPC_CORE_LEAVES:
+		grpc_core_leaves(thread, &server, 0);
 		break;
 	}
 	return 0;

@@ -18,6 +18,7 @@ struct task_key {
 #define TASK_HANDS_ON (1u << 1) /* reads requests for others: current is what a START_SITE_HANDLER is born with */
 #define TASK_BRIEF (1u << 2)	/* goroutine: its end will not be seen, so it is forgotten with the request it serves */
 #define TASK_KEPT (1u << 3)	/* … or with the connection whose requests it reads, one after the other */
+#define TASK_TOLD (1u << 4)	/* thread: a library says what it serves; what it reads is anybody's */
 
 /* A goroutine whose number cannot be read: nothing is ever found under it. */
 #define GOROUTINE_UNKNOWN (~0ULL)

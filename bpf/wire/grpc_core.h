@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-only */
-/* Where probes are in gRPC's C-core, and what is noted there: for whom a call is made. See docs/decisions/grpc-core.md.
+/*
+ * Where probes are in gRPC's C-core, and what is noted there: for whom a call is made; and in grpc++, whose server says
+ * which call a thread serves. See docs/decisions/grpc-core.md.
  */
 #ifndef WEFT_WIRE_GRPC_CORE_H
 #define WEFT_WIRE_GRPC_CORE_H
@@ -10,6 +12,10 @@ enum grpc_core_site {
 	GRPC_CORE_BATCH = 1, /* grpc_call_start_batch: (call, operations, how many, …), on the thread that asks */
 	GRPC_CORE_HEADERS,   /* the call of HPackCompressor::Framer's constructor: (framer, options, compressor, …) */
 	GRPC_CORE_UNREF,     /* grpc_call_unref: (call) */
+	/* Of grpc++'s server: */
+	GRPC_CORE_SERVES,  /* Server::SyncRequest::Run: (request, …), on the thread that is to run the handler */
+	GRPC_CORE_RESUMES, /* … ContinueRunAfterInterception: (request), before the handler, perhaps on another one */
+	GRPC_CORE_LEAVES,  /* the thread looks for work, or comes to the call of another server's way */
 };
 
 /* Registers that a function keeps for its caller, and in which the stream stands at GRPC_CORE_HEADERS. */
@@ -42,6 +48,58 @@ WIRE_INLINE struct grpc_core_layout grpc_core_layout_of(__u64 cookie)
 	layout.call_context = (__u16)(cookie >> 48);
 	layout.endpoint = (__u16)(cookie >> 32);
 	layout.stream = (__u8)(cookie >> 8);
+	return layout;
+}
+
+/* What the agent has read in the code of C-core about a server's call. */
+struct grpc_core_server_layout {
+	__u16 call_context; /* as above */
+	__u16 endpoint;
+	__u16 elements; /* of a FilterStackCall: the elements of its stack … */
+	__u16 count;	/* … and so far before them how many those are */
+	__u16 number;	/* of a grpc_chttp2_stream */
+};
+
+#define GRPC_CORE_SERVER_WORD 8u /* all but the number are multiples of it, and that one of half of it */
+#define GRPC_CORE_SERVER_PLACE_BITS 13
+#define GRPC_CORE_SERVER_COUNT_BITS 4
+
+/* Can it be put into a cookie? */
+WIRE_INLINE bool grpc_core_server_layout_fits(const struct grpc_core_server_layout *layout)
+{
+	const __u32 half = GRPC_CORE_SERVER_WORD / 2,
+		    odd = layout->call_context | layout->endpoint | layout->elements | layout->count;
+
+	return !(odd % GRPC_CORE_SERVER_WORD) && !(layout->number % half) &&
+	       layout->number / half < 1u << GRPC_CORE_SERVER_PLACE_BITS &&
+	       layout->count / GRPC_CORE_SERVER_WORD < 1u << GRPC_CORE_SERVER_COUNT_BITS;
+}
+
+WIRE_INLINE __u64 grpc_core_server_cookie(__u32 site, const struct grpc_core_server_layout *layout)
+{
+	__u64 cookie = layout->count / GRPC_CORE_SERVER_WORD;
+
+	cookie = cookie << GRPC_CORE_SERVER_PLACE_BITS | layout->call_context / GRPC_CORE_SERVER_WORD;
+	cookie = cookie << GRPC_CORE_SERVER_PLACE_BITS | layout->endpoint / GRPC_CORE_SERVER_WORD;
+	cookie = cookie << GRPC_CORE_SERVER_PLACE_BITS | layout->elements / GRPC_CORE_SERVER_WORD;
+	cookie = cookie << GRPC_CORE_SERVER_PLACE_BITS | layout->number / (GRPC_CORE_SERVER_WORD / 2);
+	return cookie << 8 | site;
+}
+
+WIRE_INLINE struct grpc_core_server_layout grpc_core_server_layout_of(__u64 cookie)
+{
+	const __u32 place = (1u << GRPC_CORE_SERVER_PLACE_BITS) - 1;
+	struct grpc_core_server_layout layout;
+
+	cookie >>= 8;
+	layout.number = (cookie & place) * (GRPC_CORE_SERVER_WORD / 2);
+	cookie >>= GRPC_CORE_SERVER_PLACE_BITS;
+	layout.elements = (cookie & place) * GRPC_CORE_SERVER_WORD;
+	cookie >>= GRPC_CORE_SERVER_PLACE_BITS;
+	layout.endpoint = (cookie & place) * GRPC_CORE_SERVER_WORD;
+	cookie >>= GRPC_CORE_SERVER_PLACE_BITS;
+	layout.call_context = (cookie & place) * GRPC_CORE_SERVER_WORD;
+	layout.count = (cookie >> GRPC_CORE_SERVER_PLACE_BITS) * GRPC_CORE_SERVER_WORD;
 	return layout;
 }
 

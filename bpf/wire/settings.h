@@ -86,6 +86,7 @@ struct listener {
 #define FINDING_OPENSSL (1u << 15)	 /* it encrypts by OpenSSL */
 #define FINDING_GRPC_CORE (1u << 16)	 /* for whom it calls by C-core is noted */
 #define FINDING_TLS (1u << 17)		 /* it has received TLS before that was known of it */
+#define FINDING_GRPC_SERVER (1u << 18)	 /* grpc++ says which request a thread serves */
 
 /* Births that did their work inside their exchange before threads of a process inherit. */
 #define INHERIT_AFTER_BIRTHS 20u

@@ -10,6 +10,7 @@
 #include <string>
 
 #include "runtime/grpc_core.h"
+#include "wire/grpc_core.h"
 
 using namespace weft;
 
@@ -33,13 +34,13 @@ TEST_CASE("gRPC core: names of its library") {
 
 TEST_CASE("gRPC core: found in a process that has loaded it, where a probe costs little") {
   GrpcCoreFinder finder;
-  CHECK(finder.find(getpid()).empty());
+  CHECK(finder.find(getpid()).core.empty());
   std::size_t loaded = 0;
   for (const char* name : {"libgrpc.so.29", "libgrpc_unsecure.so.29"}) {
     CAPTURE(name);
     void* const library = dlopen(name, RTLD_NOW);  // which stays: others may have begun to use it
     REQUIRE(library != nullptr);
-    const auto found = finder.find(getpid());
+    const auto found = finder.find(getpid()).core;
     REQUIRE(found.size() == ++loaded);
     for (const auto& [path, sites] : found) {
       CAPTURE(path);
@@ -51,7 +52,35 @@ TEST_CASE("gRPC core: found in a process that has loaded it, where a probe costs
       CHECK(code_at(path, sites.headers)[0] == 0xe8);  // the call itself
       CHECK(sites.call_context == 0xa10);              // of 1.51
       CHECK(sites.endpoint > 0);
+      REQUIRE(sites.served);
+      CHECK(sites.served->elements == 0xec0);
+      CHECK(sites.served->before == 0x10);
+      CHECK(sites.served->stream_number > 0);
+      const grpc_core_server_layout layout{.call_context = sites.call_context,
+                                           .endpoint = sites.endpoint,
+                                           .elements = sites.served->elements,
+                                           .count = sites.served->before,
+                                           .number = sites.served->stream_number};
+      REQUIRE(grpc_core_server_layout_fits(&layout));
+      const auto read = grpc_core_server_layout_of(grpc_core_server_cookie(GRPC_CORE_SERVES, &layout));
+      CHECK(std::memcmp(&read, &layout, sizeof layout) == 0);
     }
-    CHECK(finder.find(getpid())[0].sites.headers == found[0].sites.headers);  // from what it remembers
+    CHECK(finder.find(getpid()).core[0].sites.headers == found[0].sites.headers);  // from what it remembers
   }
+}
+
+TEST_CASE("grpc++: where its server gives a thread a call, on instructions that the kernel emulates") {
+  GrpcCoreFinder finder;
+  CHECK(finder.find(getpid()).servers.empty());
+  REQUIRE(dlopen("libgrpc++.so.1.51", RTLD_NOW) != nullptr);  // which stays: others may have begun to use it
+  const auto found = finder.find(getpid()).servers;
+  REQUIRE(found.size() == 1);
+  const auto& [path, sites] = found[0];
+  const auto pushes = [&](std::uint64_t offset) {
+    const auto code = code_at(path, offset);
+    return (code[0] & 0xf8) == 0x50 || (code[0] == 0x41 && (code[1] & 0xf8) == 0x50);
+  };
+  CHECK(pushes(sites.serves));
+  CHECK(pushes(sites.resumes));
+  for (const auto leaves : sites.leaves) CHECK(pushes(leaves));
 }

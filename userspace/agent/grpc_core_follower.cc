@@ -8,10 +8,14 @@
 namespace weft {
 namespace {
 
-constexpr std::size_t kPlaces = 3;  // of a library
+constexpr std::size_t kPlaces = 3;        // of a library …
+constexpr std::size_t kServerPlaces = 6;  // … and of the one of servers
 constexpr unsigned kLooks = 12;
 
-bool calls_for_others(const ProcessCalls& calls) { return calls.served && calls.called_by & 1u << PROTOCOL_HTTP2; }
+// By HTTP/2, or for what may have come by it.
+bool calls_for_others(const ProcessCalls& calls) {
+  return calls.served && calls.called_by && calls.protocols & 1u << PROTOCOL_HTTP2;
+}
 
 grpc_core_register register_of(KeptRegister kept) {
   switch (kept) {
@@ -65,7 +69,8 @@ void GrpcCoreFollower::look(const CallsByProcess& calls) {
 
 std::size_t GrpcCoreFollower::follow(pid_t pid) {
   std::size_t probes = 0;
-  for (const auto& library : finder_.find(pid)) {
+  const auto libraries = finder_.find(pid);
+  for (const auto& library : libraries.core) {
     const auto& sites = library.sites;
     const GrpcCorePlaces places{
         .batch = sites.batch,
@@ -77,6 +82,29 @@ std::size_t GrpcCoreFollower::follow(pid_t pid) {
       spdlog::info("for whom process {} calls by gRPC's C-core is not noted: {}", pid, followed.error().message);
     else
       probes += kPlaces;
+  }
+  return probes + follow_servers(pid, libraries);
+}
+
+// Where there are two cores it is not certain whose a call is.
+std::size_t GrpcCoreFollower::follow_servers(pid_t pid, const GrpcLibraries& libraries) {
+  if (libraries.core.size() != 1 || !libraries.core[0].sites.served) return 0;
+  const auto& core = libraries.core[0].sites;
+  std::size_t probes = 0;
+  for (const auto& library : libraries.servers) {
+    const GrpcServerPlaces places{.serves = library.sites.serves,
+                                  .resumes = library.sites.resumes,
+                                  .leaves = library.sites.leaves,
+                                  .layout = {.call_context = core.call_context,
+                                             .endpoint = core.endpoint,
+                                             .elements = core.served->elements,
+                                             .count = core.served->before,
+                                             .number = core.served->stream_number}};
+    if (auto followed = tracer_.follow_grpc_server(pid, library.path, places); !followed)
+      spdlog::info("which request a thread of process {} serves by grpc++ is not known: {}", pid,
+                   followed.error().message);
+    else
+      probes += kServerPlaces;
   }
   return probes;
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Puts probes into the C-core of traced processes that serve, once they have called by HTTP/2: before there is nothing
-// that a probe could tell.
+// Puts probes into the C-core and grpc++ of traced processes that serve, once they have called, and speak HTTP/2 on one
+// side: before there is nothing that a probe could tell.
 #pragma once
 
 #include <sys/types.h>
@@ -38,6 +38,7 @@ class GrpcCoreFollower {
     std::size_t probes = 0;
   };
   std::size_t follow(pid_t pid);
+  std::size_t follow_servers(pid_t pid, const GrpcLibraries& libraries);
 
   GrpcCoreTracer& tracer_;
   GrpcCoreFinder finder_;

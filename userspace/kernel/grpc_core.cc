@@ -3,6 +3,7 @@
 
 #include <array>
 #include <utility>
+#include <vector>
 
 #include "kernel/kernel_impl.h"
 
@@ -17,6 +18,23 @@ Result<void> KernelImpl::follow_grpc_core(pid_t tgid, const std::string& file, c
   };
   const std::array all{place(places.unref, GRPC_CORE_UNREF), place(places.headers, GRPC_CORE_HEADERS),
                        place(places.batch, GRPC_CORE_BATCH)};
+  auto probes = Uprobes::attach(uprobe_program(skeleton_->progs.on_grpc_core), file, all, tgid);
+  if (!probes) return std::unexpected(probes.error());
+  grpc_core_probes_[tgid].push_back(std::move(*probes));
+  return {};
+}
+
+// In this order: whatever begins is seen to end.
+Result<void> KernelImpl::follow_grpc_server(pid_t tgid, const std::string& file, const GrpcServerPlaces& places) {
+  if (!grpc_core_server_layout_fits(&places.layout))
+    return fail("its calls lie further apart than can be said to a probe");
+  const auto place = [&](std::uint64_t offset, grpc_core_site site) {
+    return UprobePlace{offset, grpc_core_server_cookie(site, &places.layout)};
+  };
+  std::vector<UprobePlace> all;
+  for (const auto offset : places.leaves) all.push_back(place(offset, GRPC_CORE_LEAVES));
+  all.push_back(place(places.resumes, GRPC_CORE_RESUMES));
+  all.push_back(place(places.serves, GRPC_CORE_SERVES));
   auto probes = Uprobes::attach(uprobe_program(skeleton_->progs.on_grpc_core), file, all, tgid);
   if (!probes) return std::unexpected(probes.error());
   grpc_core_probes_[tgid].push_back(std::move(*probes));

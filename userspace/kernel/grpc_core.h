@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// For whom processes call by gRPC's C-core, noted by probes in its functions.
+// For whom processes call by gRPC's C-core, and which request a thread of grpc++'s server works on, by probes in their
+// functions.
 #pragma once
 
 #include <sys/types.h>
 
+#include <array>
 #include <cstdint>
 #include <string>
 
@@ -19,12 +21,19 @@ struct GrpcCorePlaces {
   grpc_core_layout layout{};
 };
 
+struct GrpcServerPlaces {
+  std::uint64_t serves = 0, resumes = 0;
+  std::array<std::uint64_t, 4> leaves{};
+  grpc_core_server_layout layout{};
+};
+
 // Part of a Kernel. From the thread that traces processes only.
 class GrpcCoreTracer {
  public:
   virtual ~GrpcCoreTracer() = default;
   // Of a traced process, one library of perhaps several.
   virtual Result<void> follow_grpc_core(pid_t tgid, const std::string& file, const GrpcCorePlaces& places) = 0;
+  virtual Result<void> follow_grpc_server(pid_t tgid, const std::string& file, const GrpcServerPlaces& places) = 0;
   virtual void forget_grpc_core(pid_t tgid) = 0;  // all of them; also done by Kernel::untrace
 };
 GrpcCoreTracer& grpc_core_tracer(Kernel& kernel);

@@ -112,6 +112,7 @@ struct ProcessFindings {
   bool http2_writer = false;        // one thread writes a connection's requests alone, and has served for twenty
   bool http2_writers = false;       // several write those of one connection
   bool grpc_core = false;           // for whom it calls by C-core is noted
+  bool grpc_server = false;         // grpc++ says which request a thread serves
   std::uint64_t live_exchanges = 0;
   std::uint64_t connections = 0;
 };

@@ -113,6 +113,7 @@ class KernelImpl final : public Kernel,
   bool speaks_tls(pid_t tgid) override;
   void forget_openssl(pid_t tgid) override;
   Result<void> follow_grpc_core(pid_t tgid, const std::string& file, const GrpcCorePlaces& places) override;
+  Result<void> follow_grpc_server(pid_t tgid, const std::string& file, const GrpcServerPlaces& places) override;
   void forget_grpc_core(pid_t tgid) override;
 
  private:

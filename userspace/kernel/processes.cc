@@ -186,6 +186,7 @@ std::map<pid_t, ProcessFindings> KernelImpl::findings() {
     found.kafka_unread = entry.findings & FINDING_KAFKA_UNREAD;
     found.http2_writer = entry.findings & FINDING_HTTP2_WRITER;
     found.grpc_core = entry.findings & FINDING_GRPC_CORE;
+    found.grpc_server = entry.findings & FINDING_GRPC_SERVER;
     found.http2_writers = entry.findings & FINDING_HTTP2_WRITERS;
     found.inherits = !found.inherit_off && entry.good_births[0] >= INHERIT_AFTER_BIRTHS;
     found.live_exchanges = entry.live > 0 ? static_cast<std::uint64_t>(entry.live) : 0;

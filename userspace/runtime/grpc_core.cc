@@ -25,7 +25,11 @@ constexpr std::string_view kFramer1 =
     "_ZN9grpc_core15HPackCompressor6FramerC1ERKNS0_19EncodeHeaderOptionsEPS0_P17grpc_slice_buffer";
 constexpr std::string_view kFramer2 =
     "_ZN9grpc_core15HPackCompressor6FramerC2ERKNS0_19EncodeHeaderOptionsEPS0_P17grpc_slice_buffer";
-constexpr std::array kFunctions = {kStartBatch, kContextGet, kUnref, kBeginWrite, kCanTrackErrors, kFramer1, kFramer2};
+constexpr std::string_view kCallStack = "_ZN9grpc_core15FilterStackCall10call_stackEv";
+constexpr std::string_view kSetPollset =
+    "_Z42grpc_call_stack_set_pollset_or_pollset_setP15grpc_call_stackP19grpc_polling_entity";
+constexpr std::array kFunctions = {kStartBatch, kContextGet, kUnref,     kBeginWrite, kCanTrackErrors,
+                                   kFramer1,    kFramer2,    kCallStack, kSetPollset};
 constexpr std::array kCallees = {kCanTrackErrors, kFramer1, kFramer2};
 
 constexpr std::size_t kCodeRead_bytes = 32 * 1024;
@@ -102,6 +106,25 @@ std::optional<std::uint16_t> array_of(std::span<const std::byte> code) {
   return returned && sixteen ? array : std::nullopt;
 }
 
+// Distances from the first argument: the first that is read of it, and the one of which the address is taken.
+struct FromArgument {
+  std::optional<std::int64_t> read, address;
+};
+
+FromArgument from_argument(std::span<const std::byte> code) {
+  FromArgument found;
+  walk_code(code, [&](const ZydisDecodedInstruction& in, const ZydisDecodedOperand* operands, std::size_t) {
+    const auto& from = operands[1];
+    if (in.operand_count_visible == 2 && from.type == ZYDIS_OPERAND_TYPE_MEMORY &&
+        from.mem.base == ZYDIS_REGISTER_RDI && from.mem.index == ZYDIS_REGISTER_NONE) {
+      if (in.mnemonic == ZYDIS_MNEMONIC_MOV && from.size == 64 && !found.read) found.read = from.mem.disp.value;
+      if (in.mnemonic == ZYDIS_MNEMONIC_LEA && !found.address) found.address = from.mem.disp.value;
+    }
+    return found.address || in.mnemonic == ZYDIS_MNEMONIC_RET || in.mnemonic == ZYDIS_MNEMONIC_CALL;
+  });
+  return found;
+}
+
 std::optional<KeptRegister> kept_register(ZydisRegister which) {
   // In the order of KeptRegister.
   constexpr std::array kKept = {ZYDIS_REGISTER_RBX, ZYDIS_REGISTER_RBP, ZYDIS_REGISTER_R12,
@@ -143,13 +166,19 @@ class SinceCall {
 
   // The second argument is on the stack, and begins with a number of four bytes that comes from an object; what follows
   // is false: the register that the object is in.
-  std::optional<KeptRegister> options_object() const {
+  struct OptionsObject {
+    KeptRegister in;
+    std::uint16_t number;  // where in it that is
+  };
+  std::optional<OptionsObject> options_object() const {
     if (!options_) return std::nullopt;
     const auto number = stored_.find(*options_);
     const auto last = numbers_.find(*options_ + 4);
     if (number == stored_.end() || number->second.bits != 32 || last == numbers_.end() || last->second != 0)
       return std::nullopt;
-    return kept_register(number->second.base);
+    const auto in = kept_register(number->second.base);
+    if (!in || number->second.distance <= 0 || number->second.distance > kFarthest) return std::nullopt;
+    return OptionsObject{*in, static_cast<std::uint16_t>(number->second.distance)};
   }
 
   // The first argument is a field of an object: which.
@@ -177,11 +206,27 @@ class SinceCall {
   std::optional<std::int64_t> options_;
 };
 
+// A call's stack stands within the call, and in it their number before the elements, as what goes through all of them
+// reads it.
+std::optional<GrpcCoreCall> read_call(std::span<const std::byte> call_stack, std::span<const std::byte> each_element,
+                                      std::uint16_t stream_number) {
+  const auto stack = from_argument(call_stack).address;
+  const auto [count, elements] = from_argument(each_element);
+  if (!stack || !count || !elements || *stack <= 0 || *count < 0 || *elements <= *count ||
+      *stack + *elements > kFarthest)
+    return std::nullopt;
+  return GrpcCoreCall{.elements = static_cast<std::uint16_t>(*stack + *elements),
+                      .before = static_cast<std::uint16_t>(*elements - *count),
+                      .stream_number = stream_number};
+}
+
 // grpc_chttp2_begin_write: for each stream it makes a framer for initial metadata, and another one for trailing.
-bool read_begin_write(const ElfFile& file, const CodeRange& function, const Callees& callees, GrpcCoreSites& sites) {
+// Returns where a stream has its number.
+std::optional<std::uint16_t> read_begin_write(const ElfFile& file, const CodeRange& function, const Callees& callees,
+                                              GrpcCoreSites& sites) {
   const auto code = code_of(file, function);
   std::set<std::uint16_t> endpoints;
-  std::map<std::size_t, KeptRegister> framers;  // where, and the register of the stream
+  std::map<std::size_t, SinceCall::OptionsObject> framers;  // where, and the stream
   SinceCall since;
   walk_code(code, [&](const ZydisDecodedInstruction& in, const ZydisDecodedOperand* operands, std::size_t at) {
     if (in.mnemonic != ZYDIS_MNEMONIC_CALL) {
@@ -201,16 +246,15 @@ bool read_begin_write(const ElfFile& file, const CodeRange& function, const Call
     return false;
   });
   const auto offset = file.file_offset(function.address);
-  if (!offset || endpoints.size() != 1 || framers.size() != 1) return false;
+  if (!offset || endpoints.size() != 1 || framers.size() != 1) return std::nullopt;
   sites.headers = *offset + framers.begin()->first;
-  sites.stream = framers.begin()->second;
+  sites.stream = framers.begin()->second.in;
   sites.endpoint = *endpoints.begin();
-  return true;
+  return framers.begin()->second.number;
 }
 
-std::optional<GrpcCoreSites> grpc_core_sites_of(const Result<ElfFile>& opened) {
-  if (!opened) return std::nullopt;
-  const auto functions = find_functions(*opened, kFunctions);
+std::optional<GrpcCoreSites> grpc_core_sites_of(const ElfFile& file) {
+  const auto functions = find_functions(file, kFunctions);
   const auto place = [&](std::string_view name) -> std::optional<CodeRange> {
     const auto found = functions.find(std::string(name));
     return found == functions.end() ? std::nullopt : std::optional(found->second);
@@ -218,13 +262,16 @@ std::optional<GrpcCoreSites> grpc_core_sites_of(const Result<ElfFile>& opened) {
   const auto batch = place(kStartBatch), get = place(kContextGet), unref = place(kUnref), write = place(kBeginWrite);
   if (!batch || !get || !unref || !write) return std::nullopt;
   GrpcCoreSites sites;
-  const auto array = array_of(code_of(*opened, *get));
-  const auto batch_at = opened->file_offset(batch->address), unref_at = opened->file_offset(unref->address);
-  if (!array || !batch_at || !unref_at || !read_begin_write(*opened, *write, Callees(*opened, functions), sites))
-    return std::nullopt;
+  const auto array = array_of(code_of(file, *get));
+  const auto batch_at = file.file_offset(batch->address), unref_at = file.file_offset(unref->address);
+  if (!array || !batch_at || !unref_at) return std::nullopt;
+  const auto stream_number = read_begin_write(file, *write, Callees(file, functions), sites);
+  if (!stream_number) return std::nullopt;
   sites.call_context = *array;
-  sites.batch = function_start(*opened, *batch_at);
-  sites.unref = function_start(*opened, *unref_at);
+  sites.batch = function_start(file, *batch_at);
+  sites.unref = function_start(file, *unref_at);
+  if (const auto stack = place(kCallStack), each = place(kSetPollset); stack && each)
+    sites.served = read_call(code_of(file, *stack), code_of(file, *each), *stream_number);
   return sites;
 }
 
@@ -232,17 +279,23 @@ std::optional<GrpcCoreSites> grpc_core_sites_of(const Result<ElfFile>& opened) {
 
 bool is_grpc_core_name(std::string_view name) { return name.starts_with("libgrpc") && name.find(".so") != name.npos; }
 
-std::vector<GrpcCoreLibrary> GrpcCoreFinder::find(pid_t pid) {
-  std::vector<GrpcCoreLibrary> libraries;
+GrpcCoreFinder::Sites GrpcCoreFinder::sites_of(const Result<ElfFile>& opened) {
+  if (!opened) return {};
+  return {.core = grpc_core_sites_of(*opened), .server = grpc_server_sites_of(*opened)};
+}
+
+GrpcLibraries GrpcCoreFinder::find(pid_t pid) {
+  GrpcLibraries libraries;
   const auto files = mapped_files(proc_root_, pid);
   if (!files) return libraries;
   const auto program = file_id(proc_root_ + "/" + std::to_string(pid) + "/exe");
   for (const auto& file : *files) {
     const auto id = file.id();
     if (!id || (id != program && !is_grpc_core_name(file.name))) continue;
-    const auto sites = known_.of(file.path, grpc_core_sites_of);
+    const auto sites = known_.of(file.path, sites_of);
     if (file.id() != id) continue;  // another file came to stand there meanwhile: of which one is this?
-    if (sites) libraries.push_back({file.path, *sites});
+    if (sites.core) libraries.core.push_back({file.path, *sites.core});
+    if (sites.server) libraries.servers.push_back({file.path, *sites.server});
   }
   return libraries;
 }

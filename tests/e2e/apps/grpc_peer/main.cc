@@ -1,8 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // grpc_peer: gRPC of the C++ library, both sides; the same service and options as servers/grpc_peer.py.
 //
-//   serve mode=sync|async [back=PORT] [age_ms=N]   prints its port. With `back` each call makes one of its own; with
-//                                                  `age_ms` connections are told to go after that time.
+//   serve mode=sync|async|callback [back=PORT] [leaf=PORT] [lasting=1] [hold=1] [threads=N] [age_ms=N]
+//                                       prints its port. With `back` each call makes one of its own, with `leaf` one by
+//                                       HTTP/1.1; with `lasting` a thread of each does so when it is long over. With
+//                                       `callback` unary ones are handled by reactors, others by threads that block.
+//                                       With `hold` an interceptor keeps every second one until another one's handler
+//                                       lets it go on, on its thread. With `age_ms` connections are told to go after
+//                                       that time.
 //   front back=PORT [channels=N] [twice=1]  HTTP/1.1, a thread a connection: a request for /work?id=…&via=N makes a
 //   call by
 //                                       channel N and is answered with what the back saw. &work=fail fails (with
