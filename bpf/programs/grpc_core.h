@@ -74,7 +74,7 @@ static __always_inline void grpc_core_encodes(const struct process_entry *p, __u
 	if (!number || compressor - transport >= GRPC_CORE_TRANSPORT_MOST)
 		return;
 	connection = grpc_core_connection(user_word(transport + layout->endpoint));
-	if (!connection)
+	if (!connection || stream_get(connection, number)) /* under way already: it is a server that answers */
 		return;
 	key = grpc_core_stream_key(connection, number);
 	if (!grpc_core_note_set(&key, note.exchange_id, note.attribution))
