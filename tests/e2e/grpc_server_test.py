@@ -150,10 +150,7 @@ class GrpcServer(unittest.TestCase):
         """A thread that waits in a handler may run a reactor of another call meanwhile."""
         with self.back() as back, self.front("callback", f"back={back.port}") as front, Agent(PROGRAMS, pids=[front.pid]) as agent:
             self.probed(agent, front)
-            asking = Asking(front.port)
-            for kind in ("Both", "Unary", "Both", "Unary"):
-                asking.ask(240, kind=kind, at_once=8)
-            self.assertGreater(self.judged(asking.calls()).right, 0)
+            self.assertGreater(self.judged(self.asked(front, 960, connections=2, kind="Mixed", messages=40)).right, 0)
 
     def test_handlers_within_handlers(self):
         """An interceptor that waits has the handler run by whoever lets it go on: a thread that serves another call."""

@@ -26,7 +26,7 @@ TaskRuleText task_rule(const ProcessSettings& settings, const ProcessFindings& f
   if (settings.task == TaskRule::thread) return {"thread", "configuration says task: thread" + inherit};
   if (found.grpc_server)
     return {"thread",
-            "the one that grpc++'s server has run a blocking handler, by probes; for other requests none" + inherit};
+            "the one that runs a blocking handler of grpc++'s server, by probes; for other requests none" + inherit};
   if (found.overlapping) return {"none", "event loop: one thread held requests of two connections at once"};
   if (found.nonblocking_server) return {"none", "event loop: its server sockets do not block"};
   if (settings.blocking_known) return {"thread", "known to serve one request per thread" + inherit};

@@ -2,6 +2,7 @@
 // grpc_peer call mode=sync|async port=PORT [kind=Unary] [count=1] [at_once=1] [first=1] [bytes=10] [messages=10]
 //   [pause_ms=0] [deadline_ms=0] [cancel=1] [work=sleep|fail] [own=1] [hold=1] [channels=1] [quiet=1]
 //
+// `kind` Mixed (sync): Unary and Both in turn.
 // One object a call: its id, code, the metadata sent and seen (as text), messages and bytes received. `own`: with a
 // traceparent that spells the id. `deadline_ms`: counted from when the connection stands. `cancel`: given up at the
 // first answer. `hold` (async): none goes on before all have begun. `channels` (async): in turn. `quiet`: instead, how
@@ -214,7 +215,7 @@ int call(const Options& options) {
   const auto work = [&] {
     for (long id; (id = next++) < end;) {
       Call one(id, options);
-      make(*stub, kind, options.number("messages", 10), one);
+      make(*stub, kind != "Mixed" ? kind : id % 2 ? "Both" : "Unary", options.number("messages", 10), one);
       output.note(one);
       std::this_thread::sleep_for(std::chrono::milliseconds(options.number("pause_ms")));
     }
