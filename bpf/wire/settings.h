@@ -197,7 +197,7 @@ struct id_lane {
 #define UNSAMPLED_SLOTS(lanes) (UNSAMPLED_FAR + (lanes) * UNSAMPLED_NEAR)
 
 /* A connection on which baggage of an application's own went out as it was: see maps/unenforced.h. */
-#define UNENFORCED_CONNECTIONS 1024u
+#define UNENFORCED_CONNECTIONS 512u
 struct unenforced_connection {
 	__u64 last_ns;
 	__u32 tgid;
