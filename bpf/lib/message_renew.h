@@ -37,10 +37,13 @@ static long renew_step(__u32 i, void *arg)
 	return 0;
 }
 
-/* Is the message one private element, which s->text holds whole, and will it fit into a page? */
+/*
+ * Is the message one private element, which s->text holds as it is now, from its first byte on, and will it fit into a
+ * page?
+ */
 static __always_inline bool message_renews(const struct message *message, __u32 head_bytes, __u32 inserted)
 {
-	return message->scatter == 1 && !message->shared && message->offset == message->size &&
+	return message->scatter == 1 && !message->shared && message->head_at == 0 && message->offset == message->size &&
 	       head_bytes == message->size && inserted >= RENEW_STRETCH && message->size + inserted <= RENEW_MOST &&
 	       !renew_refused;
 }

@@ -9,7 +9,7 @@
 static __always_inline void go_tls_begins(struct process_entry *p, __u64 socket, __u32 tgid, __u32 role)
 {
 	tls_connection_end(socket);
-	if (!tls_connection_begins(socket, p, tgid, role))
+	if (!tls_connection_begins(socket, p, tgid, role) && !tls_connection_get(socket))
 		count_fault(PROGRAM_STATE, FAULT_MAP_FULL);
 }
 

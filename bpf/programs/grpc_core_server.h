@@ -44,6 +44,8 @@ static __always_inline __u64 grpc_core_exchange(__u32 tgid, const struct grpc_co
 static __always_inline void grpc_core_serves(struct process_entry *p, __u64 thread,
 					     const struct grpc_core_server_layout *layout, __u64 request)
 {
+	if (p->flags & PROCESS_TASK_NONE)
+		return;
 	finding(p, FINDING_GRPC_SERVER);
 	attribute_goroutine(p, thread_key(thread >> 32, (__u32)thread),
 			    grpc_core_exchange(thread >> 32, layout, request), TASK_TOLD);

@@ -178,14 +178,16 @@ int on_openssl(struct pt_regs *regs)
 static __always_inline void openssl_connection_begins(struct openssl_session *session, struct process_entry *p,
 						      __u32 tgid)
 {
-	struct connection *c = NULL;
+	struct connection *c;
+	bool begun;
 
 	tls_connection_end(session->socket); /* what an earlier one of the same address left */
-	if (tls_connection_begins(session->socket, p, tgid, session->role))
-		c = tls_connection_get(session->socket);
-	else
+	begun = tls_connection_begins(session->socket, p, tgid, session->role);
+	c = tls_connection_get(session->socket);
+	if (!begun && !c)
 		count_fault(PROGRAM_STATE, FAULT_MAP_FULL);
-	session->connection = c ? c->id : CONNECTION_NONE;
+	session->connection =
+	    begun && c ? c->id : CONNECTION_NONE; /* the latter also where somebody works in that one */
 }
 
 /* How many bytes the call has moved; 0: none. */

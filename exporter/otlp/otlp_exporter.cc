@@ -32,7 +32,16 @@ class OtlpExporter final : public Exporter {
   std::string_view name() const override { return options_.name; }
 
   ExportResult send(const SpanBatch& batch) override {
-    body_ = encode_otlp(batch, options_.version, body_.capacity() > kKeptBytes ? std::string() : std::move(body_));
+    body_ = encode_otlp(batch, options_.version, std::move(body_));
+    const ExportResult result = send_body();
+    if (body_.capacity() > kKeptBytes) body_ = std::string();
+    return result;
+  }
+
+  void cancel() override { client_->cancel(); }
+
+ private:
+  ExportResult send_body() {
     if (body_.size() > options_.max_request_bytes)
       return {.outcome = ExportResult::Outcome::too_large, .reason = "too_large"};
     const HttpResponse response = client_->post(protobuf_type, body_);
@@ -41,9 +50,6 @@ class OtlpExporter final : public Exporter {
     return result;
   }
 
-  void cancel() override { client_->cancel(); }
-
- private:
   const OtlpOptions options_;
   const std::unique_ptr<HttpClient> client_;
   std::string body_;  // of the request at hand; kept, or its pages would be taken from the kernel anew each time

@@ -4,7 +4,7 @@ add_executable(lifecycle_app ${CMAKE_CURRENT_LIST_DIR}/lifecycle_app.cc ${CMAKE_
 target_link_libraries(lifecycle_app PRIVATE weft_test_traffic)
 
 weft_test(lifecycle_test LABELS kernel core kernels
-  SOURCES lifecycle_test.cc lifecycle_answers_test.cc lifecycle_broken_test.cc lifecycle_carried_test.cc lifecycle_headers_test.cc lifecycle_http2_test.cc lifecycle_idle_test.cc lifecycle_resets_test.cc lifecycle_retraced_test.cc lifecycle_ring_test.cc lifecycle_streams_test.cc
+  SOURCES lifecycle_test.cc lifecycle_answers_test.cc lifecycle_broken_test.cc lifecycle_carried_test.cc lifecycle_headers_test.cc lifecycle_http2_test.cc lifecycle_idle_test.cc lifecycle_lengths_test.cc lifecycle_resets_test.cc lifecycle_retraced_test.cc lifecycle_ring_test.cc lifecycle_streams_test.cc
     lifecycle_telemetry_test.cc lifecycle_scene.cc
   DEPENDS weft_test_agent)
 weft_test(membership_test LABELS kernel core kernels SOURCES membership_test.cc lifecycle_scene.cc DEPENDS weft_test_agent)

@@ -83,7 +83,7 @@ std::size_t GrpcCoreFollower::follow(pid_t pid) {
     else
       probes += kPlaces;
   }
-  return probes + follow_servers(pid, libraries);
+  return probes ? probes + follow_servers(pid, libraries) : 0;  // without the first, its threads mislead
 }
 
 // Where there are two cores it is not certain whose a call is.

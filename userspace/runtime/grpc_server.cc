@@ -11,7 +11,7 @@ namespace weft {
 namespace {
 
 // grpc::Server::SyncRequest::Run and ContinueRunAfterInterception, …
-constexpr std::array<std::string_view, 6> kFunctions = {
+constexpr std::array<std::string_view, 6> kServerFunctions = {
     "_ZN4grpc6Server11SyncRequest3RunERKSt10shared_ptrINS0_15GlobalCallbacksEEb",
     "_ZN4grpc6Server11SyncRequest28ContinueRunAfterInterceptionEv",
     // … Server::SyncRequestThreadManager::PollForWork, where such a thread is without a call; …
@@ -25,10 +25,10 @@ constexpr std::array<std::string_view, 6> kFunctions = {
 }  // namespace
 
 std::optional<GrpcServerSites> grpc_server_sites_of(const ElfFile& file) {
-  const auto functions = find_functions(file, kFunctions);
-  std::array<std::uint64_t, kFunctions.size()> starts{};
+  const auto functions = find_functions(file, kServerFunctions);
+  std::array<std::uint64_t, kServerFunctions.size()> starts{};
   for (std::size_t i = 0; i < starts.size(); i++) {
-    const auto found = functions.find(std::string(kFunctions[i]));
+    const auto found = functions.find(std::string(kServerFunctions[i]));
     const auto offset = found == functions.end() ? std::nullopt : file.file_offset(found->second.address);
     if (!offset) return std::nullopt;
     starts[i] = function_start(file, *offset);
