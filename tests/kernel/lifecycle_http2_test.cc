@@ -233,6 +233,17 @@ TEST_CASE("HTTP/2: joined in mid-life, the peer is taken to have named the limit
   CHECK(call.asks(long_field()));
 }
 
+TEST_CASE("HTTP/2: opened before the tracing and used only after it: its requests carry a context from the second on") {
+  Scene scene;
+  Call call(scene);
+  scene.trace();
+  call.sends(kPreface);
+  call.hears(kSettings);
+  CHECK_FALSE(call.asks());
+  CHECK(call.asks());
+  CHECK(errors(scene) == "");
+}
+
 // A request in one frame of `bytes`.
 std::string long_request(int stream, int bytes) {
   const int rest = bytes - 6 - 7;
