@@ -6,6 +6,7 @@
 #ifndef WEFT_PROTOCOLS_HTTP1_DECIDE_H
 #define WEFT_PROTOCOLS_HTTP1_DECIDE_H
 
+#include "lib/attribute_sender.h"
 #include "lib/sample.h"
 #include "protocols/http1/context.h"
 #include "protocols/http1/telemetry.h"

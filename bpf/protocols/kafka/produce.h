@@ -6,6 +6,7 @@
 #ifndef WEFT_PROTOCOLS_KAFKA_PRODUCE_H
 #define WEFT_PROTOCOLS_KAFKA_PRODUCE_H
 
+#include "lib/attribute_sender.h"
 #include "protocols/http1/lines.h"
 #include "protocols/http1/police.h"
 #include "protocols/kafka/callers.h"
